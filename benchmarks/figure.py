@@ -1,4 +1,4 @@
-"""One measured figure, and how it is shown."""
+"""One measured figure, and how it is displayed."""
 
 import statistics
 import time
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """What was measured. ``at_most`` or ``at_least`` is what it should keep to, where anything was promised."""
+    """One measurement. ``at_most`` or ``at_least`` is its promised limit, if there is one."""
 
     what: str
     value: float
@@ -19,7 +19,7 @@ class Figure(msgspec.Struct, frozen=True):
 
     @property
     def kept(self) -> str:
-        """The promise, and whether it is kept."""
+        """Returns the limit, and whether the figure keeps it."""
         if self.at_most is not None:
             return f"{'ok' if self.value <= self.at_most else 'MISSED'}: at most {number(self.at_most)}"
         if self.at_least is not None:
@@ -28,12 +28,12 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 def number(value: float) -> str:
-    """Three digits, thousands set apart."""
+    """Returns the number with three digits and separated thousands."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def table(rows: Iterable[tuple[str, Figure]]) -> str:
-    """Figures by benchmark, as text in columns."""
+    """Returns figures by benchmark, as text in columns."""
     cells = [(name, one.what, number(one.value), one.unit, one.kept) for name, one in rows]
     widths = [max((len(row[i]) for row in cells), default=0) for i in range(5)]
     return "\n".join("  ".join(_cells(row, widths)).rstrip() for row in cells)
@@ -48,7 +48,7 @@ def _cells(row: tuple[str, ...], widths: list[int]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long something took, round by round, in seconds."""
+    """The durations of several rounds, in seconds."""
 
     seconds: tuple[float, ...]
 
@@ -66,7 +66,7 @@ class Times:
 
 
 def timed(call: Callable[[], object], rounds: int) -> Times:
-    """Call it ``rounds`` times. It is the processor's time that counts: what else runs on the machine is left out."""
+    """Calls ``call`` ``rounds`` times. Measures processor time, so that other programs on the machine do not count."""
     seconds = []
     for _ in range(rounds):
         began = time.process_time()

@@ -16,12 +16,12 @@ SPAN = 6 * DAY
 
 
 def count(quick: bool) -> int:
-    """How many messages a benchmark takes."""
+    """Returns how many messages a benchmark uses."""
     return MILLION // 10 if quick else MILLION
 
 
 def bodies(messages: int) -> Iterator[bytes]:
-    """Pages as Routee answers them, the oldest first."""
+    """Yields pages as Routee answers them, the oldest first."""
     sandbox = Sandbox(SystemClock(), history=SPAN, messages=messages)
     now = sandbox.now()
     numbers = sandbox.select(SearchRequest(), now)[::-1]
@@ -31,13 +31,13 @@ def bodies(messages: int) -> Iterator[bytes]:
 
 
 def batches(messages: int) -> Iterator[Batch]:
-    """The same, decoded."""
+    """Yields the decoded pages."""
     now = SystemClock().now()
     return (decode_page(body, now).batch for body in bodies(messages))
 
 
 def filled_window(messages: int) -> Window:
-    """A window with that many messages in it."""
+    """Returns a window with that many messages."""
     window = Window("main", RecipientMask("mask", bytes(32)))
     for batch in batches(messages):
         window.upsert(batch, "all")

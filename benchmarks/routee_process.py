@@ -16,7 +16,7 @@ from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, run_sandbox
 
 @contextmanager
 def routee_with(messages: int) -> Iterator[str]:
-    """Serve that many messages of the last six days, to which nothing is added; gives the URL."""
+    """Serves that many messages of the last six days, to which none is added; yields the URL."""
     command = [sys.executable, "-m", "benchmarks.routee_process", str(messages)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -27,7 +27,7 @@ def routee_with(messages: int) -> Iterator[str]:
 
 
 def client(url: str, clock: Clock | None = None) -> Routee:
-    """The program's own client, without a limit to requests a second."""
+    """Yields the program's own client, without a limit on requests a second."""
     name, secret = DEFAULT_CREDENTIALS
     return Routee(
         name="main",

@@ -7,7 +7,7 @@ from benchmarks.messages import count
 
 
 def run(quick: bool) -> list[Figure]:
-    """Medians over polls."""
+    """Returns medians over polls."""
     polls = Polls(twenty(), count(quick))
     news, nothing = polls.with_news(15), polls.without_news(15)
     polls.check()

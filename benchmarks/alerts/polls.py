@@ -14,7 +14,7 @@ from monitor.store.protocol import Cursor
 
 
 class Polls:
-    """A judge over a window of ``messages``, polled every 30 seconds."""
+    """An evaluator over a window of ``messages``, polled every 30 seconds."""
 
     def __init__(self, rules: Sequence[Rule], messages: int) -> None:
         self.evaluator = RuleEvaluator(filled_window(messages), rules, ["all"])
@@ -25,19 +25,19 @@ class Polls:
         gc.freeze()
 
     def poll(self) -> None:
-        """Judge as of half a minute later."""
+        """Evaluates as of 30 seconds later."""
         self._as_of += 30 * SECOND
         cursor = Cursor("main", "all", self._as_of, self._since)
         self.last = self.evaluator.evaluate(cursor)
         self.evaluator.apply(self.last, cursor)
 
     def with_news(self, rounds: int) -> Times:
-        """Each poll brings a page of new messages."""
+        """Times polls that each bring a page of new messages."""
         self.poll()
         return Times(tuple(timed(self.poll, 1).best for _ in range(rounds) if self._take()))
 
     def without_news(self, rounds: int) -> Times:
-        """No poll brings anything."""
+        """Times polls that bring nothing."""
         self.poll()
         return timed(self.poll, rounds)
 
@@ -46,13 +46,13 @@ class Polls:
         return self.evaluator.window.upsert(_moved(page, self._as_of), "all")
 
     def check(self) -> None:
-        """No rule failed."""
+        """Raises RuntimeError if a rule failed."""
         if self.last.errors:
             raise RuntimeError(f"rules fail: {self.last.errors}")
 
 
 def _moved(page: Batch, now: int) -> Batch:
-    """The page as of now: new messages, reported in the last half minute."""
+    """Turns the page into new messages that were reported within the last 30 seconds."""
     page.message_id = [text[::-1] for text in page.message_id]
     page.date = now - page.date % (30 * SECOND)
     return page

@@ -25,7 +25,7 @@ WINDOWS = ("15m", "1h", "6h", "24h", "7d")
 
 
 def twenty() -> list[Rule]:
-    """Rates, numbers and spikes over a quarter of an hour to seven days; nothing is over a threshold."""
+    """Returns rates, counts and spikes over 15 minutes to seven days, none above its threshold."""
     return [rule_of({"name": f"R{i}", "severity": "warning"} | what) for i, what in enumerate(_twenty())]
 
 
@@ -38,7 +38,7 @@ def _twenty() -> Iterator[dict[str, Any]]:
     yield {"kind": "rate", "where": {"label": "otp"}, "window": "15m", "above": "95%"}
     for by in (["detailedStatus"], ["operator", "country"], ["campaign"]):
         yield {"kind": "count", "by": by, "window": "24h", "above": 10_000_000}
-    yield {"kind": "count", "window": "1h", "below": 0.5}
+    yield {"kind": "count", "window": "1h", "below": 1}
     hours, days = {"window": "24h", "ago": "1h"}, {"same_hour": "7d"}
     for by in (["operator", "country"], ["detailedStatus"]):
         yield {"kind": "spike", "by": by, "window": "1h", "baseline": days, "above": "1000x", "min_baseline": 1}
@@ -55,7 +55,7 @@ def _twenty() -> Iterator[dict[str, Any]]:
 
 
 def thousand() -> list[Rule]:
-    """70 % rates, 25 % spikes, 5 % numbers, over 70 different questions (where, by, window): the thresholds are what differs."""
+    """Returns 70 % rates, 25 % spikes and 5 % counts over 70 different combinations of where, by and window; the thresholds differ."""
     questions = [
         {"where": where, "by": list(by), "window": window}
         for where, by, window in islice(product(WHERE, BY, WINDOWS), 70)

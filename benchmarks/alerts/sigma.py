@@ -14,11 +14,11 @@ SIZES = (20, 200, 2_000, 20_000)
 SHARES = (0.002, 0.02, 0.2, 0.5)
 SIGMA = 3.0
 MOST = 1.2
-"""How much more often than nominal it may fire."""
+"""The largest accepted ratio of observed to nominal alarms."""
 
 
 def run(quick: bool) -> list[Figure]:
-    """Observed over nominal: 1 is exact. Whole numbers make it less where few events are expected."""
+    """Returns observed over nominal alarms; 1 is exact. Whole numbers lower the ratio if few events are expected."""
     draws, random = 10_000 if quick else 100_000, np.random.default_rng(7)
     nominal = NormalDist().cdf(-SIGMA)
     found = []
@@ -43,9 +43,9 @@ def alarms(
     draws: int,
     days: bool = False,
 ) -> int:
-    """How many of ``draws`` present windows fire, where nothing has changed: each with a baseline of so many such windows.
+    """Returns how many of ``draws`` windows without any change fire, each with a baseline of ``windows`` such windows.
 
-    ``days``: as windows of other days, else as one span.
+    ``days`` treats the baseline's windows as those of other days, otherwise as one span.
     """
     is_share = measure == "rate"
     if is_share:

@@ -4,7 +4,7 @@
     python -m benchmarks.alerts.starter_pack --seeds 2 --incidents    # an hour of each incident, one after the other
     python -m benchmarks.alerts.starter_pack --also SlowOneTimePasswordsP95 --days 1    # with a rule that is off as shipped
 
-A clean week takes about ten minutes of one core and half a gigabyte. What is told is printed at the end of each day.
+A clean week takes about ten minutes of one core and half a gigabyte. The alerts are printed at the end of each day.
 docs/rules/starter-pack.md shows what came out.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from monitor.config.rules import Rule, load_rules
 from monitor.runtime.clock import DAY, HOUR, MINUTE
-from tests.fakes.simulated import Account, Told, counted, lines
+from tests.fakes.simulated import Account, FiredAlert, counted, lines
 
 START = 20_700 * DAY
 LEARNED = 7 * DAY + 6 * HOUR
@@ -29,7 +29,7 @@ INCIDENTS = (
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Runs what the command line asks for."""
     options = _options()
     for seed in options.seeds:
         account = Account(_pack(options.also), START, seed=seed, rate=options.rate, every=options.every * MINUTE)
@@ -45,30 +45,30 @@ def main() -> None:
 
 
 def _pack(also: list[str]) -> list[Rule]:
-    """The rules as they are shipped; those in ``also`` are switched on."""
+    """Returns the shipped rules, with those in ``also`` enabled."""
     rules = load_rules(sorted(Path("rules").glob("*.yaml")), {})
     return [rule.model_copy(update={"enabled": True}) if rule.name in also else rule for rule in rules]
 
 
 def _clean(account: Account, days: int) -> None:
-    start, told = account.now, list[Told]()
+    start, fired = account.now, list[FiredAlert]()
     for day in range(1, days + 1):
         today = account.watch(DAY)
         alarms = [one for one in today if one.severity != "info"]
-        told += today
+        fired += today
         print(f"  day {day}: {len(alarms)} alarms, {len(today) - len(alarms)} reports", flush=True)
         for line in lines(alarms, start):
             print(f"    {line}", flush=True)
-    print(f"  {days} clean days: {counted(told).total()} alarms {dict(counted(told))}")
+    print(f"  {days} clean days: {counted(fired).total()} alarms {dict(counted(fired))}")
 
 
 def _incidents(account: Account) -> None:
-    account.watch(10 * HOUR)  # until the afternoon, when it is told as by day
+    account.watch(10 * HOUR)  # until the afternoon, when traffic is that of daytime
     for kind in INCIDENTS:
         start = account.now
         account.incident(kind, 0, HOUR)
-        told = account.watch(2 * HOUR)
-        first = {one.rule: round((one.at - start) / MINUTE) for one in reversed(told) if one.severity != "info"}
+        fired = account.watch(2 * HOUR)
+        first = {one.rule: round((one.at - start) / MINUTE) for one in reversed(fired) if one.severity != "info"}
         spoke = ", ".join(f"{rule} after {minutes} min" for rule, minutes in sorted(first.items(), key=lambda p: p[1]))
         print(f"  {kind}: {spoke or 'nothing'}", flush=True)
 

@@ -12,7 +12,7 @@ RULE = {"name": "Objective", "kind": "slo", "objective": "99.9%", "by": ["operat
 
 
 def run(quick: bool) -> list[Figure]:
-    """Medians over views; each has a reading of its own, as after each poll."""
+    """Returns medians over views, each with a new WindowReader, as after each poll."""
     polls = Polls([rule_of(RULE)], count(quick))
     polls.poll()
     views, alert = Views(polls.evaluator, Templates()), _firing(polls)

@@ -8,7 +8,7 @@ from benchmarks.figure import Figure, Times
 
 
 def run(quick: bool) -> list[Figure]:
-    """The median of several starts."""
+    """Returns the median of several starts."""
     times = Times(tuple(_help() for _ in range(3 if quick else 11)))
     return [
         Figure("routee-monitor --help", times.median, "s", at_most=0.3),

@@ -14,7 +14,7 @@ from pathlib import Path
 import trio
 
 from benchmarks.figure import Figure
-from benchmarks.ingest.page_to_store import read_all, station
+from benchmarks.ingest.page_to_store import page_ingestion, read_all
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
@@ -23,7 +23,7 @@ PATIENCE = 60.0
 
 
 def run(quick: bool) -> list[Figure]:
-    """Medians over starts. Ready means: listening, the window restored, and each search polled once."""
+    """Returns medians over starts. A daemon is ready if it listens, has restored the window, and has polled each search once."""
     messages = count(quick)
     with tempfile.TemporaryDirectory() as name, routee_with(messages) as url:
         folder = Path(name)
@@ -39,7 +39,7 @@ def run(quick: bool) -> list[Figure]:
 
 
 async def _fill(url: str, folder: Path, messages: int) -> None:
-    async with client(url) as routee, station(folder) as here:
+    async with client(url) as routee, page_ingestion(folder) as here:
         await read_all(routee, here.take, messages)
         await here.complete()
 
@@ -76,7 +76,7 @@ def _start(folder: Path, address: tuple[str, int]) -> tuple[float, float, float]
 
 
 def _until(address: tuple[str, int], path: str, began: float) -> float:
-    """Seconds since ``began`` at which the path answers 200."""
+    """Returns the seconds from ``began`` until the path answers 200."""
     while time.perf_counter() - began < PATIENCE:
         connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
         try:

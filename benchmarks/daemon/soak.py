@@ -1,7 +1,7 @@
-"""A week in minutes: polling, judging, the store and delivery, on a clock that jumps, with trouble on every side now and then.
+"""Simulates a week in minutes: polling, evaluation, the store and delivery, on a clock that jumps, with occasional faults everywhere.
 
-``python -m benchmarks.daemon.soak --days 7 --rate 50`` shows a line every few simulated hours and then what it found. It fails unless memory is
-flat after the first day, no task is left over, the values are exact, and everybody was told of every alert and of its end.
+``python -m benchmarks.daemon.soak --days 7 --rate 50`` shows a line every six simulated hours and then the result. It fails unless memory is
+flat after the first day, no task is left over, the values are exact, and every channel was notified of every alert and of its end.
 """
 
 import argparse
@@ -34,8 +34,7 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Clock, Duration, Tr
 from monitor.runtime.errors import StoreError
 from monitor.store.open import open_store
 from monitor.store.protocol import HISTORY_KEPT, Store
-from monitor.window import Query as Asking
-from monitor.window import Window, WindowReader
+from monitor.window import Query, Window, WindowReader
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
@@ -44,10 +43,10 @@ T = TypeVar("T")
 
 START = parse_iso("2026-11-21T10:00:00Z")
 RETENTION: Duration = 20 * HOUR
-"""Less than a day, so that after the first day as much is forgotten as comes."""
+"""Less than a day, so that after the first day as many messages are forgotten as arrive."""
 COUNTED: Duration = HOUR
 WAIT: Duration = 10 * SECOND
-"""The group's wait, below."""
+"""The group_wait of the configuration below."""
 RULES = """
 rules:
   - {name: Failing, kind: rate, by: [operator], window: 15m, above: 20%, min_messages: 50, keep_firing_for: 5m}
@@ -69,10 +68,10 @@ web: off
 
 @dataclass
 class Receiver:
-    """A channel that is sometimes in trouble; remembers by alert and state how often it was told, each notification once."""
+    """A channel that fails at times. Counts, by alert and state, how often it was notified, and repeated notifications (``twice``)."""
 
     answer: Callable[[], Outcome]
-    told: dict[tuple[str, str], int] = field(default_factory=dict)
+    sent: dict[tuple[str, str], int] = field(default_factory=dict)
     last: set[str] = field(default_factory=set)
     twice: int = 0
 
@@ -89,14 +88,14 @@ class Receiver:
         if notification.reason in ("first", "all resolved"):
             for view in notification.alerts:
                 key = view.name + " " + view.labels.get("operator", ""), view.status
-                self.told[key] = self.told.get(key, 0) + 1
+                self.sent[key] = self.sent.get(key, 0) + 1
 
     async def check(self) -> str:
         return ""
 
 
-class Trouble:
-    """What goes wrong beside Routee: the store for five minutes every seven hours, one channel for two hours a day, another a third of the time."""
+class FaultSchedule:
+    """The faults besides Routee's: the store for five minutes every seven hours, one channel for two hours a day, another for every third send."""
 
     def __init__(self, clock: Clock, world: World) -> None:
         self._clock, self._world, self._asked = clock, world, 0
@@ -109,23 +108,23 @@ class Trouble:
     def disk(self) -> bool:
         return self._in(7 * HOUR, 65 * MINUTE, 5 * MINUTE)
 
-    def sick(self) -> Outcome:
+    def daily_outage(self) -> Outcome:
         return Retry("down") if self._in(DAY, HOUR, 2 * HOUR) else Sent()
 
-    def moody(self) -> Outcome:
+    def every_third(self) -> Outcome:
         self._asked += 1
         return Retry("500") if self._asked % 3 == 0 else Sent()
 
 
-class TroubledFront(InlineStoreFront):
-    """A store that can do nothing while its disk is in trouble."""
+class FailingStoreFront(InlineStoreFront):
+    """A store that fails while its disk has a fault."""
 
-    def __init__(self, store: Store, trouble: Trouble) -> None:
+    def __init__(self, store: Store, faults: FaultSchedule) -> None:
         super().__init__(store)
-        self._trouble = trouble
+        self._faults = faults
 
     async def run(self, call: Callable[[Store], T]) -> T:
-        if self._trouble.disk:
+        if self._faults.disk:
             await trio.lowlevel.checkpoint()
             raise StoreError("the disk is full")
         return await super().run(call)
@@ -133,9 +132,9 @@ class TroubledFront(InlineStoreFront):
 
 @dataclass
 class Report:
-    """What was found. ``memory``: by simulated hour, the resident set in MB; ``wrong``: what should not be."""
+    """The result. ``resident`` maps simulated hours to the resident set in MB; ``wrong`` lists failures."""
 
-    lived: Duration = 0
+    duration: Duration = 0
     messages: int = 0
     requests: int = 0
     fired: int = 0
@@ -145,8 +144,10 @@ class Report:
 
     @property
     def growth(self) -> float:
-        """Of the usual resident set, from the second day to the last, as a share; 0 where there were not two full days. Tidying up the window
-        needs room for a moment: such a peak is no growth, which is why medians are compared."""
+        """Returns the growth of the median resident set from the second day to the last, as a share; 0 for less than two days.
+
+        Medians ignore peaks, such as that of tidying up the window.
+        """
         last = max(self.resident, default=0.0)
         second = [mb for hour, mb in self.resident.items() if 24 <= hour < 48]
         latest = [mb for hour, mb in self.resident.items() if hour > last - 24]
@@ -154,7 +155,7 @@ class Report:
 
 
 class _Outboxed(PipelineHarness):
-    """A harness whose news wake a real delivery."""
+    """A harness that wakes a real delivery."""
 
     outbox: Outbox | None = None
 
@@ -164,18 +165,18 @@ class _Outboxed(PipelineHarness):
 
 
 async def soak(folder: Path, span: Duration, rate: int, say: Callable[[str], None], until: float = math.inf) -> Report:
-    """Live through ``span``, come to rest, and look at what is there. For a loop with trio's MockClock."""
+    """Runs for ``span``, then without faults for two hours, and examines the result. Needs trio's MockClock."""
     clock, report = TrioClock(START), Report()
     world = World(clock, START - 30 * MINUTE, rate)
-    trouble = Trouble(clock, world)
+    faults = FaultSchedule(clock, world)
     with open_store(folder / "monitor.db", exclusive=True) as store:
-        front = functools.partial(TroubledFront, trouble=trouble)
+        front = functools.partial(FailingStoreFront, faults=faults)
         harness = _Outboxed(settings(RULES, CONFIG), clock, store, fronted=front)
-        receivers = [Receiver(Sent), Receiver(trouble.sick), Receiver(trouble.moody)]
+        receivers = [Receiver(Sent), Receiver(faults.daily_outage), Receiver(faults.every_third)]
         async with trio.open_nursery() as nursery:
             await _begin(nursery, harness, world, receivers)
             await _live(harness, world, report, span, say, until)
-            report.lived = clock.now() - START
+            report.duration = clock.now() - START
             world.quiet_from = clock.now()
             await _live(harness, world, report, 2 * HOUR, say)
             report.messages, report.requests = world.sent, world.asked
@@ -214,7 +215,7 @@ async def _live(
     say: Callable[[str], None],
     until: float = math.inf,
 ) -> None:
-    """Let time pass, and look at memory and tasks every hour; no longer than ``until``, a time of the machine's own clock."""
+    """Lets time pass, and records memory and tasks every hour. Ends early at ``until``, a time of the machine's own clock."""
     end = harness.clock.now() + span
     while harness.clock.now() < end and time.monotonic() < until:
         await harness.clock.sleep(min(HOUR, end - harness.clock.now()))
@@ -230,7 +231,7 @@ async def _live(
 
 
 def resident() -> float:
-    """MB."""
+    """Returns the resident memory in MB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
@@ -254,15 +255,15 @@ async def _examine(harness: _Outboxed, world: World, receivers: list[Receiver], 
 
 def _examine_receiver(number: int, receiver: Receiver, fired: Counter[str], report: Report) -> None:
     for status in ("firing", "resolved"):
-        told = Counter({name: times for (name, what), times in receiver.told.items() if what == status})
-        if told != fired:
-            report.wrong.append(f"channel {number} was told {status}: {told}, fired were {fired}")
+        sent = Counter({name: times for (name, what), times in receiver.sent.items() if what == status})
+        if sent != fired:
+            report.wrong.append(f"channel {number} was told {status}: {sent}, fired were {fired}")
     if receiver.twice:
         report.wrong.append(f"channel {number} was told {receiver.twice} notifications twice")
 
 
 async def _happened(harness: _Outboxed, what: str) -> Counter[str]:
-    """By rule and operator (built-in alerts have none). What was over within the group's wait is told to nobody, and not counted."""
+    """Counts transitions by rule and operator (built-in alerts have none). Skips alerts that ended within group_wait: nobody is notified of them."""
     known = {_fingerprint(name): name for name in OPERATORS}
     moves = (await harness.front.transitions(1_000_000))[::-1]
     began: dict[str, Transition] = {}
@@ -283,13 +284,13 @@ def _fingerprint(operator: str) -> str:
 
 def _counted(window: Window, end: int) -> Counter[tuple[str, str]]:
     by, reading = ("operator", "status"), WindowReader(window)
-    tally = reading.tally(Asking(end - COUNTED, end, by=by))
+    tally = reading.tally(Query(end - COUNTED, end, by=by))
     found = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return Counter({reading.labels(by, code): count for code, count in found if count})
 
 
 def run(span: Duration, rate: int, say: Callable[[str], None], within: float = math.inf) -> Report:
-    """The soak in a loop of its own, on a clock that jumps to whatever comes next; cut short after ``within`` real seconds."""
+    """Runs the soak in a loop of its own, on a clock that jumps to the next event; ends early after ``within`` real seconds."""
     logging.getLogger("monitor").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         clock = trio.testing.MockClock(autojump_threshold=0)
@@ -297,7 +298,7 @@ def run(span: Duration, rate: int, say: Callable[[str], None], within: float = m
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.daemon.soak", description=__doc__)
     parser.add_argument("--days", type=float, default=7.0)
     parser.add_argument("--rate", type=int, default=50, help="messages a second")
@@ -306,7 +307,7 @@ def main() -> int:
     )
     asked = parser.parse_args()
     report = run(round(asked.days * DAY), asked.rate, functools.partial(print, flush=True), asked.within * 60)
-    figures = f"{report.lived / DAY:.2f} days, {report.messages:,} messages, {report.requests:,} requests, {report.fired} alerts"
+    figures = f"{report.duration / DAY:.2f} days, {report.messages:,} messages, {report.requests:,} requests, {report.fired} alerts"
     print(f"{figures}, {report.growth:+.1%} memory after the first day")
     if report.growth > 0.05:
         report.wrong.append("memory grew by more than 5 %")

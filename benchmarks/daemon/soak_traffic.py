@@ -1,4 +1,4 @@
-"""The traffic of the soak: millions of messages as Routee would show them, drawn from a seed a minute at a time, and the failures.
+"""The traffic of the soak: millions of messages in the form of Routee's answers, drawn from a seed one minute at a time, and its faults.
 
 The true values are computed here with separate arrays, so that the daemon's numbers can be compared with them.
 """
@@ -18,24 +18,24 @@ OPERATORS = ("Cosmote", "Nova", "TIM", "Iliad", "Jio", "Vi", "Orange", "Free")
 COUNTRIES = ("GR", "GR", "IT", "IT", "IN", "IN", "FR", "FR")
 STATUSES = (SENT, DELIVERED, FAILED)
 REMEMBERED: Duration = 3 * HOUR
-"""So far back anybody asks."""
+"""How far back searches can look."""
 INCIDENT: Duration = 30 * MINUTE
 INCIDENT_EVERY: Duration = 2 * HOUR
 INCIDENT_AT: Duration = 40 * MINUTE
 LAST_REPORT: Duration = 5 * MINUTE
-"""After so long every message has its final status."""
+"""The longest time until a message has its final status."""
 
 Numbers = NDArray[np.int64]
 
 
 def within(now: Duration, every: Duration, start: Duration, length: Duration) -> bool:
-    """Whether ``now``, since the beginning, lies in a span that comes again and again."""
+    """Returns whether ``now``, since the beginning, is within a span of ``length`` that recurs ``every`` so often, first at ``start``."""
     return start <= now % every < start + length
 
 
 @dataclass
 class Minute:
-    """A minute's messages: when sent, when their final status is reported, which operator, and which status that is."""
+    """The messages of a minute: when they were sent, when their final status is reported, their operator, and that status."""
 
     first: int
     sent: Numbers
@@ -44,14 +44,14 @@ class Minute:
     status: Numbers
 
     def present(self, now: Instant) -> tuple[Numbers, Numbers]:
-        """The status of each, and its date."""
+        """Returns the present status of each message, and its date."""
         is_final = self.final_at <= now
         return np.where(is_final, self.status, 0), np.where(is_final, self.final_at, self.sent)
 
 
 @dataclass
 class World:
-    """A `Tracking` of one account. ``rate`` messages a second from ``start`` on."""
+    """A `Tracking` of one account, with ``rate`` messages a second from ``start`` on."""
 
     clock: Clock
     start: Instant
@@ -62,18 +62,18 @@ class World:
     minutes: list[Minute] = field(default_factory=list)
     incidents: Counter[str] = field(default_factory=Counter)
     quiet_from: Instant | None = None
-    """From here on nothing fails and nothing is in trouble."""
+    """From then on nothing fails."""
 
     def __post_init__(self) -> None:
         self._luck = np.random.default_rng(self.seed)
         self._drawn = self.start
 
     def is_quiet(self, now: Instant) -> bool:
-        """Whether everything is well."""
+        """Returns whether all faults are over."""
         return self.quiet_from is not None and now >= self.quiet_from
 
     def failing(self, at: Instant) -> int:
-        """Which operator fails then; -1: none."""
+        """Returns the operator that fails then; -1 for none."""
         since = at - self.start
         if self.is_quiet(at) or not within(since, INCIDENT_EVERY, INCIDENT_AT, INCIDENT):
             return -1
@@ -101,7 +101,7 @@ class World:
     async def search(
         self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
-        """See `Tracking`. Raises RouteeUnavailable while there is an outage."""
+        """See `Tracking`. Raises RouteeUnavailable during an outage."""
         now = self.clock.now()
         self.asked += 1
         self._draw(now + 1)
@@ -114,7 +114,7 @@ class World:
         return Page(batch, page, total, (page + 1) * size >= total)
 
     def _drifts(self, now: Instant) -> bool:
-        """Now and then the paging moves."""
+        """Returns whether the paging drifts: at random during some spans."""
         in_trouble = not self.is_quiet(now) and within(now - self.start, 5 * HOUR, 140 * MINUTE, 10 * MINUTE)
         return in_trouble and bool(self._luck.random() < 0.2)
 
@@ -128,7 +128,7 @@ class World:
     def _selected(
         self, now: Instant, start: Instant, end: Instant, status: str | None
     ) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-        """Numbers, dates, statuses and operators of the messages whose present status was reported between the two."""
+        """Returns numbers, dates, statuses and operators of the messages whose present status was reported between ``start`` and ``end``."""
         found = [self._of_minute(one, now, start, end, status) for one in self._touched(start, end)]
         if not found:
             return (np.zeros(0, np.int64),) * 4
@@ -147,11 +147,11 @@ class World:
         wanted = (date >= start) & (date <= end) & (one.sent <= now)
         if status is not None:
             wanted &= code == STATUSES.index(status) if status in STATUSES else False
-        [place] = np.nonzero(wanted)
-        return one.first + place, date[place], code[place], one.operator[place]
+        [positions] = np.nonzero(wanted)
+        return one.first + positions, date[positions], code[positions], one.operator[positions]
 
     def recount(self, now: Instant, span: Duration) -> Counter[tuple[str, str]]:
-        """By operator and status, the messages whose present status was reported in ``(now - span, now]``."""
+        """Counts, by operator and status, the messages whose present status was reported in ``(now - span, now]``."""
         _, _, code, operator = self._selected(now, now - span + 1, now, None)
         pairs = zip(operator.tolist(), code.tolist(), strict=True)
         return Counter((OPERATORS[which], STATUSES[how]) for which, how in pairs)

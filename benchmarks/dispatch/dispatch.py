@@ -38,7 +38,7 @@ RULES: Final = 100
 
 
 def run(quick: bool) -> list[Figure]:
-    """Ten thousand alerts of a hundred rules under twenty routes, a thousand silences, a hundred rules of inhibition."""
+    """Measures ten thousand alerts of a hundred rules with twenty routes, a thousand silences and a hundred inhibition rules."""
     many = 1_000 if quick else 10_000
     sent = 100 if quick else 1_000
     return [*_looks(many), *_memory(2 * many), trio.run(_sending, sent), trio.run(_handing_over, sent // 10)]
@@ -69,7 +69,7 @@ def _looks(many: int) -> list[Figure]:
 
 
 def _memory(many: int) -> list[Figure]:
-    """All of them told, with what is remembered of each."""
+    """Measures the memory of alerts that were all notified, with their groups."""
     gc.collect()
     before = resident()
     views = _views()
@@ -80,9 +80,9 @@ def _memory(many: int) -> list[Figure]:
     for step in range(3):
         scene = views.evaluator.view_context()
         known = [(alert, views, scene) for some in views.evaluator.alerts.values() for alert in some.values()]
-        told = dispatch.flush(known, NOW + step * HOUR)
-        dispatch.apply(told)
-        del told, known
+        notifications = dispatch.flush(known, NOW + step * HOUR)
+        dispatch.apply(notifications)
+        del notifications, known
     gc.collect()
     return [
         Figure(f"memory that {many:,} alerts take, told and grouped", (resident() - before) / 1e6, "MB", at_most=150)
@@ -90,21 +90,21 @@ def _memory(many: int) -> list[Figure]:
 
 
 async def _sending(many: int) -> Figure:
-    """Through a webhook on this machine, from the first byte of the queue to the last receipt on the disk."""
+    """Measures a webhook on this machine, from the first read of the queue to the last receipt on the disk."""
     notification = sample_notification([sample_view("Rule", "rate", ["operator"])])
-    told = [
+    notifications = [
         msgspec.structs.replace(notification, key=f"key-{i}", episode=f"episode-{i}", group_key=f"group-{i}")
         for i in range(many)
     ]
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "monitor.db") as store:
-        front = AsyncStore(store)
-        await front.commit(Commit(outbox=[Pending("webhook/0", one) for one in told]))
+        async_store = AsyncStore(store)
+        await async_store.commit(Commit(outbox=[Pending("webhook/0", one) for one in notifications]))
         async with webhook() as hook, trio.open_nursery() as nursery:
             clock = SystemClock()
             notifier = WebhookNotifier(hook.url, clock=clock, templates=Templates())
             began = time.perf_counter()
-            outbox = await nursery.start(deliver, front, {(notification.receiver, "webhook/0"): notifier}, clock)
-            while (await front.counts())["sent"] < many:  # noqa: ASYNC110 - what is waited for happens in the store
+            outbox = await nursery.start(deliver, async_store, {(notification.receiver, "webhook/0"): notifier}, clock)
+            while (await async_store.counts())["sent"] < many:  # noqa: ASYNC110 - what is waited for happens in the store
                 await trio.sleep(0.02)
             seconds = time.perf_counter() - began
             outbox.stop()
@@ -112,7 +112,7 @@ async def _sending(many: int) -> Figure:
 
 
 async def _handing_over(many: int) -> Figure:
-    """From the commit of a notification until its receiver is called, one at a time."""
+    """Measures the time from the commit of a notification until its receiver is called, one at a time."""
     notification, called = sample_notification([sample_view("Rule", "rate", ["operator"])]), trio.Event()
     seconds = []
 
@@ -122,15 +122,15 @@ async def _handing_over(many: int) -> Figure:
             return Sent()
 
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "monitor.db") as store:
-        front = AsyncStore(store)
+        async_store = AsyncStore(store)
         async with trio.open_nursery() as nursery:
             channels = {(notification.receiver, "webhook/0"): Receiver()}
-            outbox = await nursery.start(deliver, front, channels, SystemClock())
+            outbox = await nursery.start(deliver, async_store, channels, SystemClock())
             for i in range(many):
                 called = trio.Event()
                 one = msgspec.structs.replace(notification, key=f"key-{i}", episode=f"episode-{i}")
                 began = time.perf_counter()
-                await front.commit(Commit(outbox=[Pending("webhook/0", one)]))
+                await async_store.commit(Commit(outbox=[Pending("webhook/0", one)]))
                 outbox.wake()
                 await called.wait()
                 seconds.append(time.perf_counter() - began)

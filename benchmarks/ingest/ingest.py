@@ -9,14 +9,14 @@ from pathlib import Path
 import trio
 
 from benchmarks.figure import Figure
-from benchmarks.ingest.page_to_store import Take, ignore, read_all, station
+from benchmarks.ingest.page_to_store import Take, ignore, page_ingestion, read_all
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
 from monitor.ingest.routee.client import Routee
 
 
 def run(quick: bool) -> list[Figure]:
-    """Medians over rounds; each round has its floor before it, for a machine is not equally fast all the time."""
+    """Returns medians over rounds. Each round first measures fetching alone (the floor), because the machine's speed varies."""
     messages, rounds = count(quick), 3
     with routee_with(messages) as url:
         found = [trio.run(_round, url, messages) for _ in range(rounds)]
@@ -33,7 +33,7 @@ def run(quick: bool) -> list[Figure]:
 
 async def _round(url: str, messages: int) -> tuple[float, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
-        async with client(url) as routee, station(Path(folder)) as here:
+        async with client(url) as routee, page_ingestion(Path(folder)) as here:
             floor, _ = await _rates(routee, ignore, messages)
             first, busy = await _rates(routee, here.take, messages, here.complete)
             again, _ = await _rates(routee, here.take, messages, here.complete)
@@ -43,7 +43,7 @@ async def _round(url: str, messages: int) -> tuple[float, float, float, float]:
 async def _rates(
     routee: Routee, take: Take, messages: int, complete: Callable[[], Awaitable[None]] | None = None
 ) -> tuple[float, float]:
-    """Parts a second, by the clock and by this process's processor time."""
+    """Returns the parts read in a second of real time, and in a second of this process's processor time."""
     began, used = time.perf_counter(), time.process_time()
     parts = await read_all(routee, take, messages)
     if complete is not None:

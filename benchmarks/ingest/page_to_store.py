@@ -21,7 +21,7 @@ from monitor.ingest.routee.client import Routee
 from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import Batch
 from monitor.model.privacy import RecipientMask
-from monitor.model.routee_query import PAGE_SIZE, RouteeQuery, SetAside
+from monitor.model.routee_query import PAGE_SIZE, RejectedRecord, RouteeQuery
 from monitor.notify.render import Templates
 from monitor.routing.route import Route
 from monitor.runtime.clock import DAY, HOUR, SystemClock
@@ -31,44 +31,44 @@ from monitor.store.protocol import Cursor
 from monitor.window import Window
 
 
-class Station:
+class PageIngestion:
     """A pipeline of one account with one search."""
 
-    def __init__(self, front: AsyncStore, key: bytes) -> None:
+    def __init__(self, async_store: AsyncStore, key: bytes) -> None:
         clock = SystemClock()
         self.window = Window("main", RecipientMask("mask", key))
         evaluator = RuleEvaluator(self.window, [], ["all"])
         services = Services(clock, Metrics(clock), Health(), lambda: None)
         account = AccountPipeline(evaluator, Views(evaluator, Templates()))
-        self._pipeline = Pipeline(front, [account], Dispatcher(Route("nobody"), {}), 30 * DAY, services)
+        self._pipeline = Pipeline(async_store, [account], Dispatcher(Route("nobody"), {}), 30 * DAY, services)
         self._sink = AccountSink(self._pipeline, account)
         self._clock = clock
 
-    async def take(self, batch: Batch, unreadable: tuple[SetAside, ...], origin: ReadOrigin) -> None:
-        """Into the window, and with enough others into the store."""
+    async def take(self, batch: Batch, unreadable: tuple[RejectedRecord, ...], origin: ReadOrigin) -> None:
+        """Puts a page into the window and, together with others, into the store."""
         await self._sink.page("all", batch, unreadable, origin)
 
     async def complete(self) -> None:
-        """Commit the rest."""
+        """Commits the rest."""
         now = self._clock.now()
         await self._sink.complete("all", Cursor("main", "all", now, now - SPAN))
 
 
 @asynccontextmanager
-async def station(folder: Path) -> AsyncIterator[Station]:
-    """A station whose store is a file in that folder."""
+async def page_ingestion(folder: Path) -> AsyncIterator[PageIngestion]:
+    """Yields a pipeline whose store is a file in that folder."""
     with open_store(folder / "monitor.db", exclusive=True) as store:
-        front = AsyncStore(store)
-        yield Station(front, await front.secret("recipients"))
+        async_store = AsyncStore(store)
+        yield PageIngestion(async_store, await async_store.secret("recipients"))
 
 
 async def read_all(routee: Routee, take: Take, messages: int) -> int:
-    """Read everything as polling reads it, slice by slice; gives how many parts came, repeated ones counted again."""
+    """Reads everything as polling does, slice by slice; returns how many parts came, counting repeated ones again."""
     now, figures = SystemClock().now(), PollFigures("all", "sweep")
     reader = Reader(routee, RouteeQuery(), PAGE_SIZE, take, figures, lambda: 0)
     await reader.read(Slice(now - SPAN - HOUR, now), lambda reading: None, messages)
     return figures.rows
 
 
-async def ignore(batch: Batch, unreadable: tuple[SetAside, ...], origin: ReadOrigin) -> None:
-    """What the floor does with a page."""
+async def ignore(batch: Batch, unreadable: tuple[RejectedRecord, ...], origin: ReadOrigin) -> None:
+    """Drops a page; used to measure fetching alone."""

@@ -1,4 +1,4 @@
-"""Measures the rendering of notifications: what each channel makes of one alert with breakdown, samples and history."""
+"""Measures how fast each channel renders the notification of one alert with breakdown, samples and history."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from monitor.notify.render.alertmanager_payload import alertmanager
 
 
 def run(quick: bool) -> list[Figure]:
-    """The best of several rounds."""
+    """Returns the best of several rounds."""
     view = sample_view("OperatorFailureRate", "rate", ["operator", "country"])
     notification = sample_notification([view])
     texts = {"summary": "{{ labels.operator }}: {{ value | percent }} of {{ messages | number }} messages fail"}

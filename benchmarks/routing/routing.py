@@ -1,4 +1,4 @@
-"""Measures each part that decides whether an alert is sent: inhibition, silences, time intervals, and matchers written by strangers."""
+"""Measures each part that decides whether an alert is sent: inhibition, silences, time intervals, and parsing of hostile matchers."""
 
 import contextlib
 import random
@@ -28,11 +28,11 @@ HOSTILE = (
     "a=~" + "(" * 9_000,
     "a=b," * 10**6,
 )
-"""Long, deep or repetitive: what takes a parser long that is not made for strangers."""
+"""Long, deep or repetitive texts, which take a naive parser a long time."""
 
 
 def run(quick: bool) -> list[Figure]:
-    """Medians; of the hostile texts the slowest."""
+    """Returns medians; of the hostile texts, the slowest."""
     chance = random.Random(1)
     alerts = {f"{number:05}": _labels(number, chance) for number in range(1_000 if quick else 10_000)}
     rules = [_inhibition(number) for number in range(100)]

@@ -9,7 +9,7 @@ from monitor.simulation.sandbox.search import SearchRequest
 
 
 def run(quick: bool) -> list[Figure]:
-    """One drawing, and the median of ten pages."""
+    """Returns the time of one drawing, and the median of ten pages."""
     messages, made = count(quick), list[Sandbox]()
     drawing = timed(lambda: made.append(Sandbox(SystemClock(), history=SPAN, messages=messages)), 1)
     [sandbox] = made

@@ -18,14 +18,16 @@ ROWS = bytes(140_000)
 
 
 def run(quick: bool) -> list[Figure]:
-    """Medians; one call each, as the daemon makes them."""
+    """Returns medians of single calls, as the daemon makes them."""
     rounds = 50 if quick else 500
     notification = sample_notification([sample_view("Rule", "rate", ["operator"])])
-    told = [msgspec.structs.replace(notification, key=f"key-{i}", episode=f"episode-{i}") for i in range(rounds)]
+    notifications = [
+        msgspec.structs.replace(notification, key=f"key-{i}", episode=f"episode-{i}") for i in range(rounds)
+    ]
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "monitor.db") as store:
         cursor = Cursor("main", "all", 0, 0)
         rows = _each(lambda i: store.commit(Commit(journal=[("main", ROWS)], cursors=[cursor])), rounds)
-        outbox = _each(lambda i: store.commit(Commit(outbox=[Pending("webhook/0", told[i])])), rounds)
+        outbox = _each(lambda i: store.commit(Commit(outbox=[Pending("webhook/0", notifications[i])])), rounds)
         outbox_rows = store.waiting(notification.receiver, "webhook/0", rounds)
         receipts = _each(lambda i: store.sent(outbox_rows[i].id, {"ts": "1"}, i), rounds)
     return [
@@ -36,7 +38,7 @@ def run(quick: bool) -> list[Figure]:
 
 
 def _each(call: Callable[[int], object], rounds: int) -> float:
-    """The median of its seconds; waiting for the disk is part of it."""
+    """Returns the median duration in seconds, including waits for the disk."""
     seconds = []
     for i in range(rounds):
         began = time.perf_counter()

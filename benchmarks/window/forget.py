@@ -1,4 +1,4 @@
-"""Measures forgetting half a million messages at once, as after a long pause: the part of one poll, and what each poll writes."""
+"""Measures forgetting half a million messages at once, as after a long pause: the step of one poll, and what each poll writes."""
 
 import time
 
@@ -10,7 +10,7 @@ from monitor.window import Query, WindowReader
 
 
 def run(quick: bool) -> list[Figure]:
-    """The worst step, not the median: it is what holds a poll up."""
+    """Returns the worst step rather than the median, because it delays a poll."""
     window = filled_window(count(quick))
     window.saved(window.unsaved(), 1)
     WindowReader(window).tally(Query(0, 1))  # as every poll does

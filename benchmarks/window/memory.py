@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from benchmarks.figure import Figure
-from benchmarks.ingest.page_to_store import read_all, station
+from benchmarks.ingest.page_to_store import page_ingestion, read_all
 from benchmarks.messages import SPAN, count
 from benchmarks.routee_process import client, routee_with
 from monitor.ingest.routee.client import Routee
@@ -21,7 +21,7 @@ from monitor.window import Window
 
 
 def run(quick: bool) -> list[Figure]:
-    """Growth from before the first message to after the last."""
+    """Returns the growth of memory from before the first message to after the last."""
     messages = count(quick)
     with tempfile.TemporaryDirectory() as folder, routee_with(messages) as url:
         read = trio.run(_read, url, Path(folder), messages)
@@ -35,7 +35,7 @@ def run(quick: bool) -> list[Figure]:
 
 
 async def _read(url: str, folder: Path, messages: int) -> int:
-    async with client(url) as routee, station(folder) as here:
+    async with client(url) as routee, page_ingestion(folder) as here:
         await _warm_up(routee)
         before = resident()
         await read_all(routee, here.take, messages)
@@ -44,7 +44,7 @@ async def _read(url: str, folder: Path, messages: int) -> int:
 
 
 async def _warm_up(routee: Routee) -> None:
-    """Read a few pages and forget them: what reading takes at all is not the messages'."""
+    """Reads and forgets a few pages, so that the general cost of reading is not attributed to the messages."""
     now = SystemClock().now()
     for page in range(10):
         await routee.search(RouteeQuery(), now - SPAN, now, page=page)
@@ -62,7 +62,7 @@ def _restore(folder: Path) -> int:
 
 
 def resident() -> int:
-    """Bytes of this process in memory."""
+    """Returns the resident memory of this process in bytes."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096
