@@ -7,13 +7,14 @@ PIP ?= $(BIN)/python -m pip
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: demo test test-fast check bench lock release clean format schemas help
+.PHONY: demo test test-fast check bench bench-detection lock release clean format schemas help
 help:
 	@echo "make demo   see it work: a local Routee, live incidents, alerts on this terminal (no credentials)"
 	@echo "make test   every check: lint, types, layers, tests"
 	@echo "make test-fast the quick tests only, in about a minute"
 	@echo "make schemas renew what editors check rules and configuration with"
 	@echo "make bench  measure speed and memory on this machine"
+	@echo "make bench-detection  measure what is detected, how soon, and how often in vain (about an hour)"
 
 demo: $(STAMP)
 	@$(BIN)/routee-monitor demo $(ARGS)
@@ -44,6 +45,9 @@ schemas: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-detection: $(STAMP)
+	$(BIN)/python -m benchmarks.detection $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff format .

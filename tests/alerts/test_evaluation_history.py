@@ -15,7 +15,7 @@ NOW = parse_iso("2026-11-21T10:00:00Z")
 RATE = {"name": "R", "kind": "rate", "by": ["operator"], "window": "5m", "above": "20%", "min_messages": 3}
 
 
-def judge_of(**changes: object) -> RuleEvaluator:
+def evaluator_of(**changes: object) -> RuleEvaluator:
     return RuleEvaluator(Window("main"), [rule_of(RATE | changes)], ["all"])
 
 
@@ -42,7 +42,7 @@ def group(operator: str) -> tuple[tuple[str, str], ...]:
 
 
 def test_each_evaluation_is_kept_with_its_numbers() -> None:
-    evaluator = judge_of()
+    evaluator = evaluator_of()
     put(evaluator, "A", NOW, 1, 10)
     poll(evaluator, NOW)
     put(evaluator, "A", NOW + MINUTE, 9, 10)
@@ -58,7 +58,7 @@ def test_each_evaluation_is_kept_with_its_numbers() -> None:
 
 
 def test_the_oldest_evaluations_are_forgotten() -> None:
-    evaluator = judge_of()
+    evaluator = evaluator_of()
     put(evaluator, "A", NOW, 1, 10)
     for step in range(KEPT + 7):
         poll(evaluator, NOW + step * SECOND)
@@ -68,7 +68,7 @@ def test_the_oldest_evaluations_are_forgotten() -> None:
 
 
 def test_of_many_groups_those_with_alerts_the_worst_and_the_largest_are_kept() -> None:
-    evaluator = judge_of()
+    evaluator = evaluator_of()
     for number in range(100):
         put(evaluator, f"small{number}", NOW, 0, 4)
     put(evaluator, "large", NOW, 0, 500)
@@ -96,7 +96,7 @@ def test_a_number_of_nothing_is_zero() -> None:
 
 
 def test_the_past_is_kept_less_dense_as_far_back_as_sparklines_reach() -> None:
-    evaluator = judge_of(window="20m")
+    evaluator = evaluator_of(window="20m")
     for step in range(400):
         put(evaluator, "A", NOW + step * MINUTE, step % 10, 10)
         poll(evaluator, NOW + step * MINUTE)
@@ -108,17 +108,17 @@ def test_the_past_is_kept_less_dense_as_far_back_as_sparklines_reach() -> None:
 
 
 def test_a_sparkline_of_what_was_kept_is_that_of_the_window() -> None:
-    evaluator = judge_of(window="20m")
+    evaluator = evaluator_of(window="20m")
     rule = evaluator.rules["R"]
     for step in range(200):
         for operator in ("A", "B"):
             put(evaluator, operator, NOW + step * MINUTE, step // (20 if operator == "A" else 40), 10)
         poll(evaluator, NOW + step * MINUTE)
     now = NOW + 199 * MINUTE
-    moment = evaluator.input_for(rule, WindowReader(evaluator.window), now, NOW - DAY)
+    inputs = evaluator.input_for(rule, WindowReader(evaluator.window), now, NOW - DAY)
     for operator in ("A", "B"):
-        kept = history(rule, moment, group(operator), evaluator.history.progress("R", group(operator)))
-        asked = history(rule, moment, group(operator))
+        kept = history(rule, inputs, group(operator), evaluator.history.progress("R", group(operator)))
+        asked = history(rule, inputs, group(operator))
         assert len(kept) == len(asked) == SPACED
         assert kept[-12:] == asked[-12:]
         # Further back what was kept is up to five minutes older than what is asked for.
@@ -126,19 +126,19 @@ def test_a_sparkline_of_what_was_kept_is_that_of_the_window() -> None:
 
 
 def test_a_sparkline_shows_what_was_found_at_the_time() -> None:
-    evaluator = judge_of()
+    evaluator = evaluator_of()
     rule = evaluator.rules["R"]
     put(evaluator, "A", NOW, 5, 10)
     poll(evaluator, NOW)
     put(evaluator, "A", NOW - SECOND, 10, 10)
     poll(evaluator, NOW + 75 * SECOND)
-    moment = evaluator.input_for(rule, WindowReader(evaluator.window), NOW + 75 * SECOND, NOW - DAY)
+    inputs = evaluator.input_for(rule, WindowReader(evaluator.window), NOW + 75 * SECOND, NOW - DAY)
     progress = evaluator.history.progress("R", group("A"))
-    assert history(rule, moment, group("A"), progress)[-3:] == (None, 0.5, 0.75), "it came late"
+    assert history(rule, inputs, group("A"), progress)[-3:] == (None, 0.5, 0.75), "it came late"
 
 
 def test_a_group_that_falls_silent_stays_with_its_past() -> None:
-    evaluator = judge_of()
+    evaluator = evaluator_of()
     put(evaluator, "A", NOW, 1, 10)
     poll(evaluator, NOW)
     poll(evaluator, NOW + 10 * MINUTE)
@@ -146,7 +146,7 @@ def test_a_group_that_falls_silent_stays_with_its_past() -> None:
 
 
 def test_recipients_are_numbered_anew_at_each_reading_and_still_kept_apart() -> None:
-    evaluator = judge_of(by=["to"])
+    evaluator = evaluator_of(by=["to"])
     for number in range(5):
         at = NOW + number * MINUTE
         rows: list[dict[str, object]] = [
@@ -166,7 +166,7 @@ def test_recipients_are_numbered_anew_at_each_reading_and_still_kept_apart() -> 
 
 
 def test_a_rule_that_is_gone_is_forgotten() -> None:
-    evaluator = judge_of()
+    evaluator = evaluator_of()
     put(evaluator, "A", NOW, 1, 10)
     poll(evaluator, NOW)
     evaluator.history.forget("R")
@@ -174,7 +174,7 @@ def test_a_rule_that_is_gone_is_forgotten() -> None:
 
 
 def test_alerts_of_a_rule_that_was_grouped_otherwise_are_not_looked_for() -> None:
-    evaluator = judge_of()
+    evaluator = evaluator_of()
     evaluator.put(
         "R",
         (("country", "GR"),),

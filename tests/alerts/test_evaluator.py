@@ -1,5 +1,7 @@
-"""When rules are judged, on what, and that one that fails stops nothing else."""
+"""When rules are evaluated, on what, and that a failing rule stops nothing else."""
 
+import gc
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +17,7 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window
 from tests.fakes.pipeline_harness import traffic
+from tests.fakes.toy_kind import BROKEN, registered
 
 NOW: Instant = 20_000 * DAY
 RATE: dict[str, Any] = {"name": "Failing", "kind": "rate", "window": "5m", "above": "20%"}
@@ -22,7 +25,7 @@ RATE: dict[str, Any] = {"name": "Failing", "kind": "rate", "window": "5m", "abov
 
 @dataclass
 class Bench:
-    """A judge whose outcomes are applied at once, as if every commit went well."""
+    """An evaluator whose results are applied at once, as if every commit succeeded."""
 
     evaluator: RuleEvaluator
     outcomes: list[EvaluationResult] = field(default_factory=list)
@@ -58,6 +61,21 @@ def whats(outcome: EvaluationResult) -> list[str]:
     return [f"{one.rule} {one.what}" for one in outcome.transitions]
 
 
+def test_what_was_evaluated_is_not_kept_alive_by_the_reading_it_came_of() -> None:
+    one = bench(RATE)
+    one.message(traffic(5))
+    result = one.evaluator.evaluate(Cursor("main", "all", NOW, 0))
+    assert result.reader is not None
+    reader = weakref.ref(result.reader)
+    one.evaluator.view_context(result)
+    gc.disable()
+    try:
+        del result
+        assert reader() is None
+    finally:
+        gc.enable()
+
+
 def test_a_proposal_changes_nothing_until_it_is_applied() -> None:
     one = bench(RATE)
     one.message(traffic(5))
@@ -69,8 +87,8 @@ def test_a_proposal_changes_nothing_until_it_is_applied() -> None:
 
 def test_a_rule_with_its_own_interval_is_judged_no_more_often() -> None:
     one = bench(RATE | {"every": "2m"})
-    judged = [bool(one.poll(NOW + i * 30 * SECOND).evaluated) for i in range(9)]
-    assert judged == [True, False, False, False, True, False, False, False, True]
+    evaluated = [bool(one.poll(NOW + i * 30 * SECOND).evaluated) for i in range(9)]
+    assert evaluated == [True, False, False, False, True, False, False, False, True]
 
 
 def test_a_sweep_that_changed_rows_is_judged_again_as_of_the_same_moment() -> None:
@@ -111,8 +129,8 @@ def test_while_a_search_is_blind_its_rules_freeze_and_others_go_on() -> None:
     one.poll(NOW, "fast")
     one.poll(NOW, "slow")
     one.tell(builtin.MONITOR_BLIND, account="main", search="slow")
-    judged = one.poll(NOW + HOUR, "fast").evaluated
-    assert list(judged) == ["Fast"]
+    evaluated = one.poll(NOW + HOUR, "fast").evaluated
+    assert list(evaluated) == ["Fast"]
     assert one.alert() is not None
     one.message([{"status": "Delivered"}], NOW)
     assert not one.poll(NOW, "slow").evaluated  # a sweep: the search is blind still
@@ -145,7 +163,7 @@ def test_the_time_of_judging_may_stand_still() -> None:
 
 
 IMPOSSIBLE = Rule(name="Impossible", kind="of no kind")
-"""Nothing knows how to judge it."""
+"""A rule of a kind that does not exist."""
 
 
 def test_a_rule_that_cannot_be_judged_is_told_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
@@ -236,3 +254,37 @@ def test_an_alert_of_our_own_that_outlived_the_clock_ends_no_earlier_than_it_beg
 
 def test_a_disabled_rule_is_not_judged() -> None:
     assert bench(RATE | {"enabled": False}).evaluator.rules == {}
+
+
+@dataclass(frozen=True)
+class Unready:
+    """A state that is still worked out of the past."""
+
+    is_ready: bool = False
+
+    def blob(self) -> bytes:
+        return b""
+
+
+def test_a_rule_that_fails_while_the_past_is_worked_through_is_told_and_stops_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with registered(BROKEN):
+        broken = {"name": "Broken", "kind": "broken", "window": "5m"}
+        found = bench(broken, {"name": "Shift", "kind": "shift", "learn": "1h"})
+    evaluator = found.evaluator
+    for minute in range(120):
+        found.message(traffic(1, 10), NOW - minute * MINUTE)
+    evaluator.effort = 30.0
+    found.poll()
+    with registered(BROKEN):
+        evaluator.errors.clear()
+        evaluator.kept["Broken"] = Unready()
+        caplog.clear()
+        while evaluator.catch_up():
+            pass
+        assert evaluator.kept["Shift"].is_ready
+        assert "it is broken" in evaluator.errors["Broken"]
+        found.poll(NOW + MINUTE)
+    assert [record.message for record in caplog.records] == ["rule Broken cannot be judged"], "once"
+    assert found.alert(builtin.RULE_ERROR.name, ("rule", "Broken")) is not None

@@ -1,4 +1,4 @@
-"""Rules that are judged together come to the same as rules that are judged one by one, in every detail that anyone can see."""
+"""Rules that are evaluated together give the same as rules that are evaluated one by one, in every detail that anyone can see."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ steps = st.lists(
 
 
 class OneByOne:
-    """A judge that judges each rule by itself, and the ring that it then would have filled."""
+    """An evaluator that evaluates each rule alone, and the history that it fills."""
 
     def __init__(self) -> None:
         self.evaluator, self.ring = RuleEvaluator(Window("main"), RULES, ["all"]), EvaluationHistory()
@@ -117,7 +117,7 @@ def test_judging_together_changes_nothing(history: list[Any], known: int) -> Non
             assert here.evaluated == there.evaluated
             assert here.errors == there.errors == {}
             assert here.seconds.keys() == there.seconds.keys()
-            if not is_set_back:  # of a moment that is judged twice either judgement may be shown
+            if not is_set_back:  # of a time that is evaluated twice either result may be shown
                 assert_same_ring(together.history, apart.ring)
         else:
             for evaluator in (together, apart.evaluator):

@@ -26,8 +26,8 @@ def explained(rows: list[dict[str, Any]], *group: tuple[str, str], **rule: Any) 
 def causes(rows: list[dict[str, Any]], *group: tuple[str, str], **rule: Any) -> tuple[Cause, ...]:
     window = Window("main")
     window.upsert(batch_of([row | {"messageId": f"m{i}"} for i, row in enumerate(rows)]), "all")
-    moment = EvaluationInput(WindowReader(window), NOW, 0, ())
-    return breakdown(rule_of({"name": "R"} | rule), moment, group)
+    inputs = EvaluationInput(WindowReader(window), NOW, 0, ())
+    return breakdown(rule_of({"name": "R"} | rule), inputs, group)
 
 
 USUAL = sent(800, NOW - HOUR) + sent(200, NOW - HOUR, **{"from": "Shop"})

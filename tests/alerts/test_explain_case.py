@@ -1,4 +1,4 @@
-"""What explains alerts of the further kinds, and what people are shown of them, through the judge that the daemon runs."""
+"""What explains alerts of the further kinds, and what people are shown of them, through the evaluator that the daemon runs."""
 
 from typing import Any
 
@@ -51,55 +51,55 @@ USUAL = series(2000, NOW - 12 * HOUR, NOW, **{"from": "Bank", "latency": 3.0})
 )
 def test_the_sender_of_what_is_wrong_explains_it(rule: dict[str, Any], bad: dict[str, Any]) -> None:
     wrong = series(100, NOW - HOUR, NOW - 20 * SECOND, **{"from": "Shop", "latency": 3.0} | bad)
-    moment = EvaluationInput(WindowReader(window_of(USUAL + wrong)), NOW, NOW - 7 * DAY)
+    inputs = EvaluationInput(WindowReader(window_of(USUAL + wrong)), NOW, NOW - 7 * DAY)
     made = rule_of({"name": "R", "by": ["operator"]} | rule)
     group = (("operator", "Cosmote"),)
-    causes = {cause.field: cause for cause in breakdown(made, moment, group)}
+    causes = {cause.field: cause for cause in breakdown(made, inputs, group)}
     assert causes["from"].value == "Shop"
     assert causes["from"].share > 0.9
-    shown = samples(made, moment, group)
+    shown = samples(made, inputs, group)
     assert len(shown) == 5
 
 
 def test_what_came_too_late_to_be_looked_at_does_not_explain_slowness() -> None:
     echoes = series(300, NOW - HOUR, NOW - 2 * SECOND, **{"from": "Newsletter", "latency": 7200.0})
     slow = series(100, NOW - HOUR, NOW - 20 * SECOND, **{"from": "Shop", "latency": 45.0})
-    moment = EvaluationInput(WindowReader(window_of(USUAL + echoes + slow)), NOW, NOW - 7 * DAY)
+    inputs = EvaluationInput(WindowReader(window_of(USUAL + echoes + slow)), NOW, NOW - 7 * DAY)
     rule = {"name": "R", "kind": "latency", "window": "1h", "above": "30s", "receipts_within": "60s"}
     made, group = rule_of(rule | {"by": ["operator"]}), (("operator", "Cosmote"),)
-    causes = {cause.field: cause.value for cause in breakdown(made, moment, group)}
+    causes = {cause.field: cause.value for cause in breakdown(made, inputs, group)}
     assert causes["from"] == "Shop"
-    assert max(sample.date for sample in samples(made, moment, group)) < NOW - 10 * SECOND
+    assert max(sample.date for sample in samples(made, inputs, group)) < NOW - 10 * SECOND
 
 
 def test_who_writes_to_a_new_country_explains_it() -> None:
     new = series(40, NOW - 30 * MINUTE, NOW, **{"from": "Shop", "country": "IR", "operator": None})
-    moment = EvaluationInput(
+    inputs = EvaluationInput(
         WindowReader(window_of([row | {"country": "GR"} for row in USUAL] + new)), NOW, NOW - 7 * DAY
     )
     made = rule_of({"name": "R", "kind": "new_value", "field": "country", "window": "1h"})
-    (cause,) = breakdown(made, moment, (("country", "IR"),))
+    (cause,) = breakdown(made, inputs, (("country", "IR"),))
     assert (cause.field, cause.value, cause.matching) == ("from", "Shop", 40)
-    assert len(samples(made, moment, (("country", "IR"),))) == 5
+    assert len(samples(made, inputs, (("country", "IR"),))) == 5
 
 
 @pytest.mark.parametrize(
     "rule", [{"kind": "absence", "window": "1h"}, {"kind": "distinct", "field": "to", "window": "1h", "above": 0}]
 )
 def test_silence_and_variety_have_no_causes(rule: dict[str, Any]) -> None:
-    moment = EvaluationInput(WindowReader(window_of(USUAL)), NOW, NOW - 7 * DAY)
+    inputs = EvaluationInput(WindowReader(window_of(USUAL)), NOW, NOW - 7 * DAY)
     made = rule_of({"name": "R"} | rule)
-    assert breakdown(made, moment, ()) == ()
-    assert samples(made, moment, ()) == ()
+    assert breakdown(made, inputs, ()) == ()
+    assert samples(made, inputs, ()) == ()
 
 
 class Watch:
-    """One rule over one window, judged as time goes on."""
+    """One rule over one window, evaluated as time goes on."""
 
     def __init__(self, rows: Rows, **rule: Any) -> None:
         self.rule = rule_of({"name": "R"} | rule)
         self.evaluator = RuleEvaluator(window_of(rows), [self.rule], ["all"])
-        self.evaluator.begun = NOW - 7 * DAY
+        self.evaluator.in_use_since = NOW - 7 * DAY
 
     def at(self, as_of: int) -> list[Alert]:
         cursor = Cursor("main", "all", as_of=as_of, covered_since=NOW - 7 * DAY)

@@ -50,7 +50,7 @@ class Traffic:
     def now(self, count: int, failing: float, **fields: Any) -> "Traffic":
         return self.add(count, NOW - 10 * MINUTE, NOW, failing, **fields)
 
-    def moment(self, as_of: Instant = NOW) -> EvaluationInput:
+    def inputs(self, as_of: Instant = NOW) -> EvaluationInput:
         window = Window("main")
         window.upsert(batch_of(self.rows), "all")
         return EvaluationInput(WindowReader(window), as_of, 0)
@@ -59,7 +59,7 @@ class Traffic:
         return {cause.field: cause.value for cause in self.causes(rule, since)}
 
     def causes(self, rule: dict[str, Any] = RATE, since: Instant | None = None) -> tuple[Cause, ...]:
-        return breakdown(rule_of(rule), self.moment(), tuple((name, "Cosmote") for name in rule["by"]), since)
+        return breakdown(rule_of(rule), self.inputs(), tuple((name, "Cosmote") for name in rule["by"]), since)
 
 
 PLACES = ("from", "campaign", "country")
@@ -120,7 +120,7 @@ def test_a_count_that_is_too_low_names_who_is_missing() -> None:
     world = Traffic(rate=8000)
     world.rows = [row for row in world.rows if row["from"] != "Shop" or row["date"] <= NOW - 15 * MINUTE]
     assert world.explained(below) == {"from": "Shop"}
-    assert samples(rule_of(below), world.moment(), COSMOTE) == ()
+    assert samples(rule_of(below), world.inputs(), COSMOTE) == ()
 
 
 def test_a_share_that_is_too_low_is_explained_by_what_is_not_in_it() -> None:
@@ -128,7 +128,7 @@ def test_a_share_that_is_too_low_is_explained_by_what_is_not_in_it() -> None:
     delivered |= {"match": {"status": "Delivered"}, "below": "90%"}
     world = Traffic().now(600, 0.95, detailedStatus="Carrier Violation", **{"from": "Gym"})
     assert world.explained(delivered) == {"detailedStatus": "Carrier Violation", "from": "Gym"}
-    found = samples(rule_of(delivered), world.moment(), COSMOTE)
+    found = samples(rule_of(delivered), world.inputs(), COSMOTE)
     assert {sample.status for sample in found} == {"Undelivered"}
 
 
@@ -140,9 +140,9 @@ def test_fields_of_the_group_and_fields_that_the_rule_asks_for_are_not_named() -
 
 def test_nothing_is_said_of_groups_that_are_not_there_or_not_worse_than_usual() -> None:
     world = Traffic()
-    assert breakdown(rule_of(RATE), world.moment(), (("operator", "Nobody"),)) == ()
-    assert samples(rule_of(RATE), world.moment(), (("operator", "Nobody"),)) == ()
-    assert breakdown(rule_of(RATE), Traffic(share=0.0).moment(), COSMOTE) == ()
+    assert breakdown(rule_of(RATE), world.inputs(), (("operator", "Nobody"),)) == ()
+    assert samples(rule_of(RATE), world.inputs(), (("operator", "Nobody"),)) == ()
+    assert breakdown(rule_of(RATE), Traffic(share=0.0).inputs(), COSMOTE) == ()
 
 
 def test_without_a_past_the_whole_is_the_excess() -> None:

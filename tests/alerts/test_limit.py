@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts.limit import CLEARLY, Badness, within_limit
+from monitor.alerts.limit import CLEARLY, Priority, within_limit
 
 
 def test_free_places_go_to_the_worst() -> None:
@@ -49,7 +49,7 @@ _SOME = st.dictionaries(st.integers(0, 30), st.tuples(st.integers(1, 3), st.floa
 
 @given(_SOME, _SOME, st.integers(1, 8))
 def test_the_outcome_is_full_and_nobody_left_out_is_clearly_worse_and_it_comes_to_rest(
-    firing: Mapping[int, Badness], waiting: Mapping[int, Badness], limit: int
+    firing: Mapping[int, Priority], waiting: Mapping[int, Priority], limit: int
 ) -> None:
     waiting = {key: value for key, value in waiting.items() if key not in firing}
     begin, end = within_limit(firing, waiting, limit)

@@ -1,11 +1,12 @@
 """Alerts as people are shown them: labels, links, what was held back, what explains them."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from monitor.alerts.evaluation import EvaluationResult
+from monitor.alerts.evaluation import EvaluationResult, Evaluations
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import matched, unit_of
 from monitor.alerts.view import Views, history, links_of
@@ -100,11 +101,35 @@ async def test_what_history_needs_is_worked_out_once_for_all_alerts_of_a_rule() 
     await harness.poll([*traffic(5, operator="Cosmote"), *traffic(5, operator="Nova")])
     evaluator = harness.pipeline.accounts["main"].evaluator
     cursor, rule = evaluator.coverage.cursors["all"], evaluator.rules["Failing"]
-    moment = evaluator.input_for(rule, WindowReader(evaluator.window), cursor.as_of, cursor.covered_since)
-    assert history(rule, moment, (("operator", "Cosmote"),))[-1] == 0.5
-    worked_out = len(moment.reading.shared)
-    assert history(rule, moment, (("operator", "Nova"),))[-1] == 0.5
-    assert len(moment.reading.shared) == worked_out > 0
+    inputs = evaluator.input_for(rule, WindowReader(evaluator.window), cursor.as_of, cursor.covered_since)
+    found: Evaluations = {}
+    assert history(rule, inputs, (("operator", "Cosmote"),), found=found)[-1] == 0.5
+    worked_out = len(found)
+    assert history(rule, inputs, (("operator", "Nova"),), found=found)[-1] == 0.5
+    assert len(found) == worked_out > 0
+
+
+async def test_history_looks_for_the_groups_with_alerts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = PipelineHarness(settings(RATE, AT_ONCE), HandClock())
+    await harness.poll([*traffic(5, operator="Cosmote"), *traffic(5, operator="Nova")])
+    evaluator, groups = (
+        harness.pipeline.accounts["main"].evaluator,
+        ((("operator", "Cosmote"),), (("operator", "Nova"),)),
+    )
+    cursor, rule = evaluator.coverage.cursors["all"], evaluator.rules["Failing"]
+    inputs = evaluator.input_for(rule, WindowReader(evaluator.window), cursor.as_of, cursor.covered_since)
+    sought: list[tuple[str, ...]] = []
+    code = WindowReader.code
+
+    def counted(self: WindowReader, by: tuple[str, ...], values: tuple[str, ...]) -> int | None:
+        sought.append(values)
+        return code(self, by, values)
+
+    monkeypatch.setattr(WindowReader, "code", counted)
+    found: Evaluations = {}
+    assert history(rule, replace(inputs, known=groups, covered_since=0), groups[0], found=found)[-1] == 0.5
+    assert len(found) > 20
+    assert sought.count(("Nova",)) == 1
 
 
 async def test_history_ends_with_the_present_and_has_no_value_from_before_it_was_known() -> None:

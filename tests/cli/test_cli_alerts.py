@@ -78,6 +78,56 @@ def test_a_pending_alert_has_the_severity_of_its_threshold_and_says_when_it_fire
     assert f"; fires at {iso(fires - fires % SECOND)}" in why
 
 
+def test_it_fires_at_a_poll_and_not_between_two(folder: Folder) -> None:
+    folder.rules.write_text(TWO_LEVELS.replace("for: 1h", "for: 100s"))
+    folder.replace(folder.config, "every: 30s", "every: 45s")
+    poll_once(folder)
+    [alert] = json.loads(folder.invoke("alerts", "--json").stdout)
+    fires = parse_iso(alert["startsAt"]) + 135 * SECOND
+    row = folder.invoke("alerts").stdout.splitlines()[1]
+    assert f"; fires at {iso(fires - fires % SECOND)}" in row
+    assert f"; fires at {iso(fires - fires % SECOND)}" in folder.invoke("explain", "OperatorFailureRate").stdout
+
+
+OF_AN_INCIDENT = """\
+rules:
+  - {name: Fails, kind: rate, by: [operator], window: 15m, min_messages: 30, above: 20%, incident: {by: [country]}}
+  - {name: AllFail, kind: rate, window: 15m, min_messages: 30, above: 10%, incident: {by: [country]}}
+"""
+
+
+def test_alerts_of_one_incident_say_so(folder: Folder) -> None:
+    folder.rules.write_text(OF_AN_INCIDENT)
+    poll_once(folder)
+    found = json.loads(folder.invoke("alerts", "--json").stdout)
+    assert sorted(alert["labels"]["alertname"] for alert in found) == ["AllFail", "Fails"]
+    (incident,) = {alert["incident"] for alert in found}
+    _, *rows = folder.invoke("alerts").stdout.splitlines()
+    assert all(row.endswith(f"; incident {incident}") for row in rows)
+    assert {one["incident"] for one in json.loads(folder.invoke("history", "--json").stdout)} == {incident}
+    assert folder.invoke("history").stdout.count(f"incident {incident}") == 2
+    said = folder.invoke("explain", "Fails").stdout
+    assert "Its alerts are of incidents: delivery, by country." in said
+    assert json.loads(folder.invoke("explain", "Fails", "--json").stdout)["incident"] == {
+        "name": "delivery",
+        "by": ["country"],
+    }
+
+
+@pytest.mark.parametrize("level", ["{above: 20%, severity: warning}", "{above: 35%, severity: critical}"])
+def test_an_alert_is_shown_under_a_rule_that_has_fewer_levels_now(folder: Folder, level: str) -> None:
+    folder.rules.write_text(TWO_LEVELS)
+    poll_once(folder)
+    fewer = TWO_LEVELS[: TWO_LEVELS.index("levels:")] + f"levels: [{level}]\n"
+    folder.rules.write_text(fewer)
+    shown = folder.invoke("alerts")
+    assert shown.exit_code == 0, shown.output
+    assert "; fires at " in shown.stdout
+    why = folder.invoke("explain", "OperatorFailureRate")
+    assert why.exit_code == 0, why.output
+    assert "; fires at " in why.stdout
+
+
 def test_an_alert_that_has_not_held_its_worse_level_yet_says_when_it_gets_worse(folder: Folder) -> None:
     folder.rules.write_text(TWO_LEVELS)
     poll_once(folder)
@@ -138,8 +188,10 @@ def with_losses(polled: Folder, tmp_path: Path) -> Folder:
     folder = Folder(tmp_path / "copy")
     notification = sample_notification([sample_view("Sample", "rate")], "hook")
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
-        aside = QuarantinedRecord("main", "outbound", 1, "it has no status", "{}")
-        store.commit(Commit(outbox=[Pending("webhook/0", notification)], asides=[aside, replace(aside, at=4)]))
+        quarantined = QuarantinedRecord("main", "outbound", 1, "it has no status", "{}")
+        store.commit(
+            Commit(outbox=[Pending("webhook/0", notification)], quarantined=[quarantined, replace(quarantined, at=4)])
+        )
         (outbox_row,) = store.waiting("hook", "webhook/0", 10)
         store.rejected(outbox_row.id, "HTTP 410: the address is gone", 2)
     return folder

@@ -1,14 +1,11 @@
 """`backtest`: from the store and from Routee, with variants, as text, JSON and drawings."""
 
 import json
-import os
-import pty
-import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from cli_folder import PROGRAM, Folder
+from cli_folder import Folder
 
 WORDS = ("backtest", "--since", "14m", "--every", "30s")
 
@@ -41,10 +38,16 @@ def test_a_rule_that_is_switched_off_can_be_tried_by_name(polled: Folder) -> Non
     assert rule["total"] == 1
 
 
+def test_a_rule_that_is_switched_off_can_be_tried_with_a_change(polled: Folder) -> None:
+    change = ("--set", "SwitchedOff.above=2")
+    present, variant = json.loads(polled.invoke(*WORDS, *change, "--rule", "SwitchedOff", "--json").stdout)["rules"]
+    assert (present["total"], variant["total"]) == (1, 1)
+
+
 def test_for_people_it_is_a_timeline(polled: Folder) -> None:
     outcome = polled.invoke(*WORDS)
     lines = outcome.stdout.splitlines()
-    assert lines[0].startswith("162 reports, 14m, judged every 30s") or lines[0].startswith("163 reports")
+    assert lines[0].startswith("162 reports, 14m, evaluated every 30s") or lines[0].startswith("163 reports")
     assert any(line.startswith("OperatorFailureRate (above 20%): 1 alert") for line in lines)
     assert any(line.startswith("  Cosmote, GR ") and "█" in line for line in lines)
     assert any(line.startswith("ManyMessages (above 100): no alerts") for line in lines)
@@ -73,7 +76,7 @@ def test_what_reaches_back_further_than_what_is_known_begins_there(polled: Folde
     outcome = polled.invoke("backtest", "--since", "7d", "--json")
     assert outcome.exit_code == 0
     assert "messages are known from 2" in outcome.stderr
-    assert "judged every" not in outcome.stderr
+    assert "evaluated every" not in outcome.stderr
 
 
 def test_that_routee_gives_back_a_week_is_said_once(polled: Folder) -> None:
@@ -81,31 +84,6 @@ def test_that_routee_gives_back_a_week_is_said_once(polled: Folder) -> None:
     assert outcome.exit_code == 0
     (line,) = [line for line in outcome.stderr.splitlines() if "begins" in line]
     assert line.startswith("Routee gives back 7 days at most: the backtest begins at 2")
-
-
-def test_on_a_terminal_a_bar_shows_how_far_it_is_and_goes_again(polled: Folder) -> None:
-    leader, terminal = pty.openpty()
-    command = [*PROGRAM, *WORDS, "--from-api", "--json", "--config", str(polled.config)]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=terminal, timeout=60, env=os.environ | {"TERM": "xterm"}
-    )
-    os.close(terminal)
-    shown = b""
-    while piece := _read(leader):
-        shown += piece
-    os.close(leader)
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["messages"] > 0
-    assert "fetching main" in shown.decode()
-    assert "judging" in shown.decode()
-    assert shown.decode().rstrip().endswith("\x1b[2K"), "nothing of it stays"
-
-
-def _read(leader: int) -> bytes:
-    try:
-        return os.read(leader, 10_000)
-    except OSError:  # the other end is closed, and all of it was read
-        return b""
 
 
 def test_without_a_terminal_there_is_no_bar(polled: Folder) -> None:

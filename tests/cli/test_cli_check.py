@@ -48,6 +48,18 @@ def test_of_every_kind_it_is_shown_when_it_fires(folder: Folder) -> None:
     assert "failed above 20%, stalled for 30m, ended" in fires["Campaigns"]
 
 
+def test_it_says_which_rules_have_incidents_in_common(folder: Folder) -> None:
+    folder.rules.write_text(
+        "rules:\n"
+        "  - {name: A, kind: count, window: 1h, above: 1, incident: {}}\n"
+        "  - {name: B, kind: count, window: 1h, above: 1, incident: {by: [country]}}\n"
+        "  - {name: C, kind: count, window: 1h, above: 1, incident: {name: queue, by: []}}\n"
+    )
+    said = folder.invoke("check").stdout
+    assert "Incidents: delivery, by country: 2 rules" in said
+    assert "Incidents: queue, all together: 1 rule" in said
+
+
 def test_the_same_as_json(folder: Folder) -> None:
     found = json.loads(folder.invoke("check", "--json").stdout)
     assert [rule["name"] for rule in found["rules"]] == ["OperatorFailureRate", "ManyMessages", "SwitchedOff"]
@@ -116,7 +128,29 @@ def test_of_a_rule_what_is_hardly_meant_is_warned_of(folder: Folder) -> None:
     warnings = [line for line in outcome.stderr.splitlines() if "resweep" not in line and "no route" not in line]
     assert warnings == [
         "warning: rule Backwards: the severity gets milder as the value gets worse: critical then warning",
-        "warning: rule Seldom is judged every 1d and looks 15m back: it never sees the messages in between",
+        "warning: rule Seldom is evaluated every 1d and looks 15m back: it never sees the messages in between",
+    ]
+
+
+def test_a_family_of_incidents_that_one_rule_alone_has_by_a_typo_is_warned_of(folder: Folder) -> None:
+    names = {
+        "One": "delivry",
+        "Two": "slience",
+        "Three": "silence",
+        "Four": "silence",
+        "Five": "partners",
+        "Six": "delivery",
+    }
+    written = [
+        f"  - {{name: {rule}, kind: count, window: 15m, above: 10, incident: {{name: {name}}}}}"
+        for rule, name in names.items()
+    ]
+    folder.rules.write_text("\n".join(["rules:", *written]))
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 0
+    assert [line for line in outcome.stderr.splitlines() if "incidents named" in line] == [
+        "warning: rule One: no other rule has incidents named 'delivry'; did you mean 'delivery'?",
+        "warning: rule Two: no other rule has incidents named 'slience'; did you mean 'silence'?",
     ]
 
 

@@ -104,3 +104,44 @@ def test_the_shipped_rules_with_the_shipped_defaults_are_warned_of_nothing(folde
         "route: {receiver: ops, routes: [{matchers: [severity=critical], receiver: hook}]}",
     )
     assert warnings(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        (
+            "kind: absence, window: 30m, expected: 1",
+            "rule Odd: expected: 1 is too few: by chance none comes in 37% of the times in which 1 is expected; 14 is usual",
+        ),
+        ("kind: absence, window: 30m, expected: 14", None),
+        (
+            "kind: absence, window: 30m, expected: 1000000",
+            "rule Odd: expected: 1,000,000 within 30m has no effect in groups with less traffic than that; 14 is usual",
+        ),
+        (
+            "kind: shift, to: 1.01x",
+            "rule Odd: to: 1.01x is so small a change that it takes very long to find; 3x is usual",
+        ),
+        ("kind: shift, to: 1.5x", None),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_named(folder: Folder, rule: str, why: str | None) -> None:
+    folder.rules.write_text(f"rules:\n  - {{name: Odd, {rule}}}\n")
+    said = [line for line in warnings(folder) if line.startswith("rule Odd: ")]
+    assert said == ([] if why is None else [why])
+
+
+def test_a_receiver_that_cannot_show_a_report_or_keeps_it_open_is_named(folder: Folder) -> None:
+    receivers = '  - {name: am, alertmanager: [{url: "http://127.0.0.1:9093"}]}\n'
+    receivers += (
+        '  - {name: pager, webhook: [{url: "http://127.0.0.1:9/x", template: pagerduty, fields: {routing_key: r}}]}\n'
+    )
+    folder.replace(folder.config, "route:", f"{receivers}report: {{receiver: ops}}\nroute:")
+    folder.config.write_text(folder.config.read_text().replace(receivers, ""))
+    folder.replace(folder.config, "  - {name: ops", f"{receivers}  - {{name: ops")
+    assert not [line for line in warnings(folder) if line.startswith("report:")]
+    folder.replace(folder.config, "report: {receiver: ops}", "report: {receiver: am}")
+    assert "report: alertmanager/0 of receiver am knows alerts only, and gets no report" in warnings(folder)
+    folder.replace(folder.config, "report: {receiver: am}", "report: {receiver: pager}")
+    [kept] = [line for line in warnings(folder) if line.startswith("report:")]
+    assert "may keep the report open" in kept

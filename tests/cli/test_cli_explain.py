@@ -1,14 +1,17 @@
 """`explain`: every group of a rule as the daemon saw it at its last poll."""
 
 import json
+import re
 import shutil
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 from cli_folder import Folder
 
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import MONITOR_BLIND
+from monitor.runtime.clock import HOUR
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 
@@ -45,6 +48,8 @@ def test_for_people_it_is_a_table_with_units(polled: Folder) -> None:
     assert " ago)" in lines[0]
     assert lines[2].split()[:2] == ["firing", "operator=Cosmote,"]
     assert "40%" in lines[2]
+    assert lines[4].startswith("not enough data")
+    assert lines[4].count("not enough data") == 1
 
 
 def test_it_is_blind_where_the_daemon_says_so(polled: Folder, tmp_path: Path) -> None:
@@ -95,6 +100,34 @@ def test_what_rests_on_routees_own_answers_is_shown_as_the_daemon_told_it(polled
     assert "90%" in one
     (other,) = [line for line in lines if "problem=stalled" in line]
     assert "40m" in other
+
+
+def test_a_shift_rule_learns_from_the_stored_messages_and_says_how_far_it_is(polled: Folder, tmp_path: Path) -> None:
+    folder = copied(polled, tmp_path)
+    folder.rules.write_text("rules: [{name: Shifted, kind: shift, by: [operator]}]")
+    groups = json.loads(folder.invoke("explain", "Shifted", "--json").stdout)["groups"]
+    operators = [group["labels"]["operator"] for group in groups]
+    assert sorted({*operators} & {"Cosmote", "Nova"}) == ["Cosmote", "Nova"]
+    assert (
+        len(operators) == 3
+    )  # the third has some 50 messages a day: by the hour of the day it is judged alone, or as small
+    assert {*operators} < {"Cosmote", "Nova", "Cyta", "(small)"}
+    assert {group["state"] for group in groups} == {"not_enough_data"}
+    assert all(group["why"].startswith("not enough data: history reaches back to ") for group in groups)
+    folder.rules.write_text("rules: [{name: Shifted, kind: shift, by: [operator], learn: 1h}]")
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        (cursor,) = store.load().cursors
+        since = cursor.as_of - 2 * HOUR
+        store.commit(Commit(cursors=[msgspec.structs.replace(cursor, covered_since=since)]))
+    groups = json.loads(folder.invoke("explain", "Shifted", "--json").stdout)["groups"]
+    assert all(re.fullmatch(r"not enough data: learning, \d+m of 1h", group["why"]) for group in groups)
+
+
+def test_a_rule_cannot_learn_for_longer_than_messages_are_kept(folder: Folder) -> None:
+    folder.rules.write_text("rules:\n  - {name: Shifted, kind: shift, learn: 31d}\n")
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 65
+    assert "rules.yaml:2:41: rules[0].learn: the rule looks 31d back, but messages are kept for 30d" in outcome.stderr
 
 
 def test_an_unknown_rule_names_the_nearest(polled: Folder) -> None:

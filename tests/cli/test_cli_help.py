@@ -33,6 +33,20 @@ HEAVY = (
 DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
 
 
+def commands(group: click.Group, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield (*above, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*above, name))
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_no_word_of_the_help_is_broken(width: int) -> None:
+    for words in commands(cli):
+        shown = CliRunner().invoke(cli, [*words, "--help"], terminal_width=width).output
+        assert not [line for line in shown.splitlines() if re.search(r"\w-$", line)], words
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom monitor.cli import cli\n"
@@ -107,3 +121,16 @@ def test_every_command_that_prints_tables_takes_wide() -> None:
                 (found if wide else lacking).add(module)
     assert lacking - found == set()
     assert len(found) >= 7
+
+
+def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from _commands(below, (*path, name))
+
+
+@pytest.mark.parametrize("path", _commands(cli), ids=" ".join)
+def test_help_fits_a_terminal_of_80_columns(path: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(cli, [*path, "--help"], terminal_width=80)
+    assert [line for line in shown.stdout.splitlines() if len(line) > 80] == []

@@ -10,6 +10,7 @@ from cli_folder import Folder
 
 from monitor.alerts.incidents import incidents
 from monitor.cli.incidents import course_of
+from monitor.daemon.http.alertmanager_json import read_during
 from monitor.model.alert import Transition, TransitionSubject
 from monitor.routing.acknowledgements import acknowledge, acknowledged
 from monitor.routing.matchers import Matcher
@@ -85,6 +86,36 @@ def test_silences_stand_among_the_events_with_their_times_and_another_day_is_sai
         "11-22 00:01:00 silenced until 11-22 01:00:00 by Bob: known",
         "11-22 02:00:00 resolved",
     ]
+
+
+def test_a_recurring_silence_says_its_times_and_counts_only_where_it_was_active() -> None:
+    began = parse_iso("2026-11-21T22:00:00Z")  # a Saturday
+    course = [
+        Transition("f", "R", at, what, None, None, TransitionSubject("main", (("operator", "Nova"),), 1))  # type: ignore[arg-type]
+        for at, what in ((began, "fired"), (began + 4 * HOUR, "resolved"))
+    ]
+    matchers = (Matcher("operator", "=", "Nova"),)
+
+    def recurring(weekday: str) -> Silence:
+        during = read_during(
+            {"weekdays": [weekday], "times": [{"start_time": "00:00", "end_time": "02:00"}], "location": "UTC"}
+        )
+        return Silence(weekday, matchers, began - DAY, began + DAY, "Ann", "works", began, during)
+
+    assert course_of(incidents(course)[0], {}, [recurring("sunday"), recurring("monday")]) == [
+        "11-20 22:00:00 silenced until 11-22 22:00:00 only sunday 00:00-02:00 UTC by Ann: works",
+        "22:00:00 fired",
+        "11-22 02:00:00 resolved",
+    ]
+
+
+def test_ids_are_whole(folder: Folder) -> None:
+    tracking = "182d20da-7a42-4c1e-9c43-1f0e5b6a2f10"
+    about = TransitionSubject("main", (("campaign", "A sale with a long name"), ("campaignTrackingId", tracking)), 1)
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        now = SystemClock().now()
+        store.commit(Commit(transitions=[Transition("c1", "CampaignWatch", now - HOUR, "fired", None, 0.9, about)]))
+    assert tracking in folder.invoke("history", "CampaignWatch").stdout
 
 
 def test_what_is_shown_can_be_narrowed(folder: Folder) -> None:

@@ -186,6 +186,9 @@ def test_on_a_terminal_it_asks_three_questions(tmp_path: Path) -> None:
     code, seen = on_a_terminal(tmp_path, answers)
     assert (code, answers) == (0, []), seen
     assert b"s3cret" not in seen
+    asked = [line for line in seen.decode().splitlines() if re.match(r"\d\. ", line)]
+    assert len(asked) == 3
+    assert max(len(line.rpartition(": ")[0]) for line in asked) <= 60, "with room for an answer"
     assert (tmp_path / "secrets" / "routee_secret").read_text() == "s3cret-typed\n"
     config = load(tmp_path / "monitor.yaml", SET).settings.config
     [(_, slack)] = config.receivers[0].of(Slack)
@@ -201,6 +204,8 @@ def test_on_a_terminal_it_asks_again_for_what_is_no_receiver(tmp_path: Path) -> 
     code, seen = on_a_terminal(tmp_path, answers)
     assert (code, answers) == (0, []), seen
     assert b"this is none of these: a Slack channel (#sms-ops)" in b" ".join(seen.split())
+    refusal = seen[seen.index(b"Error: ") : seen.rindex(b"3. Notify")].decode().splitlines()
+    assert max(map(len, refusal)) <= 80, "wrapped at words"
     [(_, hook)] = load(tmp_path / "monitor.yaml", SET).settings.config.receivers[0].of(Webhook)
     assert hook.url.get_secret_value() == "https://example.org/hook"
 

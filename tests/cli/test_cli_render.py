@@ -159,6 +159,30 @@ def test_one_that_is_over_is_found_in_what_was_told(polled: Folder, tmp_path: Pa
         assert made["headers"]["webhook-id"] == "gone-2"
 
 
+def test_what_was_told_of_an_incident_is_shown_whole(polled: Folder, tmp_path: Path) -> None:
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder = Folder(tmp_path / "copy")
+    views = [sample_view("Cause", "rate", ("operator",)), sample_view("Effect", "rate", ("country",))]
+    sent = msgspec.structs.replace(
+        sample_notification(views, "oncall"), group_labels={"incident": "9f5d"}, incident="9f5d", reason="new alerts"
+    )
+    other = msgspec.structs.replace(sent, receiver="ops", key="ops-1", alerts=sent.alerts[:1])
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        store.commit(Commit(outbox=[Pending("webhook/2", sent)]))
+        store.commit(Commit(outbox=[Pending("console/0", other)]))
+    text = folder.config.read_text()
+    start, end = text.index("receivers:"), text.index("store:")
+    folder.config.write_text(text[:start] + RECEIVERS + text[end:])
+    for arguments, status in ((), "firing"), (("--resolved",), "resolved"):
+        (made,) = shown(folder, "oncall", "--alert", "Effect", "--channel", "webhook/2", *arguments)
+        body = made["body"]
+        assert (body["groupLabels"], body["status"]) == ({"incident": "9f5d"}, status)
+        assert [(one["labels"]["alertname"], one["status"]) for one in body["alerts"]] == [
+            ("Cause", status),
+            ("Effect", status),
+        ]
+
+
 def test_what_steers_a_terminal_is_not_printed(polled: Folder, tmp_path: Path) -> None:
     shutil.copytree(polled.path, tmp_path / "copy")
     folder = Folder(tmp_path / "copy")

@@ -52,6 +52,16 @@ def test_the_tree_is_drawn_with_what_each_route_changes(routed: Folder) -> None:
     assert outcome.stdout == DRAWN
 
 
+def test_a_route_that_does_not_put_incidents_together_says_so(routed: Folder) -> None:
+    text = routed.config.read_text()
+    routed.config.write_text(
+        text.replace("receiver: oncall, group_wait", "receiver: oncall, group_incidents: false, group_wait")
+    )
+    assert "→ oncall  (wait 0s; incidents not together; continue)" in routed.invoke("routes", "show").stdout
+    tree = json.loads(routed.invoke("routes", "show", "--json").stdout)
+    assert (tree["group_incidents"], tree["routes"][0]["group_incidents"]) == (True, False)
+
+
 def test_the_tree_as_json_has_everything_filled_in(routed: Folder) -> None:
     tree = json.loads(routed.invoke("routes", "show", "--json").stdout)
     greece = tree["routes"][1]
@@ -77,6 +87,34 @@ def test_an_alert_is_followed_to_everybody_who_would_be_told(routed: Folder) -> 
     ]
     assert "alertname=OperatorFailureRate, country=GR  10s" in second
     assert inhibited == 'Inhibited while an alert fires that matches {alertname="CountryOutage"} and has country="GR".'
+
+
+def test_the_alert_of_a_rule_with_an_incident_is_grouped_by_that(routed: Folder) -> None:
+    routed.replace(routed.rules, "    min_messages: 30\n", "    min_messages: 30\n    incident: {}\n")
+    routed.replace(routed.config, "group_by: [alertname, country]", "group_by: [alertname, country, severity]")
+    labels = ("alertname=OperatorFailureRate", "country=GR", "severity=warning")
+    assert "incident (delivery, by country), severity=warning  10s" in routed.invoke("routes", "test", *labels).stdout
+    (route,) = json.loads(routed.invoke("routes", "test", *labels, "--json").stdout)["routes"]
+    assert route["incident"] == {"name": "delivery", "by": ["country"]}
+    assert route["group_labels"] == {"severity": "warning"}
+    (other,) = json.loads(routed.invoke("routes", "test", "alertname=ManyMessages", "--json").stdout)["routes"]
+    assert (other["incident"], other["group_labels"]) == (None, {"alertname": "ManyMessages"})
+    said = "Alerts of 1 rule are grouped by incident instead of by name and message fields."
+    assert routed.invoke("routes", "show").stdout.splitlines()[-1] == said
+    text = routed.config.read_text()
+    routed.config.write_text(text.replace("  group_wait: 10s\n", "  group_wait: 10s\n  group_incidents: false\n"))
+    assert said not in routed.invoke("routes", "show").stdout
+    assert "alertname=OperatorFailureRate" in routed.invoke("routes", "test", *labels).stdout
+
+
+def test_without_the_name_of_a_rule_it_says_what_is_missing(routed: Folder) -> None:
+    shown = routed.invoke("routes", "test", "country=GR").stdout
+    assert "no alertname, so it is of no rule and of no incident" in shown
+    assert "alertname=OperatorFailureRate" in shown
+    shown = routed.invoke("routes", "test", "alertname=OperatorFailureRat").stdout
+    assert shown.endswith("There is no rule 'OperatorFailureRat'; did you mean 'OperatorFailureRate'?\n")
+    assert "rule" not in routed.invoke("routes", "test", "alertname=MonitorBlind").stdout
+    json.loads(routed.invoke("routes", "test", "country=GR", "--json").stdout)
 
 
 def test_whether_it_is_muted_depends_on_the_time(routed: Folder) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cli_folder import PROGRAM, Folder
 
-from monitor.cli.options import PLACES
+from monitor.cli.options import CONFIG_PATHS
 from monitor.store.sqlite import open_sqlite
 
 
@@ -118,7 +118,7 @@ def test_a_missing_configuration_is_78(folder: Folder) -> None:
 
 
 def test_the_usual_places_are_looked_at(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [str(place) for place in PLACES] == ["monitor.yaml", "/etc/routee-monitor/monitor.yaml"]
+    assert [str(place) for place in CONFIG_PATHS] == ["monitor.yaml", "/etc/routee-monitor/monitor.yaml"]
     monkeypatch.chdir(folder.path)
     assert folder.invoke("check").exit_code == 0
 

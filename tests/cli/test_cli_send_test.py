@@ -12,7 +12,7 @@ from cli_folder import Folder
 from monitor.cli.sample_alert import as_test
 from monitor.config.monitor.services import SERVICES
 from monitor.notify.render import Templates
-from tests.fakes.alerts import rate, telling
+from tests.fakes.alerts import notification_of, rate
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_alertmanagers_payload_is_marked_and_its_resolve_follows(folder: Folder,
 def test_every_service_is_told_that_it_is_a_test(name: str, resolved: bool) -> None:
     ended = {"status": "resolved", "ends_at": rate().as_of, "resolved_because": "recovered"}
     view = as_test(msgspec.structs.replace(rate(), **ended) if resolved else rate())
-    notification = telling(view, reason="test", status="resolved" if resolved else "firing")
+    notification = notification_of(view, reason="test", status="resolved" if resolved else "firing")
     fields = {"routing_key": "key", "chat_id": "1"}
     body = Templates().body(name, "application/json", notification, fields)
     silent = name == "pagerduty" and resolved  # an end has no text there

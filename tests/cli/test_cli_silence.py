@@ -132,6 +132,15 @@ async def test_a_negated_matcher_that_narrows_is_not_to_be_confirmed(actions, fo
         assert (await invoke("silence add", *matchers, "--comment", "x")).exit_code == 0
 
 
+async def test_a_silence_that_ends_soon_says_in_how_long(actions, folder):
+    async with listening(actions, folder) as invoke:
+        await invoke("silence add", "operator=Cosmote", "--for", "12m", "--comment", "x")
+        await invoke("silence add", "operator=Nova", "--for", "2d", "--comment", "x")
+        listed = (await invoke("silence list")).stdout
+    assert len(re.findall(r"Z \(in (?:12|11|10)m\)", listed)) == 1
+    assert listed.count("(in ") == 1
+
+
 async def test_a_silences_times_are_those_of_the_terminal(actions, folder, athens):
     async with listening(actions, folder) as invoke:
         added = await invoke(
@@ -158,7 +167,7 @@ async def test_a_silence_recurs_by_the_clock_of_a_place(actions, folder):
         assert kept.during is not None
         span = added.stderr.splitlines()[0]
         begins = re.fullmatch(
-            r"silenced each sunday 02:00-06:00 22:00-24:00 Europe/Athens, "
+            r"silenced each sunday 02:00-06:00, 22:00-24:00 Europe/Athens, "
             r"(?:next at (\S+Z), until \S+; not now|also now, until \S+)",
             span,
         )
@@ -170,7 +179,7 @@ async def test_a_silence_recurs_by_the_clock_of_a_place(actions, folder):
         assert kept.during.contains(parse_iso("2026-11-22T00:30:00Z")), "it is 2:30 on a Sunday in Athens"
         assert not kept.during.contains(parse_iso("2026-11-22T04:30:00Z"))
         shown = (await invoke("silence list")).stdout
-    assert "only sunday 02:00-06:00 22:00-24:00 Europe/Athens" in shown
+    assert "only sunday 02:00-06:00, 22:00-24:00 Europe/Athens" in shown
     assert ("recurring" if begins[1] is not None else "active") in shown
 
 
@@ -251,6 +260,7 @@ async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(act
         assert actions.acknowledged == {fires.fingerprint: ("ann", "called them", None)}
         undone = await invoke("ack", fires.fingerprint, "--undo")  # the one of the log and the alert's page
         assert undone.exit_code == 0, undone.stderr
+        assert "OperatorFailureRate operator=Cosmote, country=GR: no longer acknowledged" in undone.stdout
         assert actions.acknowledged == {}
         assert (await invoke("ack", label_fingerprint(other.labels), "--for", "4h", "--by", "bob")).exit_code == 0
     by, _, until = actions.acknowledged[other.fingerprint]

@@ -14,6 +14,7 @@ import pytest
 from cli_folder import Folder
 
 from monitor.cli.daemon_api import DaemonApi, NoAnswer
+from monitor.daemon.http.connections import BUSY
 
 TOKEN = "a-token-for-changes"
 
@@ -195,3 +196,33 @@ def test_healthcheck_says_in_a_sentence_how_it_is(
     assert (said.exit_code, data.exit_code) == (code, code)
     assert shown in (said.stderr if code else said.stdout)
     assert data.stdout == "" if code == 69 else json.loads(data.stdout) == body
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "shown"),
+    [
+        (503, BUSY.partition(b"\r\n\r\n")[2], 1, "The daemon is busy; try again in a second."),
+        (403, b'{"error": "This name is not in web.allowed_hosts."}', 1, "This name is not in web.allowed_hosts."),
+        (500, b'{"error": "Something went wrong."}', 1, "Something went wrong."),
+        (404, b'{"error": "Not Found"}', 69, "is no routee-monitor"),
+        (502, b"", 69, "is no routee-monitor"),
+        (200, b'{"error": "no"}', 69, "is no routee-monitor"),
+    ],
+)
+def test_healthcheck_tells_a_daemon_that_refuses_from_another_server(
+    folder: Folder, status: int, body: bytes, code: int, shown: str
+) -> None:
+    with strange(status, body) as server:
+        said = folder.invoke("healthcheck", "--url", server.url)
+        data = folder.invoke("healthcheck", "--json", "--url", server.url)
+    assert (said.exit_code, data.exit_code) == (code, code)
+    assert shown in said.stderr
+    assert data.stdout == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_daemon_whose_connections_are_all_taken_is_said_to_be_busy(folder: Folder, command: tuple[str, ...]) -> None:
+    with strange(503) as server:
+        done = folder.invoke(*command, "--url", server.url)
+    assert done.exit_code == 1
+    assert "The daemon is busy; try again in a second." in done.stderr

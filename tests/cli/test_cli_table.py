@@ -33,6 +33,34 @@ def test_a_narrow_terminal_gets_it_on_lines_of_its_own() -> None:
     ]
 
 
+LONG = "Failures to Cosmote (GR) rose from 5% to 20% at 10:00 (60 of 300 messages since; one false alarm in 30d)"
+NUMBERS = ("STATE", "GROUP", "VALUE", Column("THRESHOLD", 1), Column("BASELINE", 2), "WHY")
+GROUPS = [
+    ("firing", "country=GR, operator=Cosmote", "20%", "14%", "5%", LONG),
+    ("inactive", "country=GR, operator=Nova", "4%", "12%", "4%", "evidence for a change: 12%"),
+]
+
+
+def test_a_long_sentence_goes_below_its_row_rather_than_into_a_narrow_column() -> None:
+    assert table_lines(NUMBERS, GROUPS, 80) == [
+        "STATE     GROUP                         VALUE  THRESHOLD  BASELINE",
+        (
+            "firing    country=GR, operator=Cosmote  20%    14%        5%\n"
+            "    Failures to Cosmote (GR) rose from 5% to 20% at 10:00 (60 of 300 messages\n"
+            "    since; one false alarm in 30d)"
+        ),
+        "inactive  country=GR, operator=Nova     4%     12%        4%\n    evidence for a change: 12%",
+    ]
+
+
+def test_a_long_sentence_stays_beside_its_row_where_there_is_room() -> None:
+    head, first, second = table_lines(NUMBERS, GROUPS, 130)
+    assert head.endswith("BASELINE  WHY")
+    assert "5%        Failures to Cosmote" in first
+    assert len(first.splitlines()) == 2
+    assert second.endswith("4%        evidence for a change: 12%")
+
+
 def test_one_column_is_a_table_too() -> None:
     assert table_lines(("A",), [("b",)], 10) == ["A", "b"]
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("athens")
 @click.option("--at", type=TIME)
 @click.option("--since", type=WHEN, default="7d")
 def command(at: int | None, since: When) -> None:
-    say(iso(since.seen_from(parse_iso("2026-11-21T12:00:00Z")) if at is None else at))
+    say(iso(since.relative_to(parse_iso("2026-11-21T12:00:00Z")) if at is None else at))
 
 
 def asked(*arguments: str) -> Result:
@@ -63,8 +63,8 @@ def test_a_time_that_the_clocks_skip_is_refused_and_one_that_comes_twice_is_the_
 def test_a_span_counts_back_from_the_other_moment() -> None:
     assert asked("--since", "2h30m").stdout == "2026-11-21T09:30:00Z\n"
     assert asked().stdout == "2026-11-14T12:00:00Z\n"
-    assert When(before=DAY).seen_from(HOUR + DAY) == HOUR
-    assert When(MINUTE).seen_from(HOUR) == MINUTE
+    assert When(before=DAY).relative_to(HOUR + DAY) == HOUR
+    assert When(MINUTE).relative_to(HOUR) == MINUTE
 
 
 @pytest.mark.parametrize("text", ["tomorrow", "", "18:00", "2026-13-01", "0001-01-01T00:00", "9999-12-31T23:59", "2h"])

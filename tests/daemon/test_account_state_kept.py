@@ -48,24 +48,24 @@ def state(number: int, word: str = "Running") -> CampaignState:
 
 
 def test_what_is_known_comes_back_as_it_was(tmp_path: Path) -> None:
-    facts = NOTHING_KNOWN.asking(NOW)
+    account_state = NOTHING_KNOWN.asking(NOW)
     for number in range(300):
-        facts = facts.with_balance(NOW + number * MINUTE, AccountBalance(41.25 + number, "EUR")).with_campaign(
-            NOW, state(number)
-        )
-    facts = facts.with_campaign(NOW + 1, state(7, "Finished"))
+        account_state = account_state.with_balance(
+            NOW + number * MINUTE, AccountBalance(41.25 + number, "EUR")
+        ).with_campaign(NOW, state(number))
+    account_state = account_state.with_campaign(NOW + 1, state(7, "Finished"))
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
-        store.commit(Commit(facts={"main": facts, "other": NOTHING_KNOWN}))
-        assert store.load().facts == {"main": facts, "other": NOTHING_KNOWN}
-        store.commit(Commit(facts={"main": NOTHING_KNOWN}))
-        assert store.load().facts == {"main": NOTHING_KNOWN, "other": NOTHING_KNOWN}
+        store.commit(Commit(account_states={"main": account_state, "other": NOTHING_KNOWN}))
+        assert store.load().account_states == {"main": account_state, "other": NOTHING_KNOWN}
+        store.commit(Commit(account_states={"main": NOTHING_KNOWN}))
+        assert store.load().account_states == {"main": NOTHING_KNOWN, "other": NOTHING_KNOWN}
 
 
 def test_what_cannot_be_read_is_asked_again_and_stops_nothing(tmp_path: Path) -> None:
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
-        store.commit(Commit(facts={"main": NOTHING_KNOWN.asking(NOW)}))
+        store.commit(Commit(account_states={"main": NOTHING_KNOWN.asking(NOW)}))
         store._connection.execute("UPDATE fact SET data = '{\"balances\": 7}'")
-        assert store.load().facts == {}
+        assert store.load().account_states == {}
 
 
 @asynccontextmanager
@@ -83,7 +83,7 @@ def evaluator_of(running: Running) -> RuleEvaluator:
 
 def known(config: Path) -> AccountState:
     with closing(open_sqlite(config.parent / "monitor.db", read_only=True)) as store:
-        return store.load().facts.get("main", NOTHING_KNOWN)
+        return store.load().account_states.get("main", NOTHING_KNOWN)
 
 
 def filled(clock: Clock) -> Sandbox:

@@ -141,8 +141,8 @@ async def test_campaigns_are_asked_about_until_they_are_over_and_strangers_seldo
         routee.over = {"c1"}
         await trio.sleep(600)
         assert routee.asked[3:] == ["c1", "c2", "c2"]
-        fact = one.account_state.campaigns["c1"]
-        assert (fact.is_over, fact.over_since) == (True, START + 300 * SECOND)
+        campaign = one.account_state.campaigns["c1"]
+        assert (campaign.is_over, campaign.over_since) == (True, START + 300 * SECOND)
         await trio.sleep(3600)
         assert routee.asked.count("c0") == 2
         assert routee.asked.count("c1") == 2

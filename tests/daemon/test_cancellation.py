@@ -17,8 +17,8 @@ from monitor.daemon.pipeline import ROWS_AT_ONCE
 from monitor.daemon.restore import restored_window
 from monitor.ingest.poll import PollFigures, SearchPlan, poll_search
 from monitor.model.message import batch_of
+from monitor.model.routee_query import RejectedRecord
 from monitor.model.routee_query import RouteeQuery as Asked
-from monitor.model.routee_query import SetAside
 from monitor.notify.outbox import deliver
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
@@ -43,7 +43,7 @@ BOTH = ONE_SEARCH.replace(SEARCH, SEARCH + "  - {name: more, account: main, ever
 OTHER = ONE_SEARCH.replace(SEARCH, "  - {name: more, account: main, every: 30s}\n")
 PLAN = SearchPlan("main", "all", Asked(), 30 * SECOND, ((HOUR, 5 * MINUTE),))
 OPS = ("ops", "console/0")
-UNREADABLE = (SetAside("no date", '{"messageId": "bad"}'),)
+UNREADABLE = (RejectedRecord("no date", '{"messageId": "bad"}'),)
 """Stands on each page of the fake Routee's."""
 MOST = 500
 """No action here has so many moments."""
@@ -57,7 +57,7 @@ class World:
         self.clock = TrioClock(NOW)
         self.harness = PipelineHarness(settings(RULES, ONE_SEARCH), self.clock, store, fronted=AsyncStore)
         self.routee = FakeTracking(
-            self.clock, twist=lambda page: replace(page, total=page.total + 1, asides=UNREADABLE)
+            self.clock, twist=lambda page: replace(page, total=page.total + 1, rejected=UNREADABLE)
         )
         for i in range(20):
             self.routee.send(f"new-{i}", NOW - SECOND - i, "Undelivered" if i < 9 else "Delivered")
@@ -76,7 +76,7 @@ class World:
     async def page(self) -> None:
         """So many rows that they are committed on the way."""
         rows = [{"messageId": f"many-{i}", "date": NOW - HOUR, "status": "Queued"} for i in range(ROWS_AT_ONCE)]
-        await self.harness.sinks["main"].page("all", batch_of(rows), (SetAside("no date", "{}"),))
+        await self.harness.sinks["main"].page("all", batch_of(rows), (RejectedRecord("no date", "{}"),))
 
     async def silence(self) -> None:
         made = Silence("s", parse_matchers("a=b"), NOW, NOW + HOUR, "Ann", "why", NOW)
@@ -142,7 +142,7 @@ class World:
         truth = list(self.routee.statuses().values())
         here = {status: number for status, number in counts(evaluator.window).items() if status != "Queued"}
         assert here == {status: truth.count(status) for status in set(truth)}
-        assert {one.record for one in self.store.asides()} >= {one.record for one in UNREADABLE}
+        assert {one.record for one in self.store.quarantined()} >= {one.record for one in UNREADABLE}
 
     def assert_told_once(self) -> None:
         told = [outbox_row.notification for outbox_row in self.store.outbox_rows()]

@@ -54,7 +54,7 @@ class Watched(OperatorHarness):
 
     def takes(self, channel: tuple[str, str] = OPS) -> None:
         self.outbox.failing.pop(channel, None)
-        self.outbox.taken.add(channel)
+        self.outbox.accepted_channels.add(channel)
 
 
 async def test_after_five_minutes_another_receiver_is_told_what_fails_why_and_what_to_do() -> None:

@@ -14,13 +14,17 @@ from typing import Any
 import pytest
 import trio
 
+from monitor.cli.daemon_api import NothingHeard
+from monitor.cli.daemon_api import ask as ask_daemon
 from monitor.daemon import main as daemon
 from monitor.daemon.main import Running
 from monitor.daemon.reload import Reloads
 from monitor.daemon.validate import load
 from monitor.runtime.clock import TrioClock
 from monitor.runtime.sd_notify import Systemd
+from monitor.runtime.server_certificate import ServerCertificate
 from tests.daemon.http.plain_client import ask as ask_with
+from tests.fakes.certificates import write_certificate
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.listener import ask
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
@@ -73,13 +77,13 @@ class World:
         """Write all files and have them taken up."""
         self.write()
         done = self.reloaded + 1
-        self.reloads.ask()
+        self.reloads.request()
         await until(lambda: self.reloaded == done, "the reload")
 
     async def refused(self, running: Running) -> str:
         """Ask for a reload that is not to be; gives what is said of it."""
         before = len(self.systemd.heard)
-        self.reloads.ask()
+        self.reloads.request()
         await until(lambda: self.systemd.heard[before:] == ["reloading", "ready"], "the reload to be refused")
         ready = await ask(running.url, "/readyz")
         assert ready.status == 200
@@ -339,9 +343,39 @@ async def test_changed_files_are_taken_up_by_themselves_where_that_is_wished(wor
         await until(lambda: "Second" in running.pipeline.accounts["main"].evaluator.rules, "the rule to be taken up")
 
 
+async def test_a_renewed_certificate_is_taken_up_and_a_broken_one_is_not(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_certificate(world.folder)
+    world.written["web"] |= {"tls": {"cert_file": "tls.crt", "key_file": "tls.key"}}
+    world.written["reload"] = {"watch": True}
+
+    async def speaks(file: str) -> bool:
+        """Whether the listener speaks with the certificate of that file."""
+        der = ServerCertificate.load(world.folder / f"{file}.crt", world.folder / f"{file}.key").der
+        asking = functools.partial(ask_daemon, running.url + "/healthz", certificate=der)
+        try:
+            return (await trio.to_thread.run_sync(asking, abandon_on_cancel=True)).status == 200
+        except NothingHeard:
+            return False
+
+    async with world.daemon() as running:
+        assert running.url.startswith("https://")
+        assert await speaks("tls")
+        write_certificate(world.folder, "kept")
+        (world.folder / "tls.crt").write_bytes((world.folder / "kept.crt").read_bytes())
+        await until(
+            lambda: "does not belong to the certificate" in caplog.text, "the half-renewed certificate to be refused"
+        )
+        assert not await speaks("kept")
+        (world.folder / "tls.key").write_bytes((world.folder / "kept.key").read_bytes())
+        await until(lambda: world.reloaded == 1, "the certificate to be taken up")
+        assert await speaks("kept")
+
+
 async def test_what_was_asked_for_before_the_daemon_was_up_is_done_once_it_is(world: World) -> None:
-    world.reloads.ask()
-    world.reloads.ask()
+    world.reloads.request()
+    world.reloads.request()
     async with world.daemon():
         await until(lambda: world.reloaded == 1, "the reload")
         await until(lambda: world.systemd.heard == ["ready", "reloading", "ready"], "its end")

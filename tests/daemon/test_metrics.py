@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitor.daemon.delivery_counters import MOST_PAIRS
 from monitor.daemon.metrics import Metrics
 from monitor.model.alert import Alert
 from monitor.runtime.clock import HOUR, SECOND
@@ -63,7 +64,7 @@ def test_polls_are_counted_and_timed(metrics):
 def test_pages_and_records_set_aside_are_counted(metrics):
     metrics.pages("main", "outbound", 3)
     metrics.pages("main", "outbound")
-    metrics.set_aside("main", "outbound", 2)
+    metrics.rejected_records("main", "outbound", 2)
     assert samples(metrics, "pages_total") == {("main", "outbound"): 4}
     assert samples(metrics, "records_set_aside_total") == {("main", "outbound"): 2}
 
@@ -212,6 +213,49 @@ def test_no_created_samples_double_the_series(metrics):
     assert b"_created" not in metrics.exposition()[0]
 
 
+def test_messages_are_counted_by_country_operator_and_status(metrics):
+    metrics.delivery.begin("main", [("GR", "Cosmote")])
+    assert samples(metrics, "messages_total") == {
+        ("main", "GR", "Cosmote", status): 0 for status in ("Delivered", "Failed", "Undelivered", "Unsent")
+    }
+    metrics.delivery.add("main", {("GR", "Cosmote", "Delivered"): 2, ("GR", "Cosmote", "Sent"): 3})
+    metrics.delivery.add("main", {("GR", "Cosmote", "Delivered"): 1, ("DE", "unknown", "Rerouted"): 1})
+    counted = samples(metrics, "messages_total")
+    assert counted["main", "GR", "Cosmote", "Delivered"] == 3
+    assert counted["main", "GR", "Cosmote", "Sent"] == 3
+    assert counted["main", "DE", "unknown", "other"] == 1
+
+
+def test_pairs_of_country_and_operator_beyond_the_bound_are_one(metrics):
+    metrics.delivery.begin("main", [("GR", f"op{number}") for number in range(MOST_PAIRS - 1)])
+    metrics.delivery.add("main", {("GR", "new", "Sent"): 1, ("GR", "late", "Sent"): 2, ("DE", "late", "Failed"): 3})
+    metrics.delivery.add("main", {("GR", "op0", "Failed"): 7, ("GR", "late", "Failed"): 4})
+    metrics.delivery.begin("main", [("GR", "late")])
+    metrics.delivery.add("second", {("GR", "late", "Sent"): 5, ("GR", "x" * 101, "Sent"): 6})
+    counted = samples(metrics, "messages_total")
+    assert counted["main", "GR", "new", "Sent"] == 1
+    assert counted["main", "GR", "op0", "Failed"] == 7
+    assert counted["main", "other", "other", "Sent"] == 2
+    assert counted["main", "other", "other", "Failed"] == 7
+    assert counted["second", "GR", "late", "Sent"] == 5
+    assert counted["second", "other", "other", "Sent"] == 6
+    assert len({key[:3] for key in counted if key[0] == "main"}) == MOST_PAIRS + 1
+
+
+def test_rules_that_are_gone_leave_no_series_and_too_many_are_other(metrics):
+    metrics.evaluation("gone", 1)
+    metrics.evaluation("stays", 2)
+    metrics.rule_error("failed")
+    metrics.rules(["stays"])
+    assert samples(metrics, "rule_evaluation_seconds_sum") == {("stays",): 2}
+    assert samples(metrics, "rule_errors_total") == {("stays",): 0}
+    for number in range(600):
+        metrics.evaluation(f"rule{number}", 1)
+    counts = samples(metrics, "rule_evaluation_seconds_count")
+    assert len(counts) == 501
+    assert counts["other",] == 101
+
+
 def documented() -> dict[str, tuple[str, str]]:
     """Name → (type, labels) as the tables of the document say."""
     rows = re.findall(r"^\| `(routee_monitor_\w+)` \| (\w+) \|([^|]*)\|", DOCUMENT.read_text(), re.MULTILINE)
@@ -224,7 +268,9 @@ def exercised(metrics: Metrics) -> Metrics:
     metrics.poll("main", "outbound", "complete", 1)
     metrics.request("main", "search", "200", 1)
     metrics.watermark("main", "outbound", START)
+    metrics.pushed_to(["main"])
     metrics.window("main", 1)
+    metrics.delivery.add("main", {("GR", "Cosmote", "Delivered"): 1})
     metrics.evaluation("A", 1)
     metrics.alerts("main", ["A"], [])
     metrics.notification("ops", "slack/0", "rejected", 1)

@@ -68,7 +68,7 @@ def test_what_waits_what_is_dead_and_what_is_silent_is_counted(config: Config) -
     silences = [silence(-HOUR, HOUR), silence(HOUR, DAY), silence(-DAY, -HOUR)]
     outbox = {("ops", "slack/0"): (2, NOW - MINUTE), ("hook", "webhook/0"): (1, NOW - HOUR)}
     acks = [Ack("f" * 16, NOW, "Bob", "on it", NOW)]
-    found = overview(config, Overview([], [], silences, acks, {"dead": 3, "asides": 4}, outbox), NOW)
+    found = overview(config, Overview([], [], silences, acks, {"dead": 3, "quarantined": 4}, outbox), NOW)
     assert (found["deadLetters"], found["setAside"], found["alerts"]["acknowledged"]) == (3, 4, 1)
     assert found["silences"] == {"active": 1, "pending": 1}
     assert (found["outbox"]["waiting"], found["outbox"]["oldest"]) == (3, "2026-11-21T16:00:00Z")

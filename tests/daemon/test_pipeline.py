@@ -12,7 +12,7 @@ from monitor.daemon.flush_timer import flush_when_due
 from monitor.daemon.pipeline import ROWS_AT_ONCE
 from monitor.daemon.restore import restored_window
 from monitor.model.message import Unread, batch_of
-from monitor.model.routee_query import SetAside
+from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeUnavailable, StoreError
 from monitor.store.protocol import Cursor
@@ -46,13 +46,13 @@ def stored(one: PipelineHarness) -> int:
 
 async def test_a_poll_is_one_commit_with_all_that_came_of_it() -> None:
     one = harness(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
-    aside = SetAside("no date", "{}")
-    await one.sinks["main"].page("all", batch_of([]), (aside,))
+    rejected = RejectedRecord("no date", "{}")
+    await one.sinks["main"].page("all", batch_of([]), (rejected,))
     await one.poll(BAD)
     [commit] = one.store.commits
     assert len(commit.journal) == len(commit.cursors) == len(commit.alerts) == len(commit.groups) == 1
     assert [transition.what for transition in commit.transitions] == ["fired"]
-    assert len(commit.outbox) == len(commit.asides) == 1
+    assert len(commit.outbox) == len(commit.quarantined) == 1
     assert commit.alerts[0].view is not None
     assert one.woken == 1
 
@@ -64,7 +64,7 @@ async def test_values_that_cannot_be_read_are_counted_and_kept_to_be_looked_at()
     for _ in range(2):
         await one.sinks["main"].page("all", batch, ())
     await one.poll()
-    first, _ = one.store.commits[-1].asides
+    first, _ = one.store.commits[-1].quarantined
     assert (first.record, first.seen) == ('{"price": "1_000"}', 3)
     exposed = one.metrics.exposition()[0].decode()
     assert 'values_unread_total{account="main",field="price",search="all"} 6.0' in exposed
@@ -74,7 +74,7 @@ async def test_what_of_a_campaign_cannot_be_read_is_counted_and_kept_too() -> No
     one = harness()
     note_campaign(one.pipeline.accounts["main"], one.services, "c-1", [Unread("numberOfRecipients", '"1_000"', 1)])
     await one.poll()
-    [kept] = one.store.commits[-1].asides
+    [kept] = one.store.commits[-1].quarantined
     assert (kept.search, kept.record) == ("", '{"campaignTrackingId": "c-1", "numberOfRecipients": "1_000"}')
     assert (
         'values_unread_total{account="main",field="numberOfRecipients",search=""} 1.0'
@@ -112,6 +112,20 @@ async def test_what_becomes_of_an_alert_is_logged_with_its_labels(caplog: pytest
     assert vars(record)["label_operator"] == "Cosmote"
 
 
+async def test_the_incident_of_an_alert_is_in_its_log_line_and_in_its_history(caplog: pytest.LogCaptureFixture) -> None:
+    one = harness(rules=RULES.replace("above: 20%", "above: 20%, incident: {}"))
+    caplog.set_level(logging.INFO, "monitor")
+    await one.poll(BAD)
+    [alert] = one.pipeline.every_alert()
+    assert alert.incident is not None
+    (record,) = [record for record in caplog.records if "fired" in record.getMessage()]
+    assert record.getMessage().endswith(f", severity=warning, incident={alert.incident.id})")
+    assert vars(record)["incident"] == alert.incident.id
+    [transition] = [transition for commit in one.store.commits for transition in commit.transitions]
+    assert transition.about is not None
+    assert transition.about.incident == alert.incident.id
+
+
 async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_all() -> None:
     one = harness(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     await one.poll(GOOD)
@@ -119,7 +133,7 @@ async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_
     cursors = dict(account.evaluator.coverage.cursors)
     one.clock.at += MINUTE
     one.store.failures = 2
-    await one.sinks["main"].page("all", batch_of([]), (SetAside("no date", "{}"),))
+    await one.sinks["main"].page("all", batch_of([]), (RejectedRecord("no date", "{}"),))
     for _ in range(2):
         with pytest.raises(StoreError):
             await one.poll(BAD)
@@ -127,7 +141,7 @@ async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_
         assert (len(account.quarantined), stored(one), one.woken) == (1, 10, 0)
     await one.poll(BAD)
     assert (stored(one), len(account.quarantined), one.woken) == (40, 0, 1)
-    assert len(one.store.commits[-1].asides) == 1
+    assert len(one.store.commits[-1].quarantined) == 1
     assert one.reasons() == ["first"]
 
 

@@ -34,6 +34,7 @@ rules:
     window: 1m
     for: {for_}
     labels: {{team: sms}}
+    {incident}
     levels: [{{above: 20%, severity: warning}}, {{above: 60%, severity: critical}}]
 """
 CONFIG = """
@@ -55,6 +56,8 @@ TREES = {
     "alone": ("ops", "{name: ops, console: [{}]}", ""),
 }
 """By a name: the root's receiver, all receivers, and the routes below the root."""
+INCIDENTS = ("", "incident: {by: []}", "incident: {by: [operator]}", "incident: {by: [country]}")
+"""How the alerts are grouped in incidents: not at all, all in one, each by itself."""
 INHIBITS = """{source_matchers: ['operator="Cosmote"', 'severity="critical"'], target_matchers: ['operator="Nova"']}"""
 FAILING = {"calm": 0, "warning": 4, "critical": 8}
 LEVELS = ("warning", "critical")
@@ -77,7 +80,7 @@ def believed(told: list[Notification]) -> dict[str, set[Labels]]:
 class Life:
     """The oracle of one operator: since when each level is crossed, and which of them fire.
 
-    The search is polled once a day as far as the rules know, so that no time between two polls counts as unseen (`monitor.alerts.unjudged`).
+    The search is polled once a day as far as the rules know, so that no time between two polls counts as unseen (see `missed_evaluations`).
     """
 
     def __init__(self, for_: int) -> None:
@@ -89,7 +92,7 @@ class Life:
     def severity(self) -> str | None:
         return next((level for level in reversed(LEVELS) if level in self.on), None)
 
-    def judged(self, state: str, now: int) -> None:
+    def evaluated(self, state: str, now: int) -> None:
         if state == "none":
             self.since = {level: since for level, since in self.since.items() if level in self.on}
             return
@@ -103,13 +106,19 @@ class Life:
 
 
 class Beliefs(RuleBasedStateMachine):
-    """``lives`` is the oracle, ``silences`` are (operator, start, end), ``seen`` is how many notifications were checked on the way."""
+    """``lives`` is the oracle, ``silences`` are (operator, start, end), ``seen`` is how many notifications were checked on the way.
 
-    @initialize(for_=st.sampled_from([0, MINUTE]), most_groups=st.sampled_from([1, 2, 20]))
-    def start(self, for_: int, most_groups: int) -> None:
+    ``is_changed`` says that the configuration is no longer the first one: alerts may then be in other groups than those that notified.
+    """
+
+    @initialize(
+        for_=st.sampled_from([0, MINUTE]), most_groups=st.sampled_from([1, 2, 20]), incident=st.sampled_from(INCIDENTS)
+    )
+    def start(self, for_: int, most_groups: int, incident: str) -> None:
         self.for_ = for_
         self.clock = HandClock()
         self.tree, self.group_by, self.has_rule, self.inhibits = "ops", "alertname", True, False
+        self.incident, self.is_changed = incident, False
         self.harness = PipelineHarness(self.settings(), self.clock, most_groups=most_groups)
         self.lives = {name: Life(for_) for name in OPERATORS}
         self.states = dict.fromkeys(OPERATORS, "calm")
@@ -127,7 +136,8 @@ class Beliefs(RuleBasedStateMachine):
             group_by=self.group_by,
             inhibit_rules=INHIBITS if self.inhibits else "",
         )
-        rules = RULES.format(for_=f"{self.for_ // SECOND}s") if self.has_rule else "rules: []"
+        said = RULES.format(for_=f"{self.for_ // SECOND}s", incident=self.incident)
+        rules = said if self.has_rule else "rules: []"
         return settings(rules, config)
 
     @invariant()
@@ -140,6 +150,8 @@ class Beliefs(RuleBasedStateMachine):
                     told.discard(view.fingerprint)
                 elif view.fingerprint not in told:
                     assert not self.is_suppressed(view.labels.get("operator", ""), one.created_at)
+                    elsewhere = [known for (name, _), known in self.told.items() if name == one.receiver]
+                    assert self.is_changed or not any(view.fingerprint in known for known in elsewhere), "told twice"
                     told.add(view.fingerprint)
             if one.reason == "repeat":
                 assert any(not view.acknowledged_by and not view.suppressed for view in one.firing)
@@ -181,7 +193,7 @@ class Beliefs(RuleBasedStateMachine):
         ]
         if self.do(lambda: self.harness.poll(rows), fails=fails) and self.has_rule:
             for name, state in self.states.items():
-                self.lives[name].judged(state, self.clock.at)
+                self.lives[name].evaluated(state, self.clock.at)
 
     @rule(later=st.sampled_from([SECOND, 10 * SECOND, MINUTE, 61 * MINUTE]), fails=st.booleans())
     def flush(self, later: int, fails: bool) -> None:
@@ -239,14 +251,16 @@ class Beliefs(RuleBasedStateMachine):
         tree=st.sampled_from(list(TREES)),
         group_by=st.sampled_from(["alertname", "'alertname', severity", "operator", "'...'"]),
         has_rule=st.sampled_from([True, True, True, False]),
+        incident=st.sampled_from(INCIDENTS),
         inhibits=st.booleans(),
         fails=st.booleans(),
         reloads=st.booleans(),
     )
     def other_configuration(
-        self, tree: str, group_by: str, has_rule: bool, inhibits: bool, fails: bool, reloads: bool
+        self, tree: str, group_by: str, has_rule: bool, incident: str, inhibits: bool, fails: bool, reloads: bool
     ) -> None:
         self.clock.at += SECOND
+        self.incident, self.is_changed = incident, True
         self.tree, self.group_by, self.has_rule, self.inhibits = tree, group_by, has_rule, inhibits
         taken_up = self.do(lambda: self.take_up(reloads), fails=fails)
         if not taken_up:  # a daemon that cannot start is started again, and one that reloaded makes up for it

@@ -151,3 +151,16 @@ async def test_the_accounts_time_zone_is_that_of_the_configuration_at_the_start_
     assert world.pipeline.accounts["main"].evaluator.time_zone == "Asia/Kolkata"
     await world.reload(written(config=AT_ONCE.replace("name: main,", "name: main, time_zone: Europe/Athens,", 1)))
     assert world.pipeline.accounts["main"].evaluator.time_zone == "Europe/Athens"
+
+
+async def test_the_incident_that_a_silenced_alert_gets_with_a_reload_is_stored_at_once() -> None:
+    world = harness()
+    now = world.clock.now()
+    await world.actions.put_silence(
+        Silence("s", parse_matchers("alertname=Failing"), now, now + HOUR, "Ann", "why", now)
+    )
+    await fail(world)
+    await world.reload(written(RULES.replace("above: 20%", "above: 20%, incident: {}")))
+    [alert] = world.pipeline.every_alert()
+    assert alert.incident is not None
+    assert list(world.store.load().alerts) == [alert]

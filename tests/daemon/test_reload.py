@@ -84,9 +84,9 @@ def test_every_file_that_is_read_is_looked_at(tmp_path: Path) -> None:
 
 async def test_what_is_asked_for_several_times_is_done_once_also_where_nobody_listened_yet() -> None:
     reloads = Reloads(Path("monitor.yaml"), {})
-    reloads.ask()
-    reloads.ask()
-    await reloads.asked()
+    reloads.request()
+    reloads.request()
+    await reloads.wait()
     with trio.move_on_after(0.01) as waiting:
-        await reloads.asked()
+        await reloads.wait()
     assert waiting.cancelled_caught

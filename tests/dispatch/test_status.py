@@ -42,6 +42,21 @@ async def test_an_alert_that_is_pending_or_waits_for_its_end_to_be_told_stands_t
     assert states == {"Cosmote": "resolved", "Nova": "pending"}
 
 
+async def test_a_pending_alert_that_gets_worse_stands_with_the_receivers_of_its_present_severity() -> None:
+    config = TWO.replace(
+        "repeat_interval: 4h}", "repeat_interval: 4h, routes: [{receiver: oncall, matchers: ['severity=critical']}]}"
+    )
+    world = OperatorHarness(RULES.replace("    levels", "    for: 30m\n    levels"), config)
+    found = []
+    for failing in (4, 8):
+        await world.poll(Cosmote=failing)
+        [one] = world.harness.actions.status().alerts()
+        found.append((one.state, one.view.severity, one.receivers))
+        fingerprint = label_fingerprint(one.view.labels)
+        assert world.harness.actions.status().find(fingerprint) is not None
+    assert found == [("pending", "warning", ("ops",)), ("pending", "critical", ("oncall",))]
+
+
 async def test_a_muted_alert_says_by_which_intervals() -> None:
     world = OperatorHarness(config=MUTED)
     await world.poll(Cosmote=4)

@@ -74,7 +74,7 @@ def test_each_hop_calls_the_next(chain: list[tuple[str, str]]) -> None:
 
 
 def test_both_paths_are_shown() -> None:
-    assert len(_chains("The path of a message")) == 3
+    assert len(_chains("The path of a message")) == 4
     assert len(_chains("The path of an alert")) == 3
 
 

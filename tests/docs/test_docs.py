@@ -35,8 +35,8 @@ from monitor.runtime.clock import SECOND, to_datetime
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
-FOREIGN = {"groups", "tests"}
-"""Top-level keys of YAML that is not looked at here: Prometheus' rules, and rule tests, which run with their pages."""
+FOREIGN = {"scrape_configs", "tests"}
+"""Top-level keys of YAML that is not looked at here: Prometheus' configuration, and rule tests, which run with their pages."""
 STARTER_RULES = sorted((ROOT / "rules").glob("*.yaml"))
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -11,10 +11,11 @@ from monitor.config.rules.cost import Cost
 from monitor.config.rules.distinct import Distinct
 from monitor.config.rules.latency import Latency
 from monitor.config.rules.new_value import NewValue
+from monitor.config.rules.shift import Shift
 from monitor.config.rules.slo import Slo
 from monitor.config.rules.stuck import Stuck
 from monitor.runtime.clock import parse_iso
-from tests.fakes.worked_example import fits, judge_at, read_page, sentence_of
+from tests.fakes.worked_example import evaluate_at, fits, read_page, sentence_of
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "rules").glob("*.md"))
 PAGES = [page for page in PAGES if page.stem != "starter-pack"]  # about rules, not about a kind
@@ -28,7 +29,7 @@ def test_the_worked_example_of_a_page_comes_out_as_it_says(path: Path, tmp_path:
     for test in page.tests:
         for expected in test["expect"]:
             rule = page.rules[expected["rule"]]
-            evaluator, as_of, found = judge_at(page, test, expected)
+            evaluator, as_of, found = evaluate_at(page, test, expected)
             assert len(found) == len(expected["alerts"]), found
             for alert in expected["alerts"]:
                 assert any(fits(rule, finding, alert) for finding in found), found
@@ -38,11 +39,11 @@ def test_the_worked_example_of_a_page_comes_out_as_it_says(path: Path, tmp_path:
 
 
 def test_every_page_is_about_a_kind_with_an_example() -> None:
-    kinds = {"latency", "stuck", "absence", "new_value", "cost", "distinct", "slo", "campaign", "balance"}
+    kinds = {"latency", "stuck", "absence", "new_value", "cost", "distinct", "shift", "slo", "campaign", "balance"}
     assert {path.stem for path in PAGES} >= kinds
 
 
-@pytest.mark.parametrize("kind", [Latency, Stuck, Absence, NewValue, Cost, Distinct, Slo])
+@pytest.mark.parametrize("kind", [Latency, Stuck, Absence, NewValue, Cost, Distinct, Shift, Slo])
 def test_a_page_lists_exactly_the_keys_of_its_kind(kind: type[Rule]) -> None:
     page = next(path for path in PAGES if path.stem == re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower())
     first_cells = [line.split("|")[1] for line in page.read_text().splitlines() if line.startswith("| ")]

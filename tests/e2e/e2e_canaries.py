@@ -90,9 +90,8 @@ def configuration(url: str, canaries: Canaries, folder: Path) -> dict[str, Any]:
     new = canaries.new
     token_file = folder / "web_token"
     token_file.write_text(new("Web", "token"))
-    (folder / "callback").write_text("unused")
     account = {"name": "main", "api_url": url, "auth_url": url, "requests_per_second": 1000}
-    account |= {key: new("Account", key) for key in ("application_id", "application_secret")}
+    account |= {key: new("Account", key) for key in ("application_id", "application_secret", "callback_secret")}
     bot = {"channel": "#sms-ops", "token": new("Slack", "token", "xoxb-{}"), "api_url": f"{url}/slack/api/"}
     bot |= {"app_token": new("Slack", "app_token", "xapp-{}")}
     hook = {"url": new("Webhook", "url", f"{url}/hook/{{}}"), "secret": new("Webhook", "secret")}

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 from e2e_folder import account, write
 from e2e_folder import hook as receivers
 from e2e_hook import Hook, hook
@@ -137,7 +136,9 @@ async def test_fifty_reloads_in_a_row_under_load_lose_and_repeat_nothing(place: 
         for operator in operators:
             put_operator(place.sandbox, operator, failed=0)
         await until(lambda: not place.told.failing(), lambda: f"{place.told.failing()}", within=40)
-        await trio.sleep(1.5)
+        config = place.folder / "monitor.yaml"
+        await until(lambda: not waiting(config), lambda: f"nothing to wait: {waiting(config)}", within=90)
+        assert not place.told.failing()
         assert await process.stop() == 0
         assert not process.noise
     told = Counter(one.id for one in place.told.taken)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 import trio
 from click.testing import CliRunner
@@ -27,6 +28,8 @@ RULES = {
 }
 PATHS = ("/", "/healthz", "/readyz", "/metrics", "/api/v2/status", "/api/v2/alerts", "/api/v2/alerts/groups")
 PATHS += ("/api/v2/receivers", "/api/v2/silences", "/api/v1/nothing", "/callbacks/routee/main")
+BODIES = (b"{", b"{}", b"[1]", b"x" * 300_000)
+"""Callbacks that are refused."""
 COMMANDS = (
     "check",
     "check --online",
@@ -84,8 +87,10 @@ async def test_nothing_that_the_daemon_emits_or_keeps_has_a_secret_in_it(tmp_pat
             await until(lambda: {"hook", "slack", "api"} <= set(world.asked), "everybody to be told")
             await until(lambda: world.asked.get("search", 0) > 4, "Routee to be asked")
             await until(lambda: process.said("was not sent") or process.said("tried again"), "a refusal to be logged")
+            secret = canaries.planted["Account", "callback_secret"][0]
+            said = [await push(process.url, f"?secret={secret}{wrong}", body) for wrong in ("", "x") for body in BODIES]
             listed = Path(f"/proc/{process.process.pid}/cmdline").read_bytes()
-            said = [str(await ask(process.url, path)).encode() for path in PATHS]
+            said += [str(await ask(process.url, path)).encode() for path in PATHS]
             backup = str(tmp_path / "copy.db")
             printed = [
                 await trio.to_thread.run_sync(command, line.replace("copy.db", backup), config, process.url)
@@ -103,6 +108,13 @@ async def test_nothing_that_the_daemon_emits_or_keeps_has_a_secret_in_it(tmp_pat
         assert canaries.found_in(what) == [], what[:20_000]
 
 
+async def push(url: str, query: str, body: bytes) -> bytes:
+    """What the daemon answers to a callback."""
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{url}/callbacks/routee/main{query}", content=body)
+    return f"{answer.status_code} {dict(answer.headers)} {answer.text}".encode()
+
+
 def command(line: str, config: Path, url: str) -> bytes:
     """What a command prints, with everything that it is willing to tell."""
     words = line.split()
@@ -116,6 +128,7 @@ def command(line: str, config: Path, url: str) -> bytes:
 WRONG = (
     ("accounts", 0, "application_secret"),
     ("accounts", 0, "application_id"),
+    ("accounts", 0, "callback_secret"),
     ("receivers", 0, "slack", 0, "token"),
     ("receivers", 0, "slack", 0, "app_token"),
     ("receivers", 0, "slack", 1, "webhook_url"),

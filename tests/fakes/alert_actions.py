@@ -5,21 +5,21 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from monitor.dispatch.status import AlertStatus, GroupStatus, SilenceStatus
+from monitor.dispatch.status import ENDS_SOON, AlertStatus, GroupStatus, SilenceStatus
 from monitor.model.alert import State
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
-from monitor.routing.silences import Silence, Silences
-from monitor.runtime.clock import Clock, Instant, SystemClock
+from monitor.routing.silences import Silence, Silences, extended
+from monitor.runtime.clock import Clock, Duration, Instant, SystemClock
 from monitor.runtime.errors import NothingThere, StoreError
 
 
 @dataclass
 class FakeAlertActions:
-    """``views`` fire and go to the receiver ``ops``, in one group an alert's name. While ``broken`` nothing can be changed.
+    """Implements `AlertActions` in memory. ``views`` fire and go to the receiver ``ops``, with one group for each alert name.
 
-    It is its own snapshot.
+    While ``broken``, every change raises StoreError. The object is its own snapshot.
     """
 
     views: list[AlertView] = field(default_factory=list)
@@ -63,7 +63,7 @@ class FakeAlertActions:
                 one.state(now),
                 sum(one in self.kept.candidates(view.labels) for view in self.views),
                 one.is_active(now),
-                ends_soon=False,
+                ends_soon=one.ends_at - now <= ENDS_SOON,
             )
             for one in self.kept.all()
         ]
@@ -78,6 +78,13 @@ class FakeAlertActions:
         if silence is None:
             raise NothingThere(silence_id)
         self.kept.put(msgspec.structs.replace(silence, ends_at=now, updated_at=now))
+
+    async def extend_silence(self, silence_id: str, by: Duration) -> None:
+        self._check()
+        silence = self.kept.get(silence_id)
+        if silence is None:
+            raise NothingThere(silence_id)
+        self.kept.put(extended(silence, by, self.clock.now()))
 
     async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
         self._check()

@@ -20,19 +20,19 @@ PACKAGE = "prometheus-alertmanager"
 
 
 def needs_alertmanager() -> None:
-    """Leave the test out, loudly, where the package is not installed; the checks that decide about a change do not allow that."""
+    """Skips the test with a message if the package is not installed. CI treats such skips as failures."""
     if shutil.which(PACKAGE) is None or shutil.which("amtool") is None:
         pytest.skip(f"LEFT OUT: this test needs the real Alertmanager: apt-get install {PACKAGE}")
 
 
 @dataclass
 class Alertmanager:
-    """One that is up."""
+    """A running Alertmanager."""
 
     url: str
 
     async def alerts(self) -> list[dict[str, Any]]:
-        """Its alerts as API v2 shows them."""
+        """Returns its alerts in the form of API v2."""
         async with httpx.AsyncClient() as client:
             answer = await client.get(f"{self.url}/api/v2/alerts")
             found: list[dict[str, Any]] = answer.json()
@@ -41,7 +41,7 @@ class Alertmanager:
 
 @asynccontextmanager
 async def alertmanager(folder: Path, hook: str = "http://127.0.0.1:9/") -> AsyncIterator[Alertmanager]:
-    """One that tells ``hook`` at once of what begins and, a second later, of what ends."""
+    """Starts an Alertmanager that notifies ``hook`` of new alerts at once, and of ended ones after a second."""
     needs_alertmanager()
     config = {
         "route": {"receiver": "hook", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"},
@@ -69,14 +69,14 @@ async def alertmanager(folder: Path, hook: str = "http://127.0.0.1:9/") -> Async
 
 
 async def amtool(url: str, *arguments: str) -> str:
-    """What ``amtool`` says, asked of ``url``; fails where it does."""
+    """Returns the output of ``amtool`` against ``url``; fails if amtool fails."""
     code, out, err = await amtool_fails(url, *arguments)
     assert code == 0, (arguments, out, err)
     return out
 
 
 async def amtool_fails(url: str, *arguments: str) -> tuple[int, str, str]:
-    """Its exit code, and what it said on both streams."""
+    """Returns the exit code of ``amtool``, its standard output and its standard error."""
     needs_alertmanager()
     command = ["amtool", f"--alertmanager.url={url}", *arguments]
     done = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
@@ -84,7 +84,7 @@ async def amtool_fails(url: str, *arguments: str) -> tuple[int, str, str]:
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """Returns a port on which nothing listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

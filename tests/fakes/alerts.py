@@ -17,20 +17,20 @@ change = msgspec.structs.replace
 
 
 def rate(**more: Any) -> AlertView:
-    """An operator fails."""
+    """Returns the alert of an operator that fails."""
     view = sample_view("OperatorFailureRate", "rate", ["operator", "country"])
     links = (Link("Status page", "https://sms.example.org/"), Link("Runbook", "https://wiki.example.org/sms"))
     return change(view, **({"links": links} | more))
 
 
 def spike(**more: Any) -> AlertView:
-    """One reason of failure is reported far more often than usual."""
+    """Returns an alert about a failure reason that is reported far more often than usual."""
     view = sample_view("UndeliveredSpike", "spike", ["detailedStatus"], severity="warning")
     return change(view, **({"fingerprint": "fedcba9876543210", "messages": 1204, "matching": 62} | more))
 
 
 def over(view: AlertView, **more: Any) -> AlertView:
-    """The same alert half an hour later, resolved."""
+    """Returns the same alert half an hour later, resolved."""
     ended = view.as_of + 30 * MINUTE
     fields = {
         "status": "resolved",
@@ -44,6 +44,6 @@ def over(view: AlertView, **more: Any) -> AlertView:
     return change(view, **(fields | numbers | more))
 
 
-def telling(*views: AlertView, **more: Any) -> Notification:
-    """A notification of those alerts, the first one of its episode unless said otherwise."""
+def notification_of(*views: AlertView, **more: Any) -> Notification:
+    """Returns a notification of these alerts, by default the first of its episode."""
     return change(sample_notification(views or (rate(),)), **({"key": "key-1", "episode": "episode-1"} | more))

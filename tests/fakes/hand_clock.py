@@ -4,7 +4,7 @@ from monitor.runtime.clock import Clock, Duration, Instant, parse_iso
 
 
 class HandClock(Clock):
-    """``at`` is the present instant; nobody can wait on it."""
+    """Shows ``at``, which the test sets; nobody can wait on it."""
 
     def __init__(self, at: Instant | str = "2026-11-18T12:00:00Z") -> None:
         self.at = parse_iso(at) if isinstance(at, str) else at

@@ -15,18 +15,18 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 OPERATORS = ("Cosmote", "Vodafone", "Wind", "Cyta", "Epic", "Telekom")
 COUNTRIES = ("GR", "GR", "GR", "CY", "CY", "DE")
 BY_DAY = np.array([60.0, 12.0, 5.0, 2.5, 1.5, 1.0])
-"""Messages a minute."""
+"""Messages a minute of each operator, by day."""
 NIGHT = 0.1
-"""What is left of that between midnight and six."""
+"""The share of the day's traffic that remains between midnight and six."""
 CAMPAIGN = 3_000
-"""Messages of each day's campaign, from eleven o'clock on."""
+"""Messages of each day's campaign, which starts at eleven o'clock."""
 REASONS = np.array(["Unknown Number", "Undelivered", "Call Barred", "Carrier Violation"])
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class HeavyTail:
-    """Its messages in arrays, in the order in which they were sent."""
+    """The messages as arrays, in the order in which they were sent."""
 
     created: Ints
     settled: Ints
@@ -37,13 +37,13 @@ class HeavyTail:
 
     @classmethod
     def drawn(cls, seed: int, start: Instant, span: Duration) -> "HeavyTail":
-        """All messages of a span."""
+        """Draws the messages of a span."""
         rng = np.random.default_rng(seed)
         minutes = np.arange(span // MINUTE)
         hour = ((start + minutes * MINUTE) % DAY) / HOUR
         course = np.clip(NIGHT + (1 - NIGHT) * np.sin(np.pi * (hour - 6) / 18), NIGHT, 1)
         counts = rng.poisson(course[:, None] * BY_DAY)
-        minute, operator = (np.repeat(each, counts.ravel()) for each in _places(counts.shape))
+        minute, operator = (np.repeat(each, counts.ravel()) for each in _cell_indices(counts.shape))
         created = start + minute * MINUTE + rng.integers(0, MINUTE, len(minute))
         campaign = np.zeros(len(created), np.int64)
         for day in range(span // DAY + 1):
@@ -64,12 +64,12 @@ class HeavyTail:
         return cls(*(each[order] for each in (created, settled, operator, campaign, fails, is_otp)))
 
     def changed(self, since: Instant, until: Instant) -> Batch:
-        """Every message that was sent or got its final status since, as it is at ``until``."""
+        """Returns every message that was sent or got its final status after ``since``, in its state at ``until``."""
         sent = (self.created > since) & (self.created <= until)
         return self._batch(np.flatnonzero(sent | ((self.settled > since) & (self.settled <= until))), until)
 
     def sent(self, since: Instant, until: Instant, now: Instant) -> Batch:
-        """Every message that was sent in a span, as it is now."""
+        """Returns every message that was sent in a span, in its state at ``now``."""
         first, last = np.searchsorted(self.created, [since, until], side="right")
         return self._batch(np.arange(first, last), now)
 
@@ -103,6 +103,6 @@ class HeavyTail:
         )
 
 
-def _places(shape: tuple[int, ...]) -> tuple[Ints, Ints]:
+def _cell_indices(shape: tuple[int, ...]) -> tuple[Ints, Ints]:
     minute, operator = np.indices(shape)
     return minute.ravel(), operator.ravel()

@@ -13,7 +13,7 @@ import trio
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it came in; names of headers in lower case."""
+    """One request; names of headers are in lower case."""
 
     method: str
     target: str
@@ -27,9 +27,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered, after ``delay`` seconds.
+    """One answer, sent after ``delay`` seconds.
 
-    ``fault``: hang (nothing comes), drip (a byte every ``drips`` seconds, for ever), reset (the connection is cut).
+    ``fault`` is ``hang`` (sends nothing), ``drip`` (sends a byte every ``drips`` seconds, forever) or ``reset`` (cuts the connection).
     """
 
     status: int = 200
@@ -45,7 +45,7 @@ Handler = Callable[[Asked], Awaitable[Answer]]
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[str]:
-    """Serve on a free port; gives ``http://127.0.0.1:PORT``."""
+    """Serves on a free port; yields ``http://127.0.0.1:PORT``."""
     async with trio.open_nursery() as nursery:
         serve = partial(trio.serve_tcp, partial(_connection, handler), 0, host="127.0.0.1")
         listeners = await nursery.start(serve)
@@ -62,7 +62,7 @@ async def _connection(handler: Handler, stream: trio.SocketStream) -> None:
                 return
             machine.start_next_cycle()
     except (trio.BrokenResourceError, trio.ClosedResourceError, h11.ProtocolError):
-        return  # the client went away: its own affair
+        return  # the client went away, which is no error here
     finally:
         await trio.aclose_forcefully(stream)
 
@@ -86,7 +86,7 @@ async def _request(machine: h11.Connection, stream: trio.SocketStream) -> Asked 
 
 
 async def _reply(machine: h11.Connection, stream: trio.SocketStream, answer: Answer) -> bool:
-    """True where the connection goes on."""
+    """Sends the answer; returns whether the connection stays open."""
     await trio.sleep(answer.delay)
     if answer.fault == "hang":
         await trio.sleep_forever()

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import trio
 
 
-class _Moments(trio.abc.Instrument):
-    """Counts when a task is about to go on and when it has just given way: it can be interrupted in no other moments."""
+class _TaskSteps(trio.abc.Instrument):
+    """Counts each time a task is about to run and has just yielded, the only points at which it can be interrupted."""
 
     def __init__(self, root: trio.lowlevel.Task, at: int, act: Callable[[], None]) -> None:
         self.left = at
@@ -32,18 +32,18 @@ class _Moments(trio.abc.Instrument):
 
 
 async def interrupted(at: int, action: Callable[[], Awaitable[object]], act: Callable[[], None]) -> bool:
-    """Do ``action`` and call ``act`` in its moment number ``at``; gives whether it has so many moments."""
-    moments = _Moments(trio.lowlevel.current_task(), at, act)
-    trio.lowlevel.add_instrument(moments)
+    """Runs ``action`` and calls ``act`` at its step number ``at``; returns whether it has that many steps."""
+    steps = _TaskSteps(trio.lowlevel.current_task(), at, act)
+    trio.lowlevel.add_instrument(steps)
     try:
         await action()
     finally:
-        trio.lowlevel.remove_instrument(moments)
-    return moments.left < 0
+        trio.lowlevel.remove_instrument(steps)
+    return steps.left < 0
 
 
 async def cancelled(at: int, action: Callable[[], Awaitable[object]]) -> bool:
-    """Do ``action`` and cancel it in its moment number ``at``; gives whether it has so many moments."""
+    """Runs ``action`` and cancels it at its step number ``at``; returns whether it has that many steps."""
     came = False
     with trio.CancelScope() as scope:
         came = await interrupted(at, action, scope.cancel)

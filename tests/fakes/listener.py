@@ -10,7 +10,7 @@ from monitor.runtime.errors import MonitorError
 
 
 async def ask(url: str, path: str = "/healthz", *, seconds: float = 5.0) -> ListenerAnswer:
-    """What it answers. Raises MonitorError where that is nothing."""
+    """Returns the listener's answer. Raises MonitorError if there is none."""
     asking = partial(ask_blocking, url + path, seconds=seconds)
     try:
         return await trio.to_thread.run_sync(asking, abandon_on_cancel=True)

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _log_as_it_was() -> Iterator[None]:
-    """The root logger as it was before the test."""
+    """Restores the root logger after the test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

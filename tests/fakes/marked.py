@@ -8,7 +8,7 @@ TESTDATA = Path(__file__).parent.parent / "testdata"
 
 
 def marks(path: Path) -> dict[int, list[str]]:
-    """Line numbers and the words that their problems must hold, each at least once."""
+    """Returns, by line number, the words that problems of that line must contain, each at least once."""
     found = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if number > 1 and "# !! " in line:
@@ -17,7 +17,7 @@ def marks(path: Path) -> dict[int, list[str]]:
 
 
 def assert_as_marked(path: Path, problems: list[Problem]) -> None:
-    """Every marked problem is among ``problems``, at its line, and no other line has one."""
+    """Asserts that every marked problem is among ``problems``, at its line, and that no other line has a problem."""
     wanted = marks(path)
     said: dict[int, list[str]] = {}
     for problem in problems:

@@ -12,7 +12,7 @@ from monitor.store.protocol import Commit, Cursor, Entry, Pending, StoredState
 
 
 class MemoryStore:
-    """The part of `monitor.store.protocol.Store` that the pipeline and a restart use. ``failures``: so many commits are refused."""
+    """Implements the part of `monitor.store.protocol.Store` that the pipeline and a restart use. Refuses the next ``failures`` commits."""
 
     def __init__(self) -> None:
         self.failures = 0
@@ -26,7 +26,8 @@ class MemoryStore:
         self._acks: dict[str, bytes] = {}
         self._journal: dict[int, tuple[str, bytes]] = {}
         self._entries: dict[tuple[str, str, int], str] = {}
-        self._facts: dict[str, bytes] = {}
+        self._account_states: dict[str, bytes] = {}
+        self._rule_states: dict[tuple[str, str], bytes] = {}
         self._sequence = 0
 
     def commit(self, commit: Commit) -> list[int]:
@@ -61,7 +62,12 @@ class MemoryStore:
             self._journal = {one: row for one, row in self._journal.items() if row[0] != account}
             self._entries = {key: value for key, value in self._entries.items() if key[0] != account}
             self._cursors = {key: data for key, data in self._cursors.items() if key[0] != account}
-        self._facts |= {account: msgspec.json.encode(facts) for account, facts in commit.facts.items()}
+        self._account_states |= {
+            account: msgspec.json.encode(state) for account, state in commit.account_states.items()
+        }
+        for key in commit.dropped_rule_states:
+            self._rule_states.pop(key, None)
+        self._rule_states |= {key: state.blob() for key, state in commit.rule_states.items()}
         for account, blob in commit.journal:
             self._sequence += 1
             self._journal[self._sequence] = (account, blob)
@@ -78,7 +84,8 @@ class MemoryStore:
             [msgspec.json.decode(data, type=Silence) for data in self._silences.values()],
             [msgspec.json.decode(data, type=Ack) for data in self._acks.values()],
             [(one.fingerprint, one.at) for one in self.transitions if one.what == "fired"],
-            {account: msgspec.json.decode(data, type=AccountState) for account, data in self._facts.items()},
+            {account: msgspec.json.decode(data, type=AccountState) for account, data in self._account_states.items()},
+            rule_states=dict(self._rule_states),
         )
 
     def entries(self, account: str) -> list[Entry]:

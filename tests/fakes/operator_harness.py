@@ -25,7 +25,7 @@ TWO = AT_ONCE.replace("receivers:\n", "receivers:\n  - {name: oncall, console: [
 
 
 class OperatorHarness:
-    """``told`` is what stands in the outbox. Without a time of its own a poll comes a minute after the last."""
+    """A pipeline with rules about operators. ``told`` lists the notifications in the outbox. By default, a poll comes a minute after the last."""
 
     def __init__(self, rules: str = RULES, config: str = AT_ONCE) -> None:
         self.rules, self.config = rules, config
@@ -45,7 +45,7 @@ class OperatorHarness:
         await self.harness.restart(settings(self.rules, self.config))
 
     async def silence(self, matchers: str, lasts: Duration = HOUR, **more: Any) -> str:
-        """From now on; gives its id."""
+        """Silences from now on; returns the silence's id."""
         now = self.clock.at
         one = f"silence-{len(self.harness.pipeline.dispatcher.silences.all())}"
         fields = {"starts_at": now, "ends_at": now + lasts} | more
@@ -54,7 +54,7 @@ class OperatorHarness:
         return one
 
     def alert(self, operator: str) -> Alert:
-        """That operator's alert."""
+        """Returns the alert of that operator."""
         for alert in self.harness.pipeline.accounts["main"].evaluator.alerts["Failing"].values():
             if ("operator", operator) in alert.group:
                 return alert
@@ -72,7 +72,7 @@ class OperatorHarness:
         return self.told[-1]
 
     def to(self, receiver: str) -> list[tuple[str, list[tuple[str, str]]]]:
-        """What that receiver was told: reasons, and the operators with their status."""
+        """Returns what that receiver was sent: each notification's reason, and its operators with their status."""
         return [
             (one.reason, [(view.labels.get("operator", view.name), view.status) for view in one.alerts])
             for one in self.told
@@ -81,6 +81,6 @@ class OperatorHarness:
 
 
 def payload(notification: Notification) -> list[tuple[str, str, str]]:
-    """(status, operator, severity) of each alert, as receivers that know alerts by their labels see it."""
+    """Returns status, operator and severity of each alert, as receivers see them that identify alerts by labels."""
     alerts: list[dict[str, Any]] = alertmanager(notification)["alerts"]
     return [(one["status"], one["labels"]["operator"], one["labels"]["severity"]) for one in alerts]

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T], what: str, within: float = 40.0) -> T:
-    """Look again and again, at most ``within`` seconds; what is seen at last."""
+    """Calls ``look`` again and again, for at most ``within`` seconds; returns its first result that is true."""
     end = time.monotonic() + within  # noqa: TID251 - guards against hanging
     while not (seen := look()):
         assert time.monotonic() < end, f"waited {within:.0f} s in vain for {what}"  # noqa: TID251 - the same

@@ -1,6 +1,7 @@
 """The daemon's pipeline from polls to the outbox, on a store that can fail; a test can restart it any number of times."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from monitor.alerts.view import Views
@@ -18,7 +19,7 @@ from monitor.daemon.restore import (
     restored_dispatcher,
     restored_evaluator,
     restored_window,
-    returned,
+    state_for_reload,
 )
 from monitor.daemon.services import Services
 from monitor.model.message import batch_of
@@ -33,8 +34,10 @@ from tests.fakes.memory_store import MemoryStore
 
 
 class PipelineHarness:
-    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news; ``most_groups``: more new ones are a storm;
-    ``fronted`` is how the store is called."""
+    """A pipeline over ``store``.
+
+    ``woken`` counts how often delivery was woken. More than ``most_groups`` new groups count as a storm. ``fronted`` makes the async store.
+    """
 
     def __init__(
         self,
@@ -78,14 +81,15 @@ class PipelineHarness:
         self.woken += 1
 
     async def restart(self, settings: Settings) -> None:
-        """As after kill -9: only what was committed is left."""
+        """Restarts as after kill -9: only what was committed is left."""
         self._start(settings)
         await self.pipeline.begin()
 
     async def reload(self, settings: Settings) -> None:
-        """As the daemon does it: the windows and everything else in memory stay."""
+        """Reloads as the daemon does: the windows and everything else in memory stay."""
         config, before = settings.config, self.settings.config
-        found = returned(self.store, before, config, self.store.secret("recipients"))
+        key = await self.front.secret("recipients")
+        found = await self.front.run(partial(state_for_reload, before=before, config=config, key=key))
         anew = {(one.account, one.name) for one in config.searches if one not in before.searches}
 
         def renewed() -> PipelineConfig:
@@ -105,13 +109,13 @@ class PipelineHarness:
         account: str = "main",
         as_of: Instant | None = None,
     ) -> None:
-        """A complete poll that brings these messages; those without an id or a date are new ones of this moment."""
+        """Completes a poll that brings these messages. A message without an id or a date gets a new id and the date ``as_of``."""
         as_of = self.clock.now() if as_of is None else as_of
         await self.page(rows, search, account, as_of)
         await self.sinks[account].complete(search, Cursor(account, search, as_of, 0))
 
     async def page(self, rows: Iterable[dict[str, Any]], search: str, account: str, as_of: Instant) -> None:
-        """Messages, without the end of the poll."""
+        """Takes messages without ending the poll."""
         found = [self._row(row, as_of) for row in rows]
         await self.sinks[account].page(search, batch_of(found), ())
 
@@ -121,14 +125,14 @@ class PipelineHarness:
 
     @property
     def told(self) -> list[Notification]:
-        """What stands in the outbox, oldest first."""
+        """Returns the notifications in the outbox, oldest first."""
         return [pending.notification for pending in self.store.outbox]
 
     def reasons(self, receiver: str = "ops") -> list[str]:
-        """Why the receiver was told, each time."""
+        """Returns the reasons of the notifications to the receiver, oldest first."""
         return [one.reason for one in self.told if one.receiver == receiver]
 
 
 def traffic(failing: int, of: int = 10, **fields: Any) -> Sequence[dict[str, Any]]:
-    """So many messages, the first of them undelivered."""
+    """Returns ``of`` messages, of which the first ``failing`` are undelivered."""
     return [{"status": "Undelivered" if i < failing else "Delivered"} | fields for i in range(of)]

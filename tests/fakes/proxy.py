@@ -12,7 +12,7 @@ import trustme
 
 @dataclass
 class FakeProxy:
-    """``behind``: the port on this machine that answers for each host. ``asked``: the hosts that were asked for, in order."""
+    """``behind`` maps each host to the port on this machine that answers for it. ``asked`` lists the requested hosts in order."""
 
     authority: trustme.CA
     behind: Mapping[str, int]
@@ -20,7 +20,7 @@ class FakeProxy:
     asked: list[str] = field(default_factory=list)
 
     async def connection(self, client: trio.SocketStream) -> None:
-        """Serve one CONNECT."""
+        """Serves one CONNECT."""
         try:
             host = await self._connect(client)
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -29,7 +29,7 @@ class FakeProxy:
             async with await trio.open_tcp_stream("127.0.0.1", self.behind[host]) as server:
                 await _relay(opened, server)
         except (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError):
-            return  # whoever asked has left
+            return  # the client has disconnected
 
     async def _connect(self, client: trio.SocketStream) -> str:
         head = b""
@@ -51,7 +51,7 @@ async def _relay(one: trio.abc.Stream, other: trio.abc.Stream) -> None:
                 while piece := await source.receive_some(65536):
                     await target.send_all(piece)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass  # either end has left; so does the other then
+                pass  # one end has disconnected, so the other does too
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(pump, one, other)
@@ -60,7 +60,7 @@ async def _relay(one: trio.abc.Stream, other: trio.abc.Stream) -> None:
 
 @asynccontextmanager
 async def company_proxy(behind: Mapping[str, int]) -> AsyncIterator[FakeProxy]:
-    """The proxy on a free port; ``behind`` says who is reached through it."""
+    """Runs the proxy on a free port; ``behind`` maps the hosts that it reaches to local ports."""
     proxy = FakeProxy(trustme.CA(), behind)
     async with trio.open_nursery() as nursery:
         serve = partial(trio.serve_tcp, proxy.connection, 0, host="127.0.0.1")

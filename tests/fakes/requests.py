@@ -20,19 +20,19 @@ def _validator(name: str) -> Draft202012Validator:
 
 
 def problem_texts(name: str, body: bytes) -> list[str]:
-    """Why the service would not take this body; empty where it would. ``name`` is a schema's (``opsgenie-close``)."""
+    """Returns why the service would refuse this body; empty if it would accept it. ``name`` is that of a schema (``opsgenie-close``)."""
     data = json.loads(body)
     wrong = [f"{error.json_path}: {error.message[:200]}" for error in _validator(name).iter_errors(data)]
     return wrong or [said for said in _SUMS.get(name, lambda data, body: [])(data, body) if said]
 
 
 def units(text: str) -> int:
-    """How long JavaScript, and with it Discord and Telegram, say that a text is."""
+    """Returns the length of a text in UTF-16 units, as JavaScript, Discord and Telegram count it."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class Shown(HTMLParser):
-    """What Telegram shows of a text in HTML: ``text``, the ``links`` in it, and the ``tags`` that it obeys."""
+    """The text that Telegram shows for HTML, its ``links``, and the ``tags`` that it interprets."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -13,7 +13,7 @@ from monitor.runtime.clock import Clock, Instant, TrioClock, iso, parse_iso
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 
 START: Instant = parse_iso("2026-11-21T12:00:00Z")
-"""When tests take place, unless they bring a clock."""
+"""The start of tests that bring no clock."""
 
 APPLICATION_ID, APPLICATION_SECRET = DEFAULT_CREDENTIALS
 
@@ -22,19 +22,19 @@ _numbers = count(1)
 
 @dataclass(frozen=True, slots=True)
 class LocalRoutee:
-    """A running local Routee. ``url`` is both auth_url and api_url; tests put messages, incidents and faults through ``sandbox``."""
+    """A running local Routee. ``url`` is both auth_url and api_url; tests set messages, incidents and faults through ``sandbox``."""
 
     url: str
     sandbox: Sandbox
 
     def requests(self, endpoint: str = "search") -> int:
-        """How many requests that endpoint has seen (token, search, single, campaign_tracking, campaign, balance)."""
+        """Returns how many requests that endpoint got (token, search, single, campaign_tracking, campaign, balance)."""
         return self.sandbox.requests[endpoint]
 
 
 @asynccontextmanager
 async def local_routee(clock: Clock | None = None, **settings: Any) -> AsyncIterator[LocalRoutee]:
-    """Started on a free port, stopped at the end. Without traffic unless ``settings`` (those of `Sandbox`) bring some."""
+    """Runs a local Routee on a free port. It has no traffic unless ``settings`` (those of `Sandbox`) set some."""
     sandbox = Sandbox(clock or TrioClock(START), **settings)
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve, sandbox)
@@ -45,7 +45,7 @@ async def local_routee(clock: Clock | None = None, **settings: Any) -> AsyncIter
 def sms(
     status: str = "Delivered", date: Instant | str = START, detail: str | None = None, **fields: Any
 ) -> dict[str, Any]:
-    """A record as a search shows it, ready for `Sandbox.put`; ``fields`` replace (or, with None, leave out) others. Each has its own ids."""
+    """Returns a record in the form of a search, for `Sandbox.put`, with ids of its own. ``fields`` replace others; None removes a field."""
     number = next(_numbers)
     reason = {"detailedStatus": detail or status, "description": "as the test says"}
     record: dict[str, Any] = {
@@ -77,14 +77,14 @@ class Caller:
         self.client = client
 
     async def token(self) -> str:
-        """A fresh access token."""
+        """Returns a new access token."""
         answer = await self.client.post(
             "/oauth/token", data={"grant_type": "client_credentials"}, auth=(APPLICATION_ID, APPLICATION_SECRET)
         )
         return str(answer.json()["access_token"])
 
     async def authorize(self) -> None:
-        """Send a fresh token with everything from now on."""
+        """Sends a new token with all further requests."""
         self.client.headers["Authorization"] = f"Bearer {await self.token()}"
 
     async def search(
@@ -95,19 +95,19 @@ class Caller:
         end: Instant = START,
         **query: Any,
     ) -> httpx.Response:
-        """POST /sms/tracking."""
+        """Posts to /sms/tracking."""
         params = {"dateStart": iso(start), "dateEnd": iso(end)} | query
         return await self.client.post("/sms/tracking", params=params, json=list(filters))
 
     async def found(self, filters: Iterable[dict[str, str]] = (), **query: Any) -> list[dict[str, Any]]:
-        """The content of that search's page."""
+        """Returns the content of that search's page."""
         content: list[dict[str, Any]] = (await self.search(filters, **query)).json()["content"]
         return content
 
 
 @asynccontextmanager
 async def caller(url: str) -> AsyncIterator[Caller]:
-    """A client of a local Routee, authorised."""
+    """Yields an authorised client of a local Routee."""
     async with httpx.AsyncClient(base_url=url, timeout=5) as client:
         calling = Caller(client)
         await calling.authorize()

@@ -16,7 +16,7 @@ import trio
 
 @dataclass(frozen=True)
 class Request:
-    """What arrived, and at what time of trio's clock."""
+    """A request, and the time of trio's clock at which it arrived."""
 
     method: str
     target: str
@@ -27,7 +27,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. ``drip`` seconds pass between its bytes; after ``cut`` bytes the connection is closed; ``raw`` replaces all of it."""
+    """One answer. Waits ``drip`` seconds between bytes, closes the connection after ``cut`` bytes; ``raw`` replaces the whole answer."""
 
     status: int = 200
     body: bytes = b""
@@ -38,7 +38,7 @@ class Reply:
     raw: bytes | None = None
 
     def bytes(self) -> bytes:
-        """As it goes over the line."""
+        """Returns the bytes to send."""
         if self.raw is not None:
             return self.raw
         head = {"Content-Type": "application/json", "Content-Length": str(len(self.body))} | self.headers
@@ -47,18 +47,18 @@ class Reply:
 
 
 def answer(value: object, status: int = 200, **headers: str) -> Reply:
-    """A JSON answer; ``Retry_After="1"`` becomes the header Retry-After."""
+    """Returns a JSON answer; ``Retry_After="1"`` becomes the header Retry-After."""
     return Reply(status, json.dumps(value).encode(), {name.replace("_", "-"): text for name, text in headers.items()})
 
 
 def token(value: str = "token", expires_in: float = 3600) -> Reply:
-    """A good answer of the token endpoint."""
+    """Returns a good answer of the token endpoint."""
     return answer({"access_token": value, "token_type": "bearer", "expires_in": expires_in})
 
 
 @dataclass
 class Scripted:
-    """The server: what it will say, and what it was asked. ``at_once`` is the largest number of requests that were open together."""
+    """The server, with its scripted answers and the requests that it got. ``at_once`` is the largest number of simultaneous requests."""
 
     otherwise: Reply
     answers: deque[Reply] = field(default_factory=deque)
@@ -73,16 +73,16 @@ class Scripted:
         return f"http://127.0.0.1:{self.port}"
 
     def asked(self, part: str) -> list[Request]:
-        """The requests whose target contains ``part``."""
+        """Returns the requests whose target contains ``part``."""
         return [request for request in self.requests if part in request.target]
 
     async def serve(self, stream: trio.abc.Stream) -> None:
-        """One connection."""
+        """Serves one connection."""
         try:
             while (request := await _read(stream)) is not None and await self._reply(request, stream):
                 pass
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the client went away, as some tests want it to
+            pass  # some tests disconnect on purpose
         finally:
             await trio.aclose_forcefully(stream)
 
@@ -103,7 +103,7 @@ class Scripted:
 
 @asynccontextmanager
 async def scripted(otherwise: Reply | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Scripted]:
-    """A running server on a free loopback port; stopped at the end."""
+    """Runs a server on a free loopback port."""
     server = Scripted(otherwise or answer({"code": "500000000", "developerMessage": "not in the script"}, 500))
     async with served(server, tls):
         yield server
@@ -111,7 +111,7 @@ async def scripted(otherwise: Reply | None = None, tls: ssl.SSLContext | None = 
 
 @asynccontextmanager
 async def served(server: Scripted, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
-    """That server, running inside the block."""
+    """Runs that server inside the block."""
     async with trio.open_nursery() as nursery:
         server.port = await nursery.start(_listen, server, tls)
         yield
@@ -132,7 +132,7 @@ async def _read(stream: trio.abc.Stream) -> Request | None:
         if not chunk:
             return None
         received += chunk
-        if received[:1] == b"\x16":  # somebody speaks TLS: answer as a plain web server does
+        if received[:1] == b"\x16":  # a client that speaks TLS gets the answer of a plain web server
             await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             return None
     head, body = received.split(b"\r\n\r\n", 1)
@@ -148,7 +148,7 @@ async def _read(stream: trio.abc.Stream) -> Request | None:
 
 
 async def _send(reply: Reply, stream: trio.abc.Stream) -> bool:
-    """Send it; whether the connection stays open."""
+    """Sends the reply; returns whether the connection stays open."""
     await trio.sleep(reply.wait)
     data = reply.bytes()[: reply.cut]
     if reply.drip:

@@ -13,7 +13,7 @@ Answer = Callable[[Notification], Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """``at``: trio's time in seconds."""
+    """One attempt to send. ``at`` is the time of trio's clock in seconds."""
 
     at: float
     key: str
@@ -22,7 +22,7 @@ class Sending:
 
 @dataclass
 class ScriptedNotifier:
-    """Gives the outcomes of ``script`` in turn, then what ``answer`` says (default: sent, the receipt names the key)."""
+    """Returns the outcomes of ``script`` in turn, then those of ``answer`` (by default: sent, with the key in the receipt)."""
 
     script: list[Outcome] = field(default_factory=list)
     answer: Answer = lambda notification: Sent({"ts": notification.key})

@@ -17,7 +17,10 @@ CHAT = "-1001234567890"
 
 @dataclass
 class FakeServices:
-    """``open`` are incidents and alerts by the key they are known by; ``said`` is what chats were told; ``refused`` why not."""
+    """Answers for all services.
+
+    ``open`` holds open incidents and alerts by key, ``said`` the accepted chat messages, ``refused`` the refusals with their reasons.
+    """
 
     url: str = ""
     open: dict[str, str] = field(default_factory=dict)
@@ -81,13 +84,13 @@ class FakeServices:
         else:
             alias = asked.json["alias"]
             self.history.append(("create", alias))
-            self.open.setdefault(alias, asked.json["priority"])  # a further one only counts
+            self.open.setdefault(alias, asked.json["priority"])  # a repeated alert only raises Opsgenie's count
         return Answer(202)
 
 
 @asynccontextmanager
 async def services() -> AsyncIterator[FakeServices]:
-    """They are up inside the block."""
+    """Yields the running services."""
     fake = FakeServices()
     async with serving(fake.handle) as url:
         fake.url = url

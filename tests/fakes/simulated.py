@@ -26,11 +26,11 @@ from monitor.window import Window
 
 KEPT: Duration = 9 * DAY
 ENOUGH = 1e7
-"""A balance that lasts."""
+"""A balance that never runs out."""
 
 
 @dataclass(frozen=True)
-class Told:
+class FiredAlert:
     """One alert that fired."""
 
     at: Instant
@@ -42,7 +42,7 @@ class Told:
 
 @dataclass
 class _Coming:
-    """Parts that were drawn, each with the number of its message."""
+    """Parts of messages that were drawn, each with the number of its message."""
 
     rows: Rows
     number: Ints
@@ -53,8 +53,11 @@ class _Coming:
 
 @dataclass
 class Account:
-    """One account over time. ``every``: between polls. ``balance``: what is left, None: not known.
-    ``fetched``: how much of the past the daemon has asked for, although there was nothing before ``start``; None: it ran all along."""
+    """One account over time.
+
+    ``every`` is the interval of polls; ``balance`` what is left (None: unknown). ``fetched`` is how much history the daemon has fetched,
+    although no message was sent before ``start``; None means that it has been running since then.
+    """
 
     rules: Iterable[Rule]
     start: Instant
@@ -65,7 +68,7 @@ class Account:
     fetched: Duration | None = None
     traffic: Traffic | None = None
     incidents: list[SandboxIncident] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    fired: list[FiredAlert] = field(default_factory=list)
     messages: int = 0
 
     def __post_init__(self) -> None:
@@ -77,7 +80,7 @@ class Account:
         self._coming = _Coming(Rows.empty(), np.zeros(0, np.int64))
 
     def incident(self, kind: str, after: Duration, lasts: Duration, **what: object) -> SandboxIncident:
-        """Let something go wrong, so long from now and for so long."""
+        """Starts an incident ``after`` from now, which lasts for ``lasts``."""
         start = self.now + after
         one = new_incident(len(self.incidents) + 1, kind, start, start + lasts, dict(what))
         if one.kind == "failing_campaign" and one.campaign is None:
@@ -88,21 +91,21 @@ class Account:
         return one
 
     def learn(self, span: Duration) -> None:
-        """Let time pass without judging, as far as the history that rules compare with."""
+        """Lets time pass without evaluating, to build the history that rules compare with."""
         end = self.now + span
         while self.now < end:
             self._receive(min(self.now + BLOCK, end))
 
-    def watch(self, span: Duration) -> list[Told]:
-        """Let time pass and judge at each poll; what fired meanwhile."""
-        end, before = self.now + span, len(self.told)
+    def watch(self, span: Duration) -> list[FiredAlert]:
+        """Lets time pass and evaluates at each poll; returns the alerts that fired."""
+        end, before = self.now + span, len(self.fired)
         if self.fetched is not None:
             self._covered_since = min(self._covered_since, self.now - self.fetched)
         while self.now < end:
             self._receive(self.now + self.every)
             self._know()
             self._evaluator()
-        return self.told[before:]
+        return self.fired[before:]
 
     def _evaluator(self) -> None:
         cursor = Cursor("main", "all", as_of=self.now, covered_since=self._covered_since)
@@ -112,27 +115,29 @@ class Account:
         for (name, group), alert in outcome.alerts.items():
             if alert is not None and alert.fingerprint in fired:
                 severity = self.evaluator.rules[name].levels_[alert.level - 1].severity
-                self.told.append(Told(self.now, name, severity, group, alert.why))
+                self.fired.append(FiredAlert(self.now, name, severity, group, alert.why))
         self.evaluator.apply(outcome, cursor)
         for alerts in self.evaluator.alerts.values():
             for group in [group for group, alert in alerts.items() if alert.state == "resolved"]:
                 del alerts[group]
 
     def _know(self) -> None:
-        """What the errands would have asked."""
+        """Updates balance and campaigns every five minutes, as the daemon's requests to Routee would."""
         if self.now % (5 * MINUTE):
             return
-        facts = self.evaluator.account_state if self.balance is not None else NOTHING_KNOWN
+        account_state = self.evaluator.account_state if self.balance is not None else NOTHING_KNOWN
         if self.balance is not None:
-            facts = facts.with_balance(self.now, AccountBalance(self.balance, "EUR"))
+            account_state = account_state.with_balance(self.now, AccountBalance(self.balance, "EUR"))
         for campaign in self.model.active(self.now - 3 * HOUR, self.now):
             tracking_id, end = campaign.stream.tracking_id or "", campaign.start + campaign.duration
             word = "Finished" if self.now >= end else "Running"
-            facts = facts.with_campaign(self.now, CampaignState(tracking_id, "", word, {}, campaign.recipients))
-        self.evaluator.account_state = facts
+            account_state = account_state.with_campaign(
+                self.now, CampaignState(tracking_id, "", word, {}, campaign.recipients)
+            )
+        self.evaluator.account_state = account_state
 
     def _receive(self, until: Instant) -> None:
-        """Take in every part that appeared or changed, as it is at ``until``."""
+        """Takes in every part that appeared or changed by ``until``, in its state at ``until``."""
         while self._drawn < until:
             self._draw()
         rows = self._coming.rows
@@ -148,13 +153,13 @@ class Account:
             self.evaluator.window.expire(until - KEPT)
 
     def _draw(self) -> None:
-        """The next half hour's messages."""
+        """Draws the messages of the next half hour."""
         rows = self.model.draw(self._drawn, self._drawn + BLOCK)
         number = self.messages + np.cumsum(rows.part == 1) - 1
         self.messages += int(np.count_nonzero(rows.part == 1))
-        place = np.arange(len(rows))
+        position = np.arange(len(rows))
         rows.body[:] = 0
-        kept = _Tracked(rows, number, place)
+        kept = _Tracked(rows, number, position)
         self._drawn += BLOCK
         fresh = kept.after(self.incidents, self.model, self.seed)
         both = [getattr(self._coming.rows, name) for name in _COLUMNS], [getattr(fresh.rows, name) for name in _COLUMNS]
@@ -199,17 +204,17 @@ _COLUMNS = tuple(Rows.__dataclass_fields__)
 
 @dataclass
 class _Tracked:
-    """Rows that an incident may thin out: which are left is read from a column that nothing else uses."""
+    """Rows that an incident may thin out. A column that nothing else uses identifies those that remain."""
 
     rows: Rows
     number: Ints
-    place: Ints
+    position: Ints
 
     def after(self, wrong: list[SandboxIncident], model: Model, seed: int) -> _Coming:
-        """What the incidents leave."""
+        """Returns the rows that remain after the incidents."""
         numbers = self.number
         self.rows.to[:] = (
-            self.place
+            self.position
         )  # recipients say nothing here, and the number of a row is needed after it was moved
         left = incidents.apply(wrong, self.rows, model._known, seed)
         return _Coming(left, numbers[left.to])
@@ -219,13 +224,13 @@ def _last(rows: Rows) -> Ints:
     return np.where(rows.last_at == NEVER, rows.sent_at, rows.last_at)
 
 
-def counted(told: Iterable[Told], least: str = "warning") -> Counter[str]:
-    """How often each rule spoke, reports and other information left out."""
-    return Counter(one.rule for one in told if least != "warning" or one.severity != "info")
+def counted(fired: Iterable[FiredAlert], least: str = "warning") -> Counter[str]:
+    """Counts the alerts of each rule, by default without those of severity info."""
+    return Counter(one.rule for one in fired if least != "warning" or one.severity != "info")
 
 
-def lines(told: Iterable[Told], start: Instant) -> Iterator[str]:
-    """One line an alert, for people."""
-    for one in told:
+def lines(fired: Iterable[FiredAlert], start: Instant) -> Iterator[str]:
+    """Yields one readable line for each alert."""
+    for one in fired:
         where = ", ".join(value for _, value in one.group)
         yield f"{(one.at - start) / HOUR:7.2f}h {one.severity:8} {one.rule:24} {where}: {one.why}"

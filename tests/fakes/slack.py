@@ -23,7 +23,7 @@ _MOST_IN_ALL = 13_000
 
 @dataclass
 class Post:
-    """A message that stands in a channel; ``said`` is what was last put into it."""
+    """A message in a channel; ``said`` is its present content."""
 
     channel: str
     ts: str
@@ -40,9 +40,9 @@ def _over() -> trio.Event:
 
 @dataclass
 class FakeSlack:
-    """``script``: answers to give before thinking at all. ``slow``: seconds until a post that was taken is answered.
+    """``script`` lists answers to send before all others. ``slow`` is the seconds between accepting a post and answering it.
 
-    ``refused``: Slack's word for what it does not do, by method. ``channels`` and ``scopes`` are what people change in Slack.
+    ``refused`` maps methods to the errors with which Slack refuses them. Tests change ``channels`` and ``scopes`` as people do in Slack.
     """
 
     url: str = ""
@@ -55,15 +55,15 @@ class FakeSlack:
     archived: set[str] = field(default_factory=lambda: set(ARCHIVED))
     scopes: str = "chat:write,files:write"
     times: list[float] = field(default_factory=list)
-    """When each post was asked for."""
+    """The time of each request for a post."""
     uploads: dict[str, bytes] = field(default_factory=dict)
     hanging: trio.Event = field(default_factory=_over)
-    """Until it is set, uploads are not answered."""
+    """Uploads are not answered until this is set."""
     shared: list[dict[str, str]] = field(default_factory=list)
-    """The files that were put into channels: id, title, channel, thread."""
+    """The files that were shared in channels: id, title, channel, thread."""
     socket_url: str = ""
     answers: list[dict[str, Any]] = field(default_factory=list)
-    """What people who pressed a button were shown."""
+    """The replies to people who pressed a button."""
 
     @property
     def api_url(self) -> str:
@@ -75,12 +75,12 @@ class FakeSlack:
 
     @property
     def main(self) -> list[Post]:
-        """The messages of the channel itself."""
+        """Returns the messages of the channel itself."""
         return [post for post in self.posts if post.thread_ts is None]
 
     @property
     def replies(self) -> list[Post]:
-        """The messages in threads."""
+        """Returns the messages in threads."""
         return [post for post in self.posts if post.thread_ts is not None]
 
     def methods(self) -> list[str]:
@@ -182,14 +182,14 @@ def _no(error: str, **more: Any) -> Answer:
 
 
 def _said(asked: Asked) -> dict[str, Any]:
-    """The arguments, as JSON or as a form."""
+    """Returns the arguments of a request, which are JSON or a form."""
     if "form-urlencoded" in asked.headers.get("content-type", "") and not asked.body.startswith(b"{"):
         return dict(parse_qsl(asked.body.decode()))
     return json.loads(asked.body) if asked.body else {}
 
 
 def broken_limit(said: dict[str, Any]) -> str:
-    """The first of Slack's limits that the message breaks; empty where it keeps them all."""
+    """Returns the first of Slack's limits that the message breaks; empty if it keeps them all."""
     if not said.get("text"):
         return "no text"
     if len(json.dumps(said, ensure_ascii=False)) > _MOST_IN_ALL:
@@ -223,7 +223,7 @@ def _broken_block(block: dict[str, Any]) -> str:
 
 @asynccontextmanager
 async def slack(*script: Answer) -> AsyncIterator[FakeSlack]:
-    """A Slack that is up inside the block."""
+    """Yields a running Slack."""
     fake = FakeSlack(script=list(script))
     async with serving(fake.handle) as url:
         fake.url = url

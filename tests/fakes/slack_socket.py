@@ -19,7 +19,7 @@ TICKET = "ticket-secret"
 
 @dataclass
 class FakeSocket:
-    """``hello``: whether a new connection is greeted. ``web`` is the Slack that it belongs to."""
+    """Serves websockets. If ``hello``, it greets new connections. ``web`` is the Slack to which it belongs."""
 
     web: FakeSlack
     hello: bool = True
@@ -43,15 +43,15 @@ class FakeSocket:
             return
 
     async def connected(self, number: int = 1) -> None:
-        """Until that many connections have been made, all in all."""
+        """Waits until that many connections have been made in total."""
         await until(lambda: len(self.connections) >= number, f"connection {number}")
 
     async def send(self, message: object) -> None:
-        """Over the newest connection."""
+        """Sends a message over the newest connection."""
         await self.connections[-1].send_message(message if isinstance(message, str | bytes) else json.dumps(message))
 
     async def press(self, action: str = "acknowledge", value: Any = "0123456789abcdef", **more: Any) -> str:
-        """Ann presses a button; gives the envelope's id. ``more`` goes over the payload."""
+        """Sends a button press by Ann; returns the envelope's id. ``more`` overrides fields of the payload."""
         number = next(self._numbers)
         payload = {
             "type": "block_actions",
@@ -66,7 +66,7 @@ class FakeSocket:
 
 @asynccontextmanager
 async def slack_socket() -> AsyncIterator[FakeSocket]:
-    """A Slack with Socket Mode that is up inside the block."""
+    """Yields a running Slack with Socket Mode."""
     async with slack() as web, trio.open_nursery() as nursery:
         fake = FakeSocket(web)
         server = await nursery.start(partial(serve_websocket, fake.serve, "127.0.0.1", 0, None))

@@ -16,14 +16,14 @@ from tests.fakes.tracking import FakeTracking
 from tests.fakes.written import CONFIG, settings
 
 NOW: Instant = parse_iso("2026-10-24T22:00:00Z")
-"""The evening before clocks in Europe are set back."""
+"""The evening before the clocks in Europe are set back."""
 EVERY: Duration = MINUTE
 APART: Duration = 30 * SECOND
-"""Between two messages."""
+"""The time between two messages."""
 
 
 class TrueTime(TrioClock):
-    """What time it really is: also while the machine sleeps, when trio's clock stands still."""
+    """The true time. It goes on while the machine is suspended and trio's clock stands still."""
 
     slept: Duration = 0
 
@@ -32,7 +32,7 @@ class TrueTime(TrioClock):
 
 
 class WallClock(Clock):
-    """What the machine says."""
+    """The machine's clock, which differs from the true time by ``off``."""
 
     def __init__(self, true: TrueTime) -> None:
         self._true = true
@@ -46,7 +46,7 @@ class WallClock(Clock):
 
 
 class Town:
-    """``failing`` says whether the messages of the moment fail. Routee tells the time with every answer, to the second."""
+    """A daemon's pipeline and its Routee. ``failing`` says whether new messages fail. Each answer of Routee carries the time, to the second."""
 
     def __init__(self, rules: str, config: str = CONFIG, off: Duration = 0) -> None:
         self.true = TrueTime(NOW)
@@ -66,7 +66,7 @@ class Town:
         return found
 
     def reached(self, search: str, share: float) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def finished(self, figures: PollFigures) -> None:
         assert figures.outcome == "ok"
@@ -91,7 +91,7 @@ class Town:
         await self.true.sleep(duration)
 
     def sleep_through(self, duration: Duration) -> None:
-        """The machine is suspended and wakes again; messages are sent meanwhile."""
+        """Suspends the machine and wakes it; messages are sent meanwhile."""
         began = self.true.now()
         self.true.slept += duration
         for at in range(began, began + duration, APART):
@@ -109,7 +109,7 @@ class Town:
         self.tracking.send(f"m{len(self.tracking.messages)}", at, status)
 
     def told(self, name: str) -> list[tuple[str, Duration]]:
-        """What was told of an alert, and when by the true time, from the start on."""
+        """Returns the notifications about an alert: the reason, and the true time since the start."""
         return [
             (one.reason, one.created_at - NOW)
             for one in self.harness.told

@@ -13,6 +13,7 @@ from monitor.alerts.kinds.levels import crossed, numbers_of
 from monitor.alerts.kinds.registry import register, unregister
 from monitor.alerts.kinds.result import EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
+from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import always, never, nothing, one_span, whole_reach
 from monitor.config.rules.match import EVERYTHING, Condition
 from monitor.config.rules.model import Windowed
@@ -40,9 +41,9 @@ class Crowd(Windowed):
         return None
 
 
-def _evaluate(rule: Crowd, moment: EvaluationInput) -> RuleResult:
-    tally = moment.reading.tally(considered(rule, moment.as_of, rule.window))
-    codes = moment.codes(rule.by, tally)
+def _evaluate(rule: Crowd, inputs: EvaluationInput) -> RuleResult:
+    tally = inputs.reading.tally(considered(rule, inputs.as_of, rule.window))
+    codes = inputs.codes(rule.by, tally)
     messages = tally.at(codes)
     value = messages / rule.seats
     breached, threshold = crossed(value, numbers_of(rule), below=False)
@@ -51,7 +52,7 @@ def _evaluate(rule: Crowd, moment: EvaluationInput) -> RuleResult:
         return Finding(group, 0, 0.0, 1.0, "nobody came")
 
     return RuleResult(
-        moment.reading,
+        inputs.reading,
         rule.by,
         codes,
         breached,
@@ -64,8 +65,8 @@ def _evaluate(rule: Crowd, moment: EvaluationInput) -> RuleResult:
     )
 
 
-def _case(rule: Crowd, moment: EvaluationInput, group: Group) -> RuleCase:
-    return RuleCase(group, considered(rule, moment.as_of, rule.window), EVERYTHING, is_share=False, below=False)
+def _case(rule: Crowd, inputs: EvaluationInput, group: Group) -> RuleCase:
+    return RuleCase(group, considered(rule, inputs.as_of, rule.window), EVERYTHING, is_share=False, below=False)
 
 
 def _sentence(view: AlertView) -> str:
@@ -84,6 +85,7 @@ CROWD: Final = Kind[Crowd](
     ),
     example=Example(unit="share"),
     past=PastEvaluation[Crowd](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    tuning=untunable("it has no threshold"),
     batch=None,
 )
 
@@ -98,7 +100,7 @@ class Broken(Windowed):
         return None
 
 
-def _break(rule: Broken, moment: EvaluationInput) -> RuleResult:
+def _break(rule: Broken, inputs: EvaluationInput) -> RuleResult:
     raise ValueError("it is broken")
 
 
@@ -108,17 +110,18 @@ BROKEN: Final = Kind[Broken](
     unit=always("share"),
     matched=nothing,
     condition=nothing,
-    case=lambda rule, moment, group: None,
+    case=lambda rule, inputs, group: None,
     wording=CROWD.wording,
     example=CROWD.example,
     past=PastEvaluation[Broken](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    tuning=untunable("it has no threshold"),
     batch=None,
 )
 
 
 @contextmanager
 def registered(kind: Kind[Any]) -> Iterator[None]:
-    """The kind is known for a while."""
+    """Registers the kind inside the block."""
     register(kind)
     try:
         yield

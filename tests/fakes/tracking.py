@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import trio
 
 from monitor.model.message import batch_of
-from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery, SetAside
+from monitor.model.routee_query import PAGE_SIZE, Page, RejectedRecord, RouteeQuery
 from monitor.runtime.clock import DAY, Clock, Instant
 from monitor.runtime.errors import RouteeError, RouteeRejected
 
 
 @dataclass(slots=True)
 class Sms:
-    """A part as Routee holds it now."""
+    """A part in its present state at Routee."""
 
     id: str
     sent: Instant
@@ -36,8 +36,11 @@ class Asked:
 
 @dataclass(slots=True)
 class FakeTracking:
-    """A `Tracking`. ``by`` says what the dates select; ``drift`` is called before every answer, and
-    ``twist`` falsifies it; ``faults`` are raised at the request of that number, ``down`` at every one."""
+    """Implements `Tracking`. ``by`` says which dates a search selects by.
+
+    It calls ``drift`` before every answer and ``twist`` to change the answer. It raises a fault of ``faults`` at the request of that number,
+    and ``down`` at every request.
+    """
 
     clock: Clock
     by: str = "status"
@@ -56,21 +59,21 @@ class FakeTracking:
     hang_on: Callable[[Asked], bool] = lambda _: True
 
     def send(self, id_: str, at: Instant, status: str = "Sent") -> None:
-        """A message is sent."""
+        """Sends a message."""
         self.messages[id_] = Sms(id_, at, at, status)
 
     def report(self, id_: str, at: Instant, status: str) -> None:
-        """Its status changes."""
+        """Changes the status of a message."""
         self.messages[id_].status, self.messages[id_].date = status, at
 
     def statuses(self) -> dict[str, str]:
-        """What is true now."""
+        """Returns the present status of each message."""
         return {sms.id: sms.status for sms in self.messages.values()}
 
     async def search(
         self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
-        """A page of what is there at this moment."""
+        """Returns a page of the messages' present states."""
         status = next((only.term for only in question.filters if only.field == "status.status"), None)
         asked = Asked(self.clock.now(), start, end, page, size, status)
         self.asked.append(asked)
@@ -87,8 +90,8 @@ class FakeTracking:
             shown = shown[:-1]
         rows: list[dict[str, object]] = [{"messageId": s.id, "date": s.date, "status": s.status} for s in shown]
         hidden = min(self.unreadable, len(rows)) if page == 0 else 0
-        asides = tuple(SetAside("no date", f'{{"messageId": "{row["messageId"]}"}}') for row in rows[:hidden])
-        answer = Page(batch_of(rows[hidden:]), page, len(found), last, asides)
+        rejected = tuple(RejectedRecord("no date", f'{{"messageId": "{row["messageId"]}"}}') for row in rows[:hidden])
+        answer = Page(batch_of(rows[hidden:]), page, len(found), last, rejected)
         return answer if self.twist is None else self.twist(answer)
 
     def _refuse(self, asked: Asked) -> None:
@@ -106,5 +109,5 @@ class FakeTracking:
         return sorted(found, key=lambda sms: (sms.date, sms.id), reverse=self.newest_first)
 
     def downloads(self) -> Counter[int]:
-        """Full pages asked, by page number."""
+        """Counts the requests for full pages by page number."""
         return Counter(one.page for one in self.asked if one.size > 1)

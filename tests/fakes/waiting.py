@@ -6,16 +6,16 @@ from contextlib import AbstractContextManager
 import trio
 
 GUARD = 60.0
-"""Seconds. Whatever takes longer hangs, also on a machine that is busy with other things: nothing is measured by it."""
+"""Seconds after which a wait counts as hanging, even on a busy machine. It measures nothing."""
 
 
 def guarded() -> AbstractContextManager[trio.CancelScope]:
-    """The block ends; trio.TooSlowError where it hangs."""
+    """Ends the block; raises trio.TooSlowError if it hangs."""
     return trio.fail_after(GUARD)
 
 
 async def until(true: Callable[[], object], what: str | Callable[[], str], within: float = GUARD) -> None:
-    """Look every few milliseconds; fails, naming ``what`` was waited for, after ``within`` seconds."""
+    """Checks every few milliseconds; fails with ``what`` after ``within`` seconds."""
     with trio.move_on_after(within):
         while not true():
             await trio.sleep(0.005)

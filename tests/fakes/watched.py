@@ -30,7 +30,7 @@ from tests.fakes.written import settings
 
 @dataclass
 class Wire:
-    """Routee's search endpoint without a network: real requests to the local Routee, real answers read as the daemon reads them."""
+    """Implements Routee's search without a network: real requests to the local Routee, whose real answers are read as in the daemon."""
 
     sandbox: Sandbox
     requests: int = 0
@@ -63,7 +63,7 @@ class Wire:
 
 @dataclass
 class Watched:
-    """A configuration at work. ``requests`` by search."""
+    """A running configuration."""
 
     settings: Settings
     sandbox: Sandbox
@@ -75,16 +75,16 @@ class Watched:
 
     @property
     def window(self) -> Window:
-        """The account's messages."""
+        """Returns the window of the account."""
         return self.harness.pipeline.accounts["main"].evaluator.window
 
     @property
     def requests(self) -> Counter[str]:
-        """How many there were."""
+        """Counts the requests of each search."""
         return Counter({name: wire.requests for name, wire in self.wires.items()})
 
     def counts(self, *by: str, search: str | None = None) -> dict[tuple[str, ...], int]:
-        """How many messages there are in each group."""
+        """Counts the messages of each group."""
         reading, question = WindowReader(self.window), Asked(0, 1 << 62, by=by, search=search)
         tally = reading.tally(question)
         return {
@@ -92,17 +92,17 @@ class Watched:
         }
 
     def statuses(self, search: str | None = None) -> dict[str, int]:
-        """How many messages have each status."""
+        """Counts the messages of each status."""
         return {status: count for (status,), count in self.counts("status", search=search).items()}
 
     def messages(self, search: str | None = None) -> dict[str, str]:
-        """The status of each message, by its id."""
+        """Returns the status of each message, by its id."""
         reading = WindowReader(self.window)
         rows = reading.rows(Asked(0, 1 << 62, search=search))
         return {sample.message_id: sample.status for sample in reading.samples(rows, len(rows))}
 
     def value(self, rule: str) -> float | None:
-        """What a rule without groups measures now."""
+        """Returns the present value of a rule without groups."""
         evaluator = self.harness.pipeline.accounts["main"].evaluator
         one = evaluator.rules[rule]
         span = evaluator.coverage.as_of(one)
@@ -111,29 +111,29 @@ class Watched:
         return findings[0].value if findings else 0.0
 
     def put(self, count: int, status: str = "Queued", ago: Duration = 5 * SECOND, **fields: Any) -> list[str]:
-        """So many messages that were sent a while ago."""
+        """Adds ``count`` messages that were sent ``ago`` before now; returns their keys."""
         at = self.clock.now() - ago
         return [self.sandbox.put(sms(status, at, **fields)) for _ in range(count)]
 
     def change(self, keys: list[str], status: str, ago: Duration = SECOND, **fields: Any) -> None:
-        """Their status changes."""
+        """Changes the status of messages."""
         for key in keys:
             self.sandbox.change(key, status, self.clock.now() - ago, **fields)
 
     async def pass_(self, duration: Duration) -> None:
-        """Let time pass."""
+        """Lets time pass."""
         await self.clock.sleep(duration)
 
     async def poll(self) -> None:
-        """Until every search has polled once more, and swept what is due."""
+        """Waits until every search has polled once more and made the sweeps that were due."""
         await self.pass_(31 * SECOND)
 
     def stop(self) -> None:
-        """Nobody polls any more."""
+        """Stops polling."""
         self._scope.cancel()
 
     async def restart(self, other: Settings | None = None) -> None:
-        """As after kill -9, perhaps with another configuration: only what was committed is left."""
+        """Restarts as after kill -9, with ``other`` as the configuration if given: only what was committed is left."""
         self._scope.cancel()
         await trio.testing.wait_all_tasks_blocked()
         self.settings = other or self.settings
@@ -141,7 +141,7 @@ class Watched:
         self._nursery.start_soon(self.run)
 
     async def reload(self, other: Settings) -> None:
-        """With other searches, as the daemon does it."""
+        """Reloads with ``other``, as the daemon does."""
         self._scope.cancel()
         await trio.testing.wait_all_tasks_blocked()
         self.settings = other
@@ -149,7 +149,7 @@ class Watched:
         self._nursery.start_soon(self.run)
 
     async def run(self) -> None:
-        """Poll all searches."""
+        """Polls all searches."""
         cursors = self.harness.pipeline.accounts["main"].evaluator.coverage.cursors
         with trio.CancelScope() as self._scope:
             async with trio.open_nursery() as nursery:
@@ -163,7 +163,7 @@ class Watched:
 
 
 def written(searches: str, rules: str = "") -> Settings:
-    """A configuration of one account with these searches and rules, one a line."""
+    """Returns a configuration of one account with these searches and rules, one a line."""
     listed = "\n".join(f"  - {line.strip()}" for line in searches.strip().splitlines())
     ruled = (
         "rules:\n" + "\n".join(f"  - {line.strip()}" for line in rules.strip().splitlines()) if rules else "rules: []"
@@ -190,7 +190,10 @@ async def watched(
     before: Callable[[Watched], None] | None = None,
     **sandbox: Any,
 ) -> AsyncIterator[Watched]:
-    """Searches at work on a local Routee; ``sandbox``: what it is like; ``before`` fills it. They have polled, and swept what there was."""
+    """Yields searches that poll a local Routee, after their first poll and sweeps.
+
+    ``sandbox`` are settings of the local Routee; ``before`` fills it first.
+    """
     clock = TrioClock(START)
     config = written(searches, rules)
     one = Watched(config, Sandbox(clock, **sandbox), PipelineHarness(config, clock), clock, page_size)

@@ -9,7 +9,7 @@ from tests.fakes.http import Answer, Asked, serving
 
 @dataclass
 class FakeWebhook:
-    """``script``: the answers still to give, in turn; after them every request is answered with 200."""
+    """``script`` lists the next answers; after them, every request gets 200."""
 
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
@@ -22,7 +22,7 @@ class FakeWebhook:
 
 @asynccontextmanager
 async def webhook(*script: Answer) -> AsyncIterator[FakeWebhook]:
-    """A webhook that is up inside the block."""
+    """Yields a running webhook."""
     fake = FakeWebhook(script=list(script))
     async with serving(fake.handle) as url:
         fake.url = f"{url}/hook/very-secret-path"

@@ -28,7 +28,7 @@ _SAID = re.compile(r"The message reads: `(.*)`")
 
 @dataclass(frozen=True)
 class Page:
-    """The rules of a page, its tests and the sentence."""
+    """The rules, tests and quoted sentence of a page."""
 
     rules: dict[str, Rule]
     tests: list[dict[str, Any]]
@@ -36,7 +36,7 @@ class Page:
 
 
 def read_page(path: Path, folder: Path) -> Page:
-    """The blocks of a page; its rules go through a file, as those of people do."""
+    """Returns the blocks of a page. Writes its rules to a file, as people do, and reads that."""
     text = path.read_text()
     first, second = _BLOCK.findall(text)
     file = folder / "rules.yaml"
@@ -48,7 +48,7 @@ def read_page(path: Path, folder: Path) -> Page:
 
 
 def messages(test: dict[str, Any], until: Instant) -> Iterator[dict[str, Any]]:
-    """The messages that have been reported by then, spaced evenly within each series."""
+    """Yields the messages that have been reported by ``until``, evenly spaced within each series."""
     start = parse_iso(test["start"])
     for number, series in enumerate(test["messages"]):
         fields = {key: value for key, value in series.items() if key not in ("at", "during", "rate")}
@@ -64,15 +64,15 @@ def _at(text: str) -> Instant:
     return 0 if text == "0m" else parse_duration(text)
 
 
-def judge_at(
+def evaluate_at(
     page: Page, test: dict[str, Any], expected: dict[str, Any]
 ) -> tuple[RuleEvaluator, Instant, list[Finding]]:
-    """The judge with the messages up to then, as of when, and what the rule finds over its threshold."""
+    """Returns an evaluator with the messages up to the time of ``expected``, that time, and the findings that breach a threshold."""
     start, rule = parse_iso(test["start"]), page.rules[expected["rule"]]
     as_of, window = start + parse_duration(expected["at"]), Window("main")
     window.upsert(batch_of(list(messages(test, as_of))), "all")
     evaluator = RuleEvaluator(window, [rule], ["all"])
-    evaluator.begun = since = _known_since(rule, start)
+    evaluator.in_use_since = since = _known_since(rule, start)
     for known in test.get("balance", []):
         evaluator.account_state = evaluator.account_state.with_balance(
             start + _at(known["at"]), AccountBalance(float(known["amount"]), known["currency"])
@@ -82,12 +82,12 @@ def judge_at(
 
 
 def _known_since(rule: Rule, start: Instant) -> Instant:
-    """Silence is told only where the past is known; what the other pages say is of a history that begins with the example."""
+    """Returns since when history is known: absence alerts need a known past, other examples have one that begins with them."""
     return start - ALWAYS if rule.kind == "absence" else start
 
 
 def fits(rule: Rule, finding: Finding, alert: dict[str, Any]) -> bool:
-    """Whether a finding is the alert that is expected."""
+    """Returns whether a finding is the expected alert."""
     severity = rule.levels_[(finding.breached or 1) - 1].severity
     labels = dict(finding.group) | {"severity": severity}
     wanted = alert.get("labels", {})
@@ -102,9 +102,10 @@ def _holds(text: str, value: float) -> bool:
 
 
 def sentence_of(evaluator: RuleEvaluator, rule: Rule, as_of: Instant, start: Instant) -> str:
-    """What people read of the alert that fires then."""
+    """Returns the sentence of the alert that fires then."""
     since = _known_since(rule, start)
-    outcome = evaluator.evaluate(Cursor("main", "all", as_of=as_of, covered_since=since))
-    evaluator.apply(outcome, Cursor("main", "all", as_of=as_of, covered_since=since))
+    for moment in dict.fromkeys((as_of - rule.for_, as_of)):
+        cursor = Cursor("main", "all", as_of=moment, covered_since=since)
+        evaluator.apply(evaluator.evaluate(cursor), cursor)
     (alert,) = [alert for alert in evaluator.alerts[rule.name].values() if alert.state == "firing"]
     return sentence(Views(evaluator, Templates()).view(alert))

@@ -21,7 +21,7 @@ web: off
 
 @cache
 def settings(rules: str = "rules: []", config: str = CONFIG) -> Settings:
-    """What these two files say."""
+    """Returns the settings that these two files define."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "rules.yaml").write_text(rules, "utf-8")
         path = Path(folder) / "monitor.yaml"

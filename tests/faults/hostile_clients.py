@@ -8,11 +8,13 @@ import random
 import resource
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import trio
 
 IDLE = 1_300
+CALLBACK_SECRET = "the-secret-of-callbacks"
 BODIES = 100
 """So many at once, each of 1 MB."""
 PIPELINED = 50
@@ -150,9 +152,42 @@ async def at_once_again(port: int, client: Callable[[trio.SocketStream], Awaitab
             await trio.sleep(0.1)
 
 
+async def callbacks(port: int) -> None:
+    """Callbacks without the secret, with half of it, too large, malformed, endless; and good ones, as fast as they are answered."""
+    good = (
+        b'{"messageId": "%d", "operator": "Hostile", "status": {"name": "Sent", "updatedDate": "2026-01-01T00:00:00Z"}}'
+    )
+    bodies = [b"", b"[" * 50_000, b"{" * 1_000, b"\xff" * 100, b"[{}]", good, b"x" * 300_000]
+    paths = [
+        b"main",
+        b"main?secret=no",
+        b"main?secret=" + CALLBACK_SECRET.encode(),
+        b"none",
+        b"%2e%2e",
+        b"main?" + b"secret=a&" * 500,
+    ]
+
+    async def one(number: int) -> None:
+        while True:
+            number += 7
+            body = bodies[number % len(bodies)]
+            head = b"POST /callbacks/routee/%b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+            with suppress(OSError, trio.BrokenResourceError, trio.ClosedResourceError), trio.move_on_after(2):
+                async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                    for _ in range(10):
+                        await stream.send_all(head % (paths[number % len(paths)], len(body)) + body)
+                        if not await stream.receive_some():
+                            break
+
+    async with trio.open_nursery() as nursery:
+        for number in range(100):
+            nursery.start_soon(one, number)
+
+
 CROWDS: dict[str, Callable[[int], Awaitable[None]]] = {
     "many kinds": many_kinds,
     "pipelining": pipeliners,
+    "callbacks": callbacks,
 }
 
 if __name__ == "__main__":

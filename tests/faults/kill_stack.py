@@ -87,7 +87,7 @@ class Life(PipelineHarness):
         self._polls += 1
 
     async def _is_over(self) -> bool:
-        believed = self.pipeline.dispatcher.notified()
+        believed = self.pipeline.dispatcher.notified_fingerprints()
         return self._number == self._lives and not believed and not await self.front.backlog()
 
 

@@ -24,7 +24,7 @@ from monitor.runtime.errors import MonitorError
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.listener import ask
 from tests.fakes.waiting import until
-from tests.faults.hostile_clients import CROWDS, DEAR, DEAREST_TAKEN, filtering
+from tests.faults.hostile_clients import CALLBACK_SECRET, CROWDS, DEAR, DEAREST_TAKEN, filtering
 
 pytestmark = pytest.mark.e2e
 
@@ -118,7 +118,7 @@ async def test_a_crowd_of_hostile_clients_stops_neither_polling_nor_telling_nor_
     async with routee(sandbox) as url, hook() as told:
         config = write(
             *(tmp_path, [FAILING]),
-            accounts=[account(url)],
+            accounts=[account(url) | {"callback_secret": CALLBACK_SECRET}],
             searches=[SEARCH],
             receivers=receivers(told.url),
             route=ROUTE,

@@ -49,6 +49,6 @@ async def test_stored_silences_that_are_too_dear_are_set_aside_and_one_without_e
     for name in ("one", "many"):
         assert f"The stored silence {name} was set aside and silences nothing any more" in said
     with closing(open_sqlite(store, read_only=True)) as kept:
-        assert {one.why.partition(":")[0] for one in kept.asides()} == {"silence one", "silence many"}
+        assert {one.why.partition(":")[0] for one in kept.quarantined()} == {"silence one", "silence many"}
         assert {one.id for one in kept.load().silences} == {"good", "forever"}
         assert kept.load().unusable == []

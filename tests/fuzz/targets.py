@@ -20,7 +20,7 @@ from monitor.notify.render.templates import TemplateProblem
 from monitor.routing.matchers import matches, parse_matcher, parse_matchers
 from monitor.runtime.clock import SystemClock, format_duration, parse_duration
 from tests.fakes.alert_actions import FakeAlertActions
-from tests.fakes.alerts import NOW, rate, telling
+from tests.fakes.alerts import NOW, notification_of, rate
 from tests.fakes.waiting import guarded
 
 Target = Callable[[bytes], object]
@@ -151,7 +151,7 @@ def _app() -> Any:
 
 @cache
 def _context() -> dict[str, Any]:
-    return notification_context(telling(rate()), {})
+    return notification_context(notification_of(rate()), {})
 
 
 def _text(data: bytes) -> str:

@@ -325,7 +325,7 @@ def test_a_pending_alert_caught_up_fires_when_one_judged_all_along_would(
         all_along = step(all_along, at, may_fire=False)
     one, other = step(all_along, end), step(late, end)
     assert (one and one.state, one and one.pending_at) == (other and other.state, other and other.pending_at)
-    # Judged by its definition: crossed at each judgement of the last ``for``.
+    # Compared with its definition: crossed at each evaluation of the last ``for``.
     crossed = [at for at in range(start, end + 1) if not breaches[at]]
     since = (crossed[-1] + 1) if crossed else alert.pending_at // MINUTE
     fires = bool(breaches[end]) and end - since >= minutes

@@ -121,10 +121,12 @@ async def test_while_nothing_fires_it_is_only_asked_once_whether_they_take_anyth
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
             await trio.sleep(0.1)
-            assert outbox.taken == set(), "where nobody has answered it is not known that somebody takes anything"
+            assert outbox.accepted_channels == set(), (
+                "where nobody has answered it is not known that somebody takes anything"
+            )
             assert outbox.failing["pager", "alertmanager/0"].why == "it is not there"
     assert ends(client.posts) == [[], []]
-    assert (outbox.taken, outbox.failing) == ({("pager", "alertmanager/0")}, {})
+    assert (outbox.accepted_channels, outbox.failing) == ({("pager", "alertmanager/0")}, {})
 
 
 async def test_thousands_of_alerts_hold_up_nobody(autojump_clock: object) -> None:
@@ -222,7 +224,7 @@ async def test_a_failure_is_shown_and_what_was_missed_is_told_afterwards(autojum
         stage.show()
         await trio.sleep(60)
         assert outbox.failing == {}
-        assert outbox.taken == {("pager", "alertmanager/0")}
+        assert outbox.accepted_channels == {("pager", "alertmanager/0")}
         nursery.cancel_scope.cancel()
     assert [len(alerts) for _, alerts in client.posts] == [1, 1, 1, 1]
     assert client.posts[3][0] - client.posts[2][0] >= 20

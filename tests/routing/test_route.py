@@ -4,8 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.model.incident import IncidentScope
 from monitor.routing.matchers import parse_matchers
-from monitor.routing.route import AggregationGroup, Decision, Route, decide, group_key, group_labels, routes_for
+from monitor.routing.route import (
+    AggregationGroup,
+    Decision,
+    Route,
+    decide,
+    group_key,
+    group_labels,
+    groups_incidents,
+    incident_key,
+    incident_labels,
+    routes_for,
+)
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
 
 ROUTE = Route("ops", ("alertname",), 10 * SECOND, 5 * MINUTE, 4 * HOUR)
@@ -38,6 +50,46 @@ ONE, TWO = {"a": W}, {"a": W, "b": W}
 def test_decide(told: dict[str, str] | None, firing: dict[str, str], since: int, expected: Decision) -> None:
     group = AggregationGroup("k", "ops", {}, "e", 0, 0, told or {}, 0 if told else None)
     assert decide(group, firing, RANKS, ROUTE, since) == expected
+
+
+INCIDENT = IncidentScope("1", "main", "delivery", 0, {"country": "GR"})
+
+
+@pytest.mark.parametrize(
+    ("told", "firing", "urgent", "since", "expected"),
+    [
+        # what is worse than all that was told of an incident, or wider, is told at once
+        (ONE, {"a": W, "b": C}, False, 1, Decision("escalated", None)),
+        (ONE, TWO, True, 1, Decision("new alerts", None)),
+        ({"a": C}, {"a": C, "b": W}, False, 1, Decision(None, 5 * MINUTE)),
+        ({"a": C}, {"a": C, "b": C}, False, 5 * MINUTE, Decision("new alerts", None)),
+        (TWO, ONE, True, 1, Decision(None, 5 * MINUTE)),
+        # an incident that was over is told again at once
+        ({}, ONE, False, 1, Decision("reopened", None)),
+        ({}, {}, False, 1, Decision(None, None)),
+    ],
+)
+def test_decide_for_incidents(
+    told: dict[str, str], firing: dict[str, str], urgent: bool, since: int, expected: Decision
+) -> None:
+    group = AggregationGroup("k", "ops", {}, "e", 0, 0, told, 0, incident=INCIDENT)
+    assert decide(group, firing, RANKS, ROUTE, since, urgent=urgent) == expected
+
+
+def test_the_incident_takes_the_place_of_names_and_fields_only() -> None:
+    labels = {"alertname": "A", "country": "GR", "severity": "critical", "team": "sms"}
+    route = Route("ops", ("alertname", "country", "severity", "team", "shift"))
+    found = incident_labels(route, labels, "1")
+    assert found == {"incident": "1", "severity": "critical", "team": "sms"}
+    assert incident_key(route, found) == '{}:incident:{incident="1", severity="critical", team="sms"}'
+
+
+@pytest.mark.parametrize(("group_by", "groups"), [((), False), (("...",), False), (("alertname",), True)])
+def test_where_each_alert_is_a_group_or_all_are_one_incidents_make_none(
+    group_by: tuple[str, ...], groups: bool
+) -> None:
+    assert groups_incidents(Route("ops", group_by)) is groups
+    assert not groups_incidents(Route("ops", group_by, group_incidents=False))
 
 
 QUIET_A, QUIET_BOTH = frozenset("a"), frozenset("ab")

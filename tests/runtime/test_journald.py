@@ -149,7 +149,7 @@ def spoken(journal: Path, form: str = "auto", connected: bool = True, speak: str
 
 
 @pytest.mark.parametrize("form", ["auto", "journal"])
-def test_under_systemd_facts_become_fields(journald, form):
+def test_under_systemd_extra_values_become_fields(journald, form):
     assert spoken(journald.path, form) == ""
     heard = journald.heard()
     assert heard.pop("CODE_LINE").isdecimal()

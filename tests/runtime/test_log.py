@@ -43,7 +43,7 @@ def logged(form: str, message: str = "Hello", **extra: object) -> str:
     return stream.getvalue()
 
 
-def test_text_has_time_level_message_and_facts():
+def test_text_has_time_level_message_and_extra_fields():
     line = logged("text", "A poll failed", search="outbound", after="3 s", pages=2)
     assert re.fullmatch(
         r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARNING A poll failed  monitor\.poll search=outbound after="3 s" pages=2\n',
@@ -51,7 +51,7 @@ def test_text_has_time_level_message_and_facts():
     )
 
 
-def test_json_is_one_object_a_line_with_the_facts_as_they_are():
+def test_json_is_one_object_a_line_with_the_extra_fields_as_they_are():
     entry = json.loads(logged("json", "A poll failed", search="outbound", pages=2, blind=False, why=None))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time"))
     assert entry == {

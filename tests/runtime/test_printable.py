@@ -37,4 +37,5 @@ def test_columns(text: str, width: int) -> None:
 def test_wrapping_is_at_words_and_by_columns() -> None:
     assert wrapped("中国移动 通信 ab", 9) == ["中国移动", "通信 ab"]
     assert wrapped("a-long-word-here b", 6) == ["a-long", "-word-", "here b"]
+    assert wrapped("see a-long-word-here b", 6, "  ", cut=False) == ["see", "  a-long-word-here", "  b"]
     assert wrapped("  x  one two", 8, "    ") == ["  x  one", "    two"]

@@ -31,6 +31,8 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
         (ConnectionResetError(), "the connection was cut"),
         (ValueError("odd \x1b]0;x\x07"), "odd \ufffd]0;x\ufffd"),
         (RuntimeError(), "the connection failed"),
+        (OSError(errno.EPROTO, ""), "Protocol error"),
+        (caused(OSError(0, ""), ConnectionRefusedError(111, "x")), "it refuses"),
     ],
 )
 def test_each_error_is_a_sentence(error: BaseException, said: str) -> None:
@@ -38,6 +40,7 @@ def test_each_error_is_a_sentence(error: BaseException, said: str) -> None:
     assert said in words
     assert "Error" not in words
     assert "(" not in words
+    assert words.strip()
 
 
 def test_a_text_that_may_hold_the_address_is_left_out() -> None:

@@ -49,12 +49,14 @@ class Watched:
 
     def step(self, as_of: Instant, covered_since: Instant, *, is_read: bool = True) -> None:
         """Judge at a poll, or at a sweep that has come so far."""
-        facts = self.evaluator.account_state.with_balance(as_of, AccountBalance(1e6, "EUR"))
+        account_state = self.evaluator.account_state.with_balance(as_of, AccountBalance(1e6, "EUR"))
         begun = as_of // DAY * DAY + 11 * HOUR
         if begun < as_of:
             word = "Finished" if as_of >= begun + 20 * MINUTE else "Running"
-            facts = facts.with_campaign(as_of, CampaignState(f"day {as_of // DAY}", "", word, {}, CAMPAIGN))
-        self.evaluator.account_state = facts
+            account_state = account_state.with_campaign(
+                as_of, CampaignState(f"day {as_of // DAY}", "", word, {}, CAMPAIGN)
+            )
+        self.evaluator.account_state = account_state
         cursor = Cursor("main", "all", as_of, covered_since, {WEEK: as_of} if is_read else {})
         outcome = self.evaluator.evaluate(cursor)
         assert outcome.errors == {}

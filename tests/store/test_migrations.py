@@ -48,12 +48,12 @@ def test_an_older_store_is_brought_up_to_date_with_all_that_is_in_it(step: int, 
         assert [one.as_of for one in loaded.cursors] == [NOW + 2]
         assert [one.state for one in loaded.alerts] == ["firing", "resolved"]
         assert list(loaded.groups[0].told) == [alert().fingerprint]
-        assert loaded.facts == {}
+        assert loaded.account_states == {}
         assert store.receipt("ops", "slack/0", "e1") == {"ts": "1.2", "channel": "C1"}
         assert keys(store.waiting("ops", "slack/0", 9)) == ["k2"]
         assert [one.outcome for one in store.history()] == ["waiting", "sent"]
         if step == 3:
-            found = [(one.record, one.seen, one.first_at, one.at) for one in store.asides()]
+            found = [(one.record, one.seen, one.first_at, one.at) for one in store.quarantined()]
             minute = 60_000_000
             assert found == [("{}", 3, NOW, NOW + 2 * minute), ('{"messageId": "m"}', 1, NOW + minute, NOW + minute)]
         if step >= 2:

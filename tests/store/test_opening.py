@@ -77,8 +77,8 @@ def test_a_damaged_file_is_set_aside_and_the_daemon_begins_anew(path: Path, dama
     as_it_was = path.read_bytes()
     loaded, _, report = reopened(path)
     assert report is not None
-    assert report.aside.name == "monitor.db.corrupt-20260528T202640Z"
-    assert report.aside.read_bytes() == as_it_was
+    assert report.moved_to.name == "monitor.db.corrupt-20260528T202640Z"
+    assert report.moved_to.read_bytes() == as_it_was
     assert loaded.cursors == [], "messages are asked of Routee again"
     assert "set aside as" in str(report)
     assert "\n" not in str(report)

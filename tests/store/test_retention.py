@@ -62,13 +62,15 @@ def test_over_a_month_the_file_stays_as_large_as_what_it_holds(tmp_path: Path) -
     with closing(open_sqlite(path)) as store:
         month = Month(store)
         sizes = []
-        for _ in range(30):
+        for _ in range(
+            40
+        ):  # the file only grows when the write-ahead log is copied into it, which happens every few days
             for _ in range(12):
                 month.poll()
             sizes.append(path.stat().st_size)
         counts = store.counts()
         assert month.window.messages == A_POLL * 36
-    assert max(sizes[15:]) <= 1.1 * max(sizes[:15]), sizes
+    assert max(sizes[20:]) <= 1.1 * max(sizes[:20]), sizes
     assert sizes[-1] < 12 * 1024 * 1024
     assert counts["sent"] <= 37
     assert counts["transitions"] <= 37 * 4

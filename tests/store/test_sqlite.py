@@ -210,3 +210,21 @@ def test_the_holder_of_a_lock_is_that_of_the_same_file_on_the_same_device(path: 
     assert holder_of(waits + other + own, status, "") == 22
     assert holder_of(other, status, "") is None
     assert holder_of(other, status, "11") == 11, "a file system that names another device there"
+
+
+def test_a_rule_state_with_a_flipped_bit_is_left_out_and_the_others_are_not(tmp_path: Path) -> None:
+    class Kept:
+        def blob(self) -> bytes:
+            return b"what the rule keeps"
+
+    path = tmp_path / "monitor.db"
+    store = open_sqlite(path)
+    store.commit(Commit(rule_states={("main", "A"): Kept(), ("main", "B"): Kept()}))
+    store.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        (data,) = database.execute("SELECT data FROM rule_state WHERE rule = 'A'").fetchone()
+        flipped = data[:9] + bytes([data[9] ^ 1]) + data[10:]
+        database.execute("UPDATE rule_state SET data = ? WHERE rule = 'A'", (flipped,))
+    store = open_sqlite(path)
+    assert store.load().rule_states == {("main", "B"): b"what the rule keeps"}
+    store.close()

@@ -2,24 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from monitor.model.alert import Transition, TransitionSubject
+from monitor.model.alert import Transition, TransitionSubject, What
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import (
-    ASIDE_LENGTH,
-    ASIDES_KEPT,
     BEGUN_KEPT,
+    QUARANTINED_KEPT,
+    QUARANTINED_LENGTH,
     SUPERSEDED,
     Commit,
     Entry,
+    NotificationFilter,
+    PastIncident,
     Pending,
     QuarantinedRecord,
+    Retried,
     Store,
     StoredState,
 )
@@ -59,7 +62,7 @@ def store(reopen: Opener) -> Iterator[Store]:
 
 def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None:
     entries = [Entry("main", "operator", 0, "unknown"), Entry("main", "operator", 1, "Cosmote")]
-    aside = QuarantinedRecord("main", "outbound", NOW, "no messageId", "{}")
+    quarantined = QuarantinedRecord("main", "outbound", NOW, "no messageId", "{}")
     told = notification("k1")
     store.commit(
         Commit(
@@ -70,7 +73,7 @@ def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None
             transitions=[transition()],
             groups=[group()],
             outbox=[Pending("slack/0", told)],
-            asides=[aside],
+            quarantined=[quarantined],
         )
     )
     store.close()
@@ -79,7 +82,7 @@ def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None
         assert again.entries("main") == entries
         assert [blob for _, blob in again.journal("main")] == [b"rows"]
         assert again.transitions() == [transition()]
-        assert again.asides() == [replace(aside, first_at=aside.at)]
+        assert again.quarantined() == [replace(quarantined, first_at=quarantined.at)]
         [outbox_row] = again.waiting("ops", "slack/0", 10)
         assert (outbox_row.notification, outbox_row.attempts, outbox_row.next_at, outbox_row.receipt) == (
             told,
@@ -116,7 +119,7 @@ def test_a_text_that_utf8_cannot_hold_does_not_stop_the_poll(store: Store) -> No
     store.commit(
         Commit(
             entries=[Entry("main", "from", 1, "a\ud800b"), Entry("main", "from", 2, "nul\x00in it")],
-            asides=[QuarantinedRecord("main", "s", NOW, "why \udfff", "\ud800")],
+            quarantined=[QuarantinedRecord("main", "s", NOW, "why \udfff", "\ud800")],
         )
     )
     assert [entry.value for entry in store.entries("main")] == ["a?b", "nul\x00in it"]
@@ -263,17 +266,17 @@ def test_the_backlog_says_how_many_wait_and_since_when(store: Store) -> None:
 
 
 def test_the_latest_records_set_aside_are_kept_and_all_are_counted(store: Store) -> None:
-    asides = [
+    quarantined = [
         QuarantinedRecord("main", "outbound", NOW + i, "bad", "x" * 5_000 if i == 1_499 else str(i))
         for i in range(1_500)
     ]
-    store.commit(Commit(asides=asides[:700]))
-    store.commit(Commit(asides=asides[700:]))
-    kept = store.asides(2_000)
-    assert len(kept) == ASIDES_KEPT
-    assert (kept[0].at, len(kept[0].record)) == (NOW + 1_499, ASIDE_LENGTH)
-    assert kept[-1] == replace(asides[500], first_at=asides[500].at)
-    assert store.counts()["asides"] == 1_500
+    store.commit(Commit(quarantined=quarantined[:700]))
+    store.commit(Commit(quarantined=quarantined[700:]))
+    kept = store.quarantined(2_000)
+    assert len(kept) == QUARANTINED_KEPT
+    assert (kept[0].at, len(kept[0].record)) == (NOW + 1_499, QUARANTINED_LENGTH)
+    assert kept[-1] == replace(quarantined[500], first_at=quarantined[500].at)
+    assert store.counts()["quarantined"] == 1_500
 
 
 def test_a_record_that_comes_again_is_one_row_and_pushes_out_no_other(store: Store) -> None:
@@ -281,17 +284,17 @@ def test_a_record_that_comes_again_is_one_row_and_pushes_out_no_other(store: Sto
         QuarantinedRecord("main", "outbound", NOW, "no date", "{1}"),
         QuarantinedRecord("main", "outbound", NOW + 1, "no date", "{2}"),
     )
-    store.commit(Commit(asides=[bad, other, replace(bad, at=NOW + 2)]))
-    for i in range(ASIDES_KEPT):
-        store.commit(Commit(asides=[replace(bad, at=NOW + 3 + i, why="no status")]))
+    store.commit(Commit(quarantined=[bad, other, replace(bad, at=NOW + 2)]))
+    for i in range(QUARANTINED_KEPT):
+        store.commit(Commit(quarantined=[replace(bad, at=NOW + 3 + i, why="no status")]))
     elsewhere = replace(bad, at=NOW + 3, search="more")
-    store.commit(Commit(asides=[elsewhere]))
-    assert store.asides() == [
-        replace(bad, at=NOW + 2 + ASIDES_KEPT, why="no status", seen=2 + ASIDES_KEPT, first_at=NOW),
+    store.commit(Commit(quarantined=[elsewhere]))
+    assert store.quarantined() == [
+        replace(bad, at=NOW + 2 + QUARANTINED_KEPT, why="no status", seen=2 + QUARANTINED_KEPT, first_at=NOW),
         replace(elsewhere, first_at=NOW + 3),
         replace(other, first_at=NOW + 1),
     ]
-    assert store.counts()["asides"] == 3
+    assert store.counts()["quarantined"] == 3
 
 
 def test_counts_tell_how_much_there_is(store: Store) -> None:
@@ -299,7 +302,7 @@ def test_counts_tell_how_much_there_is(store: Store) -> None:
     store.sent(one.id, {}, NOW)
     store.rejected(two.id, "never", NOW)
     store.commit(Commit(journal=[("main", b"")], alerts=[alert()], groups=[group()], transitions=[transition()]))
-    expected = {"journal": 1, "entries": 0, "alerts": 1, "groups": 1, "transitions": 1, "asides": 0}
+    expected = {"journal": 1, "entries": 0, "alerts": 1, "groups": 1, "transitions": 1, "quarantined": 0}
     assert store.counts() == expected | {"waiting": 1, "sent": 1, "dead": 1}
 
 
@@ -308,7 +311,7 @@ def test_pruning_forgets_the_old_and_nothing_that_is_still_open(store: Store) ->
         Commit(
             alerts=[alert(), alert("Old", resolved_at=NOW - 1), alert("Young", resolved_at=NOW)],
             transitions=[transition(at=NOW - 1), transition(at=NOW)],
-            asides=[QuarantinedRecord("main", "s", NOW - 1, "", ""), QuarantinedRecord("main", "s", NOW, "", "")],
+            quarantined=[QuarantinedRecord("main", "s", NOW - 1, "", ""), QuarantinedRecord("main", "s", NOW, "", "")],
         )
     )
     sent, dead, young, _ = enqueue(store, *(notification(f"k{i}", f"e{i}") for i in range(4)))
@@ -318,7 +321,7 @@ def test_pruning_forgets_the_old_and_nothing_that_is_still_open(store: Store) ->
     store.prune(NOW, NOW)
     assert [one.rule for one in store.load().alerts] == ["OperatorFailureRate", "Young"]
     assert store.transitions() == [transition(at=NOW)]
-    assert len(store.asides()) == 1
+    assert len(store.quarantined()) == 1
     assert keys(store.outbox_rows()) == ["k3", "k2"]
 
 
@@ -396,6 +399,91 @@ def test_the_history_says_what_was_told_to_whom_and_what_became_of_it(store: Sto
     assert [one.at for one in store.history(since=NOW + 3)] == [NOW + 9, NOW + 3]
 
 
+def test_past_notifications_are_filtered_counted_and_paged(store: Store) -> None:
+    rows = enqueue(store, *(notification(f"k{i}", at=NOW + i) for i in range(5)))
+    enqueue(store, notification("other", receiver="oncall", at=NOW + 9), channel="webhook/1")
+    store.sent(rows[0].id, {"ts": "1"}, NOW + 20)
+    store.sent(rows[1].id, {SUPERSEDED: "k2"}, NOW + 21)
+    store.rejected(rows[2].id, "invalid_auth", NOW + 22)
+    [one] = store.notifications(NotificationFilter(outcome="sent"))
+    assert (one.id, one.alerts[0].fingerprint) == (rows[0].id, "f1")
+    selected = [
+        (NotificationFilter(), 6),
+        (NotificationFilter(receiver="ops"), 5),
+        (NotificationFilter(channel="webhook/1"), 1),
+        (NotificationFilter(outcome="superseded"), 1),
+        (NotificationFilter(outcome="dead", receiver="oncall"), 0),
+        (NotificationFilter(since=NOW + 2, until=NOW + 4), 3),
+        (NotificationFilter(fingerprint="f1"), 6),
+        (NotificationFilter(fingerprint="nobody' OR 1=1"), 0),
+        (NotificationFilter(incident="none"), 0),
+    ]
+    for wanted, count in selected:
+        assert (len(store.notifications(wanted)), store.count_notifications(wanted)) == (count, count), wanted
+    assert [one.at - NOW for one in store.notifications(limit=2, offset=1)] == [4, 3]
+    assert store.notifications(offset=1 << 40) == []
+    assert store.last_sent() == {("ops", "slack/0"): NOW + 20}
+    assert store.dead_letters() == {("ops", "slack/0"): 1}
+
+
+def test_an_alert_is_found_as_it_was_notified_last(store: Store) -> None:
+    assert store.last_view("f1") is None
+    enqueue(store, notification("k1"), notification("k2", at=NOW + 1))
+    view = store.last_view("f1")
+    assert view is not None
+    assert view.fingerprint == "f1"
+    assert store.last_view("f0") is None
+
+
+def test_the_changes_of_one_alert_and_of_one_incident_are_found(store: Store) -> None:
+    def moved(fingerprint: str, at: int, what: What, incident: str) -> Transition:
+        return Transition(fingerprint, "R", at, what, about=TransitionSubject("main", (), 1, incident=incident))
+
+    store.commit(
+        Commit(
+            transitions=[
+                moved("f1", NOW, "fired", "i1"),
+                moved("f2", NOW + 1, "fired", "i1"),
+                moved("f1", NOW + 2, "resolved", "i1"),
+                moved("f3", NOW + 3, "fired", "i2"),
+                moved("f4", NOW + 4, "fired", ""),
+                transition("f5", NOW + 5),
+            ]
+        )
+    )
+    assert [(one.what, one.at) for one in store.transitions_of("f1")] == [("resolved", NOW + 2), ("fired", NOW)]
+    assert [one.fingerprint for one in store.begun_in("i1")] == ["f2", "f1"]
+    assert store.incidents() == [PastIncident("i2", NOW + 3, NOW + 3, 1), PastIncident("i1", NOW, NOW + 1, 2)]
+    assert store.incidents(limit=1, offset=1) == [PastIncident("i1", NOW, NOW + 1, 2)]
+    assert store.count_incidents() == 2
+    assert store.incident("i1") == PastIncident("i1", NOW, NOW + 1, 2)
+    assert store.incident("i3") is None
+
+
+def test_a_dead_letter_is_sent_again_unless_something_newer_of_its_episode_was(store: Store) -> None:
+    rows = enqueue(store, *(notification(f"k{i}", f"e{i}", at=NOW + i) for i in range(3)))
+    for row in rows:
+        store.postponed(row.id, "503", NOW)
+        store.rejected(row.id, "invalid_auth", NOW)
+    [newer] = enqueue(store, notification("newer", "e1", at=NOW + 9))
+    assert store.retry_dead(outbox_row=rows[0].id) == Retried(1, 0)
+    assert store.retry_dead(outbox_row=rows[0].id) == Retried(0, 0), "it is not dead any more"
+    [again] = [row for row in store.waiting("ops", "slack/0", 9) if row.id == rows[0].id]
+    assert (again.attempts, again.next_at, again.done_at, again.error) == (0, 0, None, "invalid_auth")
+    assert store.retry_dead(NotificationFilter(receiver="oncall")) == Retried(0, 0)
+    assert store.retry_dead(NotificationFilter(receiver="ops")) == Retried(1, 1)
+    assert [one.outcome for one in store.notifications()] == ["waiting", "waiting", "superseded", "waiting"]
+    assert newer.id in [row.id for row in store.waiting("ops", "slack/0", 9)]
+    assert store.dead_letters() == {}
+
+
+def test_many_dead_letters_are_sent_again_in_parts(store: Store) -> None:
+    for row in enqueue(store, *(notification(f"k{i}", f"e{i}") for i in range(5))):
+        store.rejected(row.id, "no", NOW)
+    assert store.retry_dead(most=2) == Retried(2, 0)
+    assert [one.outcome for one in store.notifications()] == ["dead"] * 3 + ["waiting"] * 2, "the oldest first"
+
+
 def test_what_was_told_and_what_happened_is_kept_however_short_the_rest_is(store: Store) -> None:
     store.commit(Commit(alerts=[alert("Old", resolved_at=NOW - 1)], transitions=[transition(at=NOW - 1)]))
     [sent] = enqueue(store, notification("k1", at=NOW - 9))
@@ -426,3 +514,24 @@ def test_a_closed_store_says_so_and_closes_again(store: Store) -> None:
     store.close()
     with pytest.raises(StoreError, match="closed"):
         store.load()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a rule keeps."""
+
+    data: bytes
+
+    def blob(self) -> bytes:
+        return self.data
+
+
+def test_what_a_rule_keeps_is_replaced_and_goes_with_the_rule(reopen: Opener) -> None:
+    with closing(reopen()) as store:
+        store.commit(
+            Commit(rule_states={("main", "A"): Kept(b"1"), ("main", "B"): Kept(b"\x00"), ("x", "A"): Kept(b"")})
+        )
+        store.commit(Commit(rule_states={("main", "A"): Kept(b"2")}, dropped_rule_states=[("main", "B")]))
+        store.commit(Commit(rule_states={("main", "C"): Kept(b"3")}, dropped_rule_states=[("main", "C")]))
+    with closing(reopen()) as store:
+        assert store.load().rule_states == {("main", "A"): b"2", ("x", "A"): b"", ("main", "C"): b"3"}

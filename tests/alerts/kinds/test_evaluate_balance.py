@@ -23,14 +23,16 @@ def read(amount: float, at: Instant = NOW - MINUTE, currency: str = "EUR") -> Ac
     return NOTHING_KNOWN.with_balance(at, AccountBalance(amount, currency))
 
 
-def found(facts: AccountState, spent: list[tuple[Instant, float]], since: Instant = FOREVER, **rule: Any) -> Finding:
+def found(
+    account_state: AccountState, spent: list[tuple[Instant, float]], since: Instant = FOREVER, **rule: Any
+) -> Finding:
     window = Window("main")
     rows = [
         {"messageId": f"m{i}", "date": date, "status": "Sent", "price": price} for i, (date, price) in enumerate(spent)
     ]
     window.upsert(batch_of(rows), "all")
     model = rule_of({"name": "R", "kind": "balance"} | rule)
-    return evaluate(model, EvaluationInput(WindowReader(window), NOW, since, (), facts)).of(())
+    return evaluate(model, EvaluationInput(WindowReader(window), NOW, since, (), account_state)).of(())
 
 
 prices = st.lists(st.tuples(st.integers(NOW - 2 * DAY, NOW + HOUR), st.sampled_from([0.0, 0.045, 2.0])), max_size=20)
@@ -75,7 +77,7 @@ def test_levels_escalate_in_either_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "rule"),
+    ("account_state", "rule"),
     [
         (NOTHING_KNOWN, {"below": 50}),
         (read(5, NOW - HOUR - 1), {"below": 50}),
@@ -83,8 +85,8 @@ def test_levels_escalate_in_either_form() -> None:
         (read(5, NOW - 3 * HOUR), {"below": 50, "every": "1h"}),
     ],
 )
-def test_a_balance_that_is_not_known_now_is_not_enough_data(facts: AccountState, rule: dict[str, Any]) -> None:
-    finding = found(facts, [], **rule)
+def test_a_balance_that_is_not_known_now_is_not_enough_data(account_state: AccountState, rule: dict[str, Any]) -> None:
+    finding = found(account_state, [], **rule)
     assert (finding.breached, finding.value) == (None, None)
     assert finding.why.startswith("not enough data: the balance ")
 
@@ -102,10 +104,10 @@ def test_the_rate_is_taken_over_what_is_known_if_that_is_an_hour() -> None:
 
 
 def test_answers_of_a_day_are_remembered() -> None:
-    facts = NOTHING_KNOWN
+    account_state = NOTHING_KNOWN
     for hours in range(40):
-        facts = facts.with_balance(NOW + hours * HOUR, AccountBalance(hours, "EUR"))
-    assert len(facts.balances) == 26
-    then = facts.balance_at(NOW + 30 * HOUR + MINUTE)
+        account_state = account_state.with_balance(NOW + hours * HOUR, AccountBalance(hours, "EUR"))
+    assert len(account_state.balances) == 26
+    then = account_state.balance_at(NOW + 30 * HOUR + MINUTE)
     assert then is not None
     assert then.balance.amount == 30

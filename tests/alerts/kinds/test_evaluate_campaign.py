@@ -24,10 +24,10 @@ EVERYTHING = {"failure_above": "20%", "stalled_for": "30m", "short_below": "95%"
 Rows = list[dict[str, Any]]
 
 
-def judged(
+def evaluated(
     rows: Rows,
     at: Instant = NOW,
-    facts: AccountState = NOTHING_KNOWN,
+    account_state: AccountState = NOTHING_KNOWN,
     since: Instant = FOREVER,
     known: Any = (),
     **rule: Any,
@@ -42,7 +42,7 @@ def judged(
             batch_of([row | ({"date": row["first"], "status": "Queued"} if early else {}) for row in told]), "all"
         )
     model = rule_of({"name": "R", "kind": "campaign"} | (rule or EVERYTHING))
-    return evaluate(model, EvaluationInput(WindowReader(window), at, since, known, facts))
+    return evaluate(model, EvaluationInput(WindowReader(window), at, since, known, account_state))
 
 
 def problems(rule_result: RuleResult) -> dict[str, Finding]:
@@ -56,10 +56,10 @@ def over(rule_result: RuleResult) -> list[str]:
 def state(
     recipients: int | None = None, name: str = "Running", at: Instant = NOW, over_since: bool = False, of: str = "c1"
 ) -> AccountState:
-    facts = AccountState()
+    account_state = AccountState()
     if over_since:
-        facts = facts.with_campaign(at - 1, CampaignState(of, "Sale", "Running", {}, recipients))
-    return facts.with_campaign(at, CampaignState(of, "Sale", name, {}, recipients))
+        account_state = account_state.with_campaign(at - 1, CampaignState(of, "Sale", "Running", {}, recipients))
+    return account_state.with_campaign(at, CampaignState(of, "Sale", name, {}, recipients))
 
 
 def sent(
@@ -134,7 +134,7 @@ def test_every_problem_is_what_the_oracle_says(
 ) -> None:
     rows = [row | {"date": row["first"] + row["wait"] * (row["status"] != "Queued")} for row in rows]
     rule = EVERYTHING | {"min_messages": least} | ({} if confidence is None else {"confidence": "90%"})
-    rule_result = judged(rows, facts=state(recipients, word) if recipients else NOTHING_KNOWN, **rule)
+    rule_result = evaluated(rows, account_state=state(recipients, word) if recipients else NOTHING_KNOWN, **rule)
     found: dict[str, dict[str, Any]] = {}
     for finding in rule_result.findings():
         labels = dict(finding.group)
@@ -156,23 +156,23 @@ def test_a_campaign_that_fails_is_told_while_it_runs_and_over_when_it_has_ended(
     rows = sent(90, NOW - 20 * MINUTE, NOW - MINUTE) + sent(
         30, NOW - 20 * MINUTE, NOW - MINUTE, "Undelivered", detailedStatus="Unknown Number"
     )
-    finding = next(judged(rows).breaching())
+    finding = next(evaluated(rows).breaching())
     assert finding.group == (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", "failing"))
     assert (finding.value, finding.threshold, finding.messages, finding.matching) == (0.25, 0.2, 120, 30)
     assert finding.why == "fails: 30 of 120 messages failed (25%), limit 20%"
-    later = judged(rows, NOW + 20 * MINUTE)
+    later = evaluated(rows, NOW + 20 * MINUTE)
     assert over(later) == ["ended"]
     assert problems(later)["failing"].why == "has ended: 30 of 120 messages failed (25%)"
 
 
 def test_few_messages_are_not_enough_to_say_that_it_fails() -> None:
     rows = sent(30, NOW - 5 * MINUTE, NOW, "Undelivered") + sent(100, NOW - 5 * MINUTE, NOW, "Sent")
-    finding = problems(judged(rows, failure_above="20%"))["failing"]
+    finding = problems(evaluated(rows, failure_above="20%"))["failing"]
     assert finding.breached is None
     assert finding.why == "not enough data: 29 messages with a final status, min_messages is 50"
-    certain = judged(sent(15, NOW - HOUR, NOW - 30, "Failed") + sent(45, NOW - HOUR, NOW - 30), failure_above="20%")
+    certain = evaluated(sent(15, NOW - HOUR, NOW - 30, "Failed") + sent(45, NOW - HOUR, NOW - 30), failure_above="20%")
     assert over(certain) == ["failing"]
-    unproven = judged(
+    unproven = evaluated(
         sent(15, NOW - HOUR, NOW - 30, "Failed") + sent(45, NOW - HOUR, NOW - 30), failure_above="20%", confidence="95%"
     )
     assert over(unproven) == []
@@ -181,48 +181,50 @@ def test_few_messages_are_not_enough_to_say_that_it_fails() -> None:
 
 def test_handsets_that_are_off_for_hours_are_no_stall() -> None:
     rows = sent(960, NOW - 40 * MINUTE, NOW - 35 * MINUTE) + sent(40, NOW - 40 * MINUTE, NOW - 35 * MINUTE, "Sent")
-    for facts in (NOTHING_KNOWN, state(1000), state(1010, "Finished")):
-        assert "stalled" not in over(judged(rows, facts=facts))
+    for account_state in (NOTHING_KNOWN, state(1000), state(1010, "Finished")):
+        assert "stalled" not in over(evaluated(rows, account_state=account_state))
 
 
 def test_messages_that_stay_queued_are_a_stall() -> None:
     rows = sent(900, NOW - 2 * HOUR, NOW - 35 * MINUTE) + sent(100, NOW - HOUR, NOW - 35 * MINUTE, "Queued", 0)
-    finding = problems(judged(rows))["stalled"]
+    finding = problems(evaluated(rows))["stalled"]
     assert (finding.breached, finding.threshold) == (2, 1800.0)
     assert finding.why == "has stalled: 100 of 1,000 messages still queued, nothing changed for 34m"
-    assert over(judged(rows, NOW - 10 * MINUTE)) == []
-    assert over(judged(rows, facts=state(name="Cancelled"))) == ["ended"]
+    assert over(evaluated(rows, NOW - 10 * MINUTE)) == []
+    assert over(evaluated(rows, account_state=state(name="Cancelled"))) == ["ended"]
 
 
 def test_recipients_without_a_message_are_a_stall_although_late_reports_still_come() -> None:
     rows = sent(6200, NOW - 2 * HOUR, NOW - 45 * MINUTE) + sent(
         4, NOW - 2 * HOUR, NOW - HOUR, "Delivered", HOUR - MINUTE
     )
-    finding = problems(judged(rows, facts=state(10_000)))["stalled"]
+    finding = problems(evaluated(rows, account_state=state(10_000)))["stalled"]
     assert finding.why == "has stalled: messages to 6,204 of 10,000 recipients, no new one for 45m"
-    assert over(judged(rows, facts=state(10_000, "Paused"))) == []
-    assert over(judged(rows, facts=state(6_400))) == ["ended"]  # duplicates and blocked numbers have no message
+    assert over(evaluated(rows, account_state=state(10_000, "Paused"))) == []
+    assert over(evaluated(rows, account_state=state(6_400))) == [
+        "ended"
+    ]  # duplicates and blocked numbers have no message
 
 
 def test_missing_reports_are_a_stall() -> None:
     rows = sent(60, NOW - HOUR, NOW - 40 * MINUTE, "Sent") + sent(40, NOW - HOUR, NOW - 50 * MINUTE)
-    finding = problems(judged(rows))["stalled"]
+    finding = problems(evaluated(rows))["stalled"]
     assert finding.why == "has stalled: 60 of 100 messages without a final status, nothing changed for 39m"
-    assert over(judged(rows, NOW + 2 * HOUR)) == ["ended"]
+    assert over(evaluated(rows, NOW + 2 * HOUR)) == ["ended"]
 
 
 def test_falling_short_is_told_where_the_recipients_and_the_beginning_are_known() -> None:
     rows = sent(900, NOW - HOUR, NOW - 20 * MINUTE)
-    finding = problems(judged(rows, facts=state(1000, "Finished")))["short"]
+    finding = problems(evaluated(rows, account_state=state(1000, "Finished")))["short"]
     assert (finding.breached, finding.value, finding.threshold) == (2, 0.9, 0.95)
     assert finding.why == "ended short: 900 messages for 1,000 recipients (90%), limit 95%"
-    later = problems(judged(rows, NOW + 2 * HOUR, facts=state(1000, "Finished")))["short"]
+    later = problems(evaluated(rows, NOW + 2 * HOUR, account_state=state(1000, "Finished")))["short"]
     assert later.breached == 0
     assert later.why == (
         "has ended short: 900 messages for 1,000 recipients (90%), limit 95%, reported for 1h after the end"
     )
-    assert "short" not in problems(judged(rows, facts=state(1000, "Finished"), since=NOW - HOUR))
-    assert "short" not in problems(judged(rows))
+    assert "short" not in problems(evaluated(rows, account_state=state(1000, "Finished"), since=NOW - HOUR))
+    assert "short" not in problems(evaluated(rows))
 
 
 def test_the_report_has_the_totals_and_goes_by_itself() -> None:
@@ -232,47 +234,47 @@ def test_the_report_has_the_totals_and_goes_by_itself() -> None:
         + sent(20, NOW - HOUR, NOW - 20 * MINUTE, "Failed", price=0.05)
         + sent(20, NOW - HOUR, NOW - 20 * MINUTE, "Sent", price=0.05)
     )
-    (finding,) = judged(rows, facts=state(1000)).breaching()
+    (finding,) = evaluated(rows, account_state=state(1000)).breaching()
     assert (dict(finding.group)["problem"], finding.breached, finding.value) == ("ended", 1, 0.9)
     assert finding.why == (
         "has ended: 1,000 messages to 1,000 recipients in 40m: 90% delivered, "
         "8% failed (Unknown Number 60, Failed 20), 2% without a final status, 50.00 spent"
     )
-    assert over(judged(rows, NOW + 54 * MINUTE, facts=state(1000))) == ["ended"]
-    assert over(judged(rows, NOW + 55 * MINUTE, facts=state(1000))) == []
+    assert over(evaluated(rows, NOW + 54 * MINUTE, account_state=state(1000))) == ["ended"]
+    assert over(evaluated(rows, NOW + 55 * MINUTE, account_state=state(1000))) == []
 
 
 def test_an_end_that_becomes_known_late_is_told_then_and_old_ones_are_not_told_at_a_start() -> None:
     rows = sent(500, NOW - 6 * HOUR, NOW - 5 * HOUR)
-    assert over(judged(rows, facts=state(1000, "Finished", NOW - MINUTE))) == []
-    late = judged(rows, facts=state(1000, "Finished", NOW - MINUTE, over_since=True))
+    assert over(evaluated(rows, account_state=state(1000, "Finished", NOW - MINUTE))) == []
+    late = evaluated(rows, account_state=state(1000, "Finished", NOW - MINUTE, over_since=True))
     assert sorted(over(late)) == ["ended", "short"]
 
 
 def test_an_alert_keeps_the_name_of_its_campaign() -> None:
     rows = sent(100, NOW - HOUR, NOW - 20 * MINUTE, campaign=None) + sent(1, NOW - HOUR, NOW - HOUR, campaign="Sale 2")
     group = (("campaign", "unknown"), ("campaignTrackingId", "c1"), ("problem", "ended"))
-    assert next(judged(rows, known=[group]).breaching()).group == group
-    assert dict(next(judged(rows).breaching()).group)["campaign"] == "Sale 2"
-    nameless = judged([row | {"campaign": None} for row in rows], facts=state())
+    assert next(evaluated(rows, known=[group]).breaching()).group == group
+    assert dict(next(evaluated(rows).breaching()).group)["campaign"] == "Sale 2"
+    nameless = evaluated([row | {"campaign": None} for row in rows], account_state=state())
     assert dict(next(nameless.breaching()).group)["campaign"] == "Sale"
 
 
 def test_a_campaign_of_which_nothing_is_heard_any_more_is_over() -> None:
     group = (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", "stalled"))
     rows = sent(100, NOW - HOUR, NOW, "Queued", 0)
-    assert judged(rows, NOW + HOUR).of(group).breached == 2
-    assert judged(rows, NOW + DAY - SECOND, known=[group]).of(group).breached == 2
-    gone = judged(rows, NOW + DAY, known=[group]).of(group)
+    assert evaluated(rows, NOW + HOUR).of(group).breached == 2
+    assert evaluated(rows, NOW + DAY - SECOND, known=[group]).of(group).breached == 2
+    gone = evaluated(rows, NOW + DAY, known=[group]).of(group)
     assert (gone.breached, gone.why) == (0, "is over: no message and no report for a day")
-    assert judged([], known=[group]).of(group).breached == 0
+    assert evaluated([], known=[group]).of(group).breached == 0
 
 
 @pytest.mark.parametrize("where", [{"country": "GR"}, {"from": "Shop"}])
 def test_where_narrows_messages_and_recipients_count_only_for_whole_campaigns(where: dict[str, str]) -> None:
     rows = sent(60, NOW - HOUR, NOW - 40 * MINUTE, country="GR") + sent(60, NOW - HOUR, NOW - 40 * MINUTE, country="DE")
     rows = [row | {"from": "Shop"} for row in rows]
-    found = problems(judged(rows, facts=state(1000), stalled_for="30m", where=where))["stalled"]
+    found = problems(evaluated(rows, account_state=state(1000), stalled_for="30m", where=where))["stalled"]
     assert found.messages == (60 if "country" in where else 120)
     assert found.breached == (0 if "country" in where else 1)
 
@@ -287,7 +289,7 @@ def test_ten_thousand_campaigns_are_no_trouble() -> None:
         }
         for i in range(30_000)
     ]
-    rule_result = judged(rows, min_messages=1, **EVERYTHING)
+    rule_result = evaluated(rows, min_messages=1, **EVERYTHING)
     findings = list(rule_result.breaching())
     assert len(findings) == 10_000
     assert findings[0].why.startswith("has ended: 3 messages in 0s: ")
@@ -295,12 +297,14 @@ def test_ten_thousand_campaigns_are_no_trouble() -> None:
 
 def test_just_after_a_start_nothing_is_said_of_progress_until_routee_was_asked() -> None:
     rows = sent(300, NOW - 2 * HOUR, NOW - 40 * MINUTE)
-    assert over(judged(rows)) == ["ended"]
+    assert over(evaluated(rows)) == ["ended"]
     starting = NOTHING_KNOWN.asking(NOW)
     for problem in ("stalled", "short", "ended"):
         group = (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", problem))
-        finding = judged(rows, facts=starting, known=[group]).of(group)
+        finding = evaluated(rows, account_state=starting, known=[group]).of(group)
         assert (finding.breached, finding.why[:15]) == (None, "not enough data")
-    assert over(judged(rows, NOW + 5 * MINUTE, facts=starting)) == ["ended"]
-    assert over(judged(rows, facts=starting.with_campaign(NOW, state(1000).campaigns["c1"].state))) == ["stalled"]
-    assert over(judged(rows, facts=starting.asking(NOW + 1).asking(None))) == ["ended"]
+    assert over(evaluated(rows, NOW + 5 * MINUTE, account_state=starting)) == ["ended"]
+    assert over(evaluated(rows, account_state=starting.with_campaign(NOW, state(1000).campaigns["c1"].state))) == [
+        "stalled"
+    ]
+    assert over(evaluated(rows, account_state=starting.asking(NOW + 1).asking(None))) == ["ended"]

@@ -20,7 +20,7 @@ FOREVER = -(1 << 60)
 OPERATORS = ("Cosmote", "Vodafone", "Wind")
 
 
-def judged(rows: list[dict[str, Any]], covered_since: int = FOREVER, known: Any = (), **rule: Any) -> RuleResult:
+def evaluated(rows: list[dict[str, Any]], covered_since: int = FOREVER, known: Any = (), **rule: Any) -> RuleResult:
     window = Window("main")
     window.upsert(batch_of([row | {"messageId": f"m{i}"} for i, row in enumerate(rows)]), "all")
     return evaluate(rule_of({"name": "R"} | rule), EvaluationInput(WindowReader(window), NOW, covered_since, known))
@@ -56,7 +56,7 @@ messages = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_rate_is_the_naive_share_of_each_group(rows: list[dict[str, Any]], of: str, least: int) -> None:
     rule = {"kind": "rate", "by": ["operator"], "window": "1h", "above": "25%", "of": of, "min_messages": least}
-    found = by_operator(judged(rows, **rule, receipts_within="60s"))
+    found = by_operator(evaluated(rows, **rule, receipts_within="60s"))
     for operator in OPERATORS:
         mine = [
             row
@@ -77,7 +77,7 @@ def test_rate_is_the_naive_share_of_each_group(rows: list[dict[str, Any]], of: s
 @settings(max_examples=60, deadline=None)
 def test_spike_of_a_count_is_the_naive_change(rows: list[dict[str, Any]]) -> None:
     rule = {"kind": "spike", "by": ["operator"], "window": "1h", "above": "2x", "match": {"status": "Undelivered"}}
-    found = by_operator(judged(rows, **rule, baseline={"window": "2h", "ago": "1h"}))
+    found = by_operator(evaluated(rows, **rule, baseline={"window": "2h", "ago": "1h"}))
     for operator in found:
         mine = [r["date"] for r in rows if r["operator"] == operator and r["status"] == "Undelivered"]
         now = sum(NOW - HOUR < date <= NOW for date in mine)
@@ -89,24 +89,24 @@ def test_spike_of_a_count_is_the_naive_change(rows: list[dict[str, Any]]) -> Non
 def test_a_share_exactly_at_the_threshold_does_not_cross_it() -> None:
     rows = sent(4) + sent(1, status="Failed")
     rule: dict[str, Any] = {"kind": "rate", "window": "15m"}
-    assert only(judged(rows, **rule, above="20%")).breached == 0
-    assert only(judged(rows, **rule, above="19%")).breached == 1
-    assert only(judged(rows, **rule, below="20%")).breached == 0
+    assert only(evaluated(rows, **rule, above="20%")).breached == 0
+    assert only(evaluated(rows, **rule, above="19%")).breached == 1
+    assert only(evaluated(rows, **rule, below="20%")).breached == 0
 
 
 def test_confidence_needs_the_bound_to_cross_and_says_so() -> None:
     rows = sent(35) + sent(15, status="Failed")
-    finding = only(judged(rows, kind="rate", window="15m", above="20%", confidence="99%"))
+    finding = only(evaluated(rows, kind="rate", window="15m", above="20%", confidence="99%"))
     z, n, p = NormalDist().inv_cdf(0.99), 50, 0.3
     bound = (p + z * z / (2 * n) - z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
     assert bound < 0.2 < finding.value  # type: ignore[operator]  # a share, since there are messages
     assert finding.breached == 0
     assert "99% confidence" in finding.why
-    assert only(judged(rows * 10, kind="rate", window="15m", above="20%", confidence="99%")).breached == 1
+    assert only(evaluated(rows * 10, kind="rate", window="15m", above="20%", confidence="99%")).breached == 1
 
 
 def test_few_messages_are_not_enough_data_and_say_how_many() -> None:
-    finding = only(judged(sent(3, status="Failed"), kind="rate", window="15m", above="20%", min_messages=50))
+    finding = only(evaluated(sent(3, status="Failed"), kind="rate", window="15m", above="20%", min_messages=50))
     assert finding.breached is None
     assert "3 messages" in finding.why
     assert "50" in finding.why
@@ -114,8 +114,8 @@ def test_few_messages_are_not_enough_data_and_say_how_many() -> None:
 
 def test_a_known_group_without_messages_is_judged_too() -> None:
     group = (("operator", "Cosmote"),)
-    rate = judged([], known=[group], kind="rate", window="15m", above="20%", by=["operator"]).of(group)
-    count = judged([], known=[group], kind="count", window="15m", above=5, by=["operator"]).of(group)
+    rate = evaluated([], known=[group], kind="rate", window="15m", above="20%", by=["operator"]).of(group)
+    count = evaluated([], known=[group], kind="count", window="15m", above=5, by=["operator"]).of(group)
     assert (rate.breached, rate.value) == (None, None)
     assert (count.breached, count.value) == (0, 0.0)
 
@@ -123,28 +123,28 @@ def test_a_known_group_without_messages_is_judged_too() -> None:
 def test_count_levels_and_the_threshold_that_goes_with_them() -> None:
     levels = [{"above": 10, "severity": "warning"}, {"above": 20, "severity": "critical"}]
     for number, breached, threshold in [(10, 0, 10), (15, 1, 10), (21, 2, 20)]:
-        finding = only(judged(sent(number), kind="count", window="15m", levels=levels))
+        finding = only(evaluated(sent(number), kind="count", window="15m", levels=levels))
         assert (finding.breached, finding.threshold, finding.value) == (breached, threshold, number)
 
 
 def test_count_below_speaks_of_groups_that_fell_silent_but_not_of_unknown_times() -> None:
     rows = sent(9, NOW - 3 * HOUR) + sent(2, operator="Wind")
     rule: dict[str, Any] = {"kind": "count", "window": "1h", "below": 2, "by": ["operator"]}
-    found = by_operator(judged(rows, **rule))
+    found = by_operator(evaluated(rows, **rule))
     assert {name: finding.breached for name, finding in found.items()} == {"Cosmote": 1, "Wind": 0}
-    warming = by_operator(judged(rows, NOW - MINUTE, **rule))
+    warming = by_operator(evaluated(rows, NOW - MINUTE, **rule))
     assert all(finding.breached is None for finding in warming.values())
-    assert only(judged([], kind="count", window="1h", below=2)).breached == 1
+    assert only(evaluated([], kind="count", window="1h", below=2)).breached == 1
 
 
 def test_a_spike_against_the_same_hour_takes_the_median_of_the_days_that_are_known() -> None:
     counts = [4, 100, 6, 5, 7, 3, 8]
     rows = [row for day, count in enumerate(counts, 1) for row in sent(count, NOW - day * DAY)] + sent(20)
     rule: dict[str, Any] = {"kind": "spike", "window": "1h", "above": "3x", "baseline": {"same_hour": "7d"}}
-    finding = only(judged(rows, **rule))
+    finding = only(evaluated(rows, **rule))
     assert (finding.baseline, finding.value, finding.breached) == (median(counts), 20, 1)
-    assert only(judged(rows, NOW - 3 * DAY - 2 * HOUR, **rule)).baseline == median(counts[:3])
-    assert only(judged(rows, NOW - 2 * DAY, **rule)).breached is None
+    assert only(evaluated(rows, NOW - 3 * DAY - 2 * HOUR, **rule)).baseline == median(counts[:3])
+    assert only(evaluated(rows, NOW - 2 * DAY, **rule)).breached is None
 
 
 def test_a_spike_of_a_rate_compares_shares() -> None:
@@ -155,7 +155,7 @@ def test_a_spike_of_a_rate_compares_shares() -> None:
         "window": "15m",
         "baseline": {"window": "1h", "ago": "15m"},
     }
-    finding = only(judged(before + sent(8) + sent(2, status="Failed"), **rule, above="+100%"))
+    finding = only(evaluated(before + sent(8) + sent(2, status="Failed"), **rule, above="+100%"))
     assert (finding.value, finding.baseline, finding.breached) == (0.2, 0.05, 1)
     assert finding.change == pytest.approx(4)
 
@@ -164,14 +164,24 @@ def test_sigma_allows_for_chance_and_for_a_restless_past() -> None:
     rule: dict[str, Any] = {"kind": "spike", "window": "1h", "above": "4 sigma", "baseline": {"same_hour": "7d"}}
     calm = [row for day in range(1, 8) for row in sent(100, NOW - day * DAY)]
     # 700 of 7 days are known to 4% only: the chance of 147 or more of 847 in one of 8 days is 4 sigma (of a known 100: 143).
-    assert only(judged(calm + sent(146), **rule)).breached == 0
-    assert only(judged(calm + sent(147), **rule)).breached == 1
+    assert only(evaluated(calm + sent(146), **rule)).breached == 0
+    assert only(evaluated(calm + sent(147), **rule)).breached == 1
     restless = [row for day in range(1, 8) for row in sent(40 * day, NOW - day * DAY)]
-    assert only(judged(restless + sent(400), **rule)).breached == 0
+    assert only(evaluated(restless + sent(400), **rule)).breached == 0
+
+
+@pytest.mark.parametrize(("side", "numbers"), [("above", {110: 0, 130: 1, 200: 2}), ("below", {95: 0, 72: 1, 20: 2})])
+def test_the_milder_of_two_levels_in_sigma_is_crossed_by_itself(side: str, numbers: dict[int, int]) -> None:
+    levels = [{side: "4 sigma", "severity": "critical"}, {side: "2 sigma", "severity": "warning"}]
+    rule: dict[str, Any] = {"kind": "spike", "window": "1h", "levels": levels, "baseline": {"same_hour": "7d"}}
+    calm = [row for day in range(1, 8) for row in sent(100, NOW - day * DAY)]
+    for number, breached in numbers.items():
+        finding = only(evaluated(calm + sent(number), **rule))
+        assert finding.breached == breached, finding.why
 
 
 def test_a_value_never_seen_in_the_baseline_crosses_every_factor_and_has_none_itself() -> None:
-    finding = only(judged(sent(5), kind="spike", window="1h", above="3x", baseline={"window": "1h", "ago": "1h"}))
+    finding = only(evaluated(sent(5), kind="spike", window="1h", above="3x", baseline={"window": "1h", "ago": "1h"}))
     assert (finding.change, finding.breached) == (None, 1)
 
 
@@ -184,16 +194,16 @@ SHARES: dict[str, Any] = {
 
 
 def test_a_share_without_any_in_the_baseline_is_not_enough_data() -> None:
-    finding = only(judged(sent(5, status="Failed"), **SHARES, above="+25%"))
+    finding = only(evaluated(sent(5, status="Failed"), **SHARES, above="+25%"))
     assert (finding.value, finding.breached) == (1.0, None)
     assert finding.why == "not enough data: 0 messages in the baseline, min_baseline is 1"
 
 
 def test_a_group_of_a_share_that_is_gone_is_not_called_well() -> None:
     rule = SHARES | {"by": ["operator"], "above": "+25%"}
-    gone = judged([], **rule).of((("operator", "Cosmote"),))
+    gone = evaluated([], **rule).of((("operator", "Cosmote"),))
     assert (gone.value, gone.breached) == (None, None)
-    counted = judged([], **(rule | {"measure": "count"})).of((("operator", "Cosmote"),))
+    counted = evaluated([], **(rule | {"measure": "count"})).of((("operator", "Cosmote"),))
     assert (counted.value, counted.breached) == (0.0, 0)
 
 
@@ -203,16 +213,16 @@ def test_a_group_of_a_share_that_is_gone_is_not_called_well() -> None:
 def test_a_change_exactly_at_the_threshold_does_not_cross_it(now: int, threshold: dict[str, str]) -> None:
     rows = sent(100, NOW - 90 * MINUTE) + sent(now)
     rule: dict[str, Any] = {"kind": "spike", "window": "1h", "baseline": {"window": "1h", "ago": "1h"}}
-    finding = only(judged(rows, **rule, **threshold))
+    finding = only(evaluated(rows, **rule, **threshold))
     assert (finding.value, finding.threshold, finding.breached) == (now, now, 0)
 
 
 def test_min_baseline_and_min_messages_guard_a_spike() -> None:
     rule: dict[str, Any] = {"kind": "spike", "window": "1h", "above": "3x", "baseline": {"window": "1h", "ago": "1h"}}
     rows = sent(2, NOW - 90 * MINUTE) + sent(20)
-    assert only(judged(rows, **rule)).breached == 1
-    assert only(judged(rows, **rule, min_messages=21)).breached is None
-    assert only(judged(rows, **rule, min_baseline=3)).breached is None
+    assert only(evaluated(rows, **rule)).breached == 1
+    assert only(evaluated(rows, **rule, min_messages=21)).breached is None
+    assert only(evaluated(rows, **rule, min_baseline=3)).breached is None
 
 
 @pytest.mark.parametrize("limit", [{"above": "3x"}, {"below": "0.5x"}, {"above": "4 sigma"}, {"below": "4 sigma"}])
@@ -224,26 +234,26 @@ def test_a_few_messages_say_nothing_of_a_spike_whether_or_not_it_is_crossed(
     rule: dict[str, Any] = {"kind": "spike", "window": "1h", "baseline": {"window": "1h", "ago": "1h"}} | limit
     for before in (10, 28, 100):
         rows = sent(before, NOW - 90 * MINUTE) + sent(now)
-        rule_result = judged(rows, **rule, measure=measure, min_messages=30, by=["operator"])
+        rule_result = evaluated(rows, **rule, measure=measure, min_messages=30, by=["operator"])
         finding = rule_result.of((("operator", "Cosmote"),))
         assert finding.breached is None
         assert f"{now} message" in finding.why
         assert finding.why.endswith("now, min_messages is 30")
-    nothing = judged([], **rule, measure=measure, min_messages=30, by=["operator"])
+    nothing = evaluated([], **rule, measure=measure, min_messages=30, by=["operator"])
     assert nothing.of((("operator", "Cosmote"),)).breached is None
 
 
 def test_a_spike_downwards_sees_a_group_that_vanished() -> None:
     rows = sent(50, NOW - 90 * MINUTE)
     rule: dict[str, Any] = {"kind": "spike", "window": "1h", "below": "-25%", "baseline": {"window": "1h", "ago": "1h"}}
-    finding = by_operator(judged(rows, **rule, by=["operator"], min_baseline=10))["Cosmote"]
+    finding = by_operator(evaluated(rows, **rule, by=["operator"], min_baseline=10))["Cosmote"]
     assert (finding.value, finding.breached) == (0.0, 1)
 
 
 def test_where_search_and_grouping_by_recipient() -> None:
     rows = sent(3, country="GR", to="+306912345678") + sent(2, country="IT", to="+306912345699")
-    found = judged(rows, kind="count", window="1h", above=1, where={"country": "GR"}, by=["to"])
+    found = evaluated(rows, kind="count", window="1h", above=1, where={"country": "GR"}, by=["to"])
     (finding,) = found.findings()
     assert finding.value == 3
     assert finding.group[0][1].startswith("+30691•••••78#")
-    assert not list(judged(rows, kind="count", window="1h", above=1, search="other", by=["to"]).findings())
+    assert not list(evaluated(rows, kind="count", window="1h", above=1, search="other", by=["to"]).findings())

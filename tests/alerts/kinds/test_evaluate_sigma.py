@@ -1,4 +1,4 @@
-"""What ``N sigma`` promises: how often it fires on steady traffic, and that the threshold that is shown is the one that is judged by."""
+"""What ``N sigma`` promises: how often it fires on steady traffic, and that the shown threshold is the one that is applied."""
 
 from math import sqrt
 from statistics import NormalDist

@@ -87,8 +87,8 @@ def window_of(rows: list[dict[str, Any]]) -> Window:
 
 
 def found(rule: dict[str, Any], rows: list[dict[str, Any]], as_of: Instant, zone: str = "UTC") -> Finding:
-    moment = EvaluationInput(WindowReader(window_of(rows)), as_of, as_of - 9 * DAY, time_zone=zone)
-    return evaluate(rule_of(rule), moment).of((("country", "GR"),))
+    inputs = EvaluationInput(WindowReader(window_of(rows)), as_of, as_of - 9 * DAY, time_zone=zone)
+    return evaluate(rule_of(rule), inputs).of((("country", "GR"),))
 
 
 def test_the_location_is_that_of_the_rule_else_that_of_the_account() -> None:
@@ -102,8 +102,10 @@ def test_the_location_is_that_of_the_rule_else_that_of_the_account() -> None:
     assert found(utc, rows, ten, ATHENS).breached == 1
 
 
-def judged(rows: list[dict[str, Any]], as_of: Instant, covered_since: Instant, *rules: dict[str, Any]) -> RuleEvaluator:
-    """An account as it is after one poll, its rules judged together."""
+def evaluated(
+    rows: list[dict[str, Any]], as_of: Instant, covered_since: Instant, *rules: dict[str, Any]
+) -> RuleEvaluator:
+    """Returns an account's evaluator after one poll, its rules evaluated together."""
     evaluator = RuleEvaluator(window_of(rows), [rule_of(rule) for rule in rules], ["all"])
     evaluator.time_zone = ATHENS
     cursor = Cursor("main", "all", as_of, covered_since)
@@ -122,7 +124,7 @@ def test_nothing_is_said_of_other_days_before_three_of_them_are_known(age: int) 
     ]
     rules = [SURGE | {"name": f"Surge{n}", "above": f"{n}x"} for n in (3, 5)]
     for covered_since in (now - 9 * DAY, now - age * DAY - HOUR):
-        evaluator = judged(rows, now, covered_since, *rules)
+        evaluator = evaluated(rows, now, covered_since, *rules)
         fired = {name for name, alerts in evaluator.alerts.items() if alerts}
         assert fired == ({"Surge3", "Surge5"} if age >= 3 else set())
     if age < 3:
@@ -132,15 +134,15 @@ def test_nothing_is_said_of_other_days_before_three_of_them_are_known(age: int) 
 
 
 def why_of(evaluator: RuleEvaluator, rule: Rule, now: Instant) -> str:
-    moment = evaluator.input_for(rule, WindowReader(evaluator.window), now, now - 9 * DAY)
-    return evaluate(rule, moment).of((("country", "LV"),)).why
+    inputs = evaluator.input_for(rule, WindowReader(evaluator.window), now, now - 9 * DAY)
+    return evaluate(rule, inputs).of((("country", "LV"),)).why
 
 
 def test_after_a_gap_only_the_days_since_count() -> None:
     now = ENDED + 9 * HOUR
     rows = [{"date": now - i * HOUR // 4, "status": "Delivered", "country": "GR"} for i in range(9 * 96)]
     rows += [{"date": now - i, "status": "Delivered", "country": "LV"} for i in range(300)]
-    fired = [bool(judged(rows, now, now - days * DAY, SURGE | {"above": "5x"}).alerts) for days in (2, 3, 4)]
+    fired = [bool(evaluated(rows, now, now - days * DAY, SURGE | {"above": "5x"}).alerts) for days in (2, 3, 4)]
     assert fired == [False, False, True]
 
 

@@ -65,7 +65,7 @@ def rule(tmp_path: Path) -> Rule:
     return found
 
 
-def judged(rule: Rule, messages: int) -> RuleEvaluator:
+def evaluated(rule: Rule, messages: int) -> RuleEvaluator:
     window = Window("main")
     fields = {"operator": "Cosmote", "from": "Shop", "status": "Delivered"}
     rows = [{"messageId": f"m{i}", "date": NOW - MINUTE} | fields for i in range(messages)]
@@ -99,7 +99,7 @@ def test_check_shows_when_it_fires(tmp_path: Path) -> None:
 
 
 def test_it_is_judged_told_and_explained(rule: Rule) -> None:
-    evaluator = judged(rule, 6)
+    evaluator = evaluated(rule, 6)
     (alert,) = evaluator.alerts["Hall"].values()
     assert (alert.state, alert.value) == ("firing", 1.5)
     view = Views(evaluator, Templates()).view(alert, deep=True)
@@ -111,11 +111,11 @@ def test_it_is_judged_told_and_explained(rule: Rule) -> None:
 
 
 def test_what_is_said_of_a_group_and_which_messages_it_shows(rule: Rule) -> None:
-    evaluator = judged(rule, 6)
-    moment = evaluator.input_for(rule, WindowReader(evaluator.window), NOW, 0)
-    assert evaluate(rule, moment).of(COSMOTE).why == "6 of 4 seats are taken"
-    assert len(samples(rule, moment, COSMOTE)) == 5
-    assert [cause.value for cause in breakdown(rule, moment, COSMOTE)] == []
+    evaluator = evaluated(rule, 6)
+    inputs = evaluator.input_for(rule, WindowReader(evaluator.window), NOW, 0)
+    assert evaluate(rule, inputs).of(COSMOTE).why == "6 of 4 seats are taken"
+    assert len(samples(rule, inputs, COSMOTE)) == 5
+    assert [cause.value for cause in breakdown(rule, inputs, COSMOTE)] == []
 
 
 def test_rule_tests_run_it(tmp_path: Path) -> None:

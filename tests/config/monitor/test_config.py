@@ -17,6 +17,7 @@ from monitor.model.routee_query import Filter
 from monitor.notify.channels.slack.channel import socket_apps
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.runtime.errors import InputError
+from tests.fakes.certificates import write_certificate
 from tests.fakes.marked import TESTDATA, assert_as_marked
 
 ACCOUNT = "accounts: [{name: main, application_id: id, application_secret: s3cret}]\n"
@@ -436,3 +437,19 @@ def test_charts_and_buttons_need_the_right_tokens(folder: Path, entry: str, said
     problems = problems_of(folder, SLACK % entry)
     assert said in problems
     assert "xoxb-2" not in problems
+
+
+def test_the_listeners_certificate_is_found_and_checked_with_the_configuration(folder):
+    write_certificate(folder)
+    tls = ACCOUNT + "web: {tls: {cert_file: tls.crt, key_file: %s}}\n"
+    web = config_of(folder, tls % "tls.key").web
+    assert web is not None
+    assert web.tls is not None
+    assert web.scheme == "https"
+    assert web.tls.certificate.der
+    assert web == config_of(folder, tls % "tls.key").web
+    assert "web.tls.key_file: the file" in problems_of(folder, tls % "none.key")
+    assert "web.tls.key_file" in problems_of(folder, ACCOUNT + "web: {tls: {cert_file: tls.crt}}\n")
+    write_certificate(folder, "other")
+    assert "does not belong to the certificate" in problems_of(folder, tls % "other.key")
+    assert web != config_of(folder, (tls % "other.key").replace("tls.crt", "other.crt")).web

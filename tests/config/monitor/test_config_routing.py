@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.monitor import Alertmanager, Config, doubts, every_route, load_config, receivers_told
+from monitor.config.monitor import Alertmanager, Config, doubts, every_route, load_config, reachable_receivers
 from monitor.routing.inhibition import Inhibition
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.route import routes_for
 from monitor.routing.time_intervals import TimeInterval
+from monitor.routing.wall_clock import DailyTime
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
+from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA
 
 BEGIN = """
@@ -118,7 +120,7 @@ def test_the_watchdog_is_off_unless_written(full: Config, tmp_path: Path) -> Non
 def test_a_tree_in_which_everything_has_an_effect_leaves_no_doubts(full: Config) -> None:
     root = full.route_tree()
     assert list(doubts(root)) == []
-    assert receivers_told(root) == {"ops", "oncall", "greece"}
+    assert reachable_receivers(root) == {"ops", "oncall", "greece"}
 
 
 @pytest.mark.parametrize(
@@ -139,10 +141,45 @@ def test_routes_that_can_never_be_reached_are_doubted(
     said = list(doubts(root))
     assert len(said) == (never is not None)
     assert all(f"the route {never} is never reached" in one for one in said)
-    assert receivers_told(root) == told
+    assert reachable_receivers(root) == told
 
 
 def test_the_only_receiver_is_that_of_the_first_route_also_where_it_has_routes_below(tmp_path: Path) -> None:
     path = tmp_path / "monitor.yaml"
     path.write_text(BEGIN.split("receivers")[0] + "receivers: [{name: x}]\nroute: {routes: [{matchers: [a=b]}]}\n")
     assert [route.receiver for route in every_route(load_config(path, {}).route_tree())] == ["x", "x"]
+
+
+def test_the_report_is_off_unless_written_and_its_times_are_those_of_its_zone(tmp_path: Path) -> None:
+    assert config_of(tmp_path, "route: {receiver: ops}").report is None
+    usual = config_of(tmp_path, "route: {receiver: ops}\nreport: {receiver: ops}").report
+    assert usual is not None
+    assert (usual.at, usual.weekdays, usual.time_zone, usual.since) == ("08:00", (), "UTC", None)
+    text = "report: {receiver: ops, at: 22:30, weekdays: [monday:friday, sunday], time_zone: Europe/Athens, since: 1d}"
+    written = config_of(tmp_path, f"route: {{receiver: ops}}\n{text}").report
+    assert written is not None
+    assert written.times == DailyTime(22 * 60 + 30, ((1, 5), (0, 0)), "Europe/Athens")
+    assert written.since == 24 * 60 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("section", "where", "message"),
+    [
+        ("{receiver: nobody}", "report.receiver", "no receiver is named 'nobody'"),
+        ("{receiver: ops, at: 8}", "report.at", "is not a time of day"),
+        ("{receiver: ops, at: '24:00'}", "report.at", "write 00:00"),
+        ("{receiver: ops, weekdays: [mondey]}", "report.weekdays[0]", "did you mean 'monday'"),
+        ("{receiver: ops, weekdays: []}", "report.weekdays", "at least"),
+        ("{receiver: ops, time_zone: Athens}", "report.time_zone", "Europe/Athens"),
+        ("{receiver: ops, since: 60d}", "report.since", "30d"),
+        ("{receiver: ops, every: 1d}", "report.every", "unknown key"),
+        ("{at: '08:00'}", "report.receiver", "is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_report_is_said_with_its_place(
+    tmp_path: Path, section: str, where: str, message: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        config_of(tmp_path, f"route: {{receiver: ops}}\nreport: {section}")
+    [problem] = error.value.problems
+    assert (problem.path, message in problem.message) == (where, True), problem

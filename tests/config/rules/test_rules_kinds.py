@@ -1,5 +1,8 @@
 """The kinds beside rate, count and spike: what their files say, and what is wrong in them."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from monitor.config.rules import Level, ShareAmount, load_rules
@@ -67,3 +70,25 @@ def test_the_windows_of_an_objective_are_scaled_to_its_period() -> None:
 def test_an_objective_has_a_severity_for_each_pace_or_one_for_both() -> None:
     assert [level.severity for level in GOOD["DeliveryObjective"].levels_] == ["warning", "critical"]
     assert [level.severity for level in GOOD["OtpObjective"].levels_] == ["page"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"window": "5m"}, "window: a shift has none: it compares now with what was learned"),
+        ({"levels": []}, "levels: a shift has none: write to: 3x for the smallest change that matters"),
+        ({"above": "5%"}, "above: a shift has none: write to: 3x for the smallest change that matters"),
+        ({"min_messages": 5}, "min_messages: a shift has none: it waits until there is evidence enough"),
+        ({"false_alarm_every": "0d"}, "write 1d or more"),
+        ({"learn": "0h"}, "write 1h or more"),
+        ({"to": "-3x"}, "to: should be a factor of the odds, like 3x"),
+        ({"to": "0x"}, "to: should be more than 1x"),
+    ],
+)
+def test_a_shift_says_what_it_has_instead(tmp_path: Path, fields: dict[str, object], said: str) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(json.dumps({"rules": [{"name": "S", "kind": "shift", **fields}]}))
+    with pytest.raises(InputError) as caught:
+        load_rules([file], {})
+    (problem,) = caught.value.problems
+    assert said in f"{problem.path}: {problem.message}"

@@ -111,7 +111,7 @@ def test_two_rules_of_one_name_in_two_files_name_both_places(tmp_path: Path) -> 
 def test_a_rule_remembers_where_it_and_its_annotations_stand() -> None:
     rule = by_name(GOOD)["OperatorFailureRate"]
     assert rule.source == (str(GOOD), 3)
-    line = rule.place("annotations", "summary")[1]
+    line = rule.location("annotations", "summary")[1]
     assert "summary" in GOOD.read_text().splitlines()[line - 1]
     assert str(rule.problem("bad template", "annotations", "summary")).startswith(f"{GOOD}:{line}:")
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.alerts.kinds import kind_of
 from monitor.config.rules import BaselineChange, load_rules, rule_of
 from monitor.config.rules.threshold import parse_change, parse_number, parse_share
 from monitor.runtime.errors import InputError
@@ -105,6 +106,50 @@ def test_a_change_has_a_form_and_an_amount(text: str, change: BaselineChange, si
     assert parse_change(text) == change
     assert change.size == size
     assert parse_change(str(change)) == change
+
+
+BASELINE = {"baseline": {"window": "1h", "ago": "1h"}}
+
+
+@pytest.mark.parametrize("is_mild_first", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "side", "mild", "severe"),
+    [
+        ({"kind": "rate"}, "above", "10%", "20%"),
+        ({"kind": "rate"}, "below", "90%", "80%"),
+        ({"kind": "count"}, "above", 10, 20),
+        ({"kind": "count"}, "below", 20, 10),
+        ({"kind": "distinct", "field": "to"}, "below", 20, 10),
+        ({"kind": "cost"}, "below", 2.5, 1),
+        ({"kind": "latency"}, "above", "30s", "2m"),
+        ({"kind": "latency"}, "below", "2m", "30s"),
+        ({"kind": "stuck", "older_than": "1m"}, "above", "5%", "10%"),
+        ({"kind": "balance"}, "below", 100, 50),
+        ({"kind": "balance"}, "lasts_below", "2d", "6h"),
+        *[
+            ({"kind": "spike"} | BASELINE, side, mild, severe)
+            for side, mild, severe in [
+                ("above", "2x", "3x"),
+                ("above", "+50%", "2x"),
+                ("above", "2 sigma", "4 sigma"),
+                ("below", "0.5x", "0.25x"),
+                ("below", "-25%", "-50%"),
+                ("below", "-25%", "0.5x"),
+                ("below", "2 sigma", "4 sigma"),
+            ]
+        ],
+    ],
+)
+def test_levels_are_ordered_from_the_mildest_however_they_are_written(
+    kind: dict[str, object], side: str, mild: object, severe: object, is_mild_first: bool
+) -> None:
+    levels = [{side: mild, "severity": "warning"}, {side: severe, "severity": "critical"}]
+    rule = rule_of({"name": "A", "window": "1h", "levels": levels if is_mild_first else levels[::-1]} | kind)
+    assert [level.severity for level in rule.levels_] == ["warning", "critical"]
+    tuning = kind_of(rule).tuning
+    if tuning.thresholds(rule):
+        mildest = tuning.thresholds(rule)[0]
+        assert mildest.path[:2] == ("levels", 0 if is_mild_first else 1)
 
 
 @given(st.text(max_size=10) | st.integers() | st.floats() | st.none())

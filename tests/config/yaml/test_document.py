@@ -22,9 +22,9 @@ def test_the_surprises_of_yaml_1_1_are_text_or_plain_numbers() -> None:
 
 def test_places_of_keys_and_values_are_known() -> None:
     document = read("a: 1\nb:\n  - x\n  - {c: d}\n")
-    assert document.place(("b", 1, "c")) == ("f.yaml", 4, 9)
-    assert document.place(("b", 1, "c"), key=True) == ("f.yaml", 4, 6)
-    assert document.place(("b", 7, "x")) == ("f.yaml", 3, 3)
+    assert document.location(("b", 1, "c")) == ("f.yaml", 4, 9)
+    assert document.location(("b", 1, "c"), key=True) == ("f.yaml", 4, 6)
+    assert document.location(("b", 7, "x")) == ("f.yaml", 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -35,4 +35,4 @@ def test_is_written_as_it_was_read():
     ],
 )
 def test_a_wildcard_is_reached_over_loopback(text, url):
-    assert Address.parse(text).url == url
+    assert Address.parse(text).url() == url

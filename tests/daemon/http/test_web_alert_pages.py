@@ -10,11 +10,14 @@ from plain_client import served
 from monitor.daemon.health import Health
 from monitor.daemon.http.alert_pages import AlertPages
 from monitor.daemon.http.app import make_app
+from monitor.daemon.http.html_pages import HtmlPages
+from monitor.daemon.http.silence_pages import SilencePages
 from monitor.daemon.metrics import Metrics
 from monitor.notify.render.links import acknowledge_url, page_url, silence_url
 from monitor.runtime.clock import HOUR, MINUTE, SystemClock
 from tests.fakes.alert_actions import FakeAlertActions
 from tests.fakes.alerts import change, rate
+from tests.fakes.forms import submit
 
 TOKEN = "a-web-token"
 HTML = {"Accept": "text/html"}
@@ -22,8 +25,11 @@ HTML = {"Accept": "text/html"}
 
 @asynccontextmanager
 async def browsing(actions: FakeAlertActions, token: str = "", external_url: str = ""):
-    pages = AlertPages(actions, actions.clock, token, external_url)
-    app = make_app(Health(), Metrics(SystemClock()), token=token, hosts=["sms.example.org"], apis=pages.routes())
+    html = HtmlPages(urlsplit(external_url).path.rstrip("/"))
+    pages = AlertPages(actions, actions.clock, token, external_url, html=html)
+    silences = SilencePages(actions, actions.clock, token, external_url, html=html)
+    routes = [*html.routes(), *pages.routes(), *silences.routes()]
+    app = make_app(Health(), Metrics(SystemClock()), token=token, hosts=["sms.example.org"], apis=routes)
     async with served(app) as url, httpx.AsyncClient(base_url=url, headers=HTML) as client:
         yield client
 
@@ -92,7 +98,7 @@ async def test_an_alerts_page_explains_it_as_slack_does(actions):
     assert "<ul><li>ask them</li><li>reroute</li></ul>" in page
     assert "<li>92% Carrier Violation</li>" in page
     assert "a6b62347-51c0-4d0e-8a35-6f5cf0c6e0d1  +30691•••••78" in page
-    assert "▅▆▇██" in page
+    assert "threshold 20%</text>" in page, "its course is drawn"
     assert "acknowledged by Ann: rerouting" in page
 
 
@@ -100,11 +106,11 @@ async def test_an_alert_is_acknowledged_by_its_form(actions):
     view = actions.views[0]
     path = f"/alerts/{view.fingerprint}/acknowledge"
     async with browsing(actions) as browser:
-        done = await browser.post(path, data={"by": "Ann", "comment": "", "for": ""})
+        done = await submit(browser, path, data={"by": "Ann", "comment": "", "for": ""})
         assert done.status_code == 200
         assert "Ann takes care of it until it resolves." in done.text
         assert actions.acknowledged[view.fingerprint] == ("Ann", "", None)
-        await browser.post(path, data={"by": "Ann", "for": "4h"})
+        await submit(browser, path, data={"by": "Ann", "for": "4h"})
     _, _, until = actions.acknowledged[view.fingerprint]
     assert until is not None
     assert 0 <= actions.clock.now() + 4 * HOUR - until < MINUTE
@@ -124,7 +130,7 @@ async def test_a_silence_is_made_of_the_matchers_in_the_link(actions):
         form = (await browser.get(link)).text
         assert "operator=&#34;&lt;script&gt;" in form
         matchers = "\n".join(f'{name}="{value}"' for name, value in view.labels.items())
-        done = await browser.post(link, data={"matchers": matchers, "for": "2h", "by": "Ann", "comment": "known"})
+        done = await submit(browser, link, data={"matchers": matchers, "for": "2h", "by": "Ann", "comment": "known"})
     assert "Silenced" in done.text
     (kept,) = actions.kept.all()
     assert actions.kept.silencing(view.labels, actions.clock.now()) == (kept.id,)
@@ -143,7 +149,7 @@ async def test_a_silence_is_made_of_the_matchers_in_the_link(actions):
 async def test_what_is_wrong_is_said_in_the_form_and_what_was_filled_in_stays(actions, wrong, says):
     given = {"matchers": "operator=Nova", "for": "2h", "by": "Ann", "comment": "known"} | wrong
     async with browsing(actions) as browser:
-        answer = await browser.post("/silences/new", data=given)
+        answer = await submit(browser, "/silences/new", data=given)
     assert answer.status_code == 400
     assert says in answer.text
     assert 'value="Ann"' in answer.text or "by" in wrong
@@ -153,7 +159,7 @@ async def test_what_is_wrong_is_said_in_the_form_and_what_was_filled_in_stays(ac
 async def test_a_store_that_cannot_be_written_is_said_in_the_form(actions):
     actions.broken = True
     async with browsing(actions) as browser:
-        answer = await browser.post(f"/alerts/{actions.views[0].fingerprint}/acknowledge", data={"by": "Ann"})
+        answer = await submit(browser, f"/alerts/{actions.views[0].fingerprint}/acknowledge", data={"by": "Ann"})
     assert "the disk is full" in answer.text
 
 
@@ -161,10 +167,10 @@ async def test_with_a_token_the_form_asks_for_it(actions):
     path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
     async with browsing(actions, TOKEN) as browser:
         assert 'type="password"' in (await browser.get(path)).text
-        wrong = await browser.post(path, data={"by": "Ann", "token": "guess"})
+        wrong = await submit(browser, path, data={"by": "Ann", "token": "guess"})
         assert (wrong.status_code, actions.acknowledged) == (403, {})
         assert "guess" not in wrong.text
-        right = await browser.post(path, data={"by": "Ann", "token": TOKEN}, headers={"Host": "sms.example.org"})
+        right = await submit(browser, path, data={"by": "Ann", "token": TOKEN}, headers={"Host": "sms.example.org"})
         assert right.status_code == 200
         assert TOKEN not in right.text
     assert actions.acknowledged != {}
@@ -183,7 +189,7 @@ async def test_with_a_token_the_form_asks_for_it(actions):
 async def test_a_form_of_another_site_changes_nothing(actions, headers):
     path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
     async with browsing(actions, external_url="https://sms.example.org") as browser:
-        answer = await browser.post(path, data={"by": "Ann"}, headers=headers)
+        answer = await submit(browser, path, data={"by": "Ann"}, headers=headers)
     assert (answer.status_code, actions.acknowledged) == (403, {})
 
 
@@ -191,7 +197,7 @@ async def test_a_form_comes_through_a_proxy_that_names_another_host(actions):
     path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
     browsers = {"Origin": "https://sms.example.org", "Sec-Fetch-Site": "same-origin", "X-Forwarded-For": "203.0.113.7"}
     async with browsing(actions, TOKEN, "https://sms.example.org/monitor/") as browser:
-        answer = await browser.post(path, data={"by": "Ann", "token": TOKEN}, headers=browsers)
+        answer = await submit(browser, path, data={"by": "Ann", "token": TOKEN}, headers=browsers)
     assert answer.status_code == 200
     assert actions.acknowledged != {}
 

@@ -66,14 +66,6 @@ async def test_metrics_are_text_or_openmetrics_as_the_scraper_asks(app, metrics)
         assert [sample.value for sample in families["routee_monitor_window_messages"].samples] == [1_000_000]
 
 
-async def test_the_first_page_says_what_this_is_and_where_to_go(app, metrics):
-    async with served(app()) as url:
-        page = await ask(url, "/")
-    assert page.headers["content-type"].startswith("text/html")
-    for expected in (f"routee-monitor {metrics.version}", 'href="/healthz"', 'href="/readyz"', 'href="/metrics"'):
-        assert expected in page.body.decode()
-
-
 async def test_head_is_the_get_without_its_body(app):
     async with served(app()) as url:
         reply = await ask(url, "/metrics", method="HEAD")

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.daemon.http.connections import BUSY
-from monitor.daemon.http.fair_queue import MOST_WAITING, PAUSE, Dear, Shared, Turns, path_of
+from monitor.daemon.http.fair_queue import MOST_WAITING, PAUSE, ExpensiveQueue, FairQueue, SharedAnswer, path_of
 from monitor.daemon.http.guards import Limits
 from tests.fakes.waiting import guarded, until
 
@@ -34,7 +34,7 @@ def test_a_probe_is_known_by_the_first_bytes_of_its_request(head: bytes, path: s
 
 
 async def test_one_request_begins_in_each_turn_of_the_loop_and_a_probe_beside_it() -> None:
-    turns, begun = Turns(), list[str]()
+    turns, begun = FairQueue(), list[str]()
 
     async def begin(path: str) -> None:
         await turns.next(path)
@@ -54,8 +54,8 @@ async def test_one_request_begins_in_each_turn_of_the_loop_and_a_probe_beside_it
 
 
 async def test_what_is_dear_is_made_once_for_all_who_wait_and_never_before_they_asked() -> None:
-    dear, made = Dear(), list[int]()
-    shared, got = Shared[int](dear), list[tuple[int, int]]()
+    expensive, made = ExpensiveQueue(), list[int]()
+    shared, got = SharedAnswer[int](expensive), list[tuple[int, int]]()
 
     def make(_: str) -> int:
         made.append(len(made))
@@ -65,7 +65,7 @@ async def test_what_is_dear_is_made_once_for_all_who_wait_and_never_before_they_
         got.append((number, await shared.get("", make)))
 
     async with trio.open_nursery() as nursery:
-        async with dear.alone():
+        async with expensive.alone():
             for number in range(30):
                 nursery.start_soon(get, number)
             await trio.testing.wait_all_tasks_blocked()
@@ -76,8 +76,8 @@ async def test_what_is_dear_is_made_once_for_all_who_wait_and_never_before_they_
 
 
 async def test_who_waits_for_one_that_leaves_or_fails_is_not_left_waiting() -> None:
-    dear, tried, got = Dear(), list[str](), list[str]()
-    shared = Shared[str](dear)
+    expensive, tried, got = ExpensiveQueue(), list[str](), list[str]()
+    shared = SharedAnswer[str](expensive)
 
     def make(key: str) -> str:
         tried.append(key)
@@ -91,7 +91,7 @@ async def test_who_waits_for_one_that_leaves_or_fails_is_not_left_waiting() -> N
         except RuntimeError as error:
             got.append(str(error))
 
-    async with trio.open_nursery() as nursery, dear.alone():
+    async with trio.open_nursery() as nursery, expensive.alone():
         leaving = trio.CancelScope()
 
         async def leaves() -> None:
@@ -108,7 +108,7 @@ async def test_who_waits_for_one_that_leaves_or_fails_is_not_left_waiting() -> N
 
 
 async def test_between_two_dear_answers_everything_else_has_its_turns() -> None:
-    dear, turns = Dear(), 0
+    expensive, turns = ExpensiveQueue(), 0
 
     async def counting() -> None:
         nonlocal turns
@@ -120,25 +120,25 @@ async def test_between_two_dear_answers_everything_else_has_its_turns() -> None:
         nursery.start_soon(counting)
 
         async def second() -> None:
-            async with dear.alone():
+            async with expensive.alone():
                 nursery.cancel_scope.cancel()
 
-        async with dear.alone():
+        async with expensive.alone():
             nursery.start_soon(second)
-            while dear.waiting == 0:
+            while expensive.waiting == 0:
                 await trio.lowlevel.checkpoint()
             turns = 0
     assert turns >= PAUSE
 
 
 async def test_too_many_that_wait_for_something_dear_are_told_to_come_back() -> None:
-    dear = Dear()
+    expensive = ExpensiveQueue()
 
     async def wait() -> None:
-        async with dear.alone():
+        async with expensive.alone():
             pass
 
-    async with trio.open_nursery() as nursery, dear.alone():
+    async with trio.open_nursery() as nursery, expensive.alone():
         for _ in range(MOST_WAITING):
             nursery.start_soon(wait)
         await trio.testing.wait_all_tasks_blocked()

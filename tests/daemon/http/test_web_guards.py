@@ -113,7 +113,7 @@ async def test_an_end_that_cannot_be_sent_is_given_up(autojump_clock):
     async def stuck(message):
         await trio.sleep_forever()
 
-    with trio.fail_after(5):
+    with trio.fail_after(10):
         await Guards(app)(SCOPE, Hypercorn(piece(b"", False)).receive, stuck)
 
 

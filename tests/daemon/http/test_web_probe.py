@@ -1,6 +1,10 @@
 """A probe is answered without hypercorn, and exactly as it would be with it."""
 
+import socket
+import struct
+
 import pytest
+import trio
 from plain_client import Reply, connect, exchange, parse, served
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -85,3 +89,24 @@ async def test_pipelined_probes_are_all_answered() -> None:
     async with served(APP) as url:
         received = await exchange(url, probe + b"\r\n" + probe + b"Connection: close\r\n\r\n")
     assert received.count(b"HTTP/1.1 200") == 2
+
+
+async def test_a_client_that_resets_before_its_answer_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    begun, goes_on, answered = trio.Event(), trio.Event(), trio.Event()
+
+    async def waits(request: Request) -> Response:
+        begun.set()
+        await goes_on.wait()
+        answered.set()
+        return Response()
+
+    async with served(Starlette(routes=[Route("/healthz", waits)])) as url:
+        stream = await connect(url)
+        await stream.send_all(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")
+        with guarded():
+            await begun.wait()
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stream.socket.close()
+            goes_on.set()
+            await answered.wait()
+    assert [record.getMessage() for record in caplog.records] == []

@@ -1,5 +1,6 @@
 import logging
 import socket
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -170,6 +171,41 @@ async def test_a_connection_is_used_again_and_closed_once_idle(path, end):
                 pass
 
 
+async def test_a_connection_is_used_again_also_if_the_loop_was_held_when_the_answer_ended(mock_clock):
+    mock_clock.rate = 1
+    async with served(APP) as url:
+        for later in [*range(20)] * 3:
+            async with await connect(url) as stream:
+                await stream.send_all(GET % b"/")
+                await receive_until(stream, b"hello")
+                for _ in range(later):
+                    await trio.lowlevel.checkpoint()
+                mock_clock.jump(2)  # as if something else had taken so long
+                with guarded():
+                    await stream.send_all(GET % b"/")
+                    await receive_until(stream, b"hello")
+
+
+async def test_a_connection_whose_answer_did_not_end_in_time_is_closed(mock_clock):
+    mock_clock.rate = 1
+    answered = closed = 0
+    async with served(APP) as url:
+        for later in [*range(20)] * 3:
+            async with await connect(url) as stream:
+                await stream.send_all(GET % b"/")
+                await receive_until(stream, b"hello")
+                for _ in range(later):
+                    await trio.lowlevel.checkpoint()
+                mock_clock.jump(10)
+                with guarded(), suppress(trio.BrokenResourceError):
+                    await stream.send_all(GET % b"/")
+                    if await stream.receive_some():
+                        answered += 1
+                        continue
+                closed += 1
+    assert (answered + closed, bool(answered)) == (60, True)
+
+
 async def test_a_head_that_drips_is_cut_off():
     async with served(APP, limits=Limits(idle_seconds=0.3)) as url, await connect(url) as stream:
         with guarded():
@@ -180,6 +216,12 @@ async def test_a_head_that_drips_is_cut_off():
 async def test_a_head_that_is_too_large_is_refused():
     async with served(APP) as url:
         answer = await exchange(url, b"GET / HTTP/1.1\r\nHost: test\r\nX: " + b"x" * 40_000)
+        assert parse(answer).status == 431
+
+
+async def test_a_head_that_is_too_large_is_refused_also_if_it_comes_at_once():
+    async with served(APP) as url:
+        answer = await exchange(url, b"GET / HTTP/1.1\r\nHost: test\r\nX: " + b"x" * 17_000 + b"\r\n\r\n")
         assert parse(answer).status == 431
 
 
@@ -342,6 +384,20 @@ async def test_a_stranger_keeps_no_connection(status):
         with trio.fail_after(3):
             reply = parse(await exchange(url, GET % b"/"))
     assert (reply.status, reply.headers["connection"]) == (status, "close")
+
+
+@pytest.mark.parametrize("more", [GET % b"/", b"no HTTP\r\n\r\n", b"x" * 100_000])
+async def test_a_stranger_gets_the_answer_whatever_was_sent_after_the_request(more, caplog):
+    async def refuses(request: Request) -> Response:
+        return PlainTextResponse("no", 401)
+
+    app = Starlette(routes=[Route("/", refuses, methods=["GET", "POST"])])
+    async with served(app) as url:
+        with trio.fail_after(5):
+            for head in (GET % b"/", post("Content-Length: 4", b"body").replace(b"/echo", b"/")):
+                reply = parse(await exchange(url, head + more))
+                assert (reply.status, reply.body) == (401, b"no")
+    assert caplog.records == []
 
 
 async def test_the_bodies_of_all_requests_together_are_bounded():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from monitor.ingest.poll import PollFigures
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import Batch
-from monitor.model.routee_query import SetAside
+from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import RouteeError, StoreError
 from monitor.store.protocol import Cursor
@@ -18,7 +18,7 @@ class FakeSink:
     statuses: dict[str, tuple[Instant, str]] = field(default_factory=dict)
     cursors: list[Cursor] = field(default_factory=list)
     events: list[tuple[str, object]] = field(default_factory=list)
-    asides: set[str] = field(default_factory=set)
+    rejected: set[str] = field(default_factory=set)
     broken: StoreError | None = None
     broken_pages: StoreError | None = None
 
@@ -37,12 +37,12 @@ class FakeSink:
         """Nothing leaves here."""
 
     async def page(
-        self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
+        self, search: str, batch: Batch, rejected: tuple[RejectedRecord, ...], origin: ReadOrigin = SOMEWHERE
     ) -> None:
         """Later reports win."""
         if self.broken_pages is not None:
             raise self.broken_pages
-        self.asides |= {aside.record for aside in asides}
+        self.rejected |= {one.record for one in rejected}
         for id_, date, status in zip(batch.message_id, batch.date.tolist(), batch.fields["status"], strict=True):
             self.statuses[id_] = max(self.statuses.get(id_, (0, "")), (date, status))
 

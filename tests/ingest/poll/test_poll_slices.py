@@ -15,7 +15,7 @@ from monitor.ingest.poll.reader import Reader, SliceResult
 from monitor.ingest.poll.sink import PollFigures
 from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import Batch
-from monitor.model.routee_query import Page, RouteeQuery, SetAside
+from monitor.model.routee_query import Page, RejectedRecord, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, SECOND, TrioClock
 from monitor.runtime.errors import RouteeUnavailable
 from tests.fakes.tracking import FakeTracking
@@ -37,8 +37,8 @@ class Bench:
             self.tracking, RouteeQuery(), size, self.take, self.figures, lambda: horizon(self.clock.now())
         )
 
-    async def take(self, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin) -> None:
-        await self.sink.page("outbound", batch, asides)
+    async def take(self, batch: Batch, rejected: tuple[RejectedRecord, ...], origin: ReadOrigin) -> None:
+        await self.sink.page("outbound", batch, rejected)
 
     async def read(self, wanted: Slice = RANGE, expected: int = 0) -> None:
         await self.reader.read(wanted, self.readings.append, expected)
@@ -201,7 +201,7 @@ async def test_records_set_aside_count_as_seen() -> None:
     bench.fill(15)
     await bench.read()
     assert len(bench.tracking.asked) == 2
-    assert len(bench.sink.asides) == 2
+    assert len(bench.sink.rejected) == 2
 
 
 async def test_what_falls_out_of_reach_meanwhile_is_left_out() -> None:

@@ -27,11 +27,11 @@ def row(**changed: object) -> dict[str, Any]:
     return only
 
 
-def aside(record: object) -> tuple[str, str]:
+def rejected(record: object) -> tuple[str, str]:
     """Why that record was set aside, and what is kept of it; a good record beside it goes on."""
     page = decode_page(body_of(record, item()), NOW)
     assert len(page.batch) == 1
-    (only,) = page.asides
+    (only,) = page.rejected
     return only.why, only.record
 
 
@@ -90,7 +90,7 @@ def test_numbers_of_the_envelope_may_be_texts() -> None:
 
 def test_an_empty_page_is_empty() -> None:
     page = decode_page(body_of(), NOW)
-    assert (len(page.batch), page.total, page.last, page.asides) == (0, 0, True, ())
+    assert (len(page.batch), page.total, page.last, page.rejected) == (0, 0, True, ())
     assert set(page.batch.fields) == set(CODED_FIELDS)
 
 
@@ -188,7 +188,7 @@ def test_what_is_no_amount_counts_as_missing_and_is_told(written: object) -> Non
     assert [one["price"] for one in page.batch.rows()] == [None, None, 0.045, 0.045]
     assert [one["latency"] for one in page.batch.rows()] == [3.0, 3.0, None, 3.0]
     assert [(one.field, one.count) for one in page.batch.unread] == [("latency", 1), ("price", 2)]
-    assert page.asides == ()
+    assert page.rejected == ()
 
 
 @pytest.mark.parametrize("written", [None, ""])
@@ -269,7 +269,7 @@ def test_parts_stay_in_range(count: object) -> None:
 
 
 def test_a_record_without_any_id_is_set_aside_with_recipient_masked_and_without_body() -> None:
-    why, record = aside(item(messageId=None, smsId=None))
+    why, record = rejected(item(messageId=None, smsId=None))
     assert why == "it has neither messageId nor smsId"
     assert json.loads(record)["to"] == "+30691•••••78"
     assert json.loads(record)["body"] == "…"
@@ -292,12 +292,12 @@ def test_a_record_without_any_id_is_set_aside_with_recipient_masked_and_without_
     ],
 )
 def test_a_record_that_lacks_what_is_needed_is_set_aside(changed: dict[str, object], why: str) -> None:
-    assert why in aside(item(**changed))[0]
+    assert why in rejected(item(**changed))[0]
 
 
 @pytest.mark.parametrize("record", [None, 5, "+306912345678 hello", [], ["+306912345678"], True, 1.5])
 def test_what_is_no_object_is_set_aside_by_its_kind_only(record: object) -> None:
-    why, text = aside(record)
+    why, text = rejected(record)
     assert why == "it is not an object"
     assert "69123" not in text
 
@@ -305,18 +305,18 @@ def test_what_is_no_object_is_set_aside_by_its_kind_only(record: object) -> None
 def test_numbers_and_bodies_anywhere_in_a_record_set_aside_are_hidden() -> None:
     hidden = {"status": None, "to": 306912345678, "message": "secret", "from": "+306955555555"}
     nested = {"extra": {"to": ["306977777777"], "text": "secret", "+306988888888": "see 306966666666"}}
-    record = aside(item(**hidden) | nested)[1]
+    record = rejected(item(**hidden) | nested)[1]
     assert "secret" not in record
     for middle in ("12345", "55555", "77777", "66666", "88888"):
         assert middle not in record
 
 
 def test_what_is_kept_of_a_record_is_bounded() -> None:
-    assert len(aside(item(status=None, label="x" * 5000))[1]) == 500
+    assert len(rejected(item(status=None, label="x" * 5000))[1]) == 500
     deep: dict[str, object] = {}
     for _ in range(100):
         deep = {"deeper": deep}
-    assert len(aside(item(status=None) | deep)[1]) <= 500
+    assert len(rejected(item(status=None) | deep)[1]) <= 500
 
 
 def test_one_bad_record_does_not_change_how_the_others_are_read() -> None:
@@ -324,7 +324,7 @@ def test_one_bad_record_does_not_change_how_the_others_are_read() -> None:
     alone = decode_page(body_of(*records), NOW)
     beside = decode_page(body_of(5, *records), NOW)
     assert list(alone.batch.rows()) == list(beside.batch.rows())
-    assert len(beside.asides) == 1
+    assert len(beside.rejected) == 1
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_single_tracking_is_a_list_of_parts() -> None:
     parts = [item(part=n, parts=2, campaignName=None, campaign="Spring") for n in (1, 2)]
     page = decode_parts(json.dumps([*parts, 7]).encode())
     assert list(page.batch.key) == [1, 2]
-    assert (page.batch.fields["campaign"], page.last, len(page.asides)) == (["Spring"] * 2, True, 1)
+    assert (page.batch.fields["campaign"], page.last, len(page.rejected)) == (["Spring"] * 2, True, 1)
     assert len(decode_parts(json.dumps(parts).encode()).batch) == 2
     for wrong in (b"{}", b"5", b"", b"[{"):
         with pytest.raises(Malformed):
@@ -391,7 +391,7 @@ odd_records = json_values | st.fixed_dictionaries(
 def test_every_record_is_either_read_or_set_aside(records: list[object], envelope: dict[str, object]) -> None:
     page = decode_page(body_of(*records, **envelope), NOW)
     batch = page.batch
-    assert len(batch) + len(page.asides) == len(records)
+    assert len(batch) + len(page.rejected) == len(records)
     assert page.number >= 0
     assert page.total >= 0
     assert all(len(column) == len(batch) for column in (batch.recipient, batch.key, *batch.fields.values()))
@@ -402,7 +402,7 @@ def test_every_record_is_either_read_or_set_aside(records: list[object], envelop
             assert value
             assert len(value) <= 256
             assert value.encode()
-    for kept in page.asides:
+    for kept in page.rejected:
         assert len(kept.record.encode()) <= 2000
 
 
@@ -488,15 +488,15 @@ def test_a_page_takes_memory_in_proportion_to_its_size(records: list[object], ti
 
 def test_a_huge_record_that_is_not_as_documented_is_set_aside_unread() -> None:
     huge = {"label": "x" * 3 * 2**20}
-    assert aside(item(**huge, status=7)) == ("it is far larger than any record of Routee's", '{"…": "…"}')
-    assert aside(item(**huge, status=None)) == ("it is far larger than any record of Routee's", '{"…": "…"}')
-    assert aside(item(**huge, messageId="", smsId="")) == ("it has neither messageId nor smsId", '{"…": "…"}')
+    assert rejected(item(**huge, status=7)) == ("it is far larger than any record of Routee's", '{"…": "…"}')
+    assert rejected(item(**huge, status=None)) == ("it is far larger than any record of Routee's", '{"…": "…"}')
+    assert rejected(item(**huge, messageId="", smsId="")) == ("it has neither messageId nor smsId", '{"…": "…"}')
 
 
 def test_commas_and_brackets_within_texts_are_no_values() -> None:
     label = ",[{" * 500_000
     page = decode_page(body_of(item(label=label), item(label='\\"' * 10), item(status=None, label=label)), NOW)
-    assert (len(page.batch), len(page.asides)) == (2, 1)
+    assert (len(page.batch), len(page.rejected)) == (2, 1)
     assert page.batch.fields["label"][0] == label[:256]
 
 
@@ -513,10 +513,10 @@ def test_a_number_of_many_digits_spoils_one_record_at_most(name: str, beside: by
     good = json.dumps(item()).encode()
     odd = good[:-1] + b', "%s": %s}' % (name.encode(), b"9" * DIGITS)
     page = decode_page(b'{"x": %s, "content": [%s,%s,%s]}' % (beside, good, odd, good), NOW)
-    assert len(page.batch) + len(page.asides) == 3
+    assert len(page.batch) + len(page.rejected) == 3
     assert len(page.batch) >= 2
     assert next(iter(page.batch.rows())) == row()
-    assert all(len(one.record) <= 500 for one in page.asides)
+    assert all(len(one.record) <= 500 for one in page.rejected)
 
 
 @pytest.mark.parametrize("digits", [300, 309, 400, 4_301])
@@ -524,7 +524,7 @@ def test_a_number_of_many_digits_spoils_one_record_at_most(name: str, beside: by
 def test_nor_does_one_that_no_float_can_hold(name: str, digits: int) -> None:
     odd = json.dumps(item())[:-1] + f', "{name}": {"9" * digits}}}'
     page = decode_page(f'{{"content": [{json.dumps(item())}, {odd}]}}'.encode(), NOW)
-    assert len(page.batch) + len(page.asides) == 2
+    assert len(page.batch) + len(page.rejected) == 2
     assert next(iter(page.batch.rows())) == row()
 
 
@@ -548,7 +548,7 @@ def test_an_amount_too_large_to_be_one_is_missing_and_told_as_unreadable(amount:
 
 def test_a_long_text_of_a_record_set_aside_is_looked_at_from_its_start_and_no_number_is_cut_in_two() -> None:
     digits, words = "9" * (1 << 20), "see " * 499 + "+306912345678 " * 1000
-    record = aside(item(status=None, label=digits, operator=words))[1]
+    record = rejected(item(status=None, label=digits, operator=words))[1]
     assert len(record) <= 500
     assert "99999" not in record
     assert "69123" not in record

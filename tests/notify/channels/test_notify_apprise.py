@@ -12,7 +12,7 @@ from monitor.notify.channels.protocol import Rejected, Retry, Sent
 from monitor.notify.render import Templates
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.errors import InputError
-from tests.fakes.alerts import over, rate, telling
+from tests.fakes.alerts import notification_of, over, rate
 from tests.fakes.http import Answer
 from tests.fakes.waiting import GUARD, until
 from tests.fakes.webhook import FakeWebhook, webhook
@@ -35,9 +35,9 @@ async def test_the_service_gets_title_body_and_how_bad_it_is() -> None:
     async with webhook() as fake:
         channel = to(fake)
         told = (
-            telling(),
-            telling(rate(severity="warning")),
-            telling(over(rate()), status="resolved", reason="all resolved"),
+            notification_of(),
+            notification_of(rate(severity="warning")),
+            notification_of(over(rate()), status="resolved", reason="all resolved"),
         )
         assert [await channel.send(each, None) for each in told] == [Sent(), Sent(), Sent()]
         got = [asked.json for asked in fake.asked]
@@ -53,21 +53,21 @@ async def test_the_service_gets_title_body_and_how_bad_it_is() -> None:
 async def test_what_it_does_not_take_is_tried_again(answer: Answer) -> None:
     async with webhook(answer) as fake:
         channel = to(fake)
-        outcome = await channel.send(telling(), None)
+        outcome = await channel.send(notification_of(), None)
         assert outcome == Retry("json:// did not take it; `apprise -vv ADDRESS -b test` tells why")
-        assert await channel.send(telling(), None) == Sent()
+        assert await channel.send(notification_of(), None) == Sent()
 
 
 @pytest.mark.parametrize("status", [302, 307])
 async def test_a_redirect_is_not_followed(status: int) -> None:
     async with webhook() as elsewhere, webhook(Answer(status, b"", {"Location": elsewhere.url})) as fake:
-        assert isinstance(await to(fake).send(telling(), None), Retry)
+        assert isinstance(await to(fake).send(notification_of(), None), Retry)
         assert elsewhere.asked == []
 
 
 async def test_one_that_hangs_is_left_in_time() -> None:
     async with webhook(Answer(fault="hang")) as fake:
-        outcome = await to(fake, within=0.3).send(telling(), None)
+        outcome = await to(fake, within=0.3).send(notification_of(), None)
         assert isinstance(outcome, Retry)
         assert "0.3 s" in outcome.why, "our own patience, not that of Apprise"
 
@@ -77,11 +77,11 @@ async def test_one_that_hangs_holds_up_no_other() -> None:
     async with webhook(Answer(fault="hang")) as hanging, webhook() as fake, trio.open_nursery() as nursery:
 
         async def hang() -> None:
-            outcomes.append(await to(hanging, within=GUARD).send(telling(), None))
+            outcomes.append(await to(hanging, within=GUARD).send(notification_of(), None))
 
         nursery.start_soon(hang)
         await until(lambda: hanging.asked, "the request that hangs")
-        assert await to(fake).send(telling(), None) == Sent()
+        assert await to(fake).send(notification_of(), None) == Sent()
         assert outcomes == []
         nursery.cancel_scope.cancel()
 
@@ -90,7 +90,7 @@ async def test_nothing_is_said_of_the_address(caplog: pytest.LogCaptureFixture) 
     caplog.set_level(logging.DEBUG, "apprise")
     async with webhook(Answer(404, b"p4ssword very-secret-path")) as fake:
         channel = to(fake)
-        said = repr(await channel.send(telling(), None)) + repr(channel) + await channel.check()
+        said = repr(await channel.send(notification_of(), None)) + repr(channel) + await channel.check()
         assert "p4ssword" not in said
         assert "very-secret" not in said
     assert "p4ssword" not in caplog.text
@@ -101,7 +101,7 @@ async def test_nothing_is_said_of_the_address(caplog: pytest.LogCaptureFixture) 
 async def test_an_address_that_it_does_not_know_is_rejected_and_found_by_a_check() -> None:
     channel = AppriseNotifier("nothing-of-that-kind://p4ssword@host")
     assert "is not an address that Apprise can use" in await channel.check()
-    outcome = await channel.send(telling(), None)
+    outcome = await channel.send(notification_of(), None)
     assert isinstance(outcome, Rejected)
     assert "p4ssword" not in outcome.why
 
@@ -126,6 +126,6 @@ def test_a_configuration_is_checked_with_apprise(tmp_path: Path) -> None:
 
 
 def test_long_alerts_are_cut_to_what_a_service_takes() -> None:
-    made = content(telling(*[rate(annotations={"summary": "x" * 1900}, fingerprint=str(n)) for n in range(20)]))
+    made = content(notification_of(*[rate(annotations={"summary": "x" * 1900}, fingerprint=str(n)) for n in range(20)]))
     assert len(made["title"]) <= 250
     assert len(made["body"]) == 16_000

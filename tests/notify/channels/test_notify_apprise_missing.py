@@ -9,7 +9,7 @@ from monitor.daemon.validate import load
 from monitor.notify.channels.apprise.notifier import AppriseNotifier
 from monitor.notify.channels.protocol import Rejected
 from monitor.runtime.errors import InputError
-from tests.fakes.alerts import telling
+from tests.fakes.alerts import notification_of
 
 HOW = "needs Apprise, which is not installed: pip install 'routee-monitor[apprise]'"
 
@@ -30,5 +30,5 @@ def test_the_configuration_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 async def test_a_notification_becomes_a_dead_letter_with_the_same_words() -> None:
-    assert await AppriseNotifier("ntfy://topic").send(telling(), None) == Rejected(f"ntfy:// {HOW}")
+    assert await AppriseNotifier("ntfy://topic").send(notification_of(), None) == Rejected(f"ntfy:// {HOW}")
     assert await AppriseNotifier("ntfy://topic").check() == f"ntfy:// {HOW}"

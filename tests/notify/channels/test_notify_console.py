@@ -11,7 +11,7 @@ from monitor.notify.channels.console.notifier import ConsoleNotifier
 from monitor.notify.channels.protocol import Rejected, Retry, Sent
 from monitor.notify.render import Templates, plain_text
 from monitor.runtime.clock import SystemClock
-from tests.fakes.alerts import over, rate, spike, telling
+from tests.fakes.alerts import notification_of, over, rate, spike
 from tests.golden import is_as_before
 
 
@@ -32,15 +32,15 @@ def colours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_file_gets_plain_text() -> None:
     stream = io.StringIO()
-    assert await ConsoleNotifier(stream).send(telling(), None) == Sent()
-    assert stream.getvalue() == plain_text(telling()) + "\n\n"
+    assert await ConsoleNotifier(stream).send(notification_of(), None) == Sent()
+    assert stream.getvalue() == plain_text(notification_of()) + "\n\n"
 
 
 @pytest.mark.usefixtures("colours")
 async def test_a_terminal_gets_colours() -> None:
     stream = Terminal()
-    await ConsoleNotifier(stream).send(telling(rate(), spike()), None)
-    await ConsoleNotifier(stream).send(telling(over(rate()), status="resolved", reason="all resolved"), None)
+    await ConsoleNotifier(stream).send(notification_of(rate(), spike()), None)
+    await ConsoleNotifier(stream).send(notification_of(over(rate()), status="resolved", reason="all resolved"), None)
     is_as_before("console.ansi", stream.getvalue())
     assert all(f"\x1b[{colour}m" in stream.getvalue() for colour in (31, 32, 33))
 
@@ -49,14 +49,14 @@ async def test_a_terminal_gets_colours() -> None:
 async def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
-    await ConsoleNotifier(stream).send(telling(), None)
+    await ConsoleNotifier(stream).send(notification_of(), None)
     assert not any(f"\x1b[{colour}m" in stream.getvalue() for colour in (31, 32, 33))
 
 
 @pytest.mark.usefixtures("colours")
 async def test_every_row_stands_behind_the_bar_and_fits_the_terminal() -> None:
     stream = Terminal()
-    await ConsoleNotifier(stream).send(telling(rate(labels={"operator": "word " * 40})), None)
+    await ConsoleNotifier(stream).send(notification_of(rate(labels={"operator": "word " * 40})), None)
     rows = [row for row in stream.getvalue().splitlines() if row]
     assert all("▌" in row for row in rows)
 
@@ -64,14 +64,14 @@ async def test_every_row_stands_behind_the_bar_and_fits_the_terminal() -> None:
 async def test_an_encoding_without_bars_is_no_error() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    assert await ConsoleNotifier(stream).send(telling(), None) == Sent()
+    assert await ConsoleNotifier(stream).send(notification_of(), None) == Sent()
     assert b"? CRITICAL OperatorFailureRate" in raw.getvalue()
 
 
 async def test_a_closed_terminal_is_said_once_and_for_all() -> None:
     stream = io.StringIO()
     stream.close()
-    assert isinstance(await ConsoleNotifier(stream).send(telling(), None), Rejected)
+    assert isinstance(await ConsoleNotifier(stream).send(notification_of(), None), Rejected)
     assert await ConsoleNotifier(stream).check() == "the terminal is closed"
 
 
@@ -84,7 +84,7 @@ async def test_a_terminal_that_stands_still_holds_nobody_up() -> None:
             trio.from_thread.run(release.wait, trio_token=token)
             return len(text)
 
-    assert isinstance(await ConsoleNotifier(Stopped(), timeout=0.05).send(telling(), None), Retry)
+    assert isinstance(await ConsoleNotifier(Stopped(), timeout=0.05).send(notification_of(), None), Retry)
     release.set()
     await trio.testing.wait_all_tasks_blocked()
 

@@ -1,6 +1,7 @@
 """Whether an address can be reached, without asking anything there."""
 
 import ssl
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -73,3 +74,36 @@ async def test_where_there_is_a_proxy_the_connection_goes_through_it(authority, 
 async def _swallow(stream: trio.SocketStream) -> None:
     async for _ in stream:
         pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.0 202 Accepted\r\nVia: a\r\n\r\n", ""),
+        (
+            b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            "the environment's proxy does not let through to 2001:db8::1 (HTTP 407)",
+        ),
+        (b"no\r\n\r\n", "the environment's proxy does not let through to 2001:db8::1 (HTTP 502)"),
+        (b"", "the environment's proxy does not let through to 2001:db8::1 (HTTP 502)"),
+    ],
+)
+async def test_a_proxy_that_refuses_is_named(answer, said, authority, monkeypatch):
+    async def proxy(stream: trio.SocketStream) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += await stream.receive_some(1)
+        await stream.send_all(answer)
+        if said:
+            return
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("2001:db8::1").configure_cert(context)
+        with suppress(trio.BrokenResourceError):
+            await trio.SSLStream(stream, context, server_side=True).receive_some(100)
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, proxy, 0, host="127.0.0.1"))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ann:secret@127.0.0.1:{listener.socket.getsockname()[1]}")
+        found = await unreached("https://[2001:db8::1]/path", 5)
+        nursery.cancel_scope.cancel()
+    assert found == (f"https://2001:db8::1 could not be reached: {said}" if said else "")

@@ -44,3 +44,32 @@ def test_what_is_no_secret_is_told() -> None:
 
 def test_a_short_word_of_the_path_is_told() -> None:
     assert redacted("no services here", "https://example.org/hooks/services-1/abc", ()) == "no services here"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "two words secret+1",
+        "two+words+secret%2B1",
+        "two%20words%20secret%2B1",
+        "two+words+secret+1",
+        *(base64.b64encode(before + b"two words secret+1" + b"!").decode() for before in (b"", b"a", b"ab", b"user:")),
+        base64.urlsafe_b64encode(b"two words secret+1").decode(),
+    ],
+)
+def test_a_secret_is_not_told_in_the_encoding_of_forms_or_in_base64(answer: str) -> None:
+    said = redacted(f"no access for {answer} today", "https://example.org/", ["two words secret+1"])
+    assert said.startswith("no access for ")
+    assert "…" in said
+    assert said.endswith(" today")
+    for part in ("two", "secret", "d29yZHMgc2Vj", "3b3JkcyBzZWNy", "dvcmRzIHNlY3J"):
+        assert part not in said
+
+
+def test_short_values_are_hidden_as_words_not_within_others() -> None:
+    said = redacted("status invalid: us, in, team_us, pass1 and US", "https://example.org/", ["us", "in", "pass1"])
+    assert said == "status invalid: …, …, team_…, … and …"
+
+
+def test_a_short_path_is_hidden_after_any_host() -> None:
+    assert redacted("no hook at example.net/s3cret", "https://example.org/s3cret", ()) == "no hook at example.net…"

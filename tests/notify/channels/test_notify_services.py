@@ -11,7 +11,7 @@ from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Sent
 from monitor.notify.receivers import notifiers
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.errors import InputError
-from tests.fakes.alerts import change, over, rate, telling
+from tests.fakes.alerts import change, notification_of, over, rate
 from tests.fakes.services import CHAT, GENIE_KEY, ROUTING_KEY, TELEGRAM_TOKEN, FakeServices, services
 
 ACCOUNT = "accounts: [{name: main, application_id: a-test-id, application_secret: a-test-secret}]\n"
@@ -51,9 +51,11 @@ def problems(folder: Path, entry: str) -> list[str]:
     return [f"{problem.path}: {problem.message}" for problem in caught.value.problems]
 
 
-FIRST = telling(episode=EPISODE, key=f"{EPISODE}-1")
-WORSE = telling(rate(was_severity="warning"), episode=EPISODE, key=f"{EPISODE}-2", reason="escalated")
-END = change(telling(over(rate()), episode=EPISODE, key=f"{EPISODE}-3", reason="all resolved"), status="resolved")
+FIRST = notification_of(episode=EPISODE, key=f"{EPISODE}-1")
+WORSE = notification_of(rate(was_severity="warning"), episode=EPISODE, key=f"{EPISODE}-2", reason="escalated")
+END = change(
+    notification_of(over(rate()), episode=EPISODE, key=f"{EPISODE}-3", reason="all resolved"), status="resolved"
+)
 
 
 async def tell(fake: FakeServices, folder: Path, name: str, *told: object) -> list[Outcome]:
@@ -110,7 +112,7 @@ async def test_the_address_is_never_made_from_message_data(tmp_path: Path) -> No
     evil = "../../x?y=z#{episode}/%2e%2e/\r\nHost: evil"
     labels = dict.fromkeys(("alertname", "operator", "severity"), evil)
     told = change(
-        telling(over(rate(labels=labels)), episode=EPISODE, reason="all resolved"),
+        notification_of(over(rate(labels=labels)), episode=EPISODE, reason="all resolved"),
         group_key=evil, group_labels=labels, common_labels=labels, status="resolved",
     )  # fmt: skip
     async with services() as fake:

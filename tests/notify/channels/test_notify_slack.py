@@ -9,7 +9,7 @@ from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 from monitor.notify.render.templates import Template, Templates
 from monitor.runtime.clock import SECOND, SystemClock
-from tests.fakes.alerts import over, rate, telling
+from tests.fakes.alerts import notification_of, over, rate
 from tests.fakes.http import Answer
 from tests.fakes.slack import TOKEN, FakeSlack, slack
 
@@ -36,9 +36,9 @@ def notifier(
     )
 
 
-FIRST = telling(rate(severity="warning"))
-WORSE = telling(rate(was_severity="warning"), key="key-2", reason="escalated")
-OVER = telling(over(rate()), key="key-3", reason="all resolved", status="resolved")
+FIRST = notification_of(rate(severity="warning"))
+WORSE = notification_of(rate(was_severity="warning"), key="key-2", reason="escalated")
+OVER = notification_of(over(rate()), key="key-3", reason="all resolved", status="resolved")
 
 
 async def test_an_episode_is_one_message_edited_with_its_changes_in_the_thread() -> None:
@@ -79,9 +79,9 @@ async def test_what_should_not_be_overlooked_is_shown_in_the_channel_too() -> No
 async def test_whose_resolve_is_shown_in_the_channel_is_configured(configured: str, severity: str, shown: bool) -> None:
     async with slack() as fake:
         channel = notifier(fake, broadcast_resolved=configured)
-        first = await channel.send(telling(rate(severity=severity)), None)
+        first = await channel.send(notification_of(rate(severity=severity)), None)
         assert isinstance(first, Sent)
-        ended = telling(over(rate(severity=severity)), key="key-2", reason="all resolved", status="resolved")
+        ended = notification_of(over(rate(severity=severity)), key="key-2", reason="all resolved", status="resolved")
         await channel.send(ended, first.receipt)
         assert [post.said["reply_broadcast"] for post in fake.replies] == [shown]
 
@@ -190,7 +190,7 @@ async def test_posts_into_a_channel_keep_their_distance() -> None:
         channel = notifier(fake, spacing=0.2)
         began = trio.current_time()
         for number in range(3):
-            await channel.send(telling(key=f"key-{number}"), None)
+            await channel.send(notification_of(key=f"key-{number}"), None)
         assert trio.current_time() - began >= 0.4
 
 

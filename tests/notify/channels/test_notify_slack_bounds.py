@@ -13,7 +13,7 @@ from monitor.notify.channels.slack.bot import SlackNotifier
 from monitor.notify.channels.slack.client import LARGEST_ANSWER, SlackClient
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 from monitor.runtime.clock import SystemClock
-from tests.fakes.alerts import rate, telling
+from tests.fakes.alerts import notification_of, rate
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.slack import APP_TOKEN, TOKEN, slack
 
@@ -36,7 +36,7 @@ async def test_a_redirect_is_not_followed_and_hands_the_token_to_nobody(status: 
 
     async with serving(stranger) as elsewhere, slack() as fake:
         fake.script = [Answer(status, b"", {"Location": f"{elsewhere}/steal"})]
-        outcome = await notifier(fake.api_url).send(telling(rate()), None)
+        outcome = await notifier(fake.api_url).send(notification_of(rate()), None)
         assert isinstance(outcome, Retry)
         assert f"Slack answered {status}" in outcome.why
     assert asked == []
@@ -60,7 +60,7 @@ async def test_a_redirect_of_the_sockets_address_hands_the_app_token_to_nobody()
 async def test_an_answer_without_an_end_is_not_read_to_its_end(status: int) -> None:
     async with slack() as fake:
         fake.script = [Answer(status, b"a" * (LARGEST_ANSWER + 1))]
-        outcome = await notifier(fake.api_url).send(telling(rate()), None)
+        outcome = await notifier(fake.api_url).send(notification_of(rate()), None)
     assert isinstance(outcome, Retry)
 
 
@@ -68,7 +68,7 @@ async def test_the_largest_usual_answer_is_read() -> None:
     async with slack() as fake:
         filling = b" " * (LARGEST_ANSWER - len(GIVE_BACK))
         fake.script = [Answer(200, GIVE_BACK + filling)]
-        assert isinstance(await notifier(fake.api_url).send(telling(rate()), None), Sent)
+        assert isinstance(await notifier(fake.api_url).send(notification_of(rate()), None), Sent)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from monitor.model.notification import AlertView, Cause, Link, Notification, Sam
 from monitor.notify.channels.slack.block_kit import COLOURS, headline, message, plainer, reply
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE
-from tests.fakes.alerts import change, over, rate, spike, telling
+from tests.fakes.alerts import change, notification_of, over, rate, spike
 from tests.fakes.slack import broken_limit
 from tests.golden import is_as_before
 
@@ -24,7 +24,7 @@ def everything(made: dict[str, Any]) -> str:
 def test_the_messages_are_as_before() -> None:
     end = rate().as_of + 30 * MINUTE
     tellings = {
-        "first": telling(
+        "first": notification_of(
             rate(
                 annotations={
                     "summary": "Cosmote filters our messages: reroute, then call them",
@@ -32,9 +32,9 @@ def test_the_messages_are_as_before() -> None:
                 }
             )
         ),
-        "two": telling(rate(), spike(more=3), truncated=4, reason="new alerts"),
-        "escalated": telling(rate(was_severity="warning"), reason="escalated"),
-        "resolved": telling(over(rate()), status="resolved", reason="all resolved", created_at=end),
+        "two": notification_of(rate(), spike(more=3), truncated=4, reason="new alerts"),
+        "escalated": notification_of(rate(was_severity="warning"), reason="escalated"),
+        "resolved": notification_of(over(rate()), status="resolved", reason="all resolved", created_at=end),
     }
     made = {name: {"message": message(told), "reply": reply(told)} for name, told in tellings.items()}
     is_as_before("slack.json", json.dumps(made, indent=2, ensure_ascii=False) + "\n")
@@ -42,19 +42,19 @@ def test_the_messages_are_as_before() -> None:
 
 def test_the_preview_is_one_sentence_with_the_number() -> None:
     said = "CRITICAL firing: OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%"
-    assert message(telling())["text"] == said
-    assert message(telling(rate(), spike()))["text"] == f"{said} (+1 more)"
+    assert message(notification_of())["text"] == said
+    assert message(notification_of(rate(), spike()))["text"] == f"{said} (+1 more)"
 
 
 def test_each_alert_has_a_bar_in_its_colour() -> None:
-    told = telling(rate(), spike(), rate(fingerprint="3", severity="info"), over(spike(fingerprint="4")))
+    told = notification_of(rate(), spike(), rate(fingerprint="3", severity="info"), over(spike(fingerprint="4")))
     *bars, worst = [attachment["color"] for attachment in message(told)["attachments"]]
     assert worst == COLOURS["critical"], "what explains the worst stands below the list"
     assert bars == [COLOURS["critical"], COLOURS["warning"], COLOURS["info"], COLOURS["resolved"]]
 
 
 def test_what_an_ops_person_asks_is_answered() -> None:
-    text = everything(message(telling()))
+    text = everything(message(notification_of()))
     for wanted in (
         "*34.2%* of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%",
         "Since 2026-11-21 17:02 UTC, for 5m",
@@ -67,7 +67,7 @@ def test_what_an_ops_person_asks_is_answered() -> None:
 
 
 def test_a_resolve_turns_green_and_says_how_long_and_how_bad() -> None:
-    told = telling(over(rate()), status="resolved", reason="all resolved")
+    told = notification_of(over(rate()), status="resolved", reason="all resolved")
     made = message(told)
     assert [each["color"] for each in made["attachments"]] == [COLOURS["resolved"]]
     assert made["text"].startswith("CRITICAL resolved: OperatorFailureRate after 35m: ")
@@ -83,13 +83,13 @@ ADVICE = {
 
 
 def test_one_fact_stands_once() -> None:
-    text = everything(message(telling(rate(annotations=ADVICE))) | {"text": ""})
+    text = everything(message(notification_of(rate(annotations=ADVICE))) | {"text": ""})
     assert text.count("34.2%") == 3, "the sentence, its fallback, and the end of the course"
     assert text.count("1,204") == 2
     own = ADVICE | {
         "summary": "Cosmote filters our messages since 34.2% of them go to one sender: reroute them, then call +30 210 0000 and ask"
     }
-    assert "reroute them" in everything(message(telling(rate(annotations=own))))
+    assert "reroute them" in everything(message(notification_of(rate(annotations=own))))
 
 
 def test_of_nine_alerts_the_list_comes_first_and_what_to_do_once() -> None:
@@ -97,7 +97,7 @@ def test_of_nine_alerts_the_list_comes_first_and_what_to_do_once() -> None:
         rate(fingerprint=str(index), annotations=ADVICE, labels={**rate().labels, "operator": f"Op{index}"})
         for index in range(9)
     ]
-    made = message(telling(*operators))
+    made = message(notification_of(*operators))
     text = everything(made)
     assert (
         made["blocks"][0]["text"]["text"]
@@ -114,7 +114,7 @@ def test_of_nine_alerts_the_list_comes_first_and_what_to_do_once() -> None:
 def test_code_stays_code_and_times_stay_times() -> None:
     acknowledged = {"acknowledged_by": "Ann", "acknowledged_comment": "since 17:02:05"}
     view = rate(annotations={"description": "At 17:02:05 run `store copy a_b *.db`, not ``"}, **acknowledged)
-    text = everything(message(telling(view)))
+    text = everything(message(notification_of(view)))
     assert "At 17:02:05 run `store copy a_b *.db`, not ˋˋ" in text
     assert "acknowledged by Ann: since 17:02:05" in text
     assert "\u2060" not in text
@@ -122,21 +122,21 @@ def test_code_stays_code_and_times_stay_times() -> None:
 
 def test_since_is_when_the_trouble_began_by_both_clocks() -> None:
     view = rate(began_at=rate().as_of - 10 * MINUTE, time_zone="Europe/Athens")
-    assert "Since 2026-11-21 16:57 UTC (18:57 Athens), for 10m" in everything(message(telling(view)))
+    assert "Since 2026-11-21 16:57 UTC (18:57 Athens), for 10m" in everything(message(notification_of(view)))
 
 
 def test_a_test_offers_nothing_to_acknowledge_or_silence() -> None:
     names = [
         word
         for word in ("Acknowledge", "Silence", "Status page")
-        if word in everything(message(telling(rate(links=()), reason="test")))
+        if word in everything(message(notification_of(rate(links=()), reason="test")))
     ]
     assert names == []
 
 
 def test_a_runbook_is_offered_once() -> None:
     view = rate(annotations={"runbook_url": "https://wiki.example.org/sms"})
-    assert everything(message(telling(view))).count("https://wiki.example.org/sms") == 1
+    assert everything(message(notification_of(view))).count("https://wiki.example.org/sms") == 1
 
 
 def test_an_url_that_slack_would_refuse_is_left_out() -> None:
@@ -144,7 +144,7 @@ def test_an_url_that_slack_would_refuse_is_left_out() -> None:
         Link("x", url)
         for url in ("javascript:alert(1)", "https://a b", "https://" + "a" * 4000, "https://good.example")
     )
-    buttons = message(telling(rate(links=links), external_url=""))["attachments"][0]["blocks"][-1]["elements"]
+    buttons = message(notification_of(rate(links=links), external_url=""))["attachments"][0]["blocks"][-1]["elements"]
     assert [button["url"] for button in buttons] == ["https://good.example"]
 
 
@@ -157,34 +157,34 @@ def elements(made: dict[str, Any]) -> dict[str, str]:
 
 def test_links_acknowledge_silence_and_open_the_page_where_there_is_one() -> None:
     view = rate(links=(), labels={"alertname": "A & B", "operator": 'Co"s/m?'}, fingerprint="f1")
-    assert elements(message(telling(view))) == {
+    assert elements(message(notification_of(view))) == {
         "Acknowledge": "https://sms.example.org/alerts/f1/acknowledge",
         "Silence": "https://sms.example.org/silences/new"
         "?matcher=alertname%3D%22A%20%26%20B%22&matcher=operator%3D%22Co%5C%22s%2Fm%3F%22",
         "Status page": "https://sms.example.org/alerts/f1",
     }
-    assert elements(message(telling(view, external_url=""))) == {}
+    assert elements(message(notification_of(view, external_url=""))) == {}
 
 
 def test_with_socket_mode_there_are_buttons_to_press_without_a_page() -> None:
     pressed = {"Acknowledge": "acknowledge f1", "Silence 1 h": "silence f1"}
     view = rate(links=(), fingerprint="f1")
-    assert elements(message(telling(view, external_url=""), pressable=True)) == pressed
+    assert elements(message(notification_of(view, external_url=""), pressable=True)) == pressed
     page = {"Status page": "https://sms.example.org/alerts/f1"}
-    assert elements(message(telling(view), pressable=True)) == pressed | page
+    assert elements(message(notification_of(view), pressable=True)) == pressed | page
 
 
 def test_what_is_done_already_or_over_has_no_button() -> None:
     for pressable in (True, False):
-        known = telling(rate(links=(), acknowledged_by="Ann", suppressed="silenced until 18:00"))
+        known = notification_of(rate(links=(), acknowledged_by="Ann", suppressed="silenced until 18:00"))
         assert list(elements(message(known, pressable=pressable))) == ["Status page"]
-        resolved = telling(over(rate(links=())), status="resolved", reason="all resolved")
+        resolved = notification_of(over(rate(links=())), status="resolved", reason="all resolved")
         assert list(elements(message(resolved, pressable=pressable))) == ["Status page"]
 
 
 def test_a_silence_too_long_for_an_address_has_no_link_and_takes_no_room() -> None:
     view = rate(labels={"alertname": "A", "from": "x" * 2000})
-    made = message(telling(view))
+    made = message(notification_of(view))
     assert "Silence" not in elements(made)
     assert "92% Carrier Violation" in everything(made)
 
@@ -192,18 +192,18 @@ def test_a_silence_too_long_for_an_address_has_no_link_and_takes_no_room() -> No
 def test_acknowledged_flapping_and_silenced_are_said() -> None:
     view = rate(acknowledged_by="Ann <!here>", flapping=5, suppressed="silenced by Bob")
     marks = "*acknowledged by Ann &lt;!here&gt; · silenced by Bob · flapping: 5 times in the last hour*"
-    assert message(telling(view))["attachments"][0]["blocks"][0]["elements"][0]["text"] == marks
-    many = message(telling(rate(), *(change(view, fingerprint=str(number)) for number in range(8))))
+    assert message(notification_of(view))["attachments"][0]["blocks"][0]["elements"][0]["text"] == marks
+    many = message(notification_of(rate(), *(change(view, fingerprint=str(number)) for number in range(8))))
     assert everything(many).count(marks) == 8
-    assert "acknowledged" not in everything(message(telling(over(view), status="resolved")))
+    assert "acknowledged" not in everything(message(notification_of(over(view), status="resolved")))
 
 
 def test_the_plainer_message_is_its_text_and_says_so() -> None:
-    made = plainer(message(telling()) | {"channel": "C0", "ts": "1"}, "invalid_blocks")
+    made = plainer(message(notification_of()) | {"channel": "C0", "ts": "1"}, "invalid_blocks")
     assert (made["blocks"], made["attachments"], made["ts"]) == ([], [], "1")
     assert made["text"].startswith("CRITICAL firing: OperatorFailureRate: 34.2%")
     assert "invalid_blocks" in made["text"]
-    assert set(plainer(message(telling()) | {"channel": "C0"}, "invalid_blocks")) == {"text", "channel"}
+    assert set(plainer(message(notification_of()) | {"channel": "C0"}, "invalid_blocks")) == {"text", "channel"}
 
 
 def test_data_neither_mentions_nor_formats_nor_links() -> None:
@@ -218,7 +218,7 @@ def test_data_neither_mentions_nor_formats_nor_links() -> None:
         severity=EVIL,
         why=EVIL,
     )
-    told = telling(view, change(view, fingerprint="2", kind="other"), reason="escalated")
+    told = notification_of(view, change(view, fingerprint="2", kind="other"), reason="escalated")
     for made in (message(told), message(told, problem=EVIL), reply(told)):
         text = everything(made)
         for forbidden in (
@@ -237,9 +237,9 @@ def test_data_neither_mentions_nor_formats_nor_links() -> None:
 
 
 def test_a_template_takes_the_place_of_the_sentence_and_its_failure_is_named() -> None:
-    assert message(telling(), "<!here> look")["text"] == "CRITICAL firing: <!here> look"
-    assert message(telling(), "<!here> look")["blocks"][0]["text"]["text"] == "<!here> look"
-    failed = message(telling(), None, "The template of this message failed: line 2")
+    assert message(notification_of(), "<!here> look")["text"] == "CRITICAL firing: <!here> look"
+    assert message(notification_of(), "<!here> look")["blocks"][0]["text"]["text"] == "<!here> look"
+    failed = message(notification_of(), None, "The template of this message failed: line 2")
     assert failed["text"].startswith("CRITICAL firing: OperatorFailureRate: 34.2%")
     assert "The template of this message failed: line 2" in everything(failed)
 
@@ -248,7 +248,7 @@ def test_many_alerts_are_listed_the_worst_first_and_the_others_counted() -> None
     views = [
         rate(fingerprint=str(index), value=0.2 + index / 100, labels={"operator": f"Op{index}"}) for index in range(50)
     ]
-    made = message(telling(*views, truncated=100))
+    made = message(notification_of(*views, truncated=100))
     assert "Op49" in made["text"]
     assert made["text"].endswith("(+149 more)")
     shown = len(made["attachments"]) - 2
@@ -313,9 +313,9 @@ def test_who_writes_the_template_can_mention_somebody_and_a_message_cannot() -> 
         '{% if severity == "critical" %}<!subteam^S0123ABCD> <@U0123ABCD> {% endif %}{{ labels.operator }}',
         form="slack",
     )
-    text, problem = headline(template, telling(rate(labels={"operator": "<!subteam^S9> <@U9> <!here>"})))
+    text, problem = headline(template, notification_of(rate(labels={"operator": "<!subteam^S9> <@U9> <!here>"})))
     assert (text or "").startswith("<!subteam^S0123ABCD> <@U0123ABCD> &lt;!subteam^S9&gt;")
-    made = message(telling(rate()), text, problem)
+    made = message(notification_of(rate()), text, problem)
     assert made["text"] == f"CRITICAL firing: {text}"
     assert made["blocks"][0]["text"]["text"] == text
     assert "<@U9" not in everything(made)

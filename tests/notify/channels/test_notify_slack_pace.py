@@ -14,7 +14,7 @@ from monitor.notify.channels.protocol import Retry, Sent
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimit, ChannelRateLimits, RateLimited
 from monitor.notify.render.templates import Templates
 from monitor.runtime.clock import SECOND, SystemClock
-from tests.fakes.alerts import rate, telling
+from tests.fakes.alerts import notification_of, rate
 from tests.fakes.http import Answer
 from tests.fakes.slack import TOKEN, FakeSlack, slack
 
@@ -34,7 +34,7 @@ def entry(fake: FakeSlack, **more: Any) -> Slack:
 async def tell_all(notifiers: list[Notifier]) -> None:
     async with trio.open_nursery() as nursery:
         for number, notifier in enumerate(notifiers):
-            nursery.start_soon(notifier.send, telling(key=f"key-{number}", episode=f"episode-{number}"), None)
+            nursery.start_soon(notifier.send, notification_of(key=f"key-{number}", episode=f"episode-{number}"), None)
 
 
 async def test_all_who_write_into_one_channel_share_its_pace() -> None:
@@ -60,9 +60,9 @@ async def test_a_channel_by_its_id_is_the_channel_by_its_name() -> None:
         by_name, by_id = (
             make_notifier("slack", entry(fake, channel=name), shared) for name in ("#sms-ops", "C0SMSOPS")
         )
-        assert isinstance(await by_name.send(telling(), None), Sent)
+        assert isinstance(await by_name.send(notification_of(), None), Sent)
         with trio.move_on_after(0.2) as waiting:
-            await by_id.send(telling(key="key-2"), None)
+            await by_id.send(notification_of(key="key-2"), None)
         assert waiting.cancelled_caught
         assert len(fake.posts) == 1
 
@@ -72,9 +72,9 @@ async def test_a_hook_that_two_receivers_share_has_one_pace() -> None:
         shared = channel_context(60.0)
         hook = Slack.model_construct(webhook_url=SecretStr(fake.hook_url))
         first, second = (make_notifier("slack", hook, shared) for _ in range(2))
-        assert await first.send(telling(), None) == Sent()
+        assert await first.send(notification_of(), None) == Sent()
         with trio.move_on_after(0.2):
-            await second.send(telling(key="key-2"), None)
+            await second.send(notification_of(key="key-2"), None)
         assert len(fake.posts) == 1
 
 
@@ -82,16 +82,18 @@ async def test_retry_after_holds_the_whole_channel_for_everybody_and_edits_too()
     async with slack() as fake:
         shared = channel_context(0.0)
         one, other = (make_notifier("slack", entry(fake), shared) for _ in range(2))
-        first = await one.send(telling(), None)
+        first = await one.send(notification_of(), None)
         assert isinstance(first, Sent)
         fake.script = [LIMITED]
-        assert await one.send(telling(key="key-2", episode="e2"), None) == Retry(
+        assert await one.send(notification_of(key="key-2", episode="e2"), None) == Retry(
             "Slack answered ratelimited", 60 * SECOND
         )
         before = len(fake.calls)
         for outcome in (
-            await other.send(telling(key="key-3", episode="e3"), None),
-            await other.send(telling(rate(was_severity="warning"), key="key-4", reason="escalated"), first.receipt),
+            await other.send(notification_of(key="key-3", episode="e3"), None),
+            await other.send(
+                notification_of(rate(was_severity="warning"), key="key-4", reason="escalated"), first.receipt
+            ),
         ):
             assert isinstance(outcome, Retry)
             assert outcome.after is not None

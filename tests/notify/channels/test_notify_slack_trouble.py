@@ -10,7 +10,7 @@ from monitor.notify.channels.slack.bot import SlackNotifier
 from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 from monitor.runtime.clock import SECOND, SystemClock
-from tests.fakes.alerts import over, rate, telling
+from tests.fakes.alerts import notification_of, over, rate
 from tests.fakes.http import Answer
 from tests.fakes.slack import TOKEN, FakeSlack, slack
 
@@ -44,9 +44,9 @@ GONE = words(
     "message_not_found cant_update_message edit_window_closed is_inactive is_archived channel_not_found not_in_channel"
 )
 
-FIRST = telling(rate(severity="warning"))
-WORSE = telling(rate(was_severity="warning"), key="key-2", reason="escalated")
-OVER = telling(over(rate()), key="key-3", reason="all resolved", status="resolved")
+FIRST = notification_of(rate(severity="warning"))
+WORSE = notification_of(rate(was_severity="warning"), key="key-2", reason="escalated")
+OVER = notification_of(over(rate()), key="key-3", reason="all resolved", status="resolved")
 
 
 def notifier(fake: FakeSlack, channel: str = "#sms-ops", token: str = TOKEN) -> SlackNotifier:
@@ -154,7 +154,7 @@ async def test_a_renamed_channel_goes_on_with_its_episodes_and_asks_for_its_new_
         assert isinstance(first, Sent)
         fake.channels = {"#sms-alerts": "C0SMSOPS", "C0SMSOPS": "C0SMSOPS"}
         assert await channel.send(OVER, first.receipt) == first
-        new = await channel.send(telling(rate(), key="key-4", episode="episode-2"), None)
+        new = await channel.send(notification_of(rate(), key="key-4", episode="episode-2"), None)
         assert isinstance(new, Retry)
         assert "#sms-ops: channel_not_found; it was renamed" in new.why
 

@@ -16,7 +16,8 @@ from PIL import Image
 
 from monitor.model.finding import Unit
 from monitor.notify.render import sample_view
-from monitor.notify.render.chart import HEIGHT, WIDTH, NoPictures, png, problem, worth_drawing
+from monitor.notify.render.alert_chart import worth_drawing
+from monitor.notify.render.chart import HEIGHT, WIDTH, NoPictures, png, problem
 from monitor.notify.render.chart_scale import Scale, ticks, times
 from monitor.runtime.clock import DAY, SECOND
 from tests.fakes.alerts import over, rate, spike

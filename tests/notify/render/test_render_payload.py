@@ -3,17 +3,17 @@
 import json
 
 from monitor.notify.render.alertmanager_payload import alertmanager, label_fingerprint
-from tests.fakes.alerts import over, rate, spike, telling
+from tests.fakes.alerts import notification_of, over, rate, spike
 from tests.golden import is_as_before
 
 
 def test_the_payload_is_that_of_version_4() -> None:
-    told = telling(rate(annotations={"summary": "s"}), over(spike()), truncated=2, reason="some resolved")
+    told = notification_of(rate(annotations={"summary": "s"}), over(spike()), truncated=2, reason="some resolved")
     is_as_before("payload.json", json.dumps(alertmanager(told), indent=2, ensure_ascii=False) + "\n")
 
 
 def test_keys_are_exactly_alertmanagers() -> None:
-    made = alertmanager(telling())
+    made = alertmanager(notification_of())
     whole = (
         "receiver status alerts groupLabels commonLabels commonAnnotations externalURL version groupKey truncatedAlerts"
     )
@@ -24,7 +24,7 @@ def test_keys_are_exactly_alertmanagers() -> None:
 
 
 def test_an_escalation_resolves_the_old_severity_as_the_new_one_fires() -> None:
-    made = alertmanager(telling(rate(was_severity="warning"), reason="escalated"))
+    made = alertmanager(notification_of(rate(was_severity="warning"), reason="escalated"))
     old, new = made["alerts"]
     assert [(each["labels"]["severity"], each["status"]) for each in (old, new)] == [
         ("warning", "resolved"),
@@ -46,5 +46,5 @@ def test_the_fingerprint_is_the_one_of_prometheus() -> None:
 
 
 def test_more_alerts_than_wanted_are_only_counted() -> None:
-    made = alertmanager(telling(rate(), spike(), truncated=1), most=1)
+    made = alertmanager(notification_of(rate(), spike(), truncated=1), most=1)
     assert (len(made["alerts"]), made["truncatedAlerts"]) == (1, 2)

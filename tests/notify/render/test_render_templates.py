@@ -6,7 +6,7 @@ import pytest
 
 from monitor.notify.render import TemplateProblem, Templates, alert_context, notification_context, sample_notification
 from monitor.notify.render.escape import slack
-from tests.fakes.alerts import over, rate, spike, telling
+from tests.fakes.alerts import notification_of, over, rate, spike
 
 ALL_FILTERS = """{{ value | percent }} {{ messages | number }} {{ window | duration }} {{ starts_at | datetime }}
 {{ history | sparkline }} {{ "+306912345678" | mask }} {{ labels.operator }} {{ breakdown[0].value }} {{ samples | join(", ") }}
@@ -113,9 +113,9 @@ def test_files_include_each_other_and_an_error_in_one_is_found() -> None:
     files = Templates(
         {"a.j2": "{% include 'b.j2' %}!", "b.j2": "{{ labels.operator }}", "c.j2": "{{ alerts[0].valeu }}"}
     )
-    assert files.named("a.j2").render(notification_context(telling())) == "Cosmote!"
+    assert files.named("a.j2").render(notification_context(notification_of())) == "Cosmote!"
     with pytest.raises(TemplateProblem, match=r"line 1: there is no 'valeu' here; did you mean 'value'\?"):
-        files.named("c.j2").render(notification_context(telling()))
+        files.named("c.j2").render(notification_context(notification_of()))
     with pytest.raises(TemplateProblem, match=r"line 1: there is no template 'bb.j2'; did you mean 'b.j2'\?"):
         files.named("bb.j2")
 
@@ -132,7 +132,7 @@ def test_json_templates_cannot_be_broken_by_data() -> None:
     source = '{"operator": "{{ labels.operator }}", "value": {{ value }}, "none": {{ baseline }}, '
     source += '"all": {{ labels | tojson }}, "alerts": {{ alerts | tojson }}}'
     body = json.loads(
-        Templates({"body.json.j2": source}).named("body.json.j2").render(notification_context(telling(view)))
+        Templates({"body.json.j2": source}).named("body.json.j2").render(notification_context(notification_of(view)))
     )
     assert (body["operator"], body["value"], body["none"]) == ('A"B\\\n', 0.342, None)
     assert body["all"] == view.labels

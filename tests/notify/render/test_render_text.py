@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from monitor.model.notification import AlertView, Cause, Sample
 from monitor.notify.render import plain_text, sample_view, sentence
 from monitor.runtime.clock import HOUR, MINUTE
-from tests.fakes.alerts import change, over, rate, spike, telling
+from tests.fakes.alerts import change, notification_of, over, rate, spike
 from tests.golden import is_as_before
 
 
@@ -107,26 +107,28 @@ def test_a_resolve_says_how_long_it_lasted_and_how_it_ended(alert: AlertView, sa
 def test_every_reason_as_text() -> None:
     worse = rate(was_severity="warning")
     tellings = [
-        telling(rate()),
-        telling(rate(), spike(more=3, annotations={"summary": "Look at the carrier", "description": "First\nSecond"})),
-        telling(worse, reason="escalated"),
-        telling(rate(starts_at=rate().as_of - 4 * HOUR), reason="repeat"),
-        telling(rate(), over(spike()), reason="some resolved"),
-        telling(over(rate()), status="resolved", reason="all resolved", created_at=rate().as_of + 30 * MINUTE),
-        telling(rate(), reason="test", truncated=7),
+        notification_of(rate()),
+        notification_of(
+            rate(), spike(more=3, annotations={"summary": "Look at the carrier", "description": "First\nSecond"})
+        ),
+        notification_of(worse, reason="escalated"),
+        notification_of(rate(starts_at=rate().as_of - 4 * HOUR), reason="repeat"),
+        notification_of(rate(), over(spike()), reason="some resolved"),
+        notification_of(over(rate()), status="resolved", reason="all resolved", created_at=rate().as_of + 30 * MINUTE),
+        notification_of(rate(), reason="test", truncated=7),
     ]
     is_as_before("text.txt", "\n\n".join(plain_text(each) for each in tellings) + "\n")
 
 
 def test_the_worst_alert_comes_first() -> None:
     milder = rate(fingerprint="1", value=0.25, labels={"operator": "Vodafone"})
-    lines = plain_text(telling(spike(), milder, rate())).splitlines()
+    lines = plain_text(notification_of(spike(), milder, rate())).splitlines()
     heads = [line for line in lines if "OperatorFailureRate  " in line or "UndeliveredSpike  " in line]
     assert ["Cosmote" in heads[0], "Vodafone" in heads[1], "Spike" in heads[2]] == [True, True, True]
 
 
 def test_of_an_escalation_only_the_side_that_goes_on_is_shown() -> None:
-    told = telling(over(rate(severity="warning")), rate())
+    told = notification_of(over(rate(severity="warning")), rate())
     assert plain_text(told).count("Cosmote (GR)") == 1
 
 
@@ -134,18 +136,18 @@ def test_data_cannot_steer_a_terminal_or_add_lines() -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\nCRITICAL\u202eevil\x9b31m"
     sample = Sample(evil, evil, evil, evil, evil, 0)
     text = plain_text(
-        telling(rate(labels={"operator": evil}, samples=(sample,), breakdown=(Cause("from", evil, 1.0, 1),)))
+        notification_of(rate(labels={"operator": evil}, samples=(sample,), breakdown=(Cause("from", evil, 1.0, 1),)))
     )
     assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(text)
     assert all(line.startswith("▌") for line in text.splitlines())
 
 
 def test_a_problem_is_named_under_the_text() -> None:
-    assert plain_text(telling(), "The template x failed: line 3").endswith("▌ The template x failed: line 3")
+    assert plain_text(notification_of(), "The template x failed: line 3").endswith("▌ The template x failed: line 3")
 
 
 def test_a_notification_without_alerts_can_be_told() -> None:
-    assert plain_text(msgspec.structs.replace(telling(), alerts=(), status="resolved")).startswith("▌ RESOLVED")
+    assert plain_text(msgspec.structs.replace(notification_of(), alerts=(), status="resolved")).startswith("▌ RESOLVED")
 
 
 @given(

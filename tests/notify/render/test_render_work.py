@@ -225,35 +225,38 @@ from monitor.notify.render import TemplateProblem, Templates
 from tests.notify.render.test_render_work import CONTEXT, SETUP, WORST
 
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+begun = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+sum(number % 7 for number in range(2_000_000))
+yardstick = resource.getrusage(resource.RUSAGE_SELF).ru_utime - begun
 seen = {}
 for name in json.loads(sys.argv[1]):
     for text in WORST[name]:
         for form in ("none", "slack", "form") if name == "{{ }}" else ("none",):
             used = resource.getrusage(resource.RUSAGE_SELF)
             spent = used.ru_utime + used.ru_stime
-            resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + 5, resource.RLIM_INFINITY))
+            resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + 10, resource.RLIM_INFINITY))
             try:
                 Templates().compile(SETUP + text, "worst", form).render(CONTEXT)
                 said = ""
             except TemplateProblem as problem:
                 said = str(problem)
             now = resource.getrusage(resource.RUSAGE_SELF)
-            seen[f"{name} {form} {text}"] = (said, now.ru_utime + now.ru_stime - spent)
+            seen[f"{name} {form} {text}"] = (said, (now.ru_utime + now.ru_stime - spent) / yardstick)
 print(json.dumps(seen))
 """
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_the_worst_of_each_ends_within_the_budget(part: int) -> None:
-    """Processor time, not time: four times as much as a rendering may take."""
+    """Counts processor time, in units of a plain loop in the same process, so that a slow machine changes nothing."""
     names = list(WORST)[part::4]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(names)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-500:]
-    for text, (said, seconds) in json.loads(done.stdout).items():
+    for text, (said, loops) in json.loads(done.stdout).items():
         assert "MemoryError" not in said, text
-        assert seconds < 2, (text, seconds)
+        assert loops < 20, (text, loops)
 
 
 @pytest.mark.parametrize(

@@ -99,12 +99,16 @@ def _message(
     return Message(sent, tuple(rows))
 
 
-async def polled(path: Path, messages: list[Message], rules: list[Rule], hours: int) -> list[Instant]:
+ONE_GROUP = Route("ops", (), 0, MINUTE, HOUR)
+
+
+async def polled(
+    path: Path, messages: list[Message], rules: list[Rule], hours: int, route: Route = ONE_GROUP
+) -> list[Instant]:
     """Let a pipeline poll all of it into the store at ``path``; gives the moments of its polls."""
     store = open_sqlite(path)
     window = Window("main", RecipientMask("mask", store.secret("recipients")))
     evaluator, clock = RuleEvaluator(window, rules, ["outbound"]), HandClock(START)
-    route = Route("ops", (), 0, MINUTE, HOUR)
     services = Services(clock, Metrics(clock), Health(), lambda: None)
     account = AccountPipeline(evaluator, Views(evaluator, Templates({})))
     pipeline = Pipeline(

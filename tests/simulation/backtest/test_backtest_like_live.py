@@ -54,6 +54,8 @@ rules:
   - {name: Recipients, kind: distinct, field: to, window: 5m, above: 60, for: 1m}
   - {name: FewSenders, kind: distinct, field: from, by: [operator], window: 10m, below: 2}
   - {name: Objective, kind: slo, objective: 90%, period: 1d, by: [operator], min_messages: 3}
+  - {name: Shifted, kind: shift, by: [from], learn: 1h, for: 1m}
+  - {name: Slower, kind: shift, event: slow, by: [operator], learn: 1h}
   - {name: Watch, kind: campaign, failure_above: 20%, stalled_for: 10m, ended: report, min_messages: 50}
 """
 CONFIG = """

@@ -14,7 +14,7 @@ import trio
 from monitor.config.settings import load
 from monitor.runtime.clock import SECOND, parse_iso
 from monitor.simulation.demo import DEFAULT_SEED, demo
-from monitor.simulation.demo.runner import rules, yours
+from monitor.simulation.demo.runner import own_configuration, rules
 from monitor.simulation.demo.screen import Screen
 from monitor.simulation.demo.sparklines import DeliverySnapshot, SparklineHistory
 from tests.fakes.waiting import guarded
@@ -36,7 +36,7 @@ async def test_both_incidents_are_told_with_their_reasons_and_their_ends(tmp_pat
     outage = (
         r"starts failing",
         r"▌ CRITICAL OperatorFailureRate",
-        r"▌ \d[\d.]*% of [\d,]+ messages to Cosmote \(GR\) failed in 15m, threshold 20%",
+        r"▌ \d[\d.]*% of [\d,]+ messages to Cosmote \(GR\) failed in 15m, threshold 30%",
         r"▌ RESOLVED OperatorFailureRate",
         r"init --config ~/sms/monitor.yaml",
     )
@@ -78,21 +78,25 @@ async def test_it_stops_at_once_when_told_to(tmp_path: Path) -> None:
 
 
 def test_what_it_says_to_copy_can_be_loaded(tmp_path: Path) -> None:
-    (tmp_path / "monitor.yaml").write_text(yours().replace("rules/", f"{rules()}/"), "utf-8")
+    (tmp_path / "monitor.yaml").write_text(own_configuration().replace("rules/", f"{rules()}/"), "utf-8")
     secrets = {
         "ROUTEE_APPLICATION_ID": "id",
         "ROUTEE_APPLICATION_SECRET": "not-a-real-secret",
         "SLACK_BOT_TOKEN": "xoxb-1",
     }
     settings = load(tmp_path / "monitor.yaml", secrets)
-    assert {rule.name for rule in settings.rules} >= {"OperatorFailureRate", "UndeliveredSpike", "CampaignFailureRate"}
+    assert {rule.name for rule in settings.rules} >= {
+        "OperatorFailureRate",
+        "OperatorFailureShift",
+        "CampaignFailureRate",
+    }
 
 
 def test_away_from_a_checkout_it_names_the_rules_where_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert f"rules: [{rules()}/*.yaml]" in yours()
+    assert f"rules: [{rules()}/*.yaml]" in own_configuration()
 
 
 def test_a_line_about_the_traffic_says_when_it_is_written_like_those_around_it() -> None:
@@ -137,4 +141,4 @@ def test_without_a_terminal_nothing_moves_and_nothing_breaks() -> None:
     assert isinstance(raw, io.BytesIO)
     assert raw.getvalue() == b"? bar\n"
     screen.write("nobody reads any more")
-    assert screen.gone
+    assert screen.disconnected

@@ -80,8 +80,34 @@ def command(*words: str) -> Result:
     return CliRunner().invoke(cli, ["test", *words])
 
 
+SHIFT_RULES = "rules: [{name: Shifted, kind: shift, by: [operator], learn: 2h}]"
+SHIFT = """
+  - name: failures become four times as frequent
+    start: 2026-11-21T08:00:00Z
+    every: 1m
+    messages:
+      - {at: 0m, during: 180m, rate: 57, status: Delivered, operator: Cosmote}
+      - {at: 0m, during: 180m, rate: 3, status: Undelivered, operator: Cosmote}
+      - {at: 180m, during: 30m, rate: 48, status: Delivered, operator: Cosmote}
+      - {at: 180m, during: 30m, rate: 12, status: Undelivered, operator: Cosmote}
+      - {at: 210m, during: 60m, rate: 57, status: Delivered, operator: Cosmote}
+      - {at: 210m, during: 60m, rate: 3, status: Undelivered, operator: Cosmote}
+    expect:
+      - {at: 100m, rule: Shifted, alerts: [], groups: [{state: not_enough_data}]}
+      - {at: 175m, rule: Shifted, alerts: [], groups: [{state: inactive, value: [">= 4%", "<= 6%"]}]}
+      - at: 200m
+        rule: Shifted
+        alerts: [{status: firing, labels: {operator: Cosmote}, value: "> 15%"}]
+      - {at: 230m, rule: Shifted, alerts: [{status: resolved}]}
+"""
+
+
 def test_the_example_of_the_documentation_passes(tmp_path: Path) -> None:
     assert messages(tmp_path, GOOD) == [""]
+
+
+def test_a_shift_rule_is_tested_from_its_learning_to_its_end(tmp_path: Path) -> None:
+    assert messages(tmp_path, SHIFT, SHIFT_RULES) == [""]
 
 
 def test_a_failure_shows_expected_against_actual_value_by_value(tmp_path: Path) -> None:
@@ -108,7 +134,7 @@ def test_a_missing_alert_is_explained_by_how_its_group_stands(tmp_path: Path) ->
     assert "{operator: Cosmote, country: GR} is inactive: 0% (0 of 300 messages) is below 20%" in message
     (message,) = messages(tmp_path, GOOD.replace("labels: {operator: Cosmote", "labels: {operator: Wind"))
     assert "no such group" not in message
-    assert "{operator: Wind, country: GR} is not enough data" in message
+    assert "{operator: Wind, country: GR} is not enough data: 0 messages, min_messages is " in message
     assert "not expected: firing {operator: Cosmote, country: GR, team: sms}" in message
 
 

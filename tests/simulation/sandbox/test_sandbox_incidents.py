@@ -112,6 +112,10 @@ def test_an_incident_can_be_ended_by_hand() -> None:
         ("silence", {"colour": "red"}, "no field 'colour'"),
         ("silence", {"operator": 3}, "it has to be a text"),
         ("slow_delivery", {"slower": 0}, "slower is 0"),
+        ("silence", {"operator": "Cosmot"}, "no message is of the operator 'Cosmot'; did you mean 'Cosmote'?"),
+        ("silence", {"operator": "Nonsuch"}, "no message is of the operator 'Nonsuch'"),
+        ("silence", {"country": "ZZ"}, "no message is of the country 'ZZ'"),
+        ("carrier_filter", {"sender": "shop"}, "no message is of the sender 'shop'; did you mean 'Shop'?"),
     ],
 )
 def test_a_wrong_incident_is_refused_with_a_sentence(kind: str, what: dict[str, Any], sentence: str) -> None:

@@ -14,6 +14,7 @@ from monitor.model.message import FINAL
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
 from monitor.simulation.sandbox import Sandbox, Traffic
 from monitor.simulation.sandbox.ids import MESSAGE, SMS, Ids
+from monitor.simulation.sandbox.population import STEADY
 from monitor.simulation.sandbox.search import SearchRequest
 from monitor.simulation.sandbox.tables import DELIVERED_CODE
 from tests.fakes.hand_clock import HandClock
@@ -196,3 +197,11 @@ def test_the_rate_is_kept_over_a_week(season: float) -> None:
     clock = HandClock(NOON)
     sandbox = Sandbox(clock, seed=1, traffic=Traffic(20, season=season, campaign_share=0), history=7 * DAY)
     assert int((sandbox.messages.rows.part == 1).sum()) == pytest.approx(20 * 7 * 24 * 60, rel=0.05)
+
+
+def test_the_applications_have_names_as_customers_choose_them() -> None:
+    """A tool that renames things in this program took one of them for its own word."""
+    assert {stream.application for _, stream in STEADY} == {
+        *("core-banking", "checkout", "parcels", "identity", "appointments"),
+        *("check-in", "billing", "wallet", "calls", "replies"),
+    }

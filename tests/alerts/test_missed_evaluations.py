@@ -1,4 +1,4 @@
-"""What becomes of alerts after a time in which nobody judged them, and while the past is still being fetched."""
+"""What happens to alerts after a time without evaluations, and while the past is still being fetched."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from monitor.alerts.evaluation import EvaluationResult
 from monitor.alerts.evaluator import RuleEvaluator
-from monitor.alerts.unjudged import ReplayBudget
+from monitor.alerts.missed_evaluations import ReplayBudget
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
 from monitor.model.message import batch_of
@@ -23,7 +23,7 @@ RATE: dict[str, Any] = {"name": "Failing", "kind": "rate", "window": "5m", "abov
 
 
 class Bench:
-    """A judge of one search that polls each half minute; messages come each minute."""
+    """An evaluator of one search that is polled every half minute; a message comes every minute."""
 
     def __init__(self, rule: dict[str, Any]) -> None:
         self.rule = rule_of(rule)
@@ -53,7 +53,7 @@ class Bench:
             self.poll(step / 2)
 
     def restart(self) -> None:
-        """Another judge with what the store has: messages, cursors, alerts."""
+        """Replaces the evaluator by another with what the store has: messages, cursors, alerts."""
         before, self.evaluator = self.evaluator, RuleEvaluator(self.evaluator.window, [self.rule], ["all"])
         self.evaluator.coverage.every, self.evaluator.coverage.cursors, self.evaluator.alerts = (
             before.coverage.every,
@@ -183,7 +183,7 @@ WEEK = str(7 * DAY)
 def test_a_rule_is_not_judged_before_all_that_it_looks_at_was_fetched(rule: dict[str, Any]) -> None:
     one = Bench(rule | {"name": "Failing"})
     one.evaluator.coverage.deepest = {"all": WEEK}
-    one.evaluator.begun = NOW - 3 * HOUR
+    one.evaluator.in_use_since = NOW - 3 * HOUR
     one.minutes(-50, -20, 5, operator="Gone", price=1.0)
     one.minutes(-9, 1, 5, operator="Cosmote", price=1.0)
     one.poll(1, covered_since=NOW - 15 * MINUTE)

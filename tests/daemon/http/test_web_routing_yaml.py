@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from monitor.daemon.http.routing_yaml import original
+from monitor.daemon.http.routing_yaml import routing_as_yaml
 from monitor.routing.inhibition import Inhibition
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.route import Route
@@ -27,7 +27,7 @@ RULES = (Inhibition(parse_matchers("alertname=A"), parse_matchers("alertname=~B.
 
 
 def test_it_says_what_the_tree_says() -> None:
-    shown = yaml.safe_load(original(TREE, ["ops", "oncall", "quiet"], RULES))
+    shown = yaml.safe_load(routing_as_yaml(TREE, ["ops", "oncall", "quiet"], RULES))
     assert shown["route"]["group_wait"] == "10s"
     assert shown["route"]["repeat_interval"] == "4h"
     assert [route["receiver"] for route in shown["route"]["routes"]] == ["oncall", "quiet"]
@@ -46,7 +46,7 @@ def test_it_says_what_the_tree_says() -> None:
 async def test_amtool_takes_it_for_a_configuration_of_its_own(tmp_path: Path) -> None:
     needs_alertmanager()
     file = tmp_path / "alertmanager.yml"
-    file.write_text(original(TREE, ["ops", "oncall", "quiet"], RULES))
+    file.write_text(routing_as_yaml(TREE, ["ops", "oncall", "quiet"], RULES))
     code, out, err = await amtool_fails("http://127.0.0.1:9", "check-config", str(file))
     assert code == 0, (out, err)
     assert "3 receivers" in out

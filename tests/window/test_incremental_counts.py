@@ -69,7 +69,7 @@ def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
                 question = asked.at(one)
                 found = named(window, question, carried.tally(reading, asked, one))
                 assert found == named(window, question, WindowReader(window).tally(question)), question
-            carried.rest()
+            carried.forget_passed()
 
 
 @given(st.lists(rows, max_size=40, unique_by=lambda row: row["messageId"]), st.lists(st.integers(0, 30), max_size=8))

@@ -1,0 +1,248 @@
+"""A report against what can be counted by hand in the messages, alerts and notifications that it is made from."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from report_world import START, Message, failed, final_in, life, messages, outage, window_of
+
+from monitor.alerts.report import AccountSource, DeliveryReport, ReportSource, build
+from monitor.alerts.report.build import MOST_OPERATORS
+from monitor.alerts.report.traffic import step_of
+from monitor.config.rules import Rule, rule_of
+from monitor.model.alert import Transition
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
+from monitor.store.protocol import NotificationRecord
+
+RULES = [
+    rule_of({"name": name, "kind": "rate", "by": ["operator", "country"], "window": "15m", "above": "20%"})
+    for name in ("Operators", "Quiet")
+] + [rule_of({"name": "Off", "kind": "count", "window": "1h", "above": 1, "enabled": False})]
+SINCE, UNTIL = START + DAY, START + 2 * DAY
+BEGUN = SINCE + 6 * HOUR
+
+
+def made(
+    found: list[Message],
+    moves: list[Transition] | None = None,
+    notifications: list[NotificationRecord] | None = None,
+    *,
+    since: Instant = SINCE,
+    until: Instant = UNTIL,
+    as_of: Instant | None = UNTIL,
+    known_since: Instant | None = START,
+    now: Instant = UNTIL,
+    told_since: Instant = START,
+    waiting: dict[tuple[str, str], tuple[int, Instant]] | None = None,
+    rules: list[Rule] = RULES,
+) -> DeliveryReport:
+    account = AccountSource(window_of(found), as_of, known_since, MINUTE)
+    told = sorted(moves or [], key=lambda one: one.at)
+    source = ReportSource([account], rules, told, notifications or [], waiting or {}, told_since)
+    return build(source, since, until, now)
+
+
+def counted(found: list[Message], start: Instant, end: Instant, **fields: str) -> dict[str, Any]:
+    sent = [
+        one
+        for one in found
+        if start < one["date"] <= end
+        and one["direction"] != "Inbound"
+        and all((one[name] or "unknown") == value for name, value in fields.items())
+    ]
+    final = final_in(found, start, end, **fields)
+    return {
+        "messages": len(sent),
+        "final": len(final),
+        "failed": len(failed(final)),
+        "delivered": len(final) - len(failed(final)),
+        "unpriced": sum(one["price"] is None for one in sent),
+        "cost": pytest.approx(sum(one["price"] or 0 for one in sent)),
+    }
+
+
+def shown(counts: Any) -> dict[str, Any]:
+    return {name: getattr(counts, name) for name in ("messages", "final", "failed", "delivered", "unpriced", "cost")}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_traffic_is_counted_by_country_and_operator_against_the_span_before(seed: int) -> None:
+    found = messages(seed)
+    report = made(found)
+    assert shown(report.total.now) == counted(found, SINCE, UNTIL)
+    assert report.total.before is not None
+    assert shown(report.total.before) == counted(found, START, SINCE)
+    for line in report.countries:
+        assert shown(line.counts.now) == counted(found, SINCE, UNTIL, country=line.country)
+    assert {line.operator for line in report.operators} == {"Cosmote", "Nova", "Telekom"}
+    for line in report.operators:
+        place = {"country": line.country, "operator": line.operator}
+        assert shown(line.counts.now) == counted(found, SINCE, UNTIL, **place)
+        assert line.counts.before is not None
+        assert shown(line.counts.before) == counted(found, START, SINCE, **place)
+    now, before = report.total.now.share, report.total.before.share
+    assert now is not None
+    assert before is not None
+    assert report.total.change == now - before
+
+
+def test_a_country_that_fell_silent_is_still_there() -> None:
+    found = [one for one in messages(1) if one["country"] == "GR" or one["date"] <= SINCE]
+    report = made(found)
+    silent = next(line for line in report.countries if line.country == "DE")
+    assert silent.counts.now.messages == 0
+    assert silent.counts.before is not None
+    assert silent.counts.before.messages > 100
+
+
+def test_the_course_adds_up_and_has_no_more_steps_than_can_be_seen() -> None:
+    found = messages(1)
+    course = made(found).course
+    assert sum(course.final) == len(final_in(found, SINCE, UNTIL))
+    assert sum(course.delivered) == len(final_in(found, SINCE, UNTIL)) - len(failed(final_in(found, SINCE, UNTIL)))
+    first = final_in(found, SINCE, SINCE + course.step)
+    assert course.final[0] == len(first)
+    for length in (MINUTE, HOUR, DAY, 7 * DAY, 30 * DAY, 400 * DAY):
+        assert -(-length // step_of(length)) <= 60
+
+
+def test_campaigns_are_counted_with_all_their_messages() -> None:
+    found = messages(1)
+    [campaign] = made(found).campaigns
+    own = [one for one in found if one["campaignTrackingId"] and one["direction"] != "Inbound"]
+    assert (campaign.tracking_id, campaign.name, campaign.messages) == ("c-1", "Black Friday", len(own))
+    assert campaign.failed == len(failed(own))
+    assert campaign.waiting == Counter(one["status"] for one in own)["Sent"]
+    assert campaign.cost == pytest.approx(sum(one["price"] or 0 for one in own))
+
+
+def test_incidents_are_put_together_and_say_what_they_cost() -> None:
+    found = messages(1) + outage(1, BEGUN, HOUR)
+    place, other = {"operator": "Cosmote", "country": "GR"}, {"operator": "Nova", "country": "GR"}
+    moves = [
+        *life("Operators", place, BEGUN, BEGUN + HOUR, incident="i-1", by="Ann"),
+        *life("Quiet", other, BEGUN + MINUTE, BEGUN + 2 * HOUR, incident="i-1"),
+        *life("Operators", {"operator": "Telekom", "country": "DE"}, BEGUN + 3 * HOUR, None),
+        *life("Operators", other, START, START + HOUR),  # over before
+    ]
+    report = made(found, moves)
+    worst, open_one = report.incidents
+    assert worst.title == "Operators Cosmote, GR and 1 more alert"
+    assert (worst.id, worst.alerts, worst.rules) == ("i-1", 2, ("Operators", "Quiet"))
+    assert (worst.began, worst.ended) == (BEGUN + 5 * MINUTE, BEGUN + 2 * HOUR)
+    assert worst.acknowledged_by == "Ann"
+    assert worst.loss is not None
+    assert worst.loss.lost
+    assert open_one.ended is None
+    assert report.lost == sum(one.loss.lost or 0 for one in report.incidents if one.loss is not None)
+
+
+def test_an_incident_has_also_its_alerts_that_ended_before_the_span() -> None:
+    found = messages(1) + outage(1, SINCE - HOUR, 2 * HOUR)
+    first, second = {"operator": "Cosmote", "country": "GR"}, {"operator": "Nova", "country": "GR"}
+    moves = [
+        *life("Operators", first, SINCE - HOUR, SINCE - 10 * MINUTE, incident="i-1"),
+        *life("Quiet", second, SINCE - 30 * MINUTE, SINCE + HOUR, incident="i-1"),
+        *life("Operators", {"operator": "Telekom", "country": "DE"}, START, START + HOUR, incident="i-2"),
+        *life("Quiet", first, UNTIL + HOUR, None, incident="i-1"),
+    ]
+    report = made(found, moves, now=UNTIL + 2 * HOUR)
+    [one] = report.incidents
+    assert (one.id, one.alerts, one.began, one.ended) == ("i-1", 2, SINCE - 55 * MINUTE, SINCE + HOUR)
+    assert one.loss is not None
+    assert one.loss.start == SINCE - HOUR - 15 * MINUTE
+    assert report.rules == (), "these began to fire before"
+
+
+def test_an_incident_that_ended_after_the_report_went_on_then() -> None:
+    moves = life("Operators", {"operator": "Cosmote", "country": "GR"}, UNTIL - HOUR, UNTIL + HOUR)
+    [one] = made(messages(1), moves, now=UNTIL + 2 * HOUR).incidents
+    assert one.ended is None
+    assert one.loss is not None
+    assert one.loss.end == UNTIL
+    [line] = made(messages(1), moves, now=UNTIL + 2 * HOUR).rules
+    assert line.firing == HOUR - 5 * MINUTE
+
+
+def test_noisy_rules_and_those_that_never_fired() -> None:
+    groups = [{"operator": f"op{number}", "country": "GR"} for number in range(3)]
+    moves = [move for group in groups for move in life("Operators", group, BEGUN, BEGUN + HOUR, by="Ann")]
+    report = made(messages(1), moves)
+    [line] = report.rules
+    assert (line.rule, line.alerts, line.firing, line.acknowledged) == ("Operators", 3, 3 * 55 * MINUTE, 3)
+    assert report.never == ("Quiet",), "a rule that is switched off cannot fire"
+
+
+def test_reports_of_campaigns_are_no_incidents_but_their_rule_has_fired() -> None:
+    moves = life("Quiet", {"campaignTrackingId": "c-1", "problem": "ended"}, BEGUN, BEGUN + HOUR)
+    report = made(messages(1), moves)
+    assert (report.incidents, report.rules, report.never) == ((), (), ("Operators",))
+
+
+def test_receivers_that_failed_come_first_with_their_latest_error() -> None:
+    def told(at: Instant, channel: str, outcome: Any, error: str = "") -> NotificationRecord:
+        return NotificationRecord(at, "ops", channel, "first", (), 0, outcome, error=error)
+
+    notifications = [
+        told(BEGUN + 2, "webhook/0", "dead", "410 Gone"),
+        told(BEGUN + 1, "webhook/0", "dead", "500"),
+        told(BEGUN, "slack/0", "sent"),
+        told(BEGUN, "webhook/0", "superseded"),
+    ]
+    report = made(messages(1), notifications=notifications, waiting={("night", "slack/0"): (4, BEGUN)})
+    lines = [(one.receiver, one.channel, one.sent, one.dead, one.waiting, one.error) for one in report.receivers]
+    assert lines == [
+        ("ops", "webhook/0", 0, 2, 0, "410 Gone"),
+        ("night", "slack/0", 0, 0, 4, ""),
+        ("ops", "slack/0", 1, 0, 0, ""),
+    ]
+
+
+def test_what_is_not_known_is_said() -> None:
+    found = messages(1)
+    whole = made([one | {"price": 0.05} for one in found])
+    assert whole.notes == ()
+    [short, priced] = made(found, known_since=SINCE + HOUR).notes
+    assert "known from 2026-11-10 01:00 UTC on only" in short
+    assert "had no price" in priced
+    [compared, *_] = made(found, known_since=SINCE - HOUR).notes
+    assert "no comparison" in compared
+    [stale, *_] = made(found, as_of=UNTIL - 2 * HOUR).notes
+    assert "last polled completely at 2026-11-10 22:00 UTC, 2h before the end" in stale
+    [nothing, *_] = made([], as_of=None, known_since=None).notes
+    assert "nothing is known of it" in nothing
+    assert "Alerts and notifications are known from" in made(found, told_since=SINCE + 1).notes[-1]
+
+
+def test_a_span_of_the_past_is_not_stale_although_now_is_later() -> None:
+    assert not made(messages(1), as_of=UNTIL, now=UNTIL + DAY).accounts[0].stale
+
+
+def test_an_empty_account_gives_an_empty_report() -> None:
+    report = made([])
+    assert report.total.now.share is None
+    assert report.total.now.cost_per_delivered is None
+    assert (report.countries, report.campaigns, report.incidents, report.lost) == ((), (), (), None)
+
+
+def test_long_lists_are_cut_and_say_how_many_are_left_out() -> None:
+    found = [one | {"operator": f"op{number % 150}"} for number, one in enumerate(messages(1))]
+    report = made(found)
+    assert len(report.operators) == MOST_OPERATORS
+    pairs = {(one["country"], one["operator"]) for one in found if one["direction"] != "Inbound"}
+    assert report.more["operators"] >= len(pairs) - MOST_OPERATORS - 10
+
+
+def test_of_more_incidents_than_are_shown_all_are_counted() -> None:
+    found = messages(1) + outage(1, BEGUN, HOUR)
+    groups = [{"operator": "Cosmote", "country": "GR"}, *({"operator": f"op{n}", "country": "GR"} for n in range(130))]
+    moves = [
+        move
+        for n, group in enumerate(groups)
+        for move in life("Operators", group, BEGUN + n * MINUTE, BEGUN + 3 * HOUR)
+    ]
+    report = made(found, moves)
+    assert (len(report.incidents), report.more["incidents"]) == (100, 31)
+    assert report.incidents[0].title == "Operators Cosmote, GR", "it is the earliest, and lost most"
+    assert report.lost == report.incidents[0].loss.lost  # type: ignore[union-attr]
+    assert report.notes == made(found).notes

@@ -1,0 +1,69 @@
+"""The first page, through the listener: many viewers cost the store no more than one, and it is shown without the store too."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import trio
+from plain_client import ask, served
+
+from monitor.config.monitor import Web
+from monitor.daemon.http.reloadable_app import ReloadableApp
+from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.runtime.errors import StoreError
+from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import Store
+from monitor.store.sqlite import open_sqlite
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.pipeline_harness import PipelineHarness
+from tests.fakes.written import settings
+
+T = TypeVar("T")
+
+
+class CountingStore(AsyncStore):
+    """Counts the calls; all of them take a moment, and fail once it is ``broken``."""
+
+    calls = 0
+    broken = False
+
+    async def run(self, call: Callable[[Store], T]) -> T:
+        self.calls += 1
+        await trio.sleep(0.05)
+        if self.broken:
+            raise StoreError("the disk was full")
+        return call(self._store)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[tuple[ReloadableApp, CountingStore]]:
+    made = PipelineHarness(settings(), HandClock(), open_sqlite(tmp_path / "monitor.db"), fronted=CountingStore)
+    assert isinstance(made.front, CountingStore)
+    reader = DaemonReader(made.pipeline, made.front, lambda: made.settings)
+    yield ReloadableApp(Web(), made.settings.config, made.pipeline, made.front, reader), made.front
+    made.store.close()
+
+
+async def test_many_viewers_cost_the_store_no_more_than_one(daemon: tuple[ReloadableApp, CountingStore]) -> None:
+    app, store = daemon
+    statuses = list[int]()
+
+    async def view() -> None:
+        statuses.append((await ask(url, "/", Accept="text/html")).status)
+
+    async with served(app) as url, trio.open_nursery() as viewing:
+        for _ in range(30):
+            viewing.start_soon(view)
+    assert statuses == [200] * 30
+    assert store.calls == 2, "the latest changes, and what waits"
+
+
+async def test_the_page_is_shown_while_the_store_cannot_be_read(daemon: tuple[ReloadableApp, CountingStore]) -> None:
+    app, store = daemon
+    store.broken = True
+    async with served(app) as url:
+        for number in ("1", "999999999999", "x"):
+            answer = await ask(url, f"/?page={number}", Accept="text/html")
+            assert answer.status == 200
+            assert b"Nothing is firing" in answer.body
