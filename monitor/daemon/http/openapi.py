@@ -23,9 +23,10 @@ _ERRORS: Final = {
     408: "The body came too slowly.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    431: "The request's line and headers are too long together.",
     503: "The store cannot be read, or too many ask at once. Try again after `Retry-After` seconds.",
 }
-_OF_READS: Final = (400, 401, 403, 503)
+_OF_READS: Final = (400, 401, 403, 431, 503)
 _OF_CHANGES: Final = (*_OF_READS, 408, 413, 415)
 
 
