@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def read_config(given: Path | None) -> "Config":
     """Returns the configuration alone. Raises InputError and ConfigMissing."""
     from monitor.config.monitor import load_config
-    from monitor.daemon.account_client import hide_secrets
+    from monitor.daemon.hidden_secrets import hide_secrets
 
     config = load_config(find_config(given), environment())
     hide_secrets(config)
@@ -30,7 +30,7 @@ def read_rules(given: Path | None) -> "tuple[Rule, ...]":
 
 def read_everything(given: Path | None) -> "SettingsWithTemplates":
     """Returns configuration, rules and templates. Raises InputError and ConfigMissing."""
-    from monitor.daemon.account_client import hide_secrets
+    from monitor.daemon.hidden_secrets import hide_secrets
     from monitor.daemon.validate import load
 
     loaded = load(find_config(given), environment())
@@ -45,7 +45,7 @@ def read_as_it_runs(given: Path | None) -> "tuple[SettingsWithTemplates, str]":
     Raises InputError if the configuration itself is wrong, and ConfigMissing.
     """
     from monitor.config.settings import Settings, read
-    from monitor.daemon.account_client import hide_secrets
+    from monitor.daemon.hidden_secrets import hide_secrets
     from monitor.daemon.validate import SettingsWithTemplates
     from monitor.notify.render import Templates
     from monitor.runtime.errors import InputError

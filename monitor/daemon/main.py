@@ -8,7 +8,7 @@ from typing import TextIO
 import trio
 
 from monitor.config.settings import Settings
-from monitor.daemon.account_client import hide_secrets
+from monitor.daemon.hidden_secrets import hide_secrets
 from monitor.daemon.reload import Reloads
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.validate import SettingsWithTemplates

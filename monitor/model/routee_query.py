@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from monitor.model.message import Batch, Unread
+from monitor.model.batch import Batch, Unread
 from monitor.runtime.clock import Instant
 
 Operator = Literal["is", "is_not", "contains", "starts_with", "ends_with"]
