@@ -14,7 +14,7 @@ import trio
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.model.account_state import CampaignAt
-from monitor.model.batch import Unread
+from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable

@@ -17,7 +17,7 @@ from monitor.notify.render import Templates
 from monitor.runtime.clock import Clock
 from monitor.runtime.guarded_clock import GuardedClock
 from monitor.runtime.sd_notify import Systemd
-from monitor.store.open import daemon_store
+from monitor.store.daemon_store import daemon_store
 
 __all__ = ["Running", "run"]
 

@@ -6,17 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.message import CODED_FIELDS, UNKNOWN
+from monitor.model.message import CODED_FIELDS, UNKNOWN, Unread
 from monitor.runtime.clock import Instant
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A value that could not be read and counts as missing: its field, a masked text of it, and how many parts of the page have it."""
-
-    field: str
-    value: str
-    count: int
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 Routee reports *parts* of messages; all parts of one message share its id. The fields have the names that people write in rules.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 UNKNOWN: Final = "unknown"
@@ -55,3 +56,12 @@ FIELDS: Final = (*CODED_FIELDS, "to", "account")
 
 GROUPS_SEPARATOR: Final = "\x1f"
 """Separates the groups of a message in one text. It cannot occur in a group's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A value that could not be read and counts as missing: its field, a masked text of it, and how many parts of the page have it."""
+
+    field: str
+    value: str
+    count: int

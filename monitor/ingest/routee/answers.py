@@ -9,7 +9,7 @@ from monitor.ingest.routee.coerce import count_of, date_of, number_of, text_of
 from monitor.ingest.routee.quarantine import shown
 from monitor.ingest.routee.tolerant import UnreadableRecord
 from monitor.ingest.routee.wire import Malformed, read_json
-from monitor.model.batch import Unread
+from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import Instant, parse_iso
 

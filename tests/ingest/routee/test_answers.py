@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor.ingest.routee.answers import decode_balance, decode_campaign_state, decode_error, decode_token
 from monitor.ingest.routee.decompress import LARGEST_BODY, Damaged, TooLarge, unpacked
 from monitor.ingest.routee.wire import Malformed
-from monitor.model.batch import Unread
+from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance
 from monitor.runtime.clock import parse_iso
 
