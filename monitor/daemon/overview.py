@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.config.monitor import Config, Search
-from monitor.daemon.account_tasks import plan_of
+from monitor.daemon.search_plan import plan_of
 from monitor.ingest.poll.plan import SearchPlan, share_read
 from monitor.model.alert import State
 from monitor.model.builtin_alerts import MONITOR_BLIND

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from monitor.ingest.poll import PollFigures
+from monitor.ingest.poll.sink import PollFigures
 from monitor.model.batch import Batch
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.routee_query import RejectedRecord
