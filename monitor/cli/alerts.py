@@ -95,7 +95,10 @@ def alerts(
     if as_json:
         print_json([_as_v2(alert, view, settings.config, held[view.fingerprint]) for alert, view in found])
     else:
-        _table(found, held, {rule.name: rule for rule in settings.rules}, settings.config)
+        if not found:
+            say("No alerts.")
+        else:
+            _table(found, held, {rule.name: rule for rule in settings.rules}, settings.config)
         _footer(counts)
     return int(fail and any(alert.state == "firing" and not alert.is_report for alert in kept.alerts))
 
@@ -156,7 +159,6 @@ def _table(
     from monitor.model.format import datetime, duration
     from monitor.model.label_fingerprint import label_fingerprint
 
-    found = list(found)
     columns = ("FINGERPRINT",) if is_wide() else ()
     rows = [
         (
@@ -173,9 +175,6 @@ def _table(
         )
         for alert, view in found
     ]
-    if not rows:
-        say("No alerts.")
-        return
     print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", *columns, "WHY"), rows, _colour)
 
 

@@ -15,7 +15,7 @@ from monitor.model.alert import State
 from monitor.model.builtin_alerts import MONITOR_BLIND
 from monitor.model.finding import excess
 from monitor.model.notification import AlertView
-from monitor.notify.render.sanitize import URGENCY, tone
+from monitor.model.tone import URGENCY, tone
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import SECOND, Instant, iso
