@@ -111,6 +111,11 @@ def _syntax(message: str) -> str:
 
 def _refuse_unknown(tree: nodes.Template) -> None:
     """Raises for a name that does not exist, also in a branch that no sample reaches, unless the template tests whether it is defined."""
+    read = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "load"}
+    if (
+        read <= known_names()
+    ):  # so that most templates are not compiled once more, which finding out what is undeclared takes
+        return
     asked = {name.name for name in _asked(tree)}
     unknown = find_undeclared_variables(tree) - known_names() - asked
     for node in tree.find_all(nodes.Name):
