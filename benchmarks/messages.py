@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from monitor.ingest.routee.wire import decode_page
-from monitor.model.message import Batch
+from monitor.model.batch import Batch
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import PAGE_SIZE
 from monitor.runtime.clock import DAY, SystemClock

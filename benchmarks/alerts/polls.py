@@ -8,7 +8,7 @@ from benchmarks.messages import batches, filled_window
 from monitor.alerts.evaluation import EvaluationResult
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
-from monitor.model.message import Batch
+from monitor.model.batch import Batch
 from monitor.runtime.clock import DAY, SECOND, SystemClock
 from monitor.store.protocol import Cursor
 

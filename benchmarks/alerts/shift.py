@@ -6,7 +6,7 @@ from benchmarks.figure import Figure, timed
 from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.alerts.kinds.shift.memory import ShiftMemory
 from monitor.config.rules import rule_of
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE
 from monitor.window import Window, WindowReader
 

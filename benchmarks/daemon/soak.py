@@ -24,7 +24,8 @@ import trio.testing
 
 from benchmarks.daemon.soak_traffic import OPERATORS, World, within
 from monitor.daemon.flush_timer import flush_when_due
-from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.ingest.poll.plan import SearchPlan
+from monitor.ingest.poll.search_tasks import poll_search
 from monitor.model.alert import Transition, fingerprint
 from monitor.model.notification import Notification
 from monitor.model.routee_query import RouteeQuery

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, SENT, UNKNOWN, Batch
+from monitor.model.batch import Batch
+from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, SENT, UNKNOWN
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Clock, Duration, Instant
 from monitor.runtime.errors import RouteeUnavailable

@@ -18,8 +18,8 @@ from monitor.ingest.poll.plan import Slice
 from monitor.ingest.poll.reader import Reader, Take
 from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.routee.client import Routee
+from monitor.model.batch import Batch
 from monitor.model.complete_read import ReadOrigin
-from monitor.model.message import Batch
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import PAGE_SIZE, RejectedRecord, RouteeQuery
 from monitor.notify.render import Templates

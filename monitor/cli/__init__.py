@@ -13,6 +13,7 @@ roff           the manual page, made from the commands
 """
 
 import os
+import sys
 
 import click
 
@@ -96,5 +97,7 @@ def main() -> None:
     """Runs the program ``routee-monitor``."""
     # Python and urllib3 write the keys of all TLS connections into that file; its reader could read every token.
     os.environ.pop("SSLKEYLOGFILE", None)
+    # httpx does without its own command line, which would import rich and Pygments into every daemon.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     open_streams()
     cli.main(prog_name="routee-monitor")

@@ -18,7 +18,7 @@ from monitor.cli.times import When
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
     from monitor.config.rules import Rule
-    from monitor.daemon.validate import SettingsWithTemplates
+    from monitor.config.settings import Settings
     from monitor.model.alert import Alert
     from monitor.model.notification import AlertView
     from monitor.store.protocol import Store, StoredState
@@ -75,10 +75,10 @@ def alerts(
     """
     from monitor.cli.read_store import is_stale, stored_state
 
-    loaded, warning = read_as_it_runs(config)
+    settings, warning = read_as_it_runs(config)
     if warning:
         say(f"warning: {warning}", err=True)
-    with stored_state(loaded) as (store, kept):
+    with stored_state(settings.config) as (store, kept):
         if dead_letters:
             _dead_letters(store, as_json)
             return 0
@@ -87,15 +87,18 @@ def alerts(
 
             show_history(store.history(limit, since.relative_to(SystemClock().now())), as_json)
             return 0
-        found = [(alert, view) for alert, view in views_of(loaded, kept) if _is_wanted(alert, state)]
-        stale, counts = is_stale(kept, loaded.settings.config), store.counts()
-    held = held_of(loaded.settings.config, url, kept, [view for _, view in found])
+        found = [(alert, view) for alert, view in views_of(settings, kept) if _is_wanted(alert, state)]
+        stale, counts = is_stale(kept, settings.config), store.counts()
+    held = held_of(settings.config, url, kept, [view for _, view in found])
     if stale:
         say(f"warning: {stale}", err=True)
     if as_json:
-        print_json([_as_v2(alert, view, loaded.settings.config, held[view.fingerprint]) for alert, view in found])
+        print_json([_as_v2(alert, view, settings.config, held[view.fingerprint]) for alert, view in found])
     else:
-        _table(found, held, {rule.name: rule for rule in loaded.settings.rules}, loaded.settings.config)
+        if not found:
+            say("No alerts.")
+        else:
+            _table(found, held, {rule.name: rule for rule in settings.rules}, settings.config)
         _footer(counts)
     return int(fail and any(alert.state == "firing" and not alert.is_report for alert in kept.alerts))
 
@@ -104,19 +107,21 @@ def _is_wanted(alert: "Alert", state: str | None) -> bool:
     return alert.state in ("firing", "pending") if state is None else state in ("all", alert.state)
 
 
-def views_of(loaded: "SettingsWithTemplates", kept: "StoredState") -> "Iterable[tuple[Alert, AlertView]]":
-    """Yields every alert as it is shown, the worst first."""
+def views_of(settings: "Settings", kept: "StoredState") -> "Iterable[tuple[Alert, AlertView]]":
+    """Returns every alert as it is shown, the worst first."""
+    if not kept.alerts:
+        return ()
     from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import Views
+    from monitor.daemon.validate import templates_of
     from monitor.model.privacy import RecipientMask
     from monitor.window import Window
 
-    settings = loaded.settings
-    several = len(settings.config.accounts) > 1
+    several, templates = len(settings.config.accounts) > 1, templates_of(settings.config)
     views = {
         account: Views(
             RuleEvaluator(Window(account, RecipientMask()), settings.rules, ()),
-            loaded.templates,
+            templates,
             distinguish=several,
             time_zone=settings.config.time_zone_of(account),
         )
@@ -154,7 +159,6 @@ def _table(
     from monitor.model.format import datetime, duration
     from monitor.model.label_fingerprint import label_fingerprint
 
-    found = list(found)
     columns = ("FINGERPRINT",) if is_wide() else ()
     rows = [
         (
@@ -171,9 +175,6 @@ def _table(
         )
         for alert, view in found
     ]
-    if not rows:
-        say("No alerts.")
-        return
     print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", *columns, "WHY"), rows, _colour)
 
 

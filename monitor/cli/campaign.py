@@ -81,7 +81,7 @@ def _known(loaded: "SettingsWithTemplates") -> "Mapping[str, AccountState]":
     from monitor.runtime.errors import StoreError
 
     try:
-        with stored_state(loaded) as (_, kept):
+        with stored_state(loaded.settings.config) as (_, kept):
             return kept.account_states
     except StoreError:
         return {}

@@ -1,25 +1,17 @@
-"""Sends requests to the running daemon's listener, within a time limit, without a proxy and without following redirects."""
+"""Asks the running daemon: what its answers mean, and where it is."""
 
-import http.client
 import json
-import socket
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from monitor.cli.progress import progress
 from monitor.runtime.errors import ListenError, MonitorError
 
 if TYPE_CHECKING:
+    from monitor.cli.listener_request import ListenerAnswer
     from monitor.config.monitor import Config, Web
 
-_SECONDS: Final = 10.0
-_LONGEST_ANSWER: Final = 16 * 1024 * 1024
 _LONGEST_SENTENCE: Final = 2000
 _NOT_OURS: Final = frozenset({404, 405, 501})
 """Statuses of servers that lack our paths or methods; a routee-monitor answers such a request in JSON."""
@@ -41,108 +33,6 @@ class NoAnswer(MonitorError):
     exit_code = 69
 
 
-class NothingHeard(Exception):
-    """No usable answer came; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerAnswer:
-    """A listener's answer: the HTTP status with its name, and the body."""
-
-    status: int
-    reason: str
-    body: str
-
-
-def ask(
-    url: str,
-    *,
-    method: str = "GET",
-    body: bytes | None = None,
-    headers: Mapping[str, str] = MappingProxyType({}),
-    seconds: float = _SECONDS,
-    certificate: bytes = b"",
-) -> ListenerAnswer:
-    """Returns the answer of a daemon's listener, within ``seconds`` after connecting. Raises NothingHeard.
-
-    Uses no proxy, because the daemon is on this machine. A redirect is returned like any other answer and not followed. Over HTTPS the listener
-    must have exactly ``certificate`` (DER), for whatever name that was issued, or one that this machine trusts for the name in ``url``.
-    """
-    try:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise NothingHeard("it is not an address like http://127.0.0.1:9465")
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        with (
-            closing(_connection(parts.scheme, parts.netloc, seconds, certificate)) as connection,
-            _ended_after(seconds, connection.sock),
-        ):
-            connection.request(method, path, body, {"Accept": "application/json", **headers})
-            answer = connection.getresponse()
-            data = answer.read(_LONGEST_ANSWER + 1)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        from monitor.runtime.transport_errors import trouble
-
-        raise NothingHeard(trouble(error)) from error
-    if len(data) > _LONGEST_ANSWER:
-        raise NothingHeard(f"its answer is larger than {_LONGEST_ANSWER // 1024 // 1024} MiB")
-    return ListenerAnswer(answer.status, answer.reason, data.decode(errors="replace"))
-
-
-def _connection(scheme: str, authority: str, within: float, certificate: bytes) -> http.client.HTTPConnection:
-    """Returns an open connection."""
-    if scheme == "http":
-        plain = http.client.HTTPConnection(authority, timeout=within)
-        plain.connect()
-        return plain
-    import ssl
-
-    if certificate:
-        # It is compared instead of verified: the listener is reached by an address for which it was not issued.
-        unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
-        pinned = http.client.HTTPSConnection(authority, timeout=within, context=unverified)
-        pinned.connect()
-        if pinned.sock.getpeercert(binary_form=True) == certificate:
-            return pinned
-        pinned.close()
-    verified = http.client.HTTPSConnection(authority, timeout=within, context=ssl.create_default_context())
-    try:
-        verified.connect()
-    except ssl.SSLCertVerificationError:
-        if certificate:
-            raise NothingHeard(
-                "its certificate is not that of web.tls.cert_file; has the daemon been reloaded?"
-            ) from None
-        raise
-    return verified
-
-
-@contextmanager
-def _ended_after(seconds: float, connected: socket.socket) -> Iterator[None]:
-    """Ends reading and writing in its body after ``seconds``, by shutting down the connection. Raises TimeoutError in that case."""
-    over = threading.Event()
-
-    def end() -> None:
-        over.set()
-        with suppress(OSError):
-            connected.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, end)
-    timer.start()
-    try:
-        yield
-    except (OSError, http.client.HTTPException):
-        if over.is_set():
-            raise TimeoutError from None
-        raise
-    finally:
-        timer.cancel()
-        timer.join()
-    if over.is_set():
-        raise TimeoutError
-
-
 @dataclass(frozen=True, slots=True)
 class DaemonApi:
     """A daemon's listener, the token that changes need, and the certificate by which it is known (see `ask`).
@@ -152,7 +42,7 @@ class DaemonApi:
 
     url: str
     token: str = field(default="", repr=False)
-    within: float = _SECONDS
+    within: float = 10.0
     certificate: bytes = field(default=b"", repr=False)
 
     def get(self, path: str, shape: Any) -> Any:
@@ -175,6 +65,8 @@ class DaemonApi:
         return answer
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
+        from monitor.cli.listener_request import NothingHeard, ask
+
         headers = {"Content-Type": "application/json"}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
@@ -220,6 +112,8 @@ def _from_json(text: str) -> Any:
 
 def _sentence(status: int, said: Any) -> str:
     """Returns the daemon's own message from its answer."""
+    import http.client
+
     text = said.get("error") if isinstance(said, dict) else said if isinstance(said, str) else ""
     if text:
         return str(text)[:_LONGEST_SENTENCE]
@@ -228,7 +122,7 @@ def _sentence(status: int, said: Any) -> str:
     return f"The daemon answered {status} {http.client.responses.get(status, '')}".strip()
 
 
-def refusal(answer: ListenerAnswer) -> str:
+def refusal(answer: "ListenerAnswer") -> str:
     """Returns why a routee-monitor refused a request for a path that each one has; empty for an answer that none gives."""
     said = _from_json(answer.body)
     is_error = answer.status >= 400 and isinstance(said, dict) and isinstance(said.get("error"), str)

@@ -28,8 +28,8 @@ def demo(speed: float | None, seed: int | None, forever: bool) -> None:
     import trio
 
     from monitor.cli.signals import until_signalled
-    from monitor.simulation.demo import DEFAULT_SEED, DEFAULT_SPEED
-    from monitor.simulation.demo import demo as show
+    from monitor.simulation.demo.runner import DEFAULT_SEED, DEFAULT_SPEED
+    from monitor.simulation.demo.runner import demo as show
 
     async def act(stop: trio.Event) -> None:
         chosen = functools.partial(show, speed=DEFAULT_SPEED if speed is None else speed, forever=forever)

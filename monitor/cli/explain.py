@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.choices import known
-from monitor.cli.load import read_everything
+from monitor.cli.load import read_settings
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import clear, height_of_output, rows_taken, say
 from monitor.cli.table import Column, print_json, print_table
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.alerts.evaluation_history import Evaluation
     from monitor.cli.findings import GroupLine
     from monitor.config.rules import Rule
-    from monitor.daemon.validate import SettingsWithTemplates
+    from monitor.config.settings import Settings
     from monitor.runtime.clock import Instant
 
 _UNASKED: Final = (
@@ -48,25 +48,25 @@ def explain(name: str, config: Path | None, as_json: bool, watch: bool, everythi
     from monitor.cli.findings import explained
     from monitor.cli.read_store import stored_state
 
-    loaded = read_everything(config)
-    rule = _rule(name, loaded)
+    settings = read_settings(config)
+    rule = _rule(name, settings)
     if watch:
-        _watch(rule, loaded, as_json, everything)
+        _watch(rule, settings, as_json, everything)
         return
-    with stored_state(loaded) as (store, kept):
-        as_of, lines = explained(rule, loaded, store, kept)
+    with stored_state(settings.config) as (store, kept):
+        as_of, lines = explained(rule, settings, store, kept)
     if as_json:
         print_json(_as_json(rule, as_of, lines))
     else:
         _table(rule, as_of, lines, 0 if everything else height_of_output())
 
 
-def _watch(rule: "Rule", loaded: "SettingsWithTemplates", as_json: bool, everything: bool) -> None:
+def _watch(rule: "Rule", settings: "Settings", as_json: bool, everything: bool) -> None:
     """Prints the table after each poll. A terminal is cleared before; JSON gets one line for each poll."""
     from monitor.cli.findings import explained
     from monitor.cli.watch import each_poll
 
-    for as_of, lines in each_poll(loaded, lambda store, kept: explained(rule, loaded, store, kept)):
+    for as_of, lines in each_poll(settings.config, lambda store, kept: explained(rule, settings, store, kept)):
         if as_json:
             print_json(_as_json(rule, as_of, lines), indent=None)
         else:
@@ -74,8 +74,8 @@ def _watch(rule: "Rule", loaded: "SettingsWithTemplates", as_json: bool, everyth
             _table(rule, as_of, lines, 0 if everything else height_of_output())
 
 
-def _rule(name: str, loaded: "SettingsWithTemplates") -> "Rule":
-    rules = {rule.name: rule for rule in loaded.settings.rules}
+def _rule(name: str, settings: "Settings") -> "Rule":
+    rules = {rule.name: rule for rule in settings.rules}
     if not rules[known("rule", name, rules)].enabled:
         file, line = rules[name].source
         raise MonitorError(f"the rule {name!r} is switched off (enabled: false, {file}:{line}), so it is not evaluated")

@@ -11,9 +11,9 @@ from monitor.cli.progress import progress
 from monitor.cli.trend import trend
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
+from monitor.config.settings import Settings
 from monitor.daemon.read.rule_groups import STATES, GroupState, blindness, fires_on, state_of
 from monitor.daemon.restore import restored_evaluator, restored_window
-from monitor.daemon.validate import SettingsWithTemplates
 from monitor.model.alert import Alert
 from monitor.model.finding import Finding, excess
 from monitor.runtime.clock import Instant, SystemClock, iso
@@ -35,11 +35,9 @@ class GroupLine:
     """Until when the alert still fires because of ``keep_firing_for``, if its threshold is no longer crossed."""
 
 
-def explained(
-    rule: Rule, loaded: SettingsWithTemplates, store: Store, kept: StoredState
-) -> tuple[Instant, list[GroupLine]]:
+def explained(rule: Rule, settings: Settings, store: Store, kept: StoredState) -> tuple[Instant, list[GroupLine]]:
     """Returns the instant of the data (the earliest of the accounts), and every group of every account."""
-    config = loaded.settings.config
+    config = settings.config
     key = store.secret("recipients")
     lines: list[GroupLine] = []
     as_ofs: list[Instant] = []
@@ -49,7 +47,7 @@ def explained(
             continue
         with progress(f"reading the messages of {account.name}"):
             window, now = restored_window(store, account.name, config, key), SystemClock().now()
-            evaluator = restored_evaluator(window, config, loaded.settings.rules, kept, now)
+            evaluator = restored_evaluator(window, config, settings.rules, kept, now)
             span = evaluator.coverage.as_of(rule)
             if span is not None:
                 as_ofs.append(span[0])

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from monitor.cli.daemon_api import NothingHeard, ask, certificate_of, listener, not_a_monitor, refusal
+from monitor.cli.daemon_api import certificate_of, listener, not_a_monitor, refusal
 from monitor.cli.load import read_config
 from monitor.cli.options import config_option, json_option, level_option, url_option
 from monitor.cli.output import say
@@ -30,6 +30,8 @@ def healthcheck(config: Path | None, as_json: bool, url: str | None) -> int:
     Exit codes: 0 it is healthy; 1 it is not, or refuses, with the reason;
     69 no answer; 78 bad configuration (it is not read where --url is given).
     """
+    from monitor.cli.listener_request import NothingHeard, ask
+
     web = None if url else read_config(config).web
     where = f"{(url or listener(web)).rstrip('/')}/healthz"
     try:

@@ -57,7 +57,7 @@ def from_store(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
     """Returns the messages of the daemon's store. Raises StoreError."""
     config = loaded.settings.config
     accounts = []
-    with stored_state(loaded) as (store, kept):
+    with stored_state(loaded.settings.config) as (store, kept):
         key = store.secret("recipients")
         cursors = kept.cursors
         if not cursors:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.load import read_everything
+from monitor.cli.load import read_settings
 from monitor.cli.options import config_option, json_option, level_option, since_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.table import Column, print_json, print_table
@@ -60,11 +60,11 @@ def history_of_alerts(
     from monitor.cli.read_store import stored_state
     from monitor.runtime.clock import SystemClock
 
-    loaded = read_everything(config)
+    settings = read_settings(config)
     start = since.relative_to(SystemClock().now())
-    with stored_state(loaded) as (store, kept):
+    with stored_state(settings.config) as (store, kept):
         found = incidents(reversed(store.transitions(MOST_READ)))
-    names = {rule.name: rule for rule in loaded.settings.rules}
+    names = {rule.name: rule for rule in settings.rules}
     for rule in rules:
         known("rule", rule, {*names, *(one.rule for one in found)})
     shown = [

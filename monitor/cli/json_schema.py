@@ -9,6 +9,7 @@ from monitor.config.rules.match import MATCH
 from monitor.config.yaml.types import PERIOD
 from monitor.model.message import FIELDS
 from monitor.runtime.clock import format_duration, iso
+from monitor.runtime.described_schema import DescribedSchema
 from monitor.simulation.ruletest.model import RuleTests
 
 Schema = dict[str, Any]
@@ -41,7 +42,7 @@ _MATCH: Final[Schema] = {
 
 def config_schema() -> Schema:
     """Returns the schema of ``monitor.yaml``."""
-    schema = _finished(_with_channels(Config.model_json_schema()))
+    schema = _finished(_with_channels(Config.model_json_schema(schema_generator=DescribedSchema)))
     schema["required"] = ["accounts"]  # a route may be left out if there is one receiver, and likewise for other keys
     schema["$defs"]["Search"]["required"] = ["name"]
     schema["$defs"]["RootRoute"]["required"] = []
@@ -59,7 +60,7 @@ def _with_channels(schema: Schema) -> Schema:
     """Adds a list for each kind of channel to the schema of a receiver."""
     channels = {}
     for kind, model in CHANNEL_MODELS.items():
-        made = model.model_json_schema()
+        made = model.model_json_schema(schema_generator=DescribedSchema)
         schema["$defs"] |= made.pop("$defs", {}) | {model.__name__: made}
         channels[kind] = {"description": model.listed, "items": _ref(model.__name__), "type": "array"}
     receiver = schema["$defs"]["Receiver"]
@@ -85,7 +86,7 @@ def rules_schema() -> Schema:
 
 def rule_tests_schema() -> Schema:
     """Returns the schema of files of rule tests."""
-    schema = _finished(RuleTests.model_json_schema())
+    schema = _finished(RuleTests.model_json_schema(schema_generator=DescribedSchema))
     then = schema["$defs"]["Series"]["properties"]["then"]
     then["anyOf"] = [_ref("Report"), {"type": then.pop("type"), "items": then.pop("items")}]
     return schema | {"title": "routee-monitor: rule tests"}

@@ -8,13 +8,15 @@ from monitor.cli.options import environment, find_config
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
     from monitor.config.rules import Rule
+    from monitor.config.settings import Settings
     from monitor.daemon.validate import SettingsWithTemplates
+    from monitor.runtime.errors import InputError
 
 
 def read_config(given: Path | None) -> "Config":
     """Returns the configuration alone. Raises InputError and ConfigMissing."""
     from monitor.config.monitor import load_config
-    from monitor.daemon.account_client import hide_secrets
+    from monitor.daemon.hidden_secrets import hide_secrets
 
     config = load_config(find_config(given), environment())
     hide_secrets(config)
@@ -28,9 +30,19 @@ def read_rules(given: Path | None) -> "tuple[Rule, ...]":
     return tuple(read(find_config(given), environment()).rules)
 
 
+def read_settings(given: Path | None) -> "Settings":
+    """Returns configuration and rules, for commands that render no templates. Raises InputError and ConfigMissing."""
+    from monitor.config.settings import load
+    from monitor.daemon.hidden_secrets import hide_secrets
+
+    settings = load(find_config(given), environment())
+    hide_secrets(settings.config)
+    return settings
+
+
 def read_everything(given: Path | None) -> "SettingsWithTemplates":
     """Returns configuration, rules and templates. Raises InputError and ConfigMissing."""
-    from monitor.daemon.account_client import hide_secrets
+    from monitor.daemon.hidden_secrets import hide_secrets
     from monitor.daemon.validate import load
 
     loaded = load(find_config(given), environment())
@@ -38,29 +50,28 @@ def read_everything(given: Path | None) -> "SettingsWithTemplates":
     return loaded
 
 
-def read_as_it_runs(given: Path | None) -> "tuple[SettingsWithTemplates, str]":
-    """Returns configuration, rules and templates for commands that show a daemon's state, and a warning, empty if all files are valid.
+def read_as_it_runs(given: Path | None) -> "tuple[Settings, str]":
+    """Returns configuration and rules for commands that show a daemon's state, and a warning, empty if all of them are valid.
 
-    Rule files and templates with errors do not hide the state of a daemon, which continues with the files that it read before.
-    Raises InputError if the configuration itself is wrong, and ConfigMissing.
+    Rule files with errors do not hide the state of a daemon, which continues with the files that it read before. Raises InputError if the
+    configuration itself is wrong, and ConfigMissing.
     """
     from monitor.config.settings import Settings, read
-    from monitor.daemon.account_client import hide_secrets
-    from monitor.daemon.validate import SettingsWithTemplates
-    from monitor.notify.render import Templates
+    from monitor.daemon.hidden_secrets import hide_secrets
     from monitor.runtime.errors import InputError
 
-    try:
-        return read_everything(given), ""
-    except InputError as error:
-        found = read(find_config(given), environment())
-        if found.config is None:
-            raise
-        hide_secrets(found.config)
-        first, *others = str(error).splitlines()
-        more = f" (and {len(others)} more: `routee-monitor check` shows them)" if others else ""
-        warning = f"the files have errors, a running daemon goes on with what it read before: {first}{more}"
-        return SettingsWithTemplates(Settings(found.config, found.rules), Templates({})), warning
+    found = read(find_config(given), environment())
+    if found.config is None:
+        raise InputError(list(found.problems))
+    hide_secrets(found.config)
+    warning = _as_warning(InputError(list(found.problems))) if found.problems else ""
+    return Settings(found.config, found.rules), warning
+
+
+def _as_warning(error: "InputError") -> str:
+    first, *others = str(error).splitlines()
+    more = f" (and {len(others)} more: `routee-monitor check` shows them)" if others else ""
+    return f"the files have errors, a running daemon goes on with what it read before: {first}{more}"
 
 
 def look_outside() -> None:

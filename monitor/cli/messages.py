@@ -17,7 +17,7 @@ from monitor.runtime.errors import MonitorError, RouteeRejected
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Account, Config, Search
-    from monitor.model.message import Batch
+    from monitor.model.batch import Batch
     from monitor.runtime.clock import Duration
 
 Part = dict[str, Any]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from monitor.cli.progress import progress
 from monitor.config.monitor import Config
-from monitor.daemon.validate import SettingsWithTemplates
 from monitor.runtime.clock import Instant, SystemClock, format_duration, iso
 from monitor.runtime.errors import StoreError
 from monitor.store.open import open_store
@@ -14,9 +13,8 @@ from monitor.store.protocol import Store, StoredState
 
 
 @contextmanager
-def stored_state(loaded: SettingsWithTemplates) -> Iterator[tuple[Store, StoredState]]:
+def stored_state(config: Config) -> Iterator[tuple[Store, StoredState]]:
     """Yields a snapshot of the store, and its cursors, alerts and groups. Raises StoreError, also if no poll has been stored yet."""
-    config = loaded.settings.config
     with ExitStack() as opened:
         with progress("reading the store"):
             store = opened.enter_context(open_store(config.store_path, read_only=True))

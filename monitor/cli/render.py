@@ -103,7 +103,7 @@ def _found(name: str, receiver: str, loaded: "SettingsWithTemplates") -> "Notifi
     from monitor.cli.read_store import stored_state
     from monitor.cli.sample_alert import notification_to
 
-    with stored_state(loaded) as (store, kept):
+    with stored_state(loaded.settings.config) as (store, kept):
         sent = [
             outbox_row.notification
             for outbox_row in store.outbox_rows(limit=_LOOKED_AT)

@@ -63,7 +63,7 @@ def report(config: Path | None, as_json: bool, since: When, until: When | None, 
     start = since.relative_to(end)
     if start >= end:
         raise click.UsageError(f"--since ({iso(start)}) is not before --until ({iso(end)})")
-    with stored_state(loaded):  # says so where there is nothing yet
+    with stored_state(loaded.settings.config):  # says so where there is nothing yet
         pass
     configured, rules = loaded.settings.config, loaded.settings.rules
     zone = configured.accounts[0].time_zone if len({one.time_zone for one in configured.accounts}) == 1 else "UTC"

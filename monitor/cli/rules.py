@@ -104,7 +104,7 @@ def _raised(loaded: "SettingsWithTemplates", start: "Instant") -> "tuple[Instant
     from monitor.simulation.review.alerts import raised
 
     names = {rule.name: rule for rule in loaded.settings.rules}
-    with stored_state(loaded) as (store, kept):
+    with stored_state(loaded.settings.config) as (store, kept):
         latest = store.transitions(MOST_READ)
     found = incidents(reversed(latest))
     if len(latest) == MOST_READ:

@@ -14,7 +14,7 @@ from monitor.cli.table import Column, print_json, print_table
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.daemon.validate import SettingsWithTemplates
+    from monitor.config.settings import Settings
 
 EXIT_NOT_RUNNING: Final = 69
 _MOST_SEARCHES: Final = 8
@@ -39,8 +39,8 @@ def status(config: Path | None, as_json: bool, url: str | None) -> int:
     Exit codes: 0 the daemon runs; 69 it does not run or does not answer;
     78 bad configuration.
     """
-    loaded, warning = read_as_it_runs(config)
-    found = _asked(loaded, url)
+    settings, warning = read_as_it_runs(config)
+    found = _asked(settings, url)
     if warning:
         found["warnings"] = [warning, *found["warnings"]]
     if as_json:
@@ -50,32 +50,32 @@ def status(config: Path | None, as_json: bool, url: str | None) -> int:
     return 0 if found["running"] else EXIT_NOT_RUNNING
 
 
-def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
+def _asked(settings: "Settings", url: str | None) -> dict[str, Any]:
     """Returns the daemon's status, or else what its store shows. With ``url`` a daemon has to answer. Raises NoAnswer and DaemonRefused."""
     from monitor.cli.api_answers import DaemonStatus
     from monitor.cli.daemon_api import IS_IT_RUNNING, api_of
 
     try:
-        api = api_of(loaded.settings.config, url)
+        api = api_of(settings.config, url)
         said: dict[str, Any] = api.get("/api/v1/status", DaemonStatus)
     except MonitorError as why:
         if url:
             raise
-        return _stored(loaded, str(why).removesuffix(IS_IT_RUNNING))
+        return _stored(settings, str(why).removesuffix(IS_IT_RUNNING))
     return said | {"url": api.url, "why": "", "store": None}
 
 
-def _stored(loaded: "SettingsWithTemplates", why: str) -> dict[str, Any]:
+def _stored(settings: "Settings", why: str) -> dict[str, Any]:
     from monitor.daemon.overview import Overview, overview
     from monitor.runtime.clock import SystemClock
     from monitor.store.open import lock_holder, open_store
 
-    config, now = loaded.settings.config, SystemClock().now()
+    config, now = settings.config, SystemClock().now()
     process = lock_holder(config.store_path)
     stored, warnings = Overview([], [], [], [], {}, {}), []
     try:
         with progress("reading the store"), open_store(config.store_path, read_only=True) as store:
-            stored = _stored_overview(loaded, store, now)
+            stored = _stored_overview(settings, store, now)
     except MonitorError as error:
         warnings = [str(error)]
     about = {"running": process is not None and config.web is None, "version": None, "since": None, "process": process}
@@ -83,7 +83,7 @@ def _stored(loaded: "SettingsWithTemplates", why: str) -> dict[str, Any]:
     return about | overview(config, stored, now) | {"warnings": warnings} | where
 
 
-def _stored_overview(loaded: "SettingsWithTemplates", store: Any, now: int) -> Any:
+def _stored_overview(settings: "Settings", store: Any, now: int) -> Any:
     """Returns the status from the store."""
     from monitor.cli.alerts import views_of
     from monitor.daemon.overview import Overview
@@ -91,7 +91,7 @@ def _stored_overview(loaded: "SettingsWithTemplates", store: Any, now: int) -> A
     kept = store.load()
     firing = {alert.fingerprint: alert for alert in kept.alerts}
     acks = [one for one in kept.acks if one.fingerprint in firing and one.holds(firing[one.fingerprint], now)]
-    alerts = [(alert.state, view) for alert, view in views_of(loaded, kept)]
+    alerts = [(alert.state, view) for alert, view in views_of(settings, kept)]
     return Overview(kept.cursors, alerts, kept.silences, acks, store.counts(), store.backlog())
 
 

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from monitor.cli.output import say
 from monitor.cli.progress import no_more_progress
 from monitor.cli.read_store import stored_state
-from monitor.daemon.validate import SettingsWithTemplates
+from monitor.config.monitor import Config
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Cursor, Store, StoredState
 
@@ -17,7 +17,7 @@ LOOK_EVERY_SECONDS: Final = 1.0
 
 
 def each_poll(
-    loaded: SettingsWithTemplates,
+    config: Config,
     make: Callable[[Store, StoredState], T],
     pause: Callable[[], None] = lambda: time.sleep(LOOK_EVERY_SECONDS),
 ) -> Iterator[T]:
@@ -28,7 +28,7 @@ def each_poll(
     seen: object = None
     while True:
         try:
-            with stored_state(loaded) as (store, kept):
+            with stored_state(config) as (store, kept):
                 news = [_progress(cursor) for cursor in kept.cursors]
                 found = make(store, kept) if news != seen else None
         except StoreError as error:

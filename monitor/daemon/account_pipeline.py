@@ -13,8 +13,9 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
 from monitor.dispatch.dispatcher import SuppressionEdits
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
+from monitor.model.batch import Batch
 from monitor.model.complete_read import ReadOrigin
-from monitor.model.message import Batch, Unread
+from monitor.model.message import Unread
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import HOUR, Duration, Instant
 from monitor.store.protocol import Cursor, QuarantinedRecord

@@ -7,9 +7,10 @@ from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.services import Services
 from monitor.model import builtin_alerts as builtin
+from monitor.model.batch import Batch
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.finding import Finding
-from monitor.model.message import Batch, Unread
+from monitor.model.message import Unread
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import SECOND, Instant, iso
 from monitor.runtime.errors import InternalError, RouteeError, StoreError

@@ -16,8 +16,11 @@ from monitor.daemon.account_sink import AccountSink, note_campaign
 from monitor.daemon.account_state_poller import poll_account_state
 from monitor.daemon.metrics import PollOutcome
 from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.search_plan import plan_of
 from monitor.daemon.services import Services
-from monitor.ingest.poll import PollFigures, SearchPlan, Trouble, poll_search
+from monitor.ingest.poll.search_tasks import poll_search
+from monitor.ingest.poll.sink import PollFigures
+from monitor.ingest.poll.trouble import Trouble
 from monitor.ingest.routee.client import Routee
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, Instant
@@ -135,9 +138,3 @@ class _PollObserver:
 def loop_of(search: Search) -> str:
     """Returns the name of a search's loop in `Health`."""
     return f"search {search.name} of account {search.account}"
-
-
-def plan_of(search: Search) -> SearchPlan:
-    """Returns the search's plan for polling."""
-    resweeps = tuple((sweep.back, sweep.every) for sweep in search.resweep)
-    return SearchPlan(search.account, search.name, search.question, search.every, resweeps, search.settle)

@@ -8,7 +8,7 @@ from typing import TextIO
 import trio
 
 from monitor.config.settings import Settings
-from monitor.daemon.account_client import hide_secrets
+from monitor.daemon.hidden_secrets import hide_secrets
 from monitor.daemon.reload import Reloads
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.validate import SettingsWithTemplates
@@ -17,7 +17,7 @@ from monitor.notify.render import Templates
 from monitor.runtime.clock import Clock
 from monitor.runtime.guarded_clock import GuardedClock
 from monitor.runtime.sd_notify import Systemd
-from monitor.store.open import daemon_store
+from monitor.store.daemon_store import daemon_store
 
 __all__ = ["Running", "run"]
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.config.monitor import Config, Search
-from monitor.daemon.account_tasks import plan_of
+from monitor.daemon.search_plan import plan_of
 from monitor.ingest.poll.plan import SearchPlan, share_read
 from monitor.model.alert import State
 from monitor.model.builtin_alerts import MONITOR_BLIND
 from monitor.model.finding import excess
 from monitor.model.notification import AlertView
-from monitor.notify.render.sanitize import URGENCY, tone
+from monitor.model.tone import URGENCY, tone
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import SECOND, Instant, iso

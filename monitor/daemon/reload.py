@@ -12,8 +12,9 @@ import trio
 
 from monitor.config.monitor import Config
 from monitor.config.watched_files import files_of, stamp
-from monitor.daemon.account_client import hide_secrets, routee_client
+from monitor.daemon.account_client import routee_client
 from monitor.daemon.config_diff import check_is_possible, log_changes
+from monitor.daemon.hidden_secrets import hide_secrets
 from monitor.daemon.pipeline import Pipeline, PipelineConfig
 from monitor.daemon.restore import RestoredState, reloaded_accounts, reloaded_dispatcher, state_for_reload
 from monitor.daemon.runtime_config import RuntimeConfig

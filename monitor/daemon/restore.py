@@ -16,7 +16,7 @@ from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.scheduled_report import KEY as REPORT_KEY
 from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
 from monitor.dispatch.watchdog import WatchdogState
-from monitor.ingest.poll import SearchPlan
+from monitor.ingest.poll.plan import SearchPlan
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert
 from monitor.model.privacy import RecipientMask

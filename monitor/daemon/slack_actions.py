@@ -5,19 +5,21 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from monitor.config.monitor import Config
 from monitor.daemon.alert_actions import AlertActions
 from monitor.dispatch.status import AlertStatus
 from monitor.notify.channels.slack.channel import socket_apps
 from monitor.notify.channels.slack.interaction import Pressed
-from monitor.notify.channels.slack.socket_mode import listen
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
 from monitor.runtime.clock import SECOND, Clock, Duration, Instant, format_duration
 from monitor.runtime.errors import NothingThere, StoreError
 from monitor.runtime.task_supervisor import TaskSpec, run_until
+
+if TYPE_CHECKING:
+    from monitor.notify.channels.slack.socket_mode import Handle
 
 log = logging.getLogger("monitor")
 
@@ -64,8 +66,14 @@ def button_tasks(config: Config, actions: AlertActions, clock: Clock) -> Iterato
     """Yields a task spec for each Slack app with buttons."""
     press = Buttons(actions, clock).press
     for number, (token, api_url) in enumerate(socket_apps(config)):
-        listening = partial(listen, token, api_url, press, clock)
+        listening = partial(_listen, token, api_url, press, clock)
         yield TaskSpec(f"Slack's buttons {number}", (token, api_url), partial(run_until, work=listening))
+
+
+async def _listen(token: str, api_url: str, press: "Handle", clock: Clock) -> None:
+    from monitor.notify.channels.slack.socket_mode import listen  # late: slack-sdk takes time to load
+
+    await listen(token, api_url, press, clock)
 
 
 def _silence_of(alert: AlertStatus, user: str, lasts: Duration, now: Instant) -> Silence:

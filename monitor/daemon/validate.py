@@ -52,6 +52,12 @@ def load(path: Path, environ: Mapping[str, str]) -> SettingsWithTemplates:
     return SettingsWithTemplates(Settings(found.config, found.rules), templates)
 
 
+def templates_of(config: Config) -> Templates:
+    """Returns the templates, unchecked; a file that cannot be read is left out."""
+    files, _ = _sources(config)
+    return Templates({file.name: text for file, text in files.items()})
+
+
 def sample_of(rule: Rule, accounts: int = 1) -> AlertView:
     """Returns a sample alert of ``rule`` without rendered annotations; with several accounts it has an account label."""
     return sample_view(

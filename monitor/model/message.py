@@ -1,16 +1,10 @@
-"""The model of a message: its statuses, its fields, and `Batch`, which holds the messages of a page.
+"""The model of a message: its statuses and its fields.
 
 Routee reports *parts* of messages; all parts of one message share its id. The fields have the names that people write in rules.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
-
-from monitor.runtime.clock import Instant
 
 UNKNOWN: Final = "unknown"
 """The value of a missing field."""
@@ -71,63 +65,3 @@ class Unread:
     field: str
     value: str
     count: int
-
-
-@dataclass(slots=True)
-class Batch:
-    """The parts of a page as columns, one sequence of equal length for each field: the form between the decoder and the window.
-
-    ``date`` has instants (status.date), ``latency`` seconds and ``price`` money; NaN stands for a missing one. ``fields`` has every
-    name of CODED_FIELDS, with UNKNOWN for a missing value and ``groups`` joined by GROUPS_SEPARATOR. ``recipient`` is the unmasked number
-    with its leading ``+``; it must be masked before it is stored. ``key`` distinguishes the parts of one message: the part's number
-    where it is known, else a hash of the smsId. ``unread`` are the values that could not be read.
-    """
-
-    message_id: Sequence[str]
-    key: NDArray[np.int64]
-    parts: NDArray[np.int64]
-    date: NDArray[np.int64]
-    latency: NDArray[np.float64]
-    price: NDArray[np.float64]
-    recipient: Sequence[str]
-    fields: dict[str, Sequence[str]] = field(default_factory=dict)
-    unread: tuple[Unread, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.message_id)
-
-    def rows(self) -> Iterator[dict[str, object]]:
-        """Yields each part as a plain dictionary: the names of FIELDS except ``account``, and ``messageId``, ``part``, ``parts``, ``date``,
-        ``latency`` and ``price``."""
-        for i in range(len(self)):
-            row: dict[str, object] = {
-                "messageId": self.message_id[i],
-                "part": int(self.key[i]),
-                "parts": int(self.parts[i]),
-            }
-            row["date"] = Instant(self.date[i])
-            row |= {name: values[i] for name, values in self.fields.items()}
-            row["to"] = self.recipient[i]
-            row["latency"] = None if np.isnan(self.latency[i]) else float(self.latency[i])
-            row["price"] = None if np.isnan(self.price[i]) else float(self.price[i])
-            yield row
-
-
-def batch_of(rows: Sequence[dict[str, object]]) -> Batch:
-    """Returns a batch of plain dictionaries like those of `Batch.rows`. Fields that are left out are unknown. For tests, rule tests and
-    tools."""
-    return Batch(
-        message_id=[str(row["messageId"]) for row in rows],
-        key=np.array([row.get("part", 1) for row in rows], np.int64),
-        parts=np.array([row.get("parts", 1) for row in rows], np.int64),
-        date=np.array([row["date"] for row in rows], np.int64),
-        latency=_floats(rows, "latency"),
-        price=_floats(rows, "price"),
-        recipient=[str(row.get("to") or UNKNOWN) for row in rows],
-        fields={name: [str(row.get(name) or UNKNOWN) for row in rows] for name in CODED_FIELDS},
-    )
-
-
-def _floats(rows: Sequence[dict[str, object]], name: str) -> NDArray[np.float64]:
-    values = [row.get(name) for row in rows]
-    return np.array([np.nan if value is None else value for value in values], np.float64)

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal
 
 from monitor.model.message import INBOUND, UNKNOWN
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Mode = Literal["mask", "hash", "show"]
 
@@ -33,8 +34,10 @@ class RecipientMask:
         """Returns a 64-bit hash of the number. Without the key it cannot be found by trying out numbers."""
         return int.from_bytes(self._digest(number), "little")
 
-    def hashes(self, numbers: Sequence[str]) -> NDArray[np.uint64]:
+    def hashes(self, numbers: Sequence[str]) -> "NDArray[np.uint64]":
         """Returns `hash` of each number."""
+        import numpy as np  # late: every text of a person's number passes through here, also where no messages are held
+
         return np.frombuffer(b"".join(map(self._digest, numbers)), np.uint64)
 
     def _digest(self, number: str) -> bytes:

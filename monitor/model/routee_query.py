@@ -3,10 +3,13 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from monitor.model.message import Batch, Unread
+from monitor.model.message import Unread
 from monitor.runtime.clock import Instant
+
+if TYPE_CHECKING:
+    from monitor.model.batch import Batch
 
 Operator = Literal["is", "is_not", "contains", "starts_with", "ends_with"]
 FILTER_FIELDS: Final = ("smsId", "to", "status.status", "direction", "label", "campaign")
@@ -83,7 +86,7 @@ class RejectedRecord:
 class Page:
     """One page of results. ``total`` is Routee's totalElements over all pages; ``last`` is true if no page follows."""
 
-    batch: Batch
+    batch: "Batch"
     number: int
     total: int
     last: bool

@@ -9,8 +9,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-import trio
-
 Instant = int
 Duration = int
 
@@ -113,6 +111,8 @@ class SystemClock(Clock):
         return time.time_ns() // 1_000
 
     async def sleep(self, duration: Duration) -> None:
+        import trio  # late: commands ask what time it is, and wait for nothing
+
         await trio.sleep(max(duration, 0) / SECOND)
 
 
@@ -120,12 +120,15 @@ class TrioClock(Clock):
     """Begins at ``start`` and runs ``speed`` times as fast as trio's own time. For tests (with MockClock) and accelerated demos."""
 
     def __init__(self, start: Instant, speed: float = 1.0) -> None:
+        import trio
+
         self._start = start
         self._speed = speed
-        self._origin = trio.current_time()
+        self._time, self._wait = trio.current_time, trio.sleep
+        self._origin = self._time()
 
     def now(self) -> Instant:
-        return self._start + round((trio.current_time() - self._origin) * self._speed * SECOND)
+        return self._start + round((self._time() - self._origin) * self._speed * SECOND)
 
     async def sleep(self, duration: Duration) -> None:
-        await trio.sleep(max(duration, 0) / SECOND / self._speed)
+        await self._wait(max(duration, 0) / SECOND / self._speed)

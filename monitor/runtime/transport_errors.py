@@ -5,8 +5,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-import trio
-
 from monitor.runtime.printable import line
 
 _LONGEST = 160
@@ -42,11 +40,12 @@ def _explained(cause: BaseException) -> tuple[str, str] | None:
             return "refused", "it refuses the connection; check the address, its port and the firewall"
         case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError():
             return "cut", "the connection was cut"
-        case TimeoutError() | trio.TooSlowError():
+        case TimeoutError():
             return "timeout", "it gave no answer in time"
         case OSError() if reason := _reason(cause):
             return "unreachable", reason
-    return ("timeout", "it gave no answer in time") if type(cause).__name__.endswith("Timeout") else None
+    late = type(cause).__name__  # of HTTP libraries and of trio, which are not imported for their names
+    return ("timeout", "it gave no answer in time") if late.endswith("Timeout") or late == "TooSlowError" else None
 
 
 def _reason(error: OSError) -> str:

@@ -1,30 +1,23 @@
-"""Opens the store: `open_store` for commands, `daemon_store` for the daemon. Only this module names a kind of store.
+"""Opens the store: `open_store` for commands, `open_daemon_store` for the daemon. Only this module names a kind of store.
 
 If the daemon's file is damaged, it is renamed, and what can be read of it is copied to a new file. A file that was never ours (a
 picture, a configuration, another program's database) is refused and left unchanged.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-import trio
-
 from monitor.runtime.clock import SECOND, Duration, Instant, iso
 from monitor.runtime.errors import StoreDamaged
-from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Store
 from monitor.store.salvage import Salvage, salvage
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.store.sqlite_file import DaemonLock, beside, lock_holder, refuse_place
 
-__all__ = ["DamageReport", "daemon_store", "lock_holder", "move_aside", "open_daemon_store", "open_store"]
-
-LOCK_PATIENCE: Final[Duration] = SECOND
-"""How long one call waits for another program's lock on the store. Other calls and a stop of the daemon wait as well."""
+__all__ = ["DamageReport", "lock_holder", "move_aside", "open_daemon_store", "open_store"]
 
 PATIENCE: Final[Duration] = 5 * SECOND
 """The longest that a file is examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0013)."""
@@ -70,22 +63,6 @@ def open_store(path: Path, *, read_only: bool = False, exclusive: bool = False) 
                 yield store
         else:
             yield store
-
-
-@asynccontextmanager
-async def daemon_store(path: Path, now: Instant) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
-    """Opens the daemon's store for its tasks, and closes it at the end, also when cancelled. Raises StoreError.
-
-    Yields the store, and a report if its file was damaged.
-    """
-    opening = partial(open_daemon_store, path, now, busy_timeout=LOCK_PATIENCE)
-    store, damage = await trio.to_thread.run_sync(opening)
-    used = AsyncStore(store)
-    try:
-        yield used, damage
-    finally:
-        with trio.CancelScope(shield=True):
-            await used.close()
 
 
 def open_daemon_store(

@@ -6,7 +6,7 @@ from monitor.alerts.sampled_series import KEPT, SPACED
 from monitor.alerts.view import history
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, MINUTE, SECOND, Instant, parse_iso
 from monitor.store.protocol import Cursor
 from monitor.window import Window, WindowReader

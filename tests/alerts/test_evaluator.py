@@ -12,7 +12,7 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule, rule_of
 from monitor.model import builtin_alerts as builtin
 from monitor.model.alert import Alert
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window

@@ -10,7 +10,7 @@ from monitor.alerts.evaluation_history import EvaluationHistory
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import RuleResult
 from monitor.config.rules import Rule, rule_of
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window

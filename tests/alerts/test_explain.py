@@ -7,7 +7,7 @@ import pytest
 from monitor.alerts.explain import breakdown
 from monitor.alerts.kinds import EvaluationInput
 from monitor.config.rules import rule_of
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.model.notification import Cause
 from monitor.runtime.clock import DAY, HOUR, MINUTE
 from monitor.window import Window, WindowReader

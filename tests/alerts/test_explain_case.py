@@ -10,7 +10,7 @@ from monitor.alerts.kinds import EvaluationInput
 from monitor.alerts.view import Views
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.model.notification import AlertView
 from monitor.notify.render import Templates, sentence
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND

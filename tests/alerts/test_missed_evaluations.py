@@ -9,7 +9,7 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.missed_evaluations import ReplayBudget
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.simulation.replay import Replay
 from monitor.store.protocol import Cursor

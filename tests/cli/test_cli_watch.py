@@ -31,14 +31,14 @@ def test_it_is_shown_anew_after_each_poll_and_only_then(polled: Folder, tmp_path
                 (cursor,) = store.load().cursors
                 store.commit(Commit(cursors=[msgspec.structs.replace(cursor, as_of=cursor.as_of + 30 * SECOND)]))
 
-    looks = each_poll(load(folder.config, {}), lambda _, kept: kept.cursors[0].as_of, pause)
+    looks = each_poll(load(folder.config, {}).settings.config, lambda _, kept: kept.cursors[0].as_of, pause)
     first, second, third = (next(looks) for _ in range(3))
     assert (second - first, third - second, len(pauses)) == (30 * SECOND, 30 * SECOND, 4)
 
 
 def test_without_a_store_there_is_nothing_to_watch(folder: Folder) -> None:
     with pytest.raises(StoreError):
-        next(each_poll(load(folder.config, {}), lambda store, kept: 1, lambda: None))
+        next(each_poll(load(folder.config, {}).settings.config, lambda store, kept: 1, lambda: None))
 
 
 def test_the_course_of_each_group_is_told(polled: Folder) -> None:

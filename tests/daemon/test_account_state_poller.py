@@ -9,7 +9,8 @@ import trio
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import rule_of
 from monitor.daemon.account_state_poller import AT_ONCE, campaigns_to_ask, poll_account_state
-from monitor.model.message import Unread, batch_of
+from monitor.model.batch import batch_of
+from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable

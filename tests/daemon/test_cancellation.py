@@ -15,8 +15,10 @@ import trio
 
 from monitor.daemon.pipeline import ROWS_AT_ONCE
 from monitor.daemon.restore import restored_window
-from monitor.ingest.poll import PollFigures, SearchPlan, poll_search
-from monitor.model.message import batch_of
+from monitor.ingest.poll.plan import SearchPlan
+from monitor.ingest.poll.search_tasks import poll_search
+from monitor.ingest.poll.sink import PollFigures
+from monitor.model.batch import batch_of
 from monitor.model.routee_query import RejectedRecord
 from monitor.model.routee_query import RouteeQuery as Asked
 from monitor.notify.outbox import deliver

@@ -16,8 +16,8 @@ import trio
 from monitor.config.monitor import Search
 from monitor.config.settings import load
 from monitor.daemon import main as daemon
-from monitor.daemon.account_tasks import plan_of
 from monitor.daemon.main import Running
+from monitor.daemon.search_plan import plan_of
 from monitor.daemon.wiring import watched
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE, TrioClock

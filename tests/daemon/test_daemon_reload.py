@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import trio
 
-from monitor.cli.daemon_api import NothingHeard
-from monitor.cli.daemon_api import ask as ask_daemon
+from monitor.cli.listener_request import NothingHeard
+from monitor.cli.listener_request import ask as ask_daemon
 from monitor.daemon import main as daemon
 from monitor.daemon.main import Running
 from monitor.daemon.reload import Reloads

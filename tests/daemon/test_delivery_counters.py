@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.daemon.account_pipeline import AccountPipeline
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import HOUR, SECOND, Instant
 from monitor.runtime.errors import StoreError
 from tests.fakes.hand_clock import HandClock

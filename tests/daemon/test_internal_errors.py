@@ -8,7 +8,8 @@ import trio
 from trio.testing import MockClock
 
 from monitor.daemon.internal_errors import InternalErrors
-from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.ingest.poll.plan import SearchPlan
+from monitor.ingest.poll.search_tasks import poll_search
 from monitor.model.routee_query import Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, SECOND, TrioClock, parse_iso
 from monitor.runtime.errors import InternalError

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from monitor.config.monitor import Config, load_config
-from monitor.daemon.account_tasks import plan_of
 from monitor.daemon.overview import Overview, caught_up, overview
+from monitor.daemon.search_plan import plan_of
 from monitor.notify.render import sample_view
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.matchers import Matcher

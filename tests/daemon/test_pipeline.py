@@ -11,7 +11,8 @@ from monitor.daemon.account_sink import note_campaign
 from monitor.daemon.flush_timer import flush_when_due
 from monitor.daemon.pipeline import ROWS_AT_ONCE
 from monitor.daemon.restore import restored_window
-from monitor.model.message import Unread, batch_of
+from monitor.model.batch import batch_of
+from monitor.model.message import Unread
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeUnavailable, StoreError

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.message import CODED_FIELDS, UNKNOWN, Batch
+from monitor.model.batch import Batch
+from monitor.model.message import CODED_FIELDS, UNKNOWN
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 OPERATORS = ("Cosmote", "Vodafone", "Wind", "Cyta", "Epic", "Telekom")

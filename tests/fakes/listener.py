@@ -4,8 +4,8 @@ from functools import partial
 
 import trio
 
-from monitor.cli.daemon_api import ListenerAnswer, NothingHeard
-from monitor.cli.daemon_api import ask as ask_blocking
+from monitor.cli.listener_request import ListenerAnswer, NothingHeard
+from monitor.cli.listener_request import ask as ask_blocking
 from monitor.runtime.errors import MonitorError
 
 

@@ -22,7 +22,7 @@ from monitor.daemon.restore import (
     state_for_reload,
 )
 from monitor.daemon.services import Services
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.model.notification import Notification
 from monitor.notify.render import Templates
 from monitor.routing.storm import MOST

@@ -7,7 +7,9 @@ import trio
 import trio.testing
 
 from monitor.daemon.flush_timer import flush_when_due
-from monitor.ingest.poll import PollFigures, SearchPlan, poll_search
+from monitor.ingest.poll.plan import SearchPlan
+from monitor.ingest.poll.search_tasks import poll_search
+from monitor.ingest.poll.sink import PollFigures
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant, TrioClock, parse_iso
 from monitor.runtime.guarded_clock import GuardedClock

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.model.routee_query import PAGE_SIZE, Page, RejectedRecord, RouteeQuery
 from monitor.runtime.clock import DAY, Clock, Instant
 from monitor.runtime.errors import RouteeError, RouteeRejected

@@ -12,8 +12,8 @@ import trio.testing
 
 from monitor.alerts.kinds import evaluate
 from monitor.config.settings import Settings
-from monitor.daemon.account_tasks import plan_of
-from monitor.ingest.poll import poll_search
+from monitor.daemon.search_plan import plan_of
+from monitor.ingest.poll.search_tasks import poll_search
 from monitor.ingest.routee.wire import decode_page
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, TrioClock, iso

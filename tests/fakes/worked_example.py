@@ -13,8 +13,8 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.alerts.view import Views
 from monitor.config.rules import Rule, load_rules
+from monitor.model.batch import batch_of
 from monitor.model.finding import Finding
-from monitor.model.message import batch_of
 from monitor.model.routee_query import AccountBalance
 from monitor.notify.render import Templates, sentence
 from monitor.runtime.clock import MINUTE, Instant, parse_duration, parse_iso

@@ -10,7 +10,8 @@ import trio.testing
 from e2e_folder import account
 
 from monitor.daemon.flush_timer import flush_when_due
-from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.ingest.poll.plan import SearchPlan
+from monitor.ingest.poll.search_tasks import poll_search
 from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeUnavailable

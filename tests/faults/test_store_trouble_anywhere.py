@@ -16,7 +16,8 @@ import trio
 import trio.testing
 
 from monitor.daemon.flush_timer import flush_when_due
-from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.ingest.poll.plan import SearchPlan
+from monitor.ingest.poll.search_tasks import poll_search
 from monitor.model.notification import Notification
 from monitor.model.routee_query import RouteeQuery
 from monitor.notify.channels.protocol import Outcome, Retry, Sent

@@ -16,7 +16,7 @@ from monitor.daemon.metrics import Metrics
 from monitor.ingest.routee.wire import Malformed, decode_page, decode_parts
 from monitor.notify.render import Templates
 from monitor.notify.render.context import notification_context
-from monitor.notify.render.templates import TemplateProblem
+from monitor.notify.render.template_problem import TemplateProblem
 from monitor.routing.matchers import matches, parse_matcher, parse_matchers
 from monitor.runtime.clock import SystemClock, format_duration, parse_duration
 from tests.fakes.alert_actions import FakeAlertActions

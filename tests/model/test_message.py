@@ -2,7 +2,8 @@
 
 from itertools import pairwise
 
-from monitor.model.message import CODED_FIELDS, FAILURES, FIELDS, FINAL, STATUSES, UNKNOWN, batch_of, rank
+from monitor.model.batch import batch_of
+from monitor.model.message import CODED_FIELDS, FAILURES, FIELDS, FINAL, STATUSES, UNKNOWN, rank
 
 
 def test_reports_of_one_date_are_ordered_as_messages_go() -> None:

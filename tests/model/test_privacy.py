@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.config.rules import Condition
 from monitor.daemon.committer import put_rows
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.model.privacy import Mode, RecipientMask, mask
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite

@@ -17,7 +17,7 @@ from monitor.config.rules.spike import SameHour, Spike
 from monitor.config.yaml.document import read_document
 from monitor.daemon.validate import sample_of
 from monitor.model.alert import Alert
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.model.routee_query import AccountBalance
 from monitor.notify.render import Templates
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration, Instant

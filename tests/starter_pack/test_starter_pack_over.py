@@ -9,7 +9,7 @@ import pytest
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule, load_rules
 from monitor.config.rules.model import Windowed
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration
 from monitor.simulation.replay import Replay
 from monitor.window import Window

@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from monitor.runtime.errors import StoreError
-from monitor.store.open import daemon_store, lock_holder, open_store
+from monitor.store.daemon_store import daemon_store
+from monitor.store.open import lock_holder, open_store
 from monitor.store.protocol import Commit
 from tests.store.store_samples import NOW, alert
 

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, Duration
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import PRUNED_AT_ONCE, Commit, Entry, Pending

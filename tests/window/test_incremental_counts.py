@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config.rules.match import Condition
-from monitor.model.message import FAILURES, FINAL, batch_of
+from monitor.model.batch import batch_of
+from monitor.model.message import FAILURES, FINAL
 from monitor.window import GroupCounts, IncrementalCounts, Query, RelativeQuery, Window, WindowReader
 from monitor.window.incremental_counts import FEW
 

@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.model.message import UNKNOWN, batch_of
+from monitor.model.batch import batch_of
+from monitor.model.message import UNKNOWN
 from monitor.model.privacy import RecipientMask
 from monitor.window import Query, Window, WindowReader
 

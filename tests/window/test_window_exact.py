@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config.rules.match import Condition
-from monitor.model.message import FAILURES, FINAL, STATUSES, batch_of, rank
+from monitor.model.batch import batch_of
+from monitor.model.message import FAILURES, FINAL, STATUSES, rank
 from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import percentiles, sums
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.model.message import FINAL, batch_of
+from monitor.model.batch import batch_of
+from monitor.model.message import FINAL
 from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import distinct, percentiles, sums
 

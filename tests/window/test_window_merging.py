@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from monitor.model.message import CODED_FIELDS, batch_of
+from monitor.model.batch import batch_of
+from monitor.model.message import CODED_FIELDS
 from monitor.runtime.clock import SECOND
 from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import percentiles, sums

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from monitor.config.rules.match import Condition
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import SECOND
 from monitor.window import Query, Window, WindowReader
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.model.batch import batch_of
 from monitor.model.complete_read import POLL, CompleteRead, ReadOrigin
-from monitor.model.message import batch_of
 from monitor.runtime.clock import SECOND, Instant, parse_iso
 from monitor.window import Window
 from monitor.window.columns import AS_MESSAGE

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.model.privacy import RecipientMask, mask
 from monitor.window import Window
 from monitor.window.codec import decode, encode

@@ -21,6 +21,7 @@ from monitor.config.rules.slo import Slo
 from monitor.config.rules.spike import Spike
 from monitor.config.rules.stuck import Stuck
 from monitor.config.yaml import MISSING, FieldProblem, NestedProblems, kind_of, nearest, notes_of, suggest
+from monitor.runtime.described_schema import DescribedSchema
 
 MODELS: Final[dict[str, type[Rule]]] = {}
 """The model of each kind."""
@@ -103,14 +104,16 @@ def _wrong_kind(kind: object) -> str:
     return f"{kind!r} is not one of {', '.join(MODELS)}" + (f"; did you mean {meant!r}?" if meant else "")
 
 
-RULE: Final[TypeAdapter[Rule]] = TypeAdapter(Annotated[Rule, PlainValidator(_read)])
+RULE: Final[TypeAdapter[Rule]] = TypeAdapter(Annotated[Any, PlainValidator(_read)])
 """Reads one rule."""
 
 
 def json_schema() -> dict[str, Any]:
     """Returns the JSON schema of one rule, with that of each kind in ``$defs``."""
     of_any_kind: Any = Union[tuple(MODELS.values())]  # noqa: UP007 - the kinds are known only when this runs
-    return TypeAdapter(Annotated[of_any_kind, Field(discriminator="kind")]).json_schema()
+    return TypeAdapter(Annotated[of_any_kind, Field(discriminator="kind")]).json_schema(
+        schema_generator=DescribedSchema
+    )
 
 
 def rule_of(data: dict[str, Any]) -> Rule:

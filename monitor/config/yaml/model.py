@@ -47,8 +47,9 @@ class ValidationContext:
 class YamlModel(BaseModel):
     """A mapping that people write."""
 
+    # A validator is built when it is first used, and the docstrings of fields are read only for schemas (DescribedSchema).
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True, use_attribute_docstrings=True
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True, defer_build=True
     )
 
     secrets: ClassVar[tuple[str, ...]] = ()

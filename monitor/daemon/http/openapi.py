@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from monitor.daemon.http.operations import Described, Operation, adapter
+from monitor.runtime.described_schema import DescribedSchema
 
 _ERROR: Final = {
     "type": "object",
@@ -36,7 +37,11 @@ def openapi(operations: Sequence[Operation], described: Sequence[Described], ver
     for one in described:
         types |= {f"{one.name} {part}": adapter(kind) for part, kind in _types_of(one)}
     inputs = [(key, "serialization", made) for key, made in types.items()]
-    schemas, definitions = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    schemas, definitions = TypeAdapter.json_schemas(
+        inputs,  # type: ignore[arg-type]
+        ref_template="#/components/schemas/{model}",
+        schema_generator=DescribedSchema,
+    )
     found = {key: schema for (key, _), schema in schemas.items()}
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:

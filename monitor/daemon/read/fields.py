@@ -27,7 +27,7 @@ Seconds = Annotated[
 ]
 """A duration, in JSON as seconds."""
 
-_JSON = ConfigDict(alias_generator=to_camel, use_attribute_docstrings=True)
+_JSON = ConfigDict(alias_generator=to_camel)
 
 
 @dataclass_transform(frozen_default=True)

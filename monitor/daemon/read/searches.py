@@ -1,9 +1,9 @@
 """The searches: how fresh their messages are, and how much of the past was read. Pure."""
 
 from monitor.config.monitor import Search
-from monitor.daemon.account_tasks import plan_of
 from monitor.daemon.overview import caught_up
 from monitor.daemon.read.fields import Seconds, Time, read_model
+from monitor.daemon.search_plan import plan_of
 from monitor.ingest.poll.blindness import INTERVALS
 from monitor.runtime.clock import Instant
 from monitor.store.protocol import Cursor

@@ -21,8 +21,9 @@ from itertools import pairwise
 
 from monitor.ingest.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newest, pages
 from monitor.ingest.poll.sink import PollFigures
+from monitor.model.batch import Batch
 from monitor.model.complete_read import ReadOrigin
-from monitor.model.message import QUEUED, SENT, Batch
+from monitor.model.message import QUEUED, SENT
 from monitor.model.routee_query import Filter, Page, RejectedRecord, RouteeQuery, Tracking
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import RouteeUnavailable

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from monitor.model.batch import Batch
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
-from monitor.model.message import Batch
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import InternalError, RouteeError, StoreError

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from monitor.ingest.routee.clean_text import LONGEST, clean, cleaned, known
 from monitor.ingest.routee.quarantine import shown
 from monitor.ingest.routee.tolerant import SMALLEST_HASH, SmsPart
-from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN, Batch, Unread
+from monitor.model.batch import Batch
+from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN, Unread
 
 _LONGEST_GROUPS = 4 * LONGEST
 LARGEST_AMOUNT = 1e9

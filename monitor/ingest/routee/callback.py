@@ -19,7 +19,7 @@ from monitor.ingest.routee.dates import instants
 from monitor.ingest.routee.quarantine import rejected_record
 from monitor.ingest.routee.tolerant import SmsPart, UnreadableRecord, problem_text, read_part
 from monitor.ingest.routee.wire import AHEAD, Malformed, doubt_text, is_believed, read_json
-from monitor.model.message import Batch
+from monitor.model.batch import Batch
 from monitor.model.routee_query import CampaignState, RejectedRecord
 from monitor.runtime.clock import Instant
 

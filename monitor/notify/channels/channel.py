@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TextIO, TypeVar
 
 import msgspec
 from pydantic import SecretStr
@@ -11,15 +11,23 @@ from monitor.config.monitor import ChannelModel, Config
 from monitor.config.yaml import suggest
 from monitor.model.notification import Notification
 from monitor.notify.channels.protocol import Notifier
-from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 from monitor.notify.render import Templates, awkward, sample_notification, sample_view
 from monitor.runtime.clock import Clock
 from monitor.runtime.errors import Problem
+
+if TYPE_CHECKING:
+    from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 
 HIDDEN: Final = "***"
 """Replaces secrets in a preview."""
 
 M = TypeVar("M", bound=ChannelModel)
+
+
+def _rate_limits() -> "ChannelRateLimits":
+    from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
+
+    return ChannelRateLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class ChannelContext:
     clock: Clock
     templates: Templates
     stream: TextIO
-    paces: ChannelRateLimits = field(default_factory=ChannelRateLimits)
+    paces: "ChannelRateLimits" = field(default_factory=_rate_limits)
 
 
 @dataclass(frozen=True, slots=True)

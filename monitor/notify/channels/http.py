@@ -7,11 +7,11 @@ cancelled.
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 import trio
 
+from monitor.notify.channels.origin import origin
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow, unreachable
 from monitor.notify.channels.redaction import authorisation, redacted
 from monitor.runtime.certificates import trust
@@ -27,15 +27,6 @@ _MOST_READ: Final = 2048
 
 ResponseClassifier = Callable[[str, int, str | None, str, Instant], Outcome]
 """Takes the origin, the status, the Retry-After header, the beginning of a refusal and the time; returns the outcome."""
-
-
-def origin(url: str) -> str:
-    """Returns the only part of a URL that is ever shown: ``https://example.org``."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname or ''}"
-    except ValueError:
-        return "an unreadable URL"
 
 
 async def post(

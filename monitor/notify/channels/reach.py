@@ -4,7 +4,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import trio
 
-from monitor.notify.channels.http import origin
+from monitor.notify.channels.origin import origin
 from monitor.notify.channels.protocol import too_slow, unreachable
 from monitor.runtime.certificates import trust
 from monitor.runtime.proxies import proxies

@@ -11,6 +11,9 @@ from markupsafe import escape as markup
 Escape = Literal["none", "slack", "json", "html", "form"]
 """The language that values are escaped for. ``html`` includes XML; ``form`` is ``a=b&c=d`` as HTML forms send it."""
 
+JSON: Final = "application/json"
+"""The content type of a webhook's body, unless the configuration says otherwise."""
+
 _WORD_JOINER: Final = "\u2060"
 """An invisible character; Slack does not look up names that contain it."""
 

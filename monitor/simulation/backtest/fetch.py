@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitor.config.monitor import Search
-from monitor.ingest.poll import PollFigures
 from monitor.ingest.poll.plan import Slice, horizon
 from monitor.ingest.poll.reader import Reader, SliceResult
+from monitor.ingest.poll.sink import PollFigures
+from monitor.model.batch import Batch
 from monitor.model.complete_read import ReadOrigin
-from monitor.model.message import Batch
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import PAGE_SIZE, RejectedRecord, Tracking
 from monitor.runtime.clock import Clock, Instant

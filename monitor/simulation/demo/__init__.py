@@ -5,8 +5,5 @@ sparklines  the state of the traffic in one line                   screen    a t
 clock       a clock that runs as fast as the demo needs            words     the texts of the demo
 
 ``monitor.yaml`` is the configuration that it runs with, ``yours.yaml`` the one that it shows at its end.
+Nothing is imported here: the daemon uses `screen` alone.
 """
-
-from monitor.simulation.demo.runner import DEFAULT_SEED, DEFAULT_SPEED, demo
-
-__all__ = ["DEFAULT_SEED", "DEFAULT_SPEED", "demo"]

@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from monitor.model.message import FINAL, GROUPS_SEPARATOR, batch_of
+from monitor.model.batch import batch_of
+from monitor.model.message import FINAL, GROUPS_SEPARATOR
 from monitor.runtime.clock import SECOND, Instant
 from monitor.simulation.ruletest.model import Report, RuleTest, Series
 from monitor.window import Window

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.config.rules import rule_of
+from monitor.model.batch import batch_of
 from monitor.model.finding import Finding
-from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.window import Window, WindowReader
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.config.rules import rule_of
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
+from monitor.model.batch import batch_of
 from monitor.model.finding import Finding
-from monitor.model.message import batch_of
 from monitor.model.routee_query import AccountBalance
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.window import Window, WindowReader

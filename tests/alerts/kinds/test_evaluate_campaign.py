@@ -11,8 +11,9 @@ from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.kinds.statistics import wilson
 from monitor.config.rules import rule_of
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
+from monitor.model.batch import batch_of
 from monitor.model.finding import Finding
-from monitor.model.message import FAILURES, FINAL, batch_of
+from monitor.model.message import FAILURES, FINAL
 from monitor.model.routee_query import CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.window import Window, WindowReader

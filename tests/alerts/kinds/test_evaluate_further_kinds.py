@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.config.rules import rule_of
 from monitor.config.rules.slo import Slo
+from monitor.model.batch import batch_of
 from monitor.model.finding import Finding
-from monitor.model.message import FAILURES, FINAL, batch_of
+from monitor.model.message import FAILURES, FINAL
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.window import Window, WindowReader
 

@@ -12,8 +12,8 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.alerts.kinds.spike.same_hour import days_ago
 from monitor.config.rules import Rule, rule_of
+from monitor.model.batch import batch_of
 from monitor.model.finding import Finding
-from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration, Instant, parse_iso
 from monitor.store.protocol import Cursor
 from monitor.window import Window, WindowReader

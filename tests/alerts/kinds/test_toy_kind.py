@@ -21,7 +21,7 @@ from monitor.cli.json_schema import rules_schema
 from monitor.config.rules import load_rules
 from monitor.config.rules.kinds import MODELS
 from monitor.config.rules.model import Rule, Windowed
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.notify.render import Templates, sample_view, sentence
 from monitor.runtime.clock import DAY, MINUTE, SECOND
 from monitor.runtime.errors import InputError

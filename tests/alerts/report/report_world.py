@@ -6,7 +6,8 @@ from typing import Any
 
 from monitor.alerts.incidents import Incident, incidents
 from monitor.model.alert import Transition, TransitionSubject, fingerprint
-from monitor.model.message import FAILURES, FINAL, batch_of
+from monitor.model.batch import batch_of
+from monitor.model.message import FAILURES, FINAL
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import DAY, MINUTE, Instant, parse_iso
 from monitor.window import Window

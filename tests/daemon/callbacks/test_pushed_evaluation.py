@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from monitor.daemon.account_pipeline import AccountPipeline
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
 from monitor.runtime.errors import StoreError
 from tests.fakes.hand_clock import HandClock

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from monitor.cli.daemon_api import NothingHeard
-from monitor.cli.daemon_api import ask as ask_daemon
+from monitor.cli.listener_request import NothingHeard
+from monitor.cli.listener_request import ask as ask_daemon
 from monitor.daemon.http.guards import Limits
 from monitor.runtime.server_certificate import ServerCertificate
 from tests.fakes.certificates import write_certificate

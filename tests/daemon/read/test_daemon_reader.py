@@ -5,8 +5,8 @@ import pytest
 from monitor.daemon.read.daemon_reader import MOST_MEMBERS
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Transition, TransitionSubject
+from monitor.model.batch import batch_of
 from monitor.model.complete_read import POLL, CompleteRead, ReadOrigin
-from monitor.model.message import batch_of
 from monitor.model.routee_query import CampaignState
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
 from monitor.store.protocol import Commit, Cursor, NotificationFilter

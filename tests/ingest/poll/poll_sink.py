@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from monitor.ingest.poll import PollFigures
+from monitor.ingest.poll.sink import PollFigures
+from monitor.model.batch import Batch
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
-from monitor.model.message import Batch
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import RouteeError, StoreError

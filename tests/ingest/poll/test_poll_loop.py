@@ -11,7 +11,8 @@ import trio
 from poll_sink import FakeSink, Figures
 from trio.testing import MockClock
 
-from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.ingest.poll.plan import SearchPlan
+from monitor.ingest.poll.search_tasks import poll_search
 from monitor.model.routee_query import Filter, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeRefused, RouteeUnavailable, StoreError

@@ -13,8 +13,8 @@ from trio.testing import MockClock
 from monitor.ingest.poll.plan import Slice, horizon
 from monitor.ingest.poll.reader import Reader, SliceResult
 from monitor.ingest.poll.sink import PollFigures
+from monitor.model.batch import Batch
 from monitor.model.complete_read import ReadOrigin
-from monitor.model.message import Batch
 from monitor.model.routee_query import Page, RejectedRecord, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, SECOND, TrioClock
 from monitor.runtime.errors import RouteeUnavailable

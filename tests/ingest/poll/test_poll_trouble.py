@@ -5,7 +5,7 @@ import random
 import pytest
 from trio.testing import MockClock
 
-from monitor.ingest.poll import Trouble
+from monitor.ingest.poll.trouble import Trouble
 from monitor.ingest.routee.rate_limit import Steady
 from monitor.ingest.routee.retry import Attempts, RetryPolicy, TryAgain, retried
 from monitor.runtime.clock import DAY, HOUR, MINUTE, TrioClock, parse_iso

@@ -19,7 +19,8 @@ from tests.fakes.webhook import FakeWebhook, webhook
 
 pytest.importorskip("apprise", reason="the extra apprise is not installed")
 from monitor.config.monitor import Apprise
-from monitor.notify.channels.apprise.notifier import AppriseNotifier, content
+from monitor.notify.channels.apprise.notifier import AppriseNotifier
+from monitor.notify.channels.apprise.service import content
 
 # Apprise imports a module of the standard library that Python 3.13 has not any more.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")

@@ -216,7 +216,7 @@ def test_the_fields_of_a_file_are_read(tmp_path: Path) -> None:
 
 
 def test_a_configuration_shows_no_value_of_headers_and_fields(tmp_path: Path) -> None:
-    from monitor.daemon.account_client import hide_secrets
+    from monitor.daemon.hidden_secrets import hide_secrets
     from monitor.runtime import log
 
     entry = '{url: "http://a", template: telegram, fields: {chat_id: hidden-chat}, headers: {X: "Bearer hidden-key"}}'

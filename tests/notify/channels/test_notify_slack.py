@@ -7,7 +7,8 @@ from monitor.notify.channels.protocol import Retry, Sent
 from monitor.notify.channels.slack.bot import SlackNotifier
 from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
-from monitor.notify.render.templates import Template, Templates
+from monitor.notify.render.compiled_template import Template
+from monitor.notify.render.templates import Templates
 from monitor.runtime.clock import SECOND, SystemClock
 from tests.fakes.alerts import notification_of, over, rate
 from tests.fakes.http import Answer

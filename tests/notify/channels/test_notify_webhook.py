@@ -9,7 +9,8 @@ import trio
 from standardwebhooks import Webhook
 from trio.testing import MockClock
 
-from monitor.notify.channels.http import origin, outcome_of
+from monitor.notify.channels.http import outcome_of
+from monitor.notify.channels.origin import origin
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
 from monitor.notify.channels.webhook.notifier import WebhookNotifier, key_of
 from monitor.notify.render.alertmanager_payload import alertmanager

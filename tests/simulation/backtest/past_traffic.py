@@ -16,7 +16,7 @@ from monitor.daemon.metrics import Metrics
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import Dispatcher
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.model.privacy import RecipientMask
 from monitor.notify.render import Templates
 from monitor.routing.route import Route

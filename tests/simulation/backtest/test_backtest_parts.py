@@ -9,7 +9,7 @@ import pytest
 
 from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.config.rules import Rule, load_rules, rule_of
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
 from monitor.simulation.backtest import EvaluationSpan, choose_step, run
 from monitor.simulation.backtest.chart import WIDTH, figure

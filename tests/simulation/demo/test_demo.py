@@ -13,8 +13,7 @@ import trio
 
 from monitor.config.settings import load
 from monitor.runtime.clock import SECOND, parse_iso
-from monitor.simulation.demo import DEFAULT_SEED, demo
-from monitor.simulation.demo.runner import own_configuration, rules
+from monitor.simulation.demo.runner import DEFAULT_SEED, demo, own_configuration, rules
 from monitor.simulation.demo.screen import Screen
 from monitor.simulation.demo.sparklines import DeliverySnapshot, SparklineHistory
 from tests.fakes.waiting import guarded

@@ -10,7 +10,7 @@ from monitor.alerts.incidents import incidents
 from monitor.alerts.kinds import kind_of
 from monitor.config.rules import Rule, rule_of
 from monitor.model.alert import Transition, TransitionSubject
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.simulation.backtest import EvaluationSpan, Subject, run
 from monitor.simulation.backtest.run import AccountMessages, Backtest, Trial

@@ -9,7 +9,7 @@ import pytest
 from monitor.alerts.kinds.tuning import Form, WrittenThreshold
 from monitor.config.rules import Rule, load_rules, rule_of
 from monitor.config.yaml.document import parse_document
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.simulation.backtest import EvaluationSpan, Subject, run
 from monitor.simulation.backtest.run import AccountMessages

@@ -10,6 +10,7 @@ import trio
 
 from monitor.model.notification import Notification
 from monitor.notify.channels import http
+from monitor.notify.channels.origin import origin
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
 from monitor.notify.render.alertmanager_payload import posted
 from monitor.notify.render.escape import to_json
@@ -64,7 +65,7 @@ class AlertmanagerClient:
     checked = "it answers"
 
     def __repr__(self) -> str:
-        return f"AlertmanagerClient({', '.join(map(http.origin, self._urls))})"
+        return f"AlertmanagerClient({', '.join(map(origin, self._urls))})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
         """Posts the alerts of one notification once, to all of them; used by tests of a receiver. Firing alerts end there after five minutes."""
@@ -92,7 +93,7 @@ class AlertmanagerClient:
 
         async with trio.open_nursery() as nursery:
             for index, url in enumerate(self._urls):
-                nursery.start_soon(one, index, url, name=f"tell {http.origin(url)}")
+                nursery.start_soon(one, index, url, name=f"tell {origin(url)}")
         return outcomes
 
     async def _post(self, alerts: Sequence[dict[str, Any]], url: str) -> Outcome:

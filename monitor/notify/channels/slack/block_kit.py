@@ -7,7 +7,7 @@ rule.
 
 import json
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from monitor.model.format import amount, duration, moments, number, sparkline
 from monitor.model.notification import AlertView, Notification
@@ -33,8 +33,11 @@ from monitor.notify.render.notification_text import (
     title,
 )
 from monitor.notify.render.sanitize import Tone, clean, tone
-from monitor.notify.render.templates import Template, TemplateProblem
+from monitor.notify.render.template_problem import TemplateProblem
 from monitor.notify.render.text import example, lead
+
+if TYPE_CHECKING:
+    from monitor.notify.render.compiled_template import Template
 
 WHOLE: Final = 12_000
 """The longest message in characters of JSON; Slack refuses somewhat over 13,000."""
@@ -70,7 +73,7 @@ def message(
     return _message(notification, views, _Layout(min(most, 1), 0, pressable), text, problem)
 
 
-def headline(template: Template | None, notification: Notification) -> tuple[str | None, str]:
+def headline(template: "Template | None", notification: Notification) -> tuple[str | None, str]:
     """Returns the text of an entry's own template (None for the built-in sentence) and, if it failed, the error to show."""
     if template is None:
         return None, ""

@@ -26,8 +26,8 @@ from monitor.notify.channels.slack.errors import (
     verdict,
 )
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimits, RateLimited
+from monitor.notify.render.compiled_template import Template
 from monitor.notify.render.notification_text import urgency
-from monitor.notify.render.templates import Template
 from monitor.runtime.certificates import trust
 from monitor.runtime.clock import SECOND, Clock
 from monitor.runtime.proxies import proxies

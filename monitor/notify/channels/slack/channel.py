@@ -1,16 +1,19 @@
 """The Slack channel: makes a notifier from a receiver's entry."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from monitor.config.monitor import Config, Slack
 from monitor.model.notification import Notification
 from monitor.notify.channels.channel import Channel, ChannelContext, EntryContext, Preview, samples, secret_text
 from monitor.notify.channels.protocol import Notifier
 from monitor.notify.channels.slack.block_kit import headline, message
-from monitor.notify.render import Template, TemplateProblem, Templates, notification_context
+from monitor.notify.render import TemplateProblem, Templates, notification_context
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import Problem
+
+if TYPE_CHECKING:
+    from monitor.notify.render.compiled_template import Template
 
 
 def _make(entry: Slack, channel_context: ChannelContext) -> Notifier:
@@ -42,7 +45,7 @@ def _make(entry: Slack, channel_context: ChannelContext) -> Notifier:
     )
 
 
-def _template(source: str, templates: Templates) -> Template:
+def _template(source: str, templates: Templates) -> "Template":
     """Returns a template that is written in the entry, or the template file of that name. Raises TemplateProblem."""
     return templates.named(source, "slack") if source in templates.names else templates.compile(source, form="slack")
 

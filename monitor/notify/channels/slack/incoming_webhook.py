@@ -4,12 +4,13 @@ from typing import Any, Final
 
 from monitor.model.notification import Notification
 from monitor.notify.channels import http
+from monitor.notify.channels.origin import origin
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry
 from monitor.notify.channels.reach import unreached
 from monitor.notify.channels.slack.block_kit import headline, message, plainer
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimits, RateLimited
+from monitor.notify.render.compiled_template import Template
 from monitor.notify.render.escape import to_json
-from monitor.notify.render.templates import Template
 from monitor.runtime.clock import SECOND, Clock, Instant
 
 _MEND: Final = "unarchive its channel, or add a new incoming webhook to the app and put its URL into the configuration"
@@ -40,7 +41,7 @@ class SlackHookNotifier:
     checked = "a connection opens; the URL's path is not tried, because that would post"
 
     def __repr__(self) -> str:
-        return f"SlackHookNotifier({http.origin(self._url)})"
+        return f"SlackHookNotifier({origin(self._url)})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
         """Posts the message; posts it as plain text if Slack refuses the layout."""
@@ -64,9 +65,7 @@ class SlackHookNotifier:
         """Returns what is wrong with the form of the URL, or why no connection opens; a webhook cannot be checked further without posting."""
         if self._url.startswith(("http://", "https://")):
             return await unreached(self._url, self._timeout)
-        return (
-            f"{http.origin(self._url)}: an incoming webhook's URL begins with https://; correct it in the configuration"
-        )
+        return f"{origin(self._url)}: an incoming webhook's URL begins with https://; correct it in the configuration"
 
 
 def _classify(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:

@@ -15,6 +15,7 @@ import trio
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from monitor.notify.channels import http as rim
+from monitor.notify.channels.origin import origin
 from monitor.notify.channels.protocol import Sent, unreachable
 from monitor.notify.channels.slack.client import SlackClient
 from monitor.notify.channels.slack.errors import socket_reason
@@ -221,4 +222,4 @@ class _SocketModeApp:
         except ValueError:
             return False
         slacks = url.startswith("https://") and host.endswith((".slack.com", ".slack-gov.com"))
-        return slacks or rim.origin(url) == rim.origin(self._api_url)
+        return slacks or origin(url) == origin(self._api_url)

@@ -2,19 +2,25 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from monitor.config.monitor import Webhook
 from monitor.model.notification import Notification
 from monitor.notify.channels.channel import HIDDEN, Channel, ChannelContext, Preview, secret_text, secret_texts
-from monitor.notify.channels.http import origin
-from monitor.notify.channels.webhook.notifier import WebhookNotifier
+from monitor.notify.channels.origin import origin
 from monitor.notify.channels.webhook.problems import problems
 from monitor.runtime.clock import SECOND
 
+if TYPE_CHECKING:
+    from monitor.notify.channels.webhook.notifier import WebhookNotifier
 
-def _make(entry: Webhook, channel_context: ChannelContext, fields: Mapping[str, str] | None = None) -> WebhookNotifier:
+
+def _make(
+    entry: Webhook, channel_context: ChannelContext, fields: Mapping[str, str] | None = None
+) -> "WebhookNotifier":
     """Returns the notifier of an entry; ``fields`` replace those of the entry."""
+    from monitor.notify.channels.webhook.notifier import WebhookNotifier
+
     return WebhookNotifier(
         entry.url.get_secret_value(),
         clock=channel_context.clock,

@@ -12,18 +12,18 @@ from standardwebhooks import Webhook
 
 from monitor.model.notification import Notification
 from monitor.notify.channels import http
+from monitor.notify.channels.origin import origin
 from monitor.notify.channels.protocol import Outcome
 from monitor.notify.channels.reach import unreached
 from monitor.notify.render.alertmanager_payload import alertmanager
-from monitor.notify.render.escape import of_content_type, to_json
+from monitor.notify.render.escape import JSON, of_content_type, to_json
 from monitor.notify.render.report.webhook_body import report_body
-from monitor.notify.render.templates import TemplateProblem, Templates
+from monitor.notify.render.template_problem import TemplateProblem
+from monitor.notify.render.templates import Templates
 from monitor.notify.render.text import plain_text
 from monitor.runtime.clock import Clock, to_datetime
 
 _PREFIX: Final = "whsec_"
-JSON: Final = "application/json"
-"""The content type of a body, unless the configuration says otherwise."""
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -77,7 +77,7 @@ class WebhookNotifier:
     checked = "a connection opens; nothing is posted"
 
     def __repr__(self) -> str:
-        return f"WebhookNotifier({http.origin(self._url)})"
+        return f"WebhookNotifier({origin(self._url)})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
         """Posts a notification. ``webhook-id`` is the notification's key, so that a receiver can recognise a repetition."""
@@ -128,11 +128,11 @@ class WebhookNotifier:
         """Returns what is wrong with the URLs or the template, or why no connection opens; nothing is posted."""
         urls = dict.fromkeys((self._url, self._url_resolved or self._url))
         for url in urls:
-            if not url.startswith(("http://", "https://")) or not http.origin(url).partition("://")[2]:
-                return f"{http.origin(url)}: a webhook's URL is http://… or https://… with a host; correct it in the configuration"
+            if not url.startswith(("http://", "https://")) or not origin(url).partition("://")[2]:
+                return f"{origin(url)}: a webhook's URL is http://… or https://… with a host; correct it in the configuration"
         if self._template is not None and self._templates.find(self._template) is None:
             return f"there is no template {self._template!r}; list its file under templates"
-        hosts = {http.origin(url): url for url in urls}
+        hosts = {origin(url): url for url in urls}
         problems = [await unreached(url, self._timeout) for url in hosts.values()]
         return "; ".join(filter(None, problems))
 

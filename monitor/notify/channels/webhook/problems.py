@@ -6,8 +6,8 @@ from monitor.config.monitor import Webhook
 from monitor.config.monitor.headers import problem_text as fields_problem
 from monitor.config.monitor.services import service_of
 from monitor.notify.channels.channel import EntryContext, samples, secret_texts
-from monitor.notify.channels.webhook.notifier import JSON
 from monitor.notify.render import TemplateProblem, Templates
+from monitor.notify.render.escape import JSON
 from monitor.runtime.errors import Problem
 
 

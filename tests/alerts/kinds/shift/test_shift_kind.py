@@ -27,8 +27,9 @@ from monitor.alerts.kinds.shift.state import ShiftState
 from monitor.alerts.view import history
 from monitor.config.rules import Rule, rule_of
 from monitor.config.rules.shift import Shift
+from monitor.model.batch import batch_of
 from monitor.model.finding import Finding
-from monitor.model.message import FAILURES, FINAL, batch_of
+from monitor.model.message import FAILURES, FINAL
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.window import Window, WindowReader
 

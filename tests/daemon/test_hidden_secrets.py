@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.daemon.account_client import hide_secrets
+from monitor.daemon.hidden_secrets import hide_secrets
 from monitor.runtime import log
 from tests.fakes.written import CONFIG, settings
 

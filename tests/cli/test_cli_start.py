@@ -1,0 +1,114 @@
+"""What a command does not use, it does not import (docs/decisions/0034-start-up.md). Speed itself is measured in benchmarks/."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_folder import Folder, folder_at, poll_once
+
+CODE = """\
+import json, sys
+path = sys.argv.pop(1)
+from monitor.cli import main
+try:
+    main()
+finally:
+    with open(path, "w") as file:
+        json.dump(sorted(sys.modules), file)
+"""
+"""Runs the command behind the path of a file, and then lists in it what was imported."""
+
+NEVER = {
+    "PIL",
+    "apprise",
+    "hypercorn",
+    "prometheus_client",
+    "pygments",
+    "rich",
+    "slack_sdk",
+    "starlette",
+    "trio_websocket",
+}
+"""What no command needs that only reads files and the store."""
+CLIENT = {"httpx", "trio"}
+COUNTING = {"numpy"}
+TEMPLATES = {"jinja2"}
+SCREEN = {"monitor.simulation.demo", "monitor.simulation.demo.screen"}
+"""A terminal whose last line changes, which is all that the daemon uses of the simulation."""
+VALIDATION = {"pydantic", "msgspec", "re2", "yaml"}
+
+
+def command(folder: Folder, words: str, listed: Path) -> list[str]:
+    return [sys.executable, "-c", CODE, str(listed), *words.split(), "--config", str(folder.config)]
+
+
+def imported(folder: Folder, words: str) -> set[str]:
+    """The libraries and the modules of the program that a command has imported, in a process of its own."""
+    listed = folder.path / "imported.json"
+    subprocess.run(command(folder, words, listed), capture_output=True, timeout=60, check=False)
+    return set(json.loads(listed.read_text()))
+
+
+def copied(folder: Folder, path: Path) -> Folder:
+    """The same files and the same store elsewhere, so that a test can write beside them."""
+    copy = folder_at(path, "http://127.0.0.1:1")
+    (path / "monitor.db").write_bytes((folder.path / "monitor.db").read_bytes())
+    return copy
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory, routee_url: str) -> Folder:
+    """A store in which nothing fires."""
+    folder = folder_at(tmp_path_factory.mktemp("quiet"), routee_url)
+    folder.replace(folder.rules, "above: 20%", "above: 99%")
+    folder.replace(folder.rules, "above: 100", "above: 100000")
+    poll_once(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "unused"),
+    [
+        ("alerts", NEVER | CLIENT | COUNTING | TEMPLATES),
+        ("alerts --history", NEVER | CLIENT | COUNTING | TEMPLATES),
+        ("alerts --dead-letters", NEVER | CLIENT | COUNTING | TEMPLATES),
+        ("status", NEVER | CLIENT | COUNTING | TEMPLATES),
+        ("history", NEVER | CLIENT | COUNTING | TEMPLATES),
+        ("routes show", NEVER | CLIENT | COUNTING | TEMPLATES),
+        ("routes test severity=critical", NEVER | CLIENT | COUNTING | TEMPLATES),
+        ("silence list", NEVER | CLIENT | COUNTING | TEMPLATES | {"sqlite3"}),
+        ("ack operator=Cosmote", NEVER | CLIENT | COUNTING | TEMPLATES | {"sqlite3"}),
+        ("explain OperatorFailureRate", NEVER | CLIENT | TEMPLATES),
+        ("check", NEVER | CLIENT),
+    ],
+)
+def test_a_command_imports_only_what_it_uses(quiet: Folder, words: str, unused: set[str]) -> None:
+    found = imported(quiet, words)
+    assert found >= VALIDATION  # the command did run
+    assert not found & unused
+    assert not {name for name in found if name.startswith("monitor.simulation")}
+
+
+def test_alerts_that_fire_are_shown_without_a_client(polled: Folder, tmp_path: Path) -> None:
+    found = imported(copied(polled, tmp_path), "alerts")
+    assert found >= COUNTING | TEMPLATES  # it did show some
+    assert not found & (NEVER | CLIENT)
+
+
+def test_the_daemon_imports_no_channel_that_it_does_not_have_and_nothing_of_the_simulation(folder: Folder) -> None:
+    listed = folder.path / "imported.json"
+    arguments = [*command(folder, "run", listed), "--log-format", "text"]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert any("watching " in line for line in process.stderr)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+    found = set(json.loads(listed.read_text()))
+    assert found >= {"httpx", "numpy", "starlette"}
+    assert not found & {"PIL", "apprise", "pygments", "rich", "slack_sdk", "trio_websocket"}
+    assert not {name for name in found if name.startswith("monitor.simulation.")} - SCREEN
