@@ -97,6 +97,10 @@ class NothingThere(MonitorError):
     """The requested id does not exist."""
 
 
+class ChangedMeanwhile(MonitorError):
+    """What somebody wants to change has changed, or has ended, since they looked at it."""
+
+
 class StoreError(MonitorError):
     """The store cannot be read or written now (busy, full disk, no such folder)."""
 

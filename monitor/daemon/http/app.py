@@ -22,6 +22,7 @@ from monitor.daemon.http.access import carries
 from monitor.daemon.http.fair_queue import CALLBACKS, PROBES, ExpensiveQueue, SharedAnswer
 from monitor.daemon.http.hosts import KnownHosts
 from monitor.daemon.http.html_pages import FILES, HtmlPages
+from monitor.daemon.http.refusals import headers_of
 from monitor.daemon.http.sessions import BrowserSessions
 from monitor.daemon.http.visitor import Visitors, address_of, present_visitor, wants_a_page
 from monitor.daemon.metrics import Metrics
@@ -195,7 +196,7 @@ async def _http_error(html_pages: HtmlPages, request: Request, error: Exception)
 
 async def _store_error(html_pages: HtmlPages, request: Request, error: Exception) -> Response:
     """Answers that the store cannot be read, or written, now."""
-    refused = HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"retry-after": "5"})
+    refused = HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers_of(HTTPStatus.SERVICE_UNAVAILABLE))
     return await _http_error(html_pages, request, refused)
 
 
