@@ -88,6 +88,7 @@ class ReloadableApp:
         self._warn_of_certificate()
         api_status = self._api_status_of(web, config)
         token = web.token.get_secret_value() if web.token else ""
+        self._sessions.end_others(token)
         actions, clock, expensive = self._actions, self._clock, self._expensive
         masthead = partial(masthead_of, config, self._pipeline, self._health, api_status.version)
         html = HtmlPages(urlsplit(api_status.external_url).path.rstrip("/"), masthead)
