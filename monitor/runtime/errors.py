@@ -107,6 +107,10 @@ class StoreError(MonitorError):
     exit_code = 69
 
 
+class StoreBusy(StoreError):
+    """Too many wait for the store. The request was not begun."""
+
+
 class StoreDamaged(StoreError):
     """The store's content is corrupt: a torn page, a truncated file, or bytes that are not a valid record."""
 

@@ -71,11 +71,13 @@ class AlertPages:
         ]
 
     async def alert(self, request: Request) -> Response:
-        course = await self._course(request.path_params["fingerprint"])
+        course, refused = await self._course(request.path_params["fingerprint"])
         async with self._expensive.alone():
             one = self._actions.status().find(request.path_params["fingerprint"], deep=True)
             if one is not None:
                 return self._present(one, course)
+        if refused is not None:
+            raise refused
         if course is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; it may have resolved")
         return self._html.page(
@@ -86,12 +88,12 @@ class AlertPages:
             samples=[example_of(sample) for sample in course.samples],
         )
 
-    async def _course(self, fingerprint: str) -> AlertCourse | None:
-        """Returns what is known of the alert from its beginning; None if nothing is, or the store cannot be read."""
+    async def _course(self, fingerprint: str) -> tuple[AlertCourse | None, StoreError | None]:
+        """Returns what is known of the alert from its beginning (None if nothing is), and why the store could not be read, if so."""
         try:
-            return None if self._reader is None else await self._reader.alert(fingerprint)
-        except StoreError:
-            return None
+            return None if self._reader is None else await self._reader.alert(fingerprint), None
+        except StoreError as error:
+            return None, error
 
     def _present(self, one: AlertStatus, course: AlertCourse | None) -> Response:
         view = one.view

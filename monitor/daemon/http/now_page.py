@@ -34,7 +34,6 @@ from monitor.notify.render.notification_text import marks
 from monitor.notify.render.sanitize import tone
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.runtime.errors import StoreError
-from monitor.store.async_store import AsyncStore
 
 CARDS: Final = 10
 """The most incidents on one page."""
@@ -93,11 +92,10 @@ class NowPage:
         config: Config,
         actions: AlertActions,
         reader: DaemonReader,
-        store: AsyncStore,
         html: HtmlPages,
         expensive: ExpensiveQueue,
     ) -> None:
-        self._config, self._actions, self._reader, self._store = config, actions, reader, store
+        self._config, self._actions, self._reader = config, actions, reader
         self._html, self._expensive = html, expensive
         self._pipeline: Pipeline = actions.pipeline
         self._episodes: list[AlertEpisode] = []
@@ -215,7 +213,7 @@ class NowPage:
         """
 
         async def read() -> list[AlertEpisode]:
-            return await self._store.run(lambda store: alert_episodes(reversed(store.transitions(_TRANSITIONS))))
+            return await self._reader.reads.run(lambda store: alert_episodes(reversed(store.transitions(_TRANSITIONS))))
 
         with suppress(StoreError):
             self._episodes = await self._past.get("episodes", read)
@@ -224,8 +222,12 @@ class NowPage:
     async def _read_waiting(self) -> dict[str, Instant]:
         """Returns when the oldest notification was made that waits for its receiver, by receiver; read at most once a second."""
         found: dict[str, Instant] = {}
+
+        async def read() -> dict[tuple[str, str], tuple[int, Instant]]:
+            return await self._reader.reads.run(lambda store: store.backlog())
+
         with suppress(StoreError):
-            for (receiver, _), (_, oldest) in (await self._waiting.get("backlog", self._store.backlog)).items():
+            for (receiver, _), (_, oldest) in (await self._waiting.get("backlog", read)).items():
                 found[receiver] = min(oldest, found.get(receiver, oldest))
         return found
 

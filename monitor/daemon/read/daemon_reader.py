@@ -49,6 +49,7 @@ from monitor.daemon.read.rules import (
 )
 from monitor.daemon.read.searches import SearchSummary, search_summary
 from monitor.daemon.read.spans import spans_of
+from monitor.daemon.read.store_reads import StoreReads
 from monitor.dispatch.status import AlertStatus, StatusSnapshot
 from monitor.model.alert import Alert, Transition
 from monitor.model.builtin_alerts import MONITOR_BLIND
@@ -75,7 +76,7 @@ MOST_MEMBERS: Final = 200
 
 
 class DaemonReader:
-    """Reads one daemon. ``settings`` returns the configuration in force."""
+    """Reads one daemon. ``settings`` returns the configuration in force. All reads of the store go through `reads`."""
 
     def __init__(
         self,
@@ -84,7 +85,8 @@ class DaemonReader:
         settings: Callable[[], Settings],
         outbox: Outbox | None = None,
     ) -> None:
-        self._pipeline, self._store, self._settings = pipeline, store, settings
+        self._pipeline, self._settings = pipeline, settings
+        self.reads = StoreReads(store)
         self._outbox = outbox or Outbox()
         self._actions = AlertActions(pipeline)
         self._latest: tuple[tuple[trio.Event, int], StatusSnapshot] | None = None
@@ -245,7 +247,7 @@ class DaemonReader:
         """Returns one alert, present or over; None if nothing is known of it. ``fingerprint`` is its own or that of its labels."""
         status = await self._status_of(fingerprint)
         own = fingerprint if status is None else status.view.fingerprint
-        transitions, view, told = await self._store.run(partial(_past_of_alert, own))
+        transitions, view, told = await self.reads.run(partial(_past_of_alert, own))
         episodes = alert_episodes(reversed(transitions))
         if status is None and view is None and not episodes:
             return None
@@ -286,7 +288,7 @@ class DaemonReader:
             known = store.incidents(limit, offset)
             return store.count_incidents(), [(one, _head_of(store, one.id)) for one in known]
 
-        total, found = await self._store.run(read)
+        total, found = await self.reads.run(read)
         scopes = scopes_of(self._pipeline.every_alert())
         summaries = []
         for past, head in found:
@@ -296,7 +298,7 @@ class DaemonReader:
 
     async def incident(self, incident: str) -> IncidentDetail | None:
         """Returns one incident, open or over; None if nothing is known of it."""
-        past, episodes, views, head, told = await self._store.run(partial(_past_of_incident, incident))
+        past, episodes, views, head, told = await self.reads.run(partial(_past_of_incident, incident))
         if past is None:
             return None
         scope, firing = scopes_of(self._pipeline.every_alert()).get(incident, (None, []))
@@ -358,7 +360,7 @@ class DaemonReader:
 
     async def receivers(self) -> tuple[ReceiverSummary, ...]:
         """Returns the receivers with their channels."""
-        last_sent, waiting, dead = await self._store.run(
+        last_sent, waiting, dead = await self.reads.run(
             lambda store: (store.last_sent(), store.backlog(), store.dead_letters())
         )
         return receivers_of(self.config, last_sent, waiting, dead, self._outbox.failing)
@@ -371,7 +373,7 @@ class DaemonReader:
         def read(store: Store) -> tuple[int, list[NotificationRecord]]:
             return store.count_notifications(wanted), store.notifications(wanted, limit, offset)
 
-        total, records = await self._store.run(read)
+        total, records = await self.reads.run(read)
         return ResultPage(tuple(map(notification_of, records)), total, offset, limit)
 
     # Campaigns
