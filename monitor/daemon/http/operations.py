@@ -39,7 +39,11 @@ class Operation:
 
     def route(self) -> Route:
         """Returns the route."""
-        return Route(self.path, with_errors(self.endpoint), methods=["GET"], name=self.name)
+        path = self.path
+        for one in self.parameters:
+            if one.is_rest:
+                path = path.replace(f"{{{one.name}}}", f"{{{one.name}:path}}")
+        return Route(path, with_errors(self.endpoint), methods=["GET"], name=self.name)
 
     async def endpoint(self, request: Request) -> Response:
         values = self._values(request)

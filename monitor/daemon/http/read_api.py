@@ -313,7 +313,7 @@ class ReadApi:
                 "One campaign with its breakdown and its course.",
                 CampaignDetail,
                 self._campaign,
-                (Parameter("trackingId", "Routee's tracking id of the campaign.", place="path"),),
+                (Parameter("trackingId", "Routee's tracking id of the campaign.", place="path", is_rest=True),),
                 "no messages of a campaign with this tracking id are known",
             ),
             Operation(
