@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from monitor.alerts.incidents import Incident
+from monitor.alerts.alert_episodes import AlertEpisode
 from monitor.config.rules import Rule
 from monitor.config.rules.balance import Balance
 from monitor.config.rules.match import Condition
@@ -76,7 +76,7 @@ def in_one_piece(window: Window, start: Instant, end: Instant) -> Iterable[tuple
 
 def loss_of(
     window: Window,
-    alerts: Sequence[Incident],
+    alerts: Sequence[AlertEpisode],
     rules: Mapping[str, Rule],
     now: Instant,
     known_since: Instant,
@@ -98,7 +98,7 @@ class LossCount:
     def __init__(
         self,
         window: Window,
-        alerts: Sequence[Incident],
+        alerts: Sequence[AlertEpisode],
         rules: Mapping[str, Rule],
         now: Instant,
         known_since: Instant,
@@ -172,12 +172,12 @@ class _LossTally:
         self.prices += int(given.sum())
 
 
-def _is_countable(one: Incident, rule: Rule) -> bool:
+def _is_countable(one: AlertEpisode, rule: Rule) -> bool:
     known = {*CODED_FIELDS, "account", "problem"} - {"groups"}
     return one.account != "" and not isinstance(rule, Balance) and all(name in known for name, _ in one.group)
 
 
-def _most_precise(alerts: list[Incident]) -> list[Incident]:
+def _most_precise(alerts: list[AlertEpisode]) -> list[AlertEpisode]:
     """Returns the alerts that say best where the incident is: those of a country, else those of any group, else all."""
     fields = [{name for name, _ in one.group if name in CODED_FIELDS} for one in alerts]
     for wanted in ([_PLACE in names for names in fields], [bool(names) for names in fields]):
@@ -186,19 +186,19 @@ def _most_precise(alerts: list[Incident]) -> list[Incident]:
     return alerts
 
 
-def _begun(one: Incident, rule: Rule) -> Instant:
+def _begun(one: AlertEpisode, rule: Rule) -> Instant:
     """Returns when the trouble may have begun: a window before the threshold was crossed."""
     crossed = next(at for at in (one.pending_at, one.firing_at, one.began_at) if at is not None)
     return crossed - (rule.alert_window or LEAD)
 
 
-def _scope(one: Incident, rule: Rule) -> LossScope:
+def _scope(one: AlertEpisode, rule: Rule) -> LossScope:
     own = [Condition(name, "is", (value,)) for name, value in one.group if name in CODED_FIELDS]
     conditions = [condition for condition in (*rule.where.conditions, *own) if condition.field not in _OUTCOMES]
     return LossScope(tuple(dict.fromkeys(conditions)), rule.search)
 
 
-def _few(scopes: Iterable[LossScope], alerts: Sequence[Incident]) -> list[LossScope]:
+def _few(scopes: Iterable[LossScope], alerts: Sequence[AlertEpisode]) -> list[LossScope]:
     """Returns each scope once; of very many, their places instead: those hold them all."""
     different = list(dict.fromkeys(scopes))
     if len(different) <= MOST_SCOPES:

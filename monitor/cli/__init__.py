@@ -18,6 +18,7 @@ import sys
 import click
 
 from monitor.cli.ack import ack
+from monitor.cli.alert_history import history_of_alerts
 from monitor.cli.alerts import alerts
 from monitor.cli.backtest import backtest
 from monitor.cli.backup import backup
@@ -30,7 +31,6 @@ from monitor.cli.exit_codes import CommandLine
 from monitor.cli.explain import explain
 from monitor.cli.healthcheck import healthcheck
 from monitor.cli.help_text import lay_out
-from monitor.cli.incidents import history_of_alerts
 from monitor.cli.init import init
 from monitor.cli.messages import search, track
 from monitor.cli.output import open_streams

@@ -98,15 +98,15 @@ def _reviews(loaded: "SettingsWithTemplates", since: When, every: "Duration | No
 
 def _raised(loaded: "SettingsWithTemplates", start: "Instant") -> "tuple[Instant, list[PastAlert]]":
     """The alerts that fired since then, from the store; and since when they are all read, which is later if there are very many."""
-    from monitor.alerts.incidents import incidents
-    from monitor.cli.incidents import MOST_READ, silences_of
+    from monitor.alerts.alert_episodes import alert_episodes
+    from monitor.cli.alert_history import MOST_READ, silences_of
     from monitor.cli.read_store import stored_state
     from monitor.simulation.review.alerts import raised
 
     names = {rule.name: rule for rule in loaded.settings.rules}
     with stored_state(loaded.settings.config) as (store, kept):
         latest = store.transitions(MOST_READ)
-    found = incidents(reversed(latest))
+    found = alert_episodes(reversed(latest))
     if len(latest) == MOST_READ:
         start = max(start, latest[-1].at)
     return start, [

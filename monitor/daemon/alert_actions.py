@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
 import trio
 
 from monitor.daemon.pipeline import Pipeline
@@ -12,9 +11,9 @@ from monitor.dispatch.dispatcher import SuppressionEdits
 from monitor.dispatch.status import StatusSnapshot
 from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack, acknowledge
-from monitor.routing.silences import Silence, extended, make_room
+from monitor.routing.silences import Silence, ended, extended, make_room, replaced
 from monitor.runtime.clock import Duration, Instant
-from monitor.runtime.errors import NothingThere, StoreError
+from monitor.runtime.errors import ChangedMeanwhile, NothingThere, StoreError
 
 MOST_CHANGES_WAITING: Final = 50
 """The most changes that wait for the one before them."""
@@ -41,6 +40,28 @@ class AlertActions:
             return SuppressionEdits(silences=[silence], dropped_silences=make_room(known, silence, self._now()))
 
         await self._flush(edits)
+
+    async def change_silence(self, silence_id: str, wanted: Silence, seen: Instant | None = None) -> Silence:
+        """Replaces a silence by ``wanted``, which has an id of its own, in one commit; returns the silence that is there afterwards.
+
+        It is the same one, or another one, at whose beginning the old one ends: see `monitor.routing.silences.replaced`. ``seen`` is the
+        ``updated_at`` of the silence that was looked at. Raises NothingThere; ChangedMeanwhile if ``seen`` is given and the silence has been
+        changed since, or has ended; ValueError if too many exist.
+        """
+        made: list[Silence] = []
+
+        def edits() -> SuppressionEdits:
+            before, now = self._known(silence_id), self._now()
+            if seen is not None:
+                _check_unchanged(before, seen, now)
+            made.extend(replaced(before, wanted, now))
+            changed = {one.id: one for one in made}
+            others = [one for one in self.pipeline.dispatcher.silences.all() if one.id not in changed]
+            dropped = make_room([*others, *made], made[0], now)
+            return SuppressionEdits([one for one in made if one.id not in dropped], dropped)
+
+        await self._flush(edits)
+        return made[0]
 
     async def expire_silence(self, silence_id: str) -> None:
         """Ends a silence now; an expired one stays unchanged. Raises NothingThere."""
@@ -81,22 +102,27 @@ class AlertActions:
         return self.pipeline.services.clock.now()
 
     def _expired(self, silence_id: str) -> list[Silence]:
-        known, now = self.pipeline.dispatcher.silences.get(silence_id), self._now()
-        if known is None:
-            raise NothingThere(f"there is no silence {silence_id}")
-        if known.state(now) == "expired":
-            return []
-        starts_at = min(known.starts_at, now)
-        return [msgspec.structs.replace(known, starts_at=starts_at, ends_at=now, updated_at=now)]
+        known, now = self._known(silence_id), self._now()
+        return [] if known.state(now) == "expired" else [ended(known, now)]
 
     def _extended(self, silence_id: str, by: Duration) -> Silence:
-        known, now = self.pipeline.dispatcher.silences.get(silence_id), self._now()
+        return extended(self._known(silence_id), by, self._now())
+
+    def _known(self, silence_id: str) -> Silence:
+        known = self.pipeline.dispatcher.silences.get(silence_id)
         if known is None:
             raise NothingThere(f"there is no silence {silence_id}")
-        return extended(known, by, now)
+        return known
 
     def _firing(self, fingerprint: str) -> Alert:
         for alert in self.pipeline.every_alert():
             if alert.state == "firing" and alert.fingerprint == fingerprint:
                 return alert
         raise NothingThere(f"no alert {fingerprint} fires")
+
+
+def _check_unchanged(silence: Silence, seen: Instant, now: Instant) -> None:
+    if silence.state(now) == "expired":
+        raise ChangedMeanwhile("this silence has ended meanwhile: make a new one")
+    if silence.updated_at != seen:
+        raise ChangedMeanwhile("somebody has changed this silence meanwhile: load it again, and then change it")

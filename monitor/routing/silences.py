@@ -38,10 +38,10 @@ class Silence(msgspec.Struct, frozen=True):
 
     def goes_on_as(self, other: "Silence", now: Instant) -> bool:
         """Returns whether ``other`` may replace this silence under the same id, by Alertmanager's rule: the matchers are the same, this
-        silence is not expired, and an active one keeps its start (or starts ``now``)."""
+        silence is not expired, and an active one keeps its start (or starts when ``other`` was requested)."""
         if self.state(now) == "expired" or set(self.matchers) != set(other.matchers):
             return False
-        return self.state(now) == "pending" or other.starts_at in (self.starts_at, now)
+        return self.state(now) == "pending" or other.starts_at in (self.starts_at, other.updated_at)
 
     def next_change(self, now: Instant) -> Instant | None:
         """Returns when to check again whether it is active; None if it has expired. A recurring silence is checked every minute."""
@@ -84,6 +84,26 @@ def new_silence(
     if during is not None:
         _has_clock(during)
     return Silence(id, wanted, max(starts_at, now), ends_at, created_by, comment, now, during)
+
+
+def ended(silence: Silence, now: Instant) -> Silence:
+    """Returns the silence with its end now; an expired one stays unchanged."""
+    if silence.state(now) == "expired":
+        return silence
+    return msgspec.structs.replace(silence, starts_at=min(silence.starts_at, now), ends_at=now, updated_at=now)
+
+
+def replaced(before: Silence, wanted: Silence, now: Instant) -> list[Silence]:
+    """Returns what is stored when ``wanted``, which has an id of its own, replaces ``before``: first the silence that is there afterwards.
+
+    It keeps the id of ``before`` if it may (`Silence.goes_on_as`), with its start, and with its recurrence if ``wanted`` has none. Otherwise it
+    is another silence, and ``before`` ends, unless it has expired.
+    """
+    if before.goes_on_as(wanted, now):
+        began = before.starts_at if before.state(now) == "active" else wanted.starts_at
+        during = wanted.during or before.during
+        return [msgspec.structs.replace(wanted, id=before.id, starts_at=began, during=during)]
+    return [wanted] if before.state(now) == "expired" else [wanted, ended(before, now)]
 
 
 def extended(silence: Silence, by: Duration, now: Instant) -> Silence:

@@ -97,10 +97,18 @@ class NothingThere(MonitorError):
     """The requested id does not exist."""
 
 
+class ChangedMeanwhile(MonitorError):
+    """What somebody wants to change has changed, or has ended, since they looked at it."""
+
+
 class StoreError(MonitorError):
     """The store cannot be read or written now (busy, full disk, no such folder)."""
 
     exit_code = 69
+
+
+class StoreBusy(StoreError):
+    """Too many wait for the store. The request was not begun."""
 
 
 class StoreDamaged(StoreError):

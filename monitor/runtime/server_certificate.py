@@ -15,7 +15,8 @@ SOON_DAYS: Final = 14
 
 _LARGEST: Final = 1024 * 1024
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_NOT_YET_VALID, _EXPIRED = 9, 10  # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
+_NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME: the times are compared here, with the clock that is handed in."""
 
 
 class CertificateProblem(ValueError):
@@ -56,21 +57,18 @@ class ServerCertificate:
         """Returns a sentence if the certificate has ended, ends soon, or does not hold yet at ``now`` (seconds since 1970); else nothing."""
         client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         client.check_hostname = False
-        client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
         client.load_verify_locations(cadata=self._chain)
         try:
-            end = _valid_until(client, self.context)
-        except ssl.SSLCertVerificationError as error:
-            return {
-                _EXPIRED: "the certificate has expired: renew it",
-                _NOT_YET_VALID: "the certificate is not valid yet",
-            }.get(error.verify_code, "")
+            begin, end = _validity(client, self.context)
         except ssl.SSLError:
             return ""
-        days = (end - now) / 86_400
-        return (
-            f"the certificate ends on {datetime.fromtimestamp(end, UTC):%Y-%m-%d}: renew it" if days < SOON_DAYS else ""
-        )
+        if now < begin:
+            return "the certificate is not valid yet"
+        if now > end:
+            return "the certificate has expired: renew it"
+        is_soon = end - now < SOON_DAYS * 86_400
+        return f"the certificate ends on {datetime.fromtimestamp(end, UTC):%Y-%m-%d}: renew it" if is_soon else ""
 
 
 def _read(path: Path, *, of_key: bool) -> bytes:
@@ -111,8 +109,8 @@ def _is_readable(cert_file: Path) -> bool:
     return False
 
 
-def _valid_until(client_context: ssl.SSLContext, server_context: ssl.SSLContext) -> float:
-    """Returns when the server's certificate ends, by a handshake in memory. Raises ssl.SSLError if the client refuses it."""
+def _validity(client_context: ssl.SSLContext, server_context: ssl.SSLContext) -> tuple[float, float]:
+    """Returns when the server's certificate begins and ends, by a handshake in memory. Raises ssl.SSLError if the client refuses it."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_context.wrap_bio(to_client, to_server)
     server = server_context.wrap_bio(to_server, to_client, server_side=True)
@@ -121,7 +119,8 @@ def _valid_until(client_context: ssl.SSLContext, server_context: ssl.SSLContext)
             with suppress(ssl.SSLWantReadError):
                 side.do_handshake()
     certificate = client.getpeercert() or {}
-    return float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))
+    begin, end = (ssl.cert_time_to_seconds(str(certificate[name])) for name in ("notBefore", "notAfter"))
+    return float(begin), float(end)
 
 
 def _rounds() -> Iterator[int]:

@@ -25,7 +25,7 @@ SPAN = ("--since", "2026-11-10T00:00Z", "--until", "2026-11-11T00:00Z")
 HOSTILE = "<script>alert(1)</script>\x1b[31m & \u202eco"
 
 
-def life(operator: str, at: int, until: int) -> list[Transition]:
+def episode(operator: str, at: int, until: int) -> list[Transition]:
     group = (("operator", operator), ("country", "GR"))
     about, mark = TransitionSubject("main", group, 1), fingerprint("main", "Operators", group)
     moves = (("pending", at), ("fired", at + MINUTE), ("resolved", until))
@@ -38,7 +38,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     folder = Folder(tmp_path_factory.mktemp("reported"))
     account = week(2.5, rate=10)
     begun = DAY + 10 * HOUR + 5 * MINUTE
-    moves = life("Cosmote", begun, begun + HOUR) + life(HOSTILE, begun + 2 * HOUR, begun + 3 * HOUR)
+    moves = episode("Cosmote", begun, begun + HOUR) + episode(HOSTILE, begun + 2 * HOUR, begun + 3 * HOUR)
     stored(account.evaluator.window, account.now, folder.path / "monitor.db", moves)
     folder.config.write_text(CONFIG)
     (folder.path / "rules").mkdir()

@@ -10,7 +10,7 @@ import pytest
 from cli_folder import Folder
 from terminal import on_terminal, piped
 
-from monitor.cli.incidents import MOST_READ
+from monitor.cli.alert_history import MOST_READ
 from monitor.model.alert import Transition, TransitionSubject, fingerprint
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
@@ -31,7 +31,7 @@ rules:
 WORDS = ("rules", "review", "--since", "2026-11-09T00:00Z", "--every", "20m")
 
 
-def life(rule: str, number: int, at: int, *acts: str) -> list[Transition]:
+def episode(rule: str, number: int, at: int, *acts: str) -> list[Transition]:
     """An alert that fired ``at`` so many hours after the start, for half an hour."""
     begun, group = START + at * HOUR, (("country", f"C{number}"),)
     mark = fingerprint("main", rule, group)
@@ -49,8 +49,8 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """Three and a half days of traffic, and what became of the alerts meanwhile. For reading only."""
     folder = Folder(tmp_path_factory.mktemp("reviewed"))
     account = week(3.5, rate=5)
-    moves = [move for number in range(4) for move in life("Ignored", number, 10 + number)]
-    moves += life("Fine", 9, 34, "acknowledged") + life("Fine", 8, 60)
+    moves = [move for number in range(4) for move in episode("Ignored", number, 10 + number)]
+    moves += episode("Fine", 9, 34, "acknowledged") + episode("Fine", 8, 60)
     stored(account.evaluator.window, account.now, folder.path / "monitor.db", moves)
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
         span = START + 60 * HOUR, START + 61 * HOUR
@@ -119,7 +119,7 @@ def test_a_span_leaves_out_what_was_before_it(reviewed: Folder) -> None:
 def test_rates_are_of_the_time_that_was_read(reviewed: Folder, tmp_path: Path) -> None:
     shutil.copytree(reviewed.path, tmp_path / "copy")
     folder = Folder(tmp_path / "copy")
-    moves = [move for number in range(MOST_READ // 2) for move in life("Ignored", number, 70)]
+    moves = [move for number in range(MOST_READ // 2) for move in episode("Ignored", number, 70)]
     moves[0] = replace(moves[0], at=START + 69 * HOUR)
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
         store.commit(Commit(transitions=moves))

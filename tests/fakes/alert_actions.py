@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import msgspec
-
 from monitor.dispatch.status import ENDS_SOON, AlertStatus, GroupStatus, SilenceStatus
 from monitor.model.alert import State
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
-from monitor.routing.silences import Silence, Silences, extended
+from monitor.routing.silences import Silence, Silences, ended, extended, replaced
 from monitor.runtime.clock import Clock, Duration, Instant, SystemClock
-from monitor.runtime.errors import NothingThere, StoreError
+from monitor.runtime.errors import ChangedMeanwhile, NothingThere, StoreError
 
 
 @dataclass
@@ -72,19 +70,23 @@ class FakeAlertActions:
         self._check()
         self.kept.put(silence)
 
+    async def change_silence(self, silence_id: str, wanted: Silence, seen: Instant | None = None) -> Silence:
+        self._check()
+        before, now = self._known(silence_id), self.clock.now()
+        if seen is not None and (before.updated_at != seen or before.state(now) == "expired"):
+            raise ChangedMeanwhile(f"{silence_id} has changed meanwhile")
+        made = replaced(before, wanted, now)
+        for one in made:
+            self.kept.put(one)
+        return made[0]
+
     async def expire_silence(self, silence_id: str) -> None:
         self._check()
-        silence, now = self.kept.get(silence_id), self.clock.now()
-        if silence is None:
-            raise NothingThere(silence_id)
-        self.kept.put(msgspec.structs.replace(silence, ends_at=now, updated_at=now))
+        self.kept.put(ended(self._known(silence_id), self.clock.now()))
 
     async def extend_silence(self, silence_id: str, by: Duration) -> None:
         self._check()
-        silence = self.kept.get(silence_id)
-        if silence is None:
-            raise NothingThere(silence_id)
-        self.kept.put(extended(silence, by, self.clock.now()))
+        self.kept.put(extended(self._known(silence_id), by, self.clock.now()))
 
     async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
         self._check()
@@ -97,6 +99,12 @@ class FakeAlertActions:
         self._check()
         if self.acknowledged.pop(fingerprint, None) is None:
             raise NothingThere(fingerprint)
+
+    def _known(self, silence_id: str) -> Silence:
+        known = self.kept.get(silence_id)
+        if known is None:
+            raise NothingThere(silence_id)
+        return known
 
     def _check(self) -> None:
         if self.broken:

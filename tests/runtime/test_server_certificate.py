@@ -6,6 +6,8 @@ import pytest
 from monitor.runtime.server_certificate import CertificateProblem, ServerCertificate
 from tests.fakes.certificates import write_certificate
 
+DAY = 86_400.0
+
 
 def test_a_certificate_that_holds_has_no_warning(tmp_path):
     loaded = ServerCertificate.load(*write_certificate(tmp_path))
@@ -15,6 +17,17 @@ def test_a_certificate_that_holds_has_no_warning(tmp_path):
 @pytest.mark.parametrize(("days", "says"), [(-1, "has expired: renew it"), (5, "the certificate ends on 20")])
 def test_one_that_is_over_or_nearly_is_warned_of(tmp_path, days, says):
     assert says in ServerCertificate.load(*write_certificate(tmp_path, days=days)).warning(time.time())
+
+
+def test_only_the_clock_that_is_handed_in_counts(tmp_path):
+    one = ServerCertificate.load(*write_certificate(tmp_path, days=90))
+    over = ServerCertificate.load(*write_certificate(tmp_path, "over", days=-1))
+    now = time.time()
+    assert over.warning(now - 20 * DAY) == ""
+    said = [one.warning(now + days * DAY) for days in (-101, -99, 75, 80, 91)]
+    assert said[:3] == ["the certificate is not valid yet", "", ""]
+    assert said[3].startswith("the certificate ends on 20")
+    assert said[4] == "the certificate has expired: renew it"
 
 
 def test_two_are_equal_if_their_files_hold_the_same(tmp_path):

@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from monitor.alerts.alert_episodes import AlertEpisode
 from monitor.alerts.incident_loss import IncidentLoss
-from monitor.alerts.incidents import Incident
 from monitor.alerts.report.model import IncidentLine, ReceiverLine, RuleLine
 from monitor.config.rules import Rule
 from monitor.model.alert import is_report
@@ -14,7 +14,7 @@ from monitor.runtime.clock import Instant
 from monitor.store.protocol import NotificationRecord
 
 
-def in_span(alerts: Iterable[Incident], since: Instant, until: Instant) -> list[Incident]:
+def in_span(alerts: Iterable[AlertEpisode], since: Instant, until: Instant) -> list[AlertEpisode]:
     """Returns the alerts that fired for some of the span, without reports of ended campaigns."""
     return [
         one
@@ -26,7 +26,7 @@ def in_span(alerts: Iterable[Incident], since: Instant, until: Instant) -> list[
     ]
 
 
-def with_earlier(alerts: Iterable[Incident], every: Iterable[Incident], until: Instant) -> list[Incident]:
+def with_earlier(alerts: Iterable[AlertEpisode], every: Iterable[AlertEpisode], until: Instant) -> list[AlertEpisode]:
     """Returns the alerts with all others of the same incidents that had fired by ``until``, also those that ended before."""
     some = list(alerts)
     going_on = {(one.account, one.incident) for one in some if one.incident}
@@ -43,16 +43,16 @@ def with_earlier(alerts: Iterable[Incident], every: Iterable[Incident], until: I
     return some + earlier
 
 
-def together(alerts: Iterable[Incident]) -> list[list[Incident]]:
+def together(alerts: Iterable[AlertEpisode]) -> list[list[AlertEpisode]]:
     """Returns the alerts of each incident in the order of time; an alert that is of none is alone. The latest incident is first."""
-    found: dict[tuple[str, str], list[Incident]] = defaultdict(list)
+    found: dict[tuple[str, str], list[AlertEpisode]] = defaultdict(list)
     for number, one in enumerate(alerts):
         found[one.account, one.incident or f"alone {number}"].append(one)
     ordered = [sorted(some, key=_fired_at) for some in found.values()]
     return sorted(ordered, key=lambda some: _fired_at(some[0]), reverse=True)
 
 
-def line_of(alerts: Sequence[Incident], until: Instant, loss: IncidentLoss | None) -> IncidentLine:
+def line_of(alerts: Sequence[AlertEpisode], until: Instant, loss: IncidentLoss | None) -> IncidentLine:
     """Returns the line of one incident as it was at ``until``."""
     named = max(alerts, key=lambda one: len(_fields(one)))
     ends = [_ended_by(one, until) for one in alerts]
@@ -72,27 +72,27 @@ def line_of(alerts: Sequence[Incident], until: Instant, loss: IncidentLoss | Non
     )
 
 
-def title_of(named: Incident, others: int) -> str:
+def title_of(named: AlertEpisode, others: int) -> str:
     """Returns ``OperatorFailureShift Cosmote, GR and 3 more alerts``."""
     place = ", ".join(value for _, value in _fields(named))
     return f"{named.rule} {place}".strip() + (f" and {plural(others, 'more alert')}" if others else "")
 
 
-def _fields(one: Incident) -> list[tuple[str, str]]:
+def _fields(one: AlertEpisode) -> list[tuple[str, str]]:
     return [(name, value) for name, value in one.group if name in FIELDS and name != "account"] or list(one.group)
 
 
-def _fired_at(one: Incident) -> Instant:
+def _fired_at(one: AlertEpisode) -> Instant:
     return one.began_at if one.firing_at is None else one.firing_at
 
 
-def _ended_by(one: Incident, until: Instant) -> Instant | None:
+def _ended_by(one: AlertEpisode, until: Instant) -> Instant | None:
     return one.ended_at if one.ended_at is not None and one.ended_at <= until else None
 
 
-def noise(alerts: Iterable[Incident], since: Instant, until: Instant) -> list[RuleLine]:
+def noise(alerts: Iterable[AlertEpisode], since: Instant, until: Instant) -> list[RuleLine]:
     """Returns a line for each rule that fired in the span, the one with most alerts first."""
-    of_rule: dict[str, list[Incident]] = defaultdict(list)
+    of_rule: dict[str, list[AlertEpisode]] = defaultdict(list)
     for one in alerts:
         if _fired_at(one) > since:
             of_rule[one.rule].append(one)
@@ -108,7 +108,7 @@ def noise(alerts: Iterable[Incident], since: Instant, until: Instant) -> list[Ru
     return sorted(found, key=lambda line: (-line.alerts, -line.firing, line.rule))
 
 
-def never_fired(rules: Iterable[Rule], alerts: Iterable[Incident], since: Instant, until: Instant) -> list[str]:
+def never_fired(rules: Iterable[Rule], alerts: Iterable[AlertEpisode], since: Instant, until: Instant) -> list[str]:
     """Returns the rules that are switched on and did not begin to fire in the span; a campaign's report counts as firing."""
     fired = {one.rule for one in alerts if one.fired and since < _fired_at(one) <= until}
     return [rule.name for rule in rules if rule.enabled and rule.name not in fired]

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
 from monitor.alerts.incident_loss import loss_of
-from monitor.alerts.incidents import Incident, incidents
 from monitor.alerts.report import alerts as told
 from monitor.alerts.report import traffic
 from monitor.alerts.report.model import (
@@ -92,7 +92,7 @@ class _Builder:
 
     def build(self, time_zone: str) -> DeliveryReport:
         readings = {one.window.account: WindowReader(one.window) for one in self.source.accounts}
-        every = incidents(self.source.transitions)
+        every = alert_episodes(self.source.transitions)
         fired = told.in_span(every, self.since, self.until)
         groups = told.together(told.with_earlier(fired, every, self.until))
         self.steps = 4 * len(readings) + min(len(groups), MOST_COUNTED)
@@ -166,7 +166,7 @@ class _Builder:
             self._step(2)
         return self._cut("campaigns", sorted(found, key=lambda one: (-one.messages, one.tracking_id)), MOST_CAMPAIGNS)
 
-    def _incidents(self, groups: Sequence[list[Incident]]) -> list[IncidentLine]:
+    def _incidents(self, groups: Sequence[list[AlertEpisode]]) -> list[IncidentLine]:
         """Returns the incidents, the one that lost most messages first."""
         rules = told.by_rule(self.source.rules)
         accounts = {one.window.account: one for one in self.source.accounts}

@@ -16,6 +16,7 @@ from monitor.daemon.http.evaluation_chart import ALERT_FRAME, evaluation_chart
 from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.forms import FormField, filled, read_form
 from monitor.daemon.http.html_pages import HtmlPages
+from monitor.daemon.http.refusals import REFUSALS
 from monitor.daemon.read.alerts import AlertCourse, SampleMessage
 from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.dispatch.status import AlertStatus
@@ -31,7 +32,7 @@ from monitor.notify.render.sanitize import tone
 from monitor.notify.render.text import example
 from monitor.routing.acknowledgements import REPORT
 from monitor.runtime.clock import Clock, parse_duration
-from monitor.runtime.errors import NothingThere, StoreError
+from monitor.runtime.errors import StoreError
 
 _BULLETS: Final = ("- ", "* ", "• ")
 
@@ -70,11 +71,13 @@ class AlertPages:
         ]
 
     async def alert(self, request: Request) -> Response:
-        course = await self._course(request.path_params["fingerprint"])
+        course, refused = await self._course(request.path_params["fingerprint"])
         async with self._expensive.alone():
             one = self._actions.status().find(request.path_params["fingerprint"], deep=True)
             if one is not None:
                 return self._present(one, course)
+        if refused is not None:
+            raise refused
         if course is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; it may have resolved")
         return self._html.page(
@@ -85,12 +88,12 @@ class AlertPages:
             samples=[example_of(sample) for sample in course.samples],
         )
 
-    async def _course(self, fingerprint: str) -> AlertCourse | None:
-        """Returns what is known of the alert from its beginning; None if nothing is, or the store cannot be read."""
+    async def _course(self, fingerprint: str) -> tuple[AlertCourse | None, StoreError | None]:
+        """Returns what is known of the alert from its beginning (None if nothing is), and why the store could not be read, if so."""
         try:
-            return None if self._reader is None else await self._reader.alert(fingerprint)
-        except StoreError:
-            return None
+            return None if self._reader is None else await self._reader.alert(fingerprint), None
+        except StoreError as error:
+            return None, error
 
     def _present(self, one: AlertStatus, course: AlertCourse | None) -> Response:
         view = one.view
@@ -140,26 +143,28 @@ class AlertPages:
         fields = (_BY, FormField("comment", "What is being done", required=False), _LASTS)
         show = partial(self._form, "Acknowledge", about, fields)
         if request.method != "POST":
-            return show({}, REPORT if one.view.is_report else "")
+            return show({}, ValueError(REPORT) if one.view.is_report else None)
         given = await read_form(request, self._token, self._external_url)
         try:
             until = self._clock.now() + parse_duration(given["for"]) if given.get("for") else None
             await self._actions.acknowledge(one.view.fingerprint, given.get("by", ""), given.get("comment", ""), until)
-        except (ValueError, StoreError, NothingThere) as error:
-            return show(given, str(error))
+        except REFUSALS as error:
+            return show(given, error)
         said = f"{given.get('by', '')} takes care of it until {'it resolves' if until is None else datetime(until)}."
         return self._html.page(
             "done.html", title="Acknowledged", text=said, back=page_url(self._root, one.view.fingerprint)
         )
 
     def _form(
-        self, title: str, about: str, fields: tuple[FormField, ...], given: Mapping[str, str], problem: str = ""
+        self,
+        title: str,
+        about: str,
+        fields: tuple[FormField, ...],
+        given: Mapping[str, str],
+        error: Exception | None = None,
     ) -> Response:
         shown = filled(fields, given)
-        status = HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK
-        return self._html.page(
-            "form.html", status, title=title, about=about, fields=shown, problem=problem, button=title
-        )
+        return self._html.form("form.html", error, title=title, about=about, fields=shown, button=title)
 
     def _find(self, request: Request) -> AlertStatus:
         found = self._actions.status().find(request.path_params["fingerprint"])

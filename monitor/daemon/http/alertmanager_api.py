@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Final
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,6 +15,7 @@ from monitor.daemon.http import alertmanager_json as shapes
 from monitor.daemon.http.access import may_change
 from monitor.daemon.http.fair_queue import Endpoint, ExpensiveQueue
 from monitor.daemon.http.methods import route_of
+from monitor.daemon.http.refusals import REFUSALS, headers_of, status_of
 from monitor.daemon.http.requested_matchers import compile_matchers
 from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.routing.matcher_syntax import Written, read_matchers
@@ -152,22 +152,17 @@ class AlertmanagerApi:
 
     async def put_silence(self, request: Request) -> Response:
         may_change(request, self._token)
-        now = self._clock.now()
         body = await request.body()
         async with self._expensive.alone():
-            named, wanted = await shapes.read_silence(body, now)
-            found = self._find(named) if named else None
-        if named and found is None:
+            asked = await shapes.read_silence(body, self._clock.now())
+        if not asked.before:
+            await self._actions.put_silence(asked.silence)
+            return JSONResponse({"silenceID": asked.silence.id})
+        try:
+            made = await self._actions.change_silence(asked.before, asked.silence, asked.seen)
+        except NothingThere:
             return _not_found()
-        before = None if found is None else found.silence
-        if before is not None and before.goes_on_as(wanted, now):
-            wanted = _continued(before, wanted, now)
-        elif before is not None:
-            wanted = msgspec.structs.replace(wanted, id=shapes.new_id())
-        await self._actions.put_silence(wanted)
-        if before is not None and wanted.id != before.id and before.state(now) != "expired":
-            await self._actions.expire_silence(before.id)
-        return JSONResponse({"silenceID": wanted.id})
+        return JSONResponse({"silenceID": made.id})
 
     async def expire_silence(self, request: Request) -> Response:
         may_change(request, self._token)
@@ -246,12 +241,6 @@ def _matches(silence: Silence, wanted: Sequence[Matcher]) -> bool:
     return matches(wanted, {matcher.name: matcher.value for matcher in silence.matchers})
 
 
-def _continued(before: Silence, wanted: Silence, now: Instant) -> Silence:
-    """Returns a changed silence with its earlier start. It keeps its recurrence, which amtool does not know."""
-    began = before.starts_at if before.state(now) == "active" else wanted.starts_at
-    return msgspec.structs.replace(wanted, starts_at=began, during=wanted.during or before.during)
-
-
 def _not_found() -> Response:
     return JSONResponse("silence not found", 404)
 
@@ -263,10 +252,11 @@ def with_error_answers(endpoint: Endpoint) -> Endpoint:
     async def answered(request: Request) -> Response:
         try:
             return await endpoint(request)
-        except ValueError as error:
-            return JSONResponse(str(error), 400)
-        except StoreError as error:
-            # amtool shows the sentence of these statuses only.
-            return JSONResponse(f"nothing was changed: {error}", 400 if request.method == "POST" else 500)
+        except REFUSALS as error:
+            status = status_of(error)
+            is_change = isinstance(error, StoreError) and request.method not in ("GET", "HEAD")
+            return JSONResponse(
+                f"nothing was changed: {error}" if is_change else str(error), status, headers_of(status)
+            )
 
     return answered

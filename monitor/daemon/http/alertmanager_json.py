@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -101,23 +102,35 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-async def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
-    """Returns the id in a request's body (empty if missing) and the requested silence. Raises ValueError if the body is invalid."""
+@dataclass(frozen=True, slots=True)
+class AskedSilence:
+    """The silence in a request's body, always with a new id. ``before`` is the id of the one that it replaces; empty: none.
+
+    ``seen`` is the ``updatedAt`` in the body, which is ours: with it, a silence that has been changed meanwhile is not replaced.
+    """
+
+    silence: Silence
+    before: str
+    seen: Instant | None
+
+
+async def read_silence(body: bytes, now: Instant) -> AskedSilence:
+    """Returns what a request's body asks for. Raises ValueError if the body is invalid."""
     data = read_object(body)
-    named = text_of(data, "id")
     matchers = data.get("matchers")
     if not isinstance(matchers, list):
         raise ValueError("matchers: should be a list of {name, value, isRegex, isEqual}")
-    return named, new_silence(
+    silence = new_silence(
         await compile_matchers([written_matcher(one) for one in matchers]),
         starts_at=_instant(data, "startsAt"),
         ends_at=_instant(data, "endsAt"),
         created_by=text_of(data, "createdBy"),
         comment=text_of(data, "comment"),
         now=now,
-        id=named or new_id(),
+        id=new_id(),
         during=None if data.get("during") is None else read_during(data["during"]),
     )
+    return AskedSilence(silence, text_of(data, "id"), _instant(data, "updatedAt") if data.get("updatedAt") else None)
 
 
 def read_during(data: object) -> TimeInterval:

@@ -1,6 +1,6 @@
 """Answers requests: health, readiness, metrics, and what the pages and APIs answer.
 
-Middleware guards every request (headers, host, the token for reading). What changes something calls `monitor.daemon.http.access` first.
+Middleware guards every request (host, the token for reading). What changes something calls `monitor.daemon.http.access` first.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,37 +9,24 @@ from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.daemon.health import WebState
 from monitor.daemon.http.access import carries
 from monitor.daemon.http.fair_queue import CALLBACKS, PROBES, ExpensiveQueue, SharedAnswer
 from monitor.daemon.http.hosts import KnownHosts
 from monitor.daemon.http.html_pages import FILES, HtmlPages
+from monitor.daemon.http.refusals import headers_of
 from monitor.daemon.http.sessions import BrowserSessions
 from monitor.daemon.http.visitor import Visitors, address_of, present_visitor, wants_a_page
 from monitor.daemon.metrics import Metrics
 from monitor.runtime.errors import StoreError
-
-_SOURCES = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
-"""What a page may load: files from here only, no inline style or script."""
-
-_HEADERS = {
-    "cache-control": "no-store",
-    "content-security-policy": _SOURCES,
-    "referrer-policy": "same-origin",  # without a referrer, a browser would not show that our own forms are ours
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-}
 
 _OPEN_TO_ALL = PROBES | {"/login", *(f"/{name}" for name in FILES)}
 """Paths that are answered without the token: probes, but without their reasons, and what a browser needs to log in."""
@@ -83,7 +70,6 @@ def make_app(
     app = Starlette(
         routes=[*_Pages(state, metrics, secret, expensive or ExpensiveQueue()).routes(), *apis],
         middleware=[
-            Middleware(SecurityHeaders),
             Middleware(KnownHosts, names=hosts, token=token),
             Middleware(
                 Visitors, sessions=sessions or BrowserSessions(), token=token, external_url=external_url, port=port
@@ -166,21 +152,6 @@ class ReadToken:
         return is_open or present_visitor().is_logged_in or carries(Headers(scope=scope), self._token)
 
 
-class SecurityHeaders:
-    """Adds headers to every answer that restrict a browser to showing it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
-
-
 async def _http_error(html_pages: HtmlPages, request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if "text/html" in request.headers.get("accept", ""):
@@ -195,7 +166,7 @@ async def _http_error(html_pages: HtmlPages, request: Request, error: Exception)
 
 async def _store_error(html_pages: HtmlPages, request: Request, error: Exception) -> Response:
     """Answers that the store cannot be read, or written, now."""
-    refused = HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"retry-after": "5"})
+    refused = HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers_of(HTTPStatus.SERVICE_UNAVAILABLE))
     return await _http_error(html_pages, request, refused)
 
 
@@ -206,5 +177,5 @@ async def _internal_error(request: Request, _: Exception) -> Response:
     """
     text = "Something went wrong inside routee-monitor; its log says what"
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(_PROBLEM.format(text=text), 500, _HEADERS)
-    return JSONResponse({"error": f"{text}."}, 500, _HEADERS)
+        return HTMLResponse(_PROBLEM.format(text=text), 500)
+    return JSONResponse({"error": f"{text}."}, 500)

@@ -20,6 +20,7 @@ from monitor.daemon.http.connections import Connection
 from monitor.daemon.http.fair_queue import CALLBACKS, FairQueue
 from monitor.daemon.http.guards import Bodies, Body, Limits
 from monitor.daemon.http.http1 import LONGEST_HEAD, TimedStream
+from monitor.daemon.http.security_headers import LINES
 
 READ: Final = 64 * 1024
 """The most bytes that are received at once."""
@@ -212,5 +213,5 @@ def _written(answer: CallbackAnswer, *, last: bool) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-_HEADERS: Final = "content-type: application/json\r\ncache-control: no-store\r\nx-content-type-options: nosniff"
+_HEADERS: Final = f"content-type: application/json\r\n{LINES}"
 _TAKEN: Final = _written(CallbackAnswer(), last=True).replace(b"connection: close\r\n", b"")

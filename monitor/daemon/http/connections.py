@@ -8,7 +8,9 @@ from enum import IntEnum
 import trio
 from starlette.types import Message, Receive
 
-BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+from monitor.daemon.http.security_headers import LINES
+
+BUSY = f"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n{LINES}\r\n\r\n".encode()
 
 NEW_SECONDS = 1.0
 """Seconds for which a connection that has not sent anything is spared; afterwards it is closed like an idle one."""

@@ -1,10 +1,10 @@
 """Guards between hypercorn and the application, in pure ASGI: each prevents one kind of harm that a client can do.
 
-`Guards` reads a request's body when the application first asks for it, within a size and a time; an application that refuses a request by its
-headers never asks. Unread bodies are discarded, so that hypercorn's queue of body events has room when the answer ends. An exception of the
-application fails only its own request. The end of an answer is sent shielded from cancellation: hypercorn does its bookkeeping inside that
-call, and a cancellation there (Starlette cancels the sender of a stream when the client has gone) would leave the connection open until the
-process ends.
+`Guards` reads a request's body when the application first asks for it, within a size and a time; an application that refuses a request by
+its headers never asks. Unread bodies are discarded, so that hypercorn's queue of body events has room when the answer ends. An exception of
+the application fails only its own request. Every answer has the headers that restrict browsers. The end of an answer is sent shielded from
+cancellation: hypercorn does its bookkeeping inside that call, and a cancellation there (Starlette cancels the sender of a stream when the
+client has gone) would leave the connection open until the process ends.
 """
 
 import logging
@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.daemon.http.rate_limited_log import RateLimitedLog
+from monitor.daemon.http.security_headers import SECURITY_HEADERS
 
 CHUNK = 64 * 1024
 """Bytes of a piece in which an answer is passed on: hypercorn's writing can be cancelled only between two pieces."""
@@ -219,6 +220,7 @@ class _ResponseStream:
 
     async def _begin(self, message: Message) -> None:
         self.has_begun = True
+        MutableHeaders(scope=message).update(SECURITY_HEADERS)
         if self._request.is_unread or message["status"] in _STRANGERS:
             MutableHeaders(scope=message)["connection"] = "close"
         self.on_begin()

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.daemon.http.refusals import headers_of, status_of
 from monitor.daemon.http.visitor import FORM_FIELD, present_visitor
 from monitor.model.format import amount, datetime, duration, number, percent
 from monitor.notify.render.sanitize import tone
@@ -54,6 +55,13 @@ class HtmlPages:
         """Returns the page made from a template of the folder ``pages``."""
         text = _templates().get_template(name).render(root=self.root, masthead=self._masthead(), **context)
         return HTMLResponse(text, status)
+
+    def form(self, name: str, error: Exception | None = None, **context: Any) -> Response:
+        """Returns the page of a form. An error of `REFUSALS` is shown in it, and determines the status."""
+        status = HTTPStatus.OK if error is None else status_of(error)
+        answer = self.page(name, status, problem="" if error is None else str(error), **context)
+        answer.headers.update(headers_of(status))
+        return answer
 
 
 def prepare() -> None:

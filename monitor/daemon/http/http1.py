@@ -16,6 +16,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
+from monitor.daemon.http.security_headers import SECURITY_HEADERS
 from monitor.daemon.http.tls import Stream
 
 LONGEST_HEAD: Final = 16 * 1024
@@ -92,6 +93,7 @@ class Http1Protocol(H11Protocol):
     async def _refuse(self, status: int, error: str, *, with_body: bool = True) -> None:
         body = json.dumps({"error": error}).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
+        headers += SECURITY_HEADERS.items()
         await self._send_h11_event(h11.Response(status_code=status, headers=headers))
         await self._send_h11_event(h11.Data(data=body if with_body else b""))
         await self._send_h11_event(h11.EndOfMessage())

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.alerts.incidents import Incident, incidents
+from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
 from monitor.config.monitor import Config
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.delivery_charts import SPAN, DeliveryMarks, DrawnChart, delivery_charts
@@ -34,7 +34,6 @@ from monitor.notify.render.notification_text import marks
 from monitor.notify.render.sanitize import tone
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.runtime.errors import StoreError
-from monitor.store.async_store import AsyncStore
 
 CARDS: Final = 10
 """The most incidents on one page."""
@@ -93,14 +92,13 @@ class NowPage:
         config: Config,
         actions: AlertActions,
         reader: DaemonReader,
-        store: AsyncStore,
         html: HtmlPages,
         expensive: ExpensiveQueue,
     ) -> None:
-        self._config, self._actions, self._reader, self._store = config, actions, reader, store
+        self._config, self._actions, self._reader = config, actions, reader
         self._html, self._expensive = html, expensive
         self._pipeline: Pipeline = actions.pipeline
-        self._lives: list[Incident] = []
+        self._episodes: list[AlertEpisode] = []
         self._past = PollCache(lambda: self._pipeline.news)
         self._waiting = PollCache(lambda: (self._pipeline.news, self._pipeline.services.clock.now() // SECOND))
 
@@ -111,14 +109,14 @@ class NowPage:
     async def page(self, request: Request) -> Response:
         query = ListQuery.of(request)
         text = query.text
-        lives, waiting_since = await self._read_lives(), await self._read_waiting()
+        episodes, waiting_since = await self._read_episodes(), await self._read_waiting()
         async with self._expensive.alone():
             now = now_of(self._actions.status(), text)
             pages = query.pages(len(now.incidents), CARDS)
             number = min(query.page, pages)
             shown = now.incidents[(number - 1) * CARDS : number * CARDS]
             cards = await self._cards(shown, now, waiting_since)
-            accounts = await self._accounts(lives)
+            accounts = await self._accounts(episodes)
             found = heat_rows(await self._reader.delivery_by_place(HOUR))
             return self._html.page(
                 "now.html",
@@ -137,7 +135,7 @@ class NowPage:
                 reports=[
                     cards[one.alert.fingerprint] for one in now.reports[:REPORTS] if one.alert.fingerprint in cards
                 ],
-                quiet_since=_quiet_since(lives),
+                quiet_since=_quiet_since(episodes),
                 accounts=accounts,
                 heat=found,
             )
@@ -179,7 +177,7 @@ class NowPage:
             silence_url(root, view.labels),
         )
 
-    async def _accounts(self, lives: Sequence[Incident]) -> list[AccountCharts]:
+    async def _accounts(self, episodes: Sequence[AlertEpisode]) -> list[AccountCharts]:
         found, now = [], self._reader.now
         for account in list(self._pipeline.accounts.values())[:ACCOUNTS]:
             cursors = account.evaluator.coverage.cursors.values()
@@ -187,7 +185,7 @@ class NowPage:
                 as_of, since = min(one.as_of for one in cursors), max(one.covered_since for one in cursors)
                 today = await self._reader.delivery(SPAN, STEP, account=account.name)
                 before = await self._reader.delivery(SPAN, STEP, account=account.name, before=DAY)
-                spans = (*_unread(since, as_of), *_spans(lives, account.name, as_of, self._severity))
+                spans = (*_unread(since, as_of), *_spans(episodes, account.name, as_of, self._severity))
                 rules = list(account.evaluator.rules.values())
                 marked = DeliveryMarks(as_of, since, spans, rules, self._config.time_zone_of(account.name))
                 charts = delivery_charts(today.points, before.points, marked)
@@ -202,37 +200,41 @@ class NowPage:
                 )
         return found
 
-    def _severity(self, life: Incident) -> str:
-        account = self._pipeline.accounts.get(life.account)
-        rule = None if account is None else account.evaluator.rules.get(life.rule)
-        level = max((one.about.level for one in life.events if one.about is not None), default=1)
+    def _severity(self, episode: AlertEpisode) -> str:
+        account = self._pipeline.accounts.get(episode.account)
+        rule = None if account is None else account.evaluator.rules.get(episode.rule)
+        level = max((one.about.level for one in episode.events if one.about is not None), default=1)
         return "warning" if rule is None else rule.severity_at(max(level, 1))
 
-    async def _read_lives(self) -> list[Incident]:
-        """Returns the lives of alerts by the store's latest transitions, read once for all viewers after something has happened.
+    async def _read_episodes(self) -> list[AlertEpisode]:
+        """Returns the episodes of alerts by the store's latest transitions, read once for all viewers after something has happened.
 
         While the store cannot be read, they are those that were read last.
         """
 
-        async def read() -> list[Incident]:
-            return await self._store.run(lambda store: incidents(reversed(store.transitions(_TRANSITIONS))))
+        async def read() -> list[AlertEpisode]:
+            return await self._reader.reads.run(lambda store: alert_episodes(reversed(store.transitions(_TRANSITIONS))))
 
         with suppress(StoreError):
-            self._lives = await self._past.get("lives", read)
-        return self._lives
+            self._episodes = await self._past.get("episodes", read)
+        return self._episodes
 
     async def _read_waiting(self) -> dict[str, Instant]:
         """Returns when the oldest notification was made that waits for its receiver, by receiver; read at most once a second."""
         found: dict[str, Instant] = {}
+
+        async def read() -> dict[tuple[str, str], tuple[int, Instant]]:
+            return await self._reader.reads.run(lambda store: store.backlog())
+
         with suppress(StoreError):
-            for (receiver, _), (_, oldest) in (await self._waiting.get("backlog", self._store.backlog)).items():
+            for (receiver, _), (_, oldest) in (await self._waiting.get("backlog", read)).items():
                 found[receiver] = min(oldest, found.get(receiver, oldest))
         return found
 
 
-def _quiet_since(lives: Sequence[Incident]) -> Instant | None:
+def _quiet_since(episodes: Sequence[AlertEpisode]) -> Instant | None:
     """Returns when the last alert ended; None if that is not known."""
-    ended = (one.ended_at for one in lives if one.fired and one.ended_at is not None and not is_report(one.group))
+    ended = (one.ended_at for one in episodes if one.fired and one.ended_at is not None and not is_report(one.group))
     return max(ended, default=None)
 
 
@@ -243,12 +245,17 @@ def _unread(since: Instant, as_of: Instant) -> Iterable[Span]:
 
 
 def _spans(
-    lives: Sequence[Incident], account: str, as_of: Instant, severity: Callable[[Incident], str]
+    episodes: Sequence[AlertEpisode], account: str, as_of: Instant, severity: Callable[[AlertEpisode], str]
 ) -> Iterable[Span]:
     """Yields the times in which alerts of the account fired, of the latest ones."""
-    for life in lives[:MARKED]:
-        if life.account == account and life.fired and life.firing_at is not None and not is_report(life.group):
-            end = life.ended_at or as_of
+    for episode in episodes[:MARKED]:
+        if (
+            episode.account == account
+            and episode.fired
+            and episode.firing_at is not None
+            and not is_report(episode.group)
+        ):
+            end = episode.ended_at or as_of
             if end > as_of - SPAN:
-                word = severity(life)
-                yield Span(tone(word, "firing"), life.firing_at, end, f"{life.rule} ({word})")
+                word = severity(episode)
+                yield Span(tone(word, "firing"), episode.firing_at, end, f"{episode.rule} ({word})")

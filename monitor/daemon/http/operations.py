@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from monitor.daemon.http.fair_queue import Endpoint, ExpensiveQueue
 from monitor.daemon.http.parameters import Parameter, values_of
-from monitor.runtime.errors import NothingThere, StoreError
+from monitor.daemon.http.refusals import REFUSALS, headers_of, status_of
 
 Make = Callable[[Mapping[str, Any]], Awaitable[object | None]]
 """Makes the answer from the values of all parameters; None: there is nothing of that name."""
@@ -39,7 +39,11 @@ class Operation:
 
     def route(self) -> Route:
         """Returns the route."""
-        return Route(self.path, with_errors(self.endpoint), methods=["GET"], name=self.name)
+        path = self.path
+        for one in self.parameters:
+            if one.is_rest:
+                path = path.replace(f"{{{one.name}}}", f"{{{one.name}:path}}")
+        return Route(path, with_errors(self.endpoint), methods=["GET"], name=self.name)
 
     async def endpoint(self, request: Request) -> Response:
         values = self._values(request)
@@ -92,11 +96,8 @@ def with_errors(endpoint: Endpoint) -> Endpoint:
     async def answered(request: Request) -> Response:
         try:
             return await endpoint(request)
-        except ValueError as error:
-            return JSONResponse({"error": str(error)}, HTTPStatus.BAD_REQUEST)
-        except NothingThere as error:
-            return JSONResponse({"error": str(error)}, HTTPStatus.NOT_FOUND)
-        except StoreError as error:
-            return JSONResponse({"error": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE, {"retry-after": "1"})
+        except REFUSALS as error:
+            status = status_of(error)
+            return JSONResponse({"error": str(error)}, status, headers_of(status))
 
     return answered

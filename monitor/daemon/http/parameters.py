@@ -20,7 +20,10 @@ _DURATION: Final = "^(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?$"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. ``read`` returns its value from its text and raises ValueError; ``schema`` describes the text."""
+    """One parameter. ``read`` returns its value from its text and raises ValueError; ``schema`` describes the text.
+
+    One with ``is_rest`` is the rest of the path, so it may have slashes.
+    """
 
     name: str
     about: str
@@ -29,6 +32,7 @@ class Parameter:
     default: Any = None
     is_repeated: bool = False
     place: Literal["query", "path"] = "query"
+    is_rest: bool = False
 
     def value(self, texts: Sequence[str]) -> Any:
         """Returns the value that a request gives, else the default. Raises ValueError."""

@@ -70,7 +70,7 @@ class ChangedAcknowledgement:
 
 
 class ReadApi:
-    """The operations. ``counting`` is the queue of answers from the store, which may take long."""
+    """The operations. ``from_store`` is the queue of answers from the store, which may take long."""
 
     def __init__(
         self,
@@ -78,10 +78,10 @@ class ReadApi:
         delivery: DeliveryActions,
         token: str = "",
         version: str = "",
-        counting: ExpensiveQueue | None = None,
+        from_store: ExpensiveQueue | None = None,
     ) -> None:
         self._reader, self._delivery, self._token = reader, delivery, token
-        self._reading, self._counting = ExpensiveQueue(), counting or ExpensiveQueue()
+        self._reading, self._from_store = ExpensiveQueue(), from_store or ExpensiveQueue()
         self.operations = tuple(replace(one, queue=self._queue(one)) for one in self._operations())
         self._version = version
         self._document, self._writing = b"", trio.Lock()
@@ -112,7 +112,7 @@ class ReadApi:
         return JSONResponse({"waiting": retried.waiting, "superseded": retried.superseded})
 
     def _queue(self, operation: Operation) -> ExpensiveQueue:
-        return self._counting if operation.name in _FROM_STORE else self._reading
+        return self._from_store if operation.name in _FROM_STORE else self._reading
 
     # What each operation answers
 
@@ -313,7 +313,7 @@ class ReadApi:
                 "One campaign with its breakdown and its course.",
                 CampaignDetail,
                 self._campaign,
-                (Parameter("trackingId", "Routee's tracking id of the campaign.", place="path"),),
+                (Parameter("trackingId", "Routee's tracking id of the campaign.", place="path", is_rest=True),),
                 "no messages of a campaign with this tracking id are known",
             ),
             Operation(

@@ -37,7 +37,7 @@ from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import SECOND, Instant, iso
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import StoreBusy, StoreError
 from monitor.store.async_store import AsyncStore
 
 log = logging.getLogger("monitor")
@@ -58,10 +58,10 @@ class ReloadableApp:
         services = pipeline.services
         self._inbox = inbox or CallbackInbox(pipeline)
         self._reader, self._delivery = reader, DeliveryActions(store, services)
-        self._pipeline, self._actions, self._store = pipeline, AlertActions(pipeline), store
+        self._pipeline, self._actions = pipeline, AlertActions(pipeline)
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
         self._api_status = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
-        self._expensive, self._counting, self._sessions = ExpensiveQueue(), ExpensiveQueue(), BrowserSessions()
+        self._expensive, self._from_store, self._sessions = ExpensiveQueue(), ExpensiveQueue(), BrowserSessions()
         self._tls = web.tls
         self._streams = EventStreams(lambda: pipeline.news, self._clock)
         self._app: ASGIApp = self._build(web, config)
@@ -88,6 +88,7 @@ class ReloadableApp:
         self._warn_of_certificate()
         api_status = self._api_status_of(web, config)
         token = web.token.get_secret_value() if web.token else ""
+        self._sessions.end_others(token)
         actions, clock, expensive = self._actions, self._clock, self._expensive
         masthead = partial(masthead_of, config, self._pipeline, self._health, api_status.version)
         html = HtmlPages(urlsplit(api_status.external_url).path.rstrip("/"), masthead)
@@ -104,7 +105,7 @@ class ReloadableApp:
             *html.routes(),
             *LoginPages(token, api_status.external_url, html).routes(),
             *self._streams.routes(),
-            *NowPage(config, actions, self._reader, self._store, html, expensive).routes(),
+            *NowPage(config, actions, self._reader, html, expensive).routes(),
             *AlertPages(actions, clock, token, api_status.external_url, expensive, html, self._reader).routes(),
             *RulePages(self._reader, html, expensive).routes(),
             *CampaignPages(self._reader, html, expensive).routes(),
@@ -120,7 +121,7 @@ class ReloadableApp:
             ).routes(),
             *AlertmanagerApi(actions, api_status, clock, token, self._health.warnings, expensive).routes(),
             *OwnApi(actions, clock, token, partial(self._status, config), expensive).routes(),
-            *ReadApi(self._reader, self._delivery, token, api_status.version, self._counting).routes(),
+            *ReadApi(self._reader, self._delivery, token, api_status.version, self._from_store).routes(),
         ]
         return make_app(
             self._health,
@@ -142,9 +143,9 @@ class ReloadableApp:
         outbox: dict[tuple[str, str], tuple[int, Instant]] = {}
         broken: list[str] = []
         try:
-            # In a queue of its own, because polls and notifications need the store, and it may take long.
-            async with self._counting.alone():
-                counts, outbox = await self._store.run(lambda store: (store.counts(), store.backlog()))
+            counts, outbox = await self._reader.reads.run(lambda store: (store.counts(), store.backlog()))
+        except StoreBusy:
+            raise
         except StoreError as error:
             broken = [str(error)]
         async with self._expensive.alone():

@@ -70,6 +70,11 @@ class BrowserSessions:
         """Ends a session; does nothing if it does not exist."""
         self._known.pop(_digest(session_id), None)
 
+    def end_others(self, token: str) -> None:
+        """Ends all sessions that began with another token, for good: also if that token comes back."""
+        digest = _digest(token)
+        self._known = {one: session for one, session in self._known.items() if session.token == digest}
+
     def form_token(self, cookie: str) -> str:
         """Returns what forms must carry that are sent by the browser with that cookie."""
         return hmac.new(self._form_key, cookie.encode(errors="replace"), hashlib.sha256).hexdigest()

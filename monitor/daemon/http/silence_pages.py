@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,6 +19,7 @@ from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.forms import PREVIEW, FormField, filled, read_form
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.query import page_of
+from monitor.daemon.http.refusals import REFUSALS
 from monitor.daemon.http.requested_matchers import compile_matchers
 from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.model.format import datetime
@@ -29,7 +29,7 @@ from monitor.routing.silences import Silence, new_silence
 from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
-from monitor.runtime.errors import NothingThere, StoreError
+from monitor.runtime.errors import NothingThere
 
 PER_PAGE: Final = 50
 MOST_NAMED: Final = 20
@@ -45,6 +45,9 @@ _ABOUT: Final = (
 _LASTS: Final = FormField("for", "For how long, or until when", "1h", hint="2h30m, or 2026-11-21T18:00Z")
 _BY: Final = FormField("by", "Your name", complete="name")
 _COMMENT: Final = FormField("comment", "Comment")
+_SEEN: Final = "seen"
+"""The hidden field that says which state of the silence the form shows."""
+
 _LATER: Final = (
     FormField("starts", "Begins", hint="Left out: now. In 2h, or 2026-11-21T18:00Z", required=False),
     FormField("weekdays", "Only on these days", hint="saturday, sunday", required=False),
@@ -153,13 +156,15 @@ class SilencePages:
         try:
             silence = await self._read(given)
             await self._actions.put_silence(silence)
-        except (ValueError, StoreError) as error:
-            return await show_form(given, str(error))
+        except REFUSALS as error:
+            return await show_form(given, error)
         return self._html.page("done.html", title="Silenced", text=f"Until {datetime(silence.ends_at)}.", back="")
 
     async def edit(self, request: Request) -> Response:
         """Changes a silence. With other matchers it is another one, as in Alertmanager: the old one ends."""
         before = self._find(request).silence
+        if before.state(self._clock.now()) == "expired":
+            raise HTTPException(HTTPStatus.CONFLICT, "this silence has ended: make a new one")
         fields = (
             FormField(
                 "matchers",
@@ -178,10 +183,11 @@ class SilencePages:
         if given.pop("do", "") == PREVIEW:
             return await show_form(given)
         try:
-            changed = await self._changed(before, given)
-        except (ValueError, StoreError) as error:
-            return await show_form(given, str(error))
-        return self._back(changed)
+            seen = parse_iso(given.get(_SEEN, ""))
+            made = await self._actions.change_silence(before.id, await self._read(given, before), seen)
+        except REFUSALS as error:
+            return await show_form(given, error)
+        return self._back(made.id)
 
     async def change(self, request: Request) -> Response:
         """Extends or ends a silence."""
@@ -194,7 +200,7 @@ class SilencePages:
                 await self._actions.extend_silence(found.id, parse_duration(wanted))
             else:
                 raise HTTPException(HTTPStatus.BAD_REQUEST, "a silence is extended by 1h or 4h, or ended (do: expire)")
-        except (ValueError, StoreError) as error:
+        except ValueError as error:  # it has expired
             raise HTTPException(HTTPStatus.CONFLICT, f"nothing was changed: {error}") from None
         except NothingThere:
             raise _missing() from None
@@ -203,35 +209,23 @@ class SilencePages:
     def _back(self, silence_id: str) -> Response:
         return RedirectResponse(f"{self._root}/silences?changed={quote(silence_id, safe='')}", HTTPStatus.SEE_OTHER)
 
-    async def _changed(self, before: Silence, given: Mapping[str, str]) -> str:
-        """Stores the changed silence; returns its id. Raises ValueError and StoreError."""
-        now = self._clock.now()
-        wanted = await self._read(given, before)
-        if not before.goes_on_as(wanted, now):
-            wanted = msgspec.structs.replace(wanted, id=new_id())
-        await self._actions.put_silence(wanted)
-        if wanted.id != before.id and before.state(now) != "expired":
-            await self._actions.expire_silence(before.id)
-        return wanted.id
-
     async def _read(self, given: Mapping[str, str], before: Silence | None = None) -> Silence:
         """Returns the silence that was filled in; it keeps what the form for ``before`` does not show. Raises ValueError."""
         now = self._clock.now()
         matchers = await self._matchers(given)
         starts_at = _moment(given.get("starts", ""), now) if given.get("starts") else now
-        if before is not None and before.state(now) != "expired":
+        if before is not None:
             starts_at = before.starts_at
-        made = new_silence(
+        return new_silence(
             matchers,
             starts_at=starts_at,
             ends_at=_moment(given.get("for", ""), max(starts_at, now)),
             created_by=given.get("by", ""),
             comment=given.get("comment", ""),
             now=now,
-            id=new_id() if before is None else before.id,
+            id=new_id(),
             during=_during(given) if before is None else before.during,
         )
-        return msgspec.structs.replace(made, starts_at=starts_at)
 
     async def _matchers(self, given: Mapping[str, str]) -> tuple[Matcher, ...]:
         async with self._expensive.alone():
@@ -243,30 +237,29 @@ class SilencePages:
         title: str,
         fields: Sequence[FormField],
         given: Mapping[str, str],
-        problem: str = "",
+        error: Exception | None = None,
         before: Silence | None = None,
     ) -> Response:
         preview: SilencePreview | None = None
         if given.get("matchers"):
             try:
                 preview = await self._preview(await self._matchers(given))
-            except ValueError as error:
-                problem = problem or str(error)
-        status = HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK
+            except ValueError as refused:
+                error = error or refused
         shown = filled(fields, given)
         names = {one.name for one in _LATER}
         later = [one for one in shown if one.name in names]
-        return self._html.page(
+        return self._html.form(
             "silence_form.html",
-            status,
+            error,
             here="silences",
             title=title,
             about=_ABOUT,
             fields=[one for one in shown if one not in later],
             later=later,
-            problem=problem,
             preview=preview,
             recurs="" if before is None else _recurs(before.during),
+            seen="" if before is None else given.get(_SEEN) or iso(before.updated_at),
         )
 
     async def _preview(self, matchers: Sequence[Matcher]) -> SilencePreview:

@@ -9,6 +9,8 @@ from typing import Final
 
 import trio
 
+from monitor.daemon.http.security_headers import LINES
+
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 _HANDSHAKE: Final = b"\x16"
@@ -17,8 +19,8 @@ _HANDSHAKE: Final = b"\x16"
 _MOST_READ: Final = 16 * 1024
 _ERROR: Final = json.dumps({"error": "This listener speaks HTTPS: write https:// in the address."}).encode()
 _HTTPS_ONLY: Final = (
-    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
-    % (len(_ERROR), _ERROR)
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n\r\n%s"
+    % (len(_ERROR), LINES.encode(), _ERROR)
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from monitor.alerts.incidents import Incident
+from monitor.alerts.alert_episodes import AlertEpisode
 from monitor.config.rules import Rule
 from monitor.daemon.read.fields import Seconds, Time, read_model
 from monitor.daemon.read.notifications import NotificationSummary
@@ -244,19 +244,19 @@ def event_of(one: Transition, rules: Mapping[str, Rule]) -> AlertEvent:
 
 
 def course_of(
-    lives: Sequence[Incident],
+    episodes: Sequence[AlertEpisode],
     view: AlertView | None,
     present: AlertSummary | None,
     notifications: Iterable[NotificationSummary],
     rules: Mapping[str, Rule],
 ) -> AlertCourse:
-    """Returns the course of an alert. ``lives`` are its known lives, the latest first; ``view`` is how it was shown last.
+    """Returns the course of an alert. ``episodes`` are its known episodes, the latest first; ``view`` is how it was shown last.
 
-    At least one of ``lives``, ``view`` and ``present`` is not empty.
+    At least one of ``episodes``, ``view`` and ``present`` is not empty.
     """
-    life = lives[0] if lives else None
-    known = _AlertIdentity(life, view, present)
-    ended = life if life is not None and known.state == "resolved" else None
+    episode = episodes[0] if episodes else None
+    known = _AlertIdentity(episode, view, present)
+    ended = episode if episode is not None and known.state == "resolved" else None
     return AlertCourse(
         fingerprint=known.fingerprint,
         rule=known.rule,
@@ -265,8 +265,8 @@ def course_of(
         state=known.state,
         sentence=sentence(view) if view is not None else "",
         unit="count" if view is None else view.unit,
-        began_at=life.began_at if life is not None else None if present is None else present.since,
-        firing_at=None if life is None else life.firing_at,
+        began_at=episode.began_at if episode is not None else None if present is None else present.since,
+        firing_at=None if episode is None else episode.firing_at,
         ended_at=None if ended is None else ended.ended_at,
         because="" if ended is None else ended.because or "",
         incident=known.incident,
@@ -274,21 +274,21 @@ def course_of(
         causes=() if view is None else causes_of(view),
         samples=() if view is None else samples_of(view),
         annotations={} if view is None else view.annotations,
-        events=() if life is None else tuple(event_of(one, rules) for one in life.events),
+        events=() if episode is None else tuple(event_of(one, rules) for one in episode.events),
         notifications=tuple(notifications),
-        earlier=max(len(lives) - 1, 0),
+        earlier=max(len(episodes) - 1, 0),
     )
 
 
 class _AlertIdentity:
     """What is known of an alert from its present state, else from how it was last shown, else from its transitions."""
 
-    def __init__(self, life: Incident | None, view: AlertView | None, present: AlertSummary | None) -> None:
-        self._life, self._view, self._present = life, view, present
+    def __init__(self, episode: AlertEpisode | None, view: AlertView | None, present: AlertSummary | None) -> None:
+        self._episode, self._view, self._present = episode, view, present
 
     @property
-    def _best(self) -> "AlertSummary | AlertView | Incident":
-        found = self._present or self._view or self._life
+    def _best(self) -> "AlertSummary | AlertView | AlertEpisode":
+        found = self._present or self._view or self._episode
         assert found is not None
         return found
 
@@ -304,12 +304,12 @@ class _AlertIdentity:
     def account(self) -> str:
         if self._present is not None:
             return self._present.account
-        return "" if self._life is None else self._life.account
+        return "" if self._episode is None else self._episode.account
 
     @property
     def labels(self) -> dict[str, str]:
         best = self._best
-        return {"alertname": best.rule, **dict(best.group)} if isinstance(best, Incident) else best.labels
+        return {"alertname": best.rule, **dict(best.group)} if isinstance(best, AlertEpisode) else best.labels
 
     @property
     def state(self) -> AlertState:
@@ -319,4 +319,4 @@ class _AlertIdentity:
     def incident(self) -> str:
         if self._present is not None:
             return self._present.incident
-        return "" if self._life is None else self._life.incident
+        return "" if self._episode is None else self._episode.incident

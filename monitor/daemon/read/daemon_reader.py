@@ -10,9 +10,9 @@ from typing import Final
 
 import trio
 
+from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.incident_loss import LossCount
-from monitor.alerts.incidents import Incident, incidents
 from monitor.alerts.kinds import RuleResult, evaluate, unit_of
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
@@ -49,6 +49,7 @@ from monitor.daemon.read.rules import (
 )
 from monitor.daemon.read.searches import SearchSummary, search_summary
 from monitor.daemon.read.spans import spans_of
+from monitor.daemon.read.store_reads import StoreReads
 from monitor.dispatch.status import AlertStatus, StatusSnapshot
 from monitor.model.alert import Alert, Transition
 from monitor.model.builtin_alerts import MONITOR_BLIND
@@ -75,7 +76,7 @@ MOST_MEMBERS: Final = 200
 
 
 class DaemonReader:
-    """Reads one daemon. ``settings`` returns the configuration in force."""
+    """Reads one daemon. ``settings`` returns the configuration in force. All reads of the store go through `reads`."""
 
     def __init__(
         self,
@@ -84,7 +85,8 @@ class DaemonReader:
         settings: Callable[[], Settings],
         outbox: Outbox | None = None,
     ) -> None:
-        self._pipeline, self._store, self._settings = pipeline, store, settings
+        self._pipeline, self._settings = pipeline, settings
+        self.reads = StoreReads(store)
         self._outbox = outbox or Outbox()
         self._actions = AlertActions(pipeline)
         self._latest: tuple[tuple[trio.Event, int], StatusSnapshot] | None = None
@@ -245,15 +247,15 @@ class DaemonReader:
         """Returns one alert, present or over; None if nothing is known of it. ``fingerprint`` is its own or that of its labels."""
         status = await self._status_of(fingerprint)
         own = fingerprint if status is None else status.view.fingerprint
-        transitions, view, told = await self._store.run(partial(_past_of_alert, own))
-        lives = incidents(reversed(transitions))
-        if status is None and view is None and not lives:
+        transitions, view, told = await self.reads.run(partial(_past_of_alert, own))
+        episodes = alert_episodes(reversed(transitions))
+        if status is None and view is None and not episodes:
             return None
         present = None
         if status is not None:
             present = alert_of(status, self._accounts_of_alerts().get(own, ""))
             view = status.view if status.state == "firing" or view is None else view
-        return course_of(lives, view, present, map(notification_of, told), self._rules_by_name())
+        return course_of(episodes, view, present, map(notification_of, told), self._rules_by_name())
 
     async def _status_of(self, fingerprint: str) -> AlertStatus | None:
         """Returns the present alert with this fingerprint, its own or that of its labels, with what explains it."""
@@ -286,7 +288,7 @@ class DaemonReader:
             known = store.incidents(limit, offset)
             return store.count_incidents(), [(one, _head_of(store, one.id)) for one in known]
 
-        total, found = await self._store.run(read)
+        total, found = await self.reads.run(read)
         scopes = scopes_of(self._pipeline.every_alert())
         summaries = []
         for past, head in found:
@@ -296,37 +298,37 @@ class DaemonReader:
 
     async def incident(self, incident: str) -> IncidentDetail | None:
         """Returns one incident, open or over; None if nothing is known of it."""
-        past, lives, views, head, told = await self._store.run(partial(_past_of_incident, incident))
+        past, episodes, views, head, told = await self.reads.run(partial(_past_of_incident, incident))
         if past is None:
             return None
         scope, firing = scopes_of(self._pipeline.every_alert()).get(incident, (None, []))
         accounts, status = self._accounts_of_alerts(), self._snapshot()
-        listed_ones, present = {one.fingerprint for one in lives}, {}
+        listed_ones, present = {one.fingerprint for one in episodes}, {}
         async for alert in with_checkpoints(one for one in firing if one.fingerprint in listed_ones):
             found = status.find(alert.fingerprint)
             if found is not None:
                 present[alert.fingerprint] = alert_of(found, accounts.get(alert.fingerprint, ""))
-        alerts = incident_alerts(lives, views, present)
-        ended = [one.ended_at for one in lives if one.ended_at is not None]
+        alerts = incident_alerts(episodes, views, present)
+        ended = [one.ended_at for one in episodes if one.ended_at is not None]
         return IncidentDetail(
             summary=incident_summary(past, scope, firing, head),
             head="" if head is None else head.fingerprint,
             ended_at=None if firing else max(ended, default=None),
             alerts=alerts,
             notifications=tuple(map(notification_of, told)),
-            cost=await self._cache.get(("cost", incident), partial(self._cost, lives)),
+            cost=await self._cache.get(("cost", incident), partial(self._cost, episodes)),
         )
 
-    async def _cost(self, lives: Sequence[Incident]) -> IncidentCost | None:
+    async def _cost(self, episodes: Sequence[AlertEpisode]) -> IncidentCost | None:
         """Returns what an incident has cost up to the latest poll."""
-        accounts = {one.account for one in lives}
+        accounts = {one.account for one in episodes}
         evaluator = next((one for one in self._evaluators() if one.account in accounts), None)
         cursors = [] if evaluator is None else list(evaluator.coverage.cursors.values())
         if evaluator is None or not cursors:
             return None
         as_of = min(one.as_of for one in cursors)
         known_since = max(*(one.covered_since for one in cursors), as_of - self.config.retention)
-        count = LossCount(evaluator.window, lives, evaluator.rules, as_of, known_since)
+        count = LossCount(evaluator.window, episodes, evaluator.rules, as_of, known_since)
         await _work_off(count.steps(spans_of))
         return cost_of(count.result())
 
@@ -358,7 +360,7 @@ class DaemonReader:
 
     async def receivers(self) -> tuple[ReceiverSummary, ...]:
         """Returns the receivers with their channels."""
-        last_sent, waiting, dead = await self._store.run(
+        last_sent, waiting, dead = await self.reads.run(
             lambda store: (store.last_sent(), store.backlog(), store.dead_letters())
         )
         return receivers_of(self.config, last_sent, waiting, dead, self._outbox.failing)
@@ -371,7 +373,7 @@ class DaemonReader:
         def read(store: Store) -> tuple[int, list[NotificationRecord]]:
             return store.count_notifications(wanted), store.notifications(wanted, limit, offset)
 
-        total, records = await self._store.run(read)
+        total, records = await self.reads.run(read)
         return ResultPage(tuple(map(notification_of, records)), total, offset, limit)
 
     # Campaigns
@@ -458,29 +460,29 @@ def _past_of_alert(
 
 
 PastAlerts = tuple[
-    PastIncident | None, list[Incident], dict[str, AlertView], AlertView | None, list[NotificationRecord]
+    PastIncident | None, list[AlertEpisode], dict[str, AlertView], AlertView | None, list[NotificationRecord]
 ]
 
 
 def _past_of_incident(incident: str, store: Store) -> PastAlerts:
-    """Returns what the store has of one incident: its alerts' lives, how they and its head were shown last, and its notifications."""
+    """Returns what the store has of one incident: its alerts' episodes, how they and its head were shown last, and its notifications."""
     past = store.incident(incident)
     if past is None:
         return None, [], {}, None, []
     fingerprints = list(dict.fromkeys(one.fingerprint for one in store.begun_in(incident, MOST_MEMBERS)))
-    lives, views = [], {}
+    episodes, views = [], {}
     for fingerprint in fingerprints:
         changes = store.transitions_of(fingerprint, MOST_TRANSITIONS)
-        lives += [life for life in incidents(reversed(changes)) if incident in _incidents_of(life)]
+        episodes += [episode for episode in alert_episodes(reversed(changes)) if incident in _incidents_of(episode)]
         view = store.last_view(fingerprint)
         if view is not None:
             views[fingerprint] = view
     told = _told_of(store, incident, fingerprints[:MOST_TOLD], past.began_at)
-    return past, lives, views, _head_of(store, incident), told
+    return past, episodes, views, _head_of(store, incident), told
 
 
-def _incidents_of(life: Incident) -> set[str]:
-    return {one.about.incident for one in life.events if one.about is not None}
+def _incidents_of(episode: AlertEpisode) -> set[str]:
+    return {one.about.incident for one in episode.events if one.about is not None}
 
 
 def _told_of(store: Store, incident: str, fingerprints: Sequence[str], since: Instant) -> list[NotificationRecord]:

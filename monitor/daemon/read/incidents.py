@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from monitor.alerts.alert_episodes import AlertEpisode
 from monitor.alerts.incident_loss import IncidentLoss
-from monitor.alerts.incidents import Incident
 from monitor.daemon.read.alerts import AlertSummary
 from monitor.daemon.read.fields import Time, read_model
 from monitor.daemon.read.notifications import NotificationSummary
@@ -129,22 +129,22 @@ def incident_summary(
 
 
 def incident_alerts(
-    lives: Iterable[Incident], views: Mapping[str, AlertView], present: Mapping[str, AlertSummary]
+    episodes: Iterable[AlertEpisode], views: Mapping[str, AlertView], present: Mapping[str, AlertSummary]
 ) -> tuple[IncidentAlert, ...]:
     """Returns the alerts of an incident, the earliest first. ``views`` and ``present`` are by fingerprint."""
 
-    def alert(life: Incident) -> IncidentAlert:
-        view, now = views.get(life.fingerprint), present.get(life.fingerprint)
-        labels = {"alertname": life.rule, **dict(life.group)} if view is None else view.labels
+    def alert(episode: AlertEpisode) -> IncidentAlert:
+        view, now = views.get(episode.fingerprint), present.get(episode.fingerprint)
+        labels = {"alertname": episode.rule, **dict(episode.group)} if view is None else view.labels
         return IncidentAlert(
-            life.fingerprint,
-            life.rule,
-            life.account,
+            episode.fingerprint,
+            episode.rule,
+            episode.account,
             labels if now is None else now.labels,
-            life.firing_at,
-            life.ended_at,
-            life.because or "",
-            now if life.ended_at is None else None,
+            episode.firing_at,
+            episode.ended_at,
+            episode.because or "",
+            now if episode.ended_at is None else None,
         )
 
-    return tuple(map(alert, sorted(lives, key=lambda life: life.began_at)))
+    return tuple(map(alert, sorted(episodes, key=lambda episode: episode.began_at)))

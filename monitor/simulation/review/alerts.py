@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from monitor.alerts.incidents import Incident
+from monitor.alerts.alert_episodes import AlertEpisode
 from monitor.model.alert import is_report
 from monitor.runtime.clock import DAY, MINUTE, Duration, Instant
 from monitor.simulation.replay import Episode
@@ -124,11 +124,11 @@ class AlertTotals:
         return count
 
 
-def raised(incident: Incident, *, silenced: bool) -> PastAlert:
+def raised(episode: AlertEpisode, *, silenced: bool) -> PastAlert:
     """An alert that the daemon raised."""
-    acknowledged = any(event.what == "acknowledged" for event in incident.events)
-    begun = incident.firing_at
-    return PastAlert(incident.rule, incident.account, incident.group, begun, incident.ended_at, acknowledged, silenced)
+    acknowledged = any(event.what == "acknowledged" for event in episode.events)
+    begun = episode.firing_at
+    return PastAlert(episode.rule, episode.account, episode.group, begun, episode.ended_at, acknowledged, silenced)
 
 
 def judged(episode: Episode) -> PastAlert:

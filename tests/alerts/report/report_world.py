@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from monitor.alerts.incidents import Incident, incidents
+from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
 from monitor.model.alert import Transition, TransitionSubject, fingerprint
 from monitor.model.batch import batch_of
 from monitor.model.message import FAILURES, FINAL
@@ -62,7 +62,7 @@ def window_of(found: list[Message], account: str = "main") -> Window:
     return window
 
 
-def life(
+def episode(
     rule: str,
     group: dict[str, str],
     begun: Instant,
@@ -92,8 +92,8 @@ def life(
     ]
 
 
-def lives(*moves: list[Transition]) -> list[Incident]:
-    return incidents(sorted((one for some in moves for one in some), key=lambda one: one.at))
+def episodes(*moves: list[Transition]) -> list[AlertEpisode]:
+    return alert_episodes(sorted((one for some in moves for one in some), key=lambda one: one.at))
 
 
 def final_in(found: list[Message], start: Instant, end: Instant, **fields: str) -> list[Message]:

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from report_world import START, Message, failed, final_in, life, messages, outage, window_of
+from report_world import START, Message, episode, failed, final_in, messages, outage, window_of
 
 from monitor.alerts.report import AccountSource, DeliveryReport, ReportSource, build
 from monitor.alerts.report.build import MOST_OPERATORS
@@ -120,10 +120,10 @@ def test_incidents_are_put_together_and_say_what_they_cost() -> None:
     found = messages(1) + outage(1, BEGUN, HOUR)
     place, other = {"operator": "Cosmote", "country": "GR"}, {"operator": "Nova", "country": "GR"}
     moves = [
-        *life("Operators", place, BEGUN, BEGUN + HOUR, incident="i-1", by="Ann"),
-        *life("Quiet", other, BEGUN + MINUTE, BEGUN + 2 * HOUR, incident="i-1"),
-        *life("Operators", {"operator": "Telekom", "country": "DE"}, BEGUN + 3 * HOUR, None),
-        *life("Operators", other, START, START + HOUR),  # over before
+        *episode("Operators", place, BEGUN, BEGUN + HOUR, incident="i-1", by="Ann"),
+        *episode("Quiet", other, BEGUN + MINUTE, BEGUN + 2 * HOUR, incident="i-1"),
+        *episode("Operators", {"operator": "Telekom", "country": "DE"}, BEGUN + 3 * HOUR, None),
+        *episode("Operators", other, START, START + HOUR),  # over before
     ]
     report = made(found, moves)
     worst, open_one = report.incidents
@@ -141,10 +141,10 @@ def test_an_incident_has_also_its_alerts_that_ended_before_the_span() -> None:
     found = messages(1) + outage(1, SINCE - HOUR, 2 * HOUR)
     first, second = {"operator": "Cosmote", "country": "GR"}, {"operator": "Nova", "country": "GR"}
     moves = [
-        *life("Operators", first, SINCE - HOUR, SINCE - 10 * MINUTE, incident="i-1"),
-        *life("Quiet", second, SINCE - 30 * MINUTE, SINCE + HOUR, incident="i-1"),
-        *life("Operators", {"operator": "Telekom", "country": "DE"}, START, START + HOUR, incident="i-2"),
-        *life("Quiet", first, UNTIL + HOUR, None, incident="i-1"),
+        *episode("Operators", first, SINCE - HOUR, SINCE - 10 * MINUTE, incident="i-1"),
+        *episode("Quiet", second, SINCE - 30 * MINUTE, SINCE + HOUR, incident="i-1"),
+        *episode("Operators", {"operator": "Telekom", "country": "DE"}, START, START + HOUR, incident="i-2"),
+        *episode("Quiet", first, UNTIL + HOUR, None, incident="i-1"),
     ]
     report = made(found, moves, now=UNTIL + 2 * HOUR)
     [one] = report.incidents
@@ -155,7 +155,7 @@ def test_an_incident_has_also_its_alerts_that_ended_before_the_span() -> None:
 
 
 def test_an_incident_that_ended_after_the_report_went_on_then() -> None:
-    moves = life("Operators", {"operator": "Cosmote", "country": "GR"}, UNTIL - HOUR, UNTIL + HOUR)
+    moves = episode("Operators", {"operator": "Cosmote", "country": "GR"}, UNTIL - HOUR, UNTIL + HOUR)
     [one] = made(messages(1), moves, now=UNTIL + 2 * HOUR).incidents
     assert one.ended is None
     assert one.loss is not None
@@ -166,7 +166,7 @@ def test_an_incident_that_ended_after_the_report_went_on_then() -> None:
 
 def test_noisy_rules_and_those_that_never_fired() -> None:
     groups = [{"operator": f"op{number}", "country": "GR"} for number in range(3)]
-    moves = [move for group in groups for move in life("Operators", group, BEGUN, BEGUN + HOUR, by="Ann")]
+    moves = [move for group in groups for move in episode("Operators", group, BEGUN, BEGUN + HOUR, by="Ann")]
     report = made(messages(1), moves)
     [line] = report.rules
     assert (line.rule, line.alerts, line.firing, line.acknowledged) == ("Operators", 3, 3 * 55 * MINUTE, 3)
@@ -174,7 +174,7 @@ def test_noisy_rules_and_those_that_never_fired() -> None:
 
 
 def test_reports_of_campaigns_are_no_incidents_but_their_rule_has_fired() -> None:
-    moves = life("Quiet", {"campaignTrackingId": "c-1", "problem": "ended"}, BEGUN, BEGUN + HOUR)
+    moves = episode("Quiet", {"campaignTrackingId": "c-1", "problem": "ended"}, BEGUN, BEGUN + HOUR)
     report = made(messages(1), moves)
     assert (report.incidents, report.rules, report.never) == ((), (), ("Operators",))
 
@@ -239,7 +239,7 @@ def test_of_more_incidents_than_are_shown_all_are_counted() -> None:
     moves = [
         move
         for n, group in enumerate(groups)
-        for move in life("Operators", group, BEGUN + n * MINUTE, BEGUN + 3 * HOUR)
+        for move in episode("Operators", group, BEGUN + n * MINUTE, BEGUN + 3 * HOUR)
     ]
     report = made(found, moves)
     assert (len(report.incidents), report.more["incidents"]) == (100, 31)

@@ -96,7 +96,7 @@ async def test_every_route_is_in_the_document(reading):
     async with api_of(reading) as client:
         document = (await client.get("/api/v1/openapi.json")).json()
     routes = {
-        (route.path, method.lower())
+        (route.path.replace(":path}", "}"), method.lower())
         for route in app._app.routes
         if isinstance(route, Route) and route.path.startswith("/api/v1/")
         for method in route.methods - {"HEAD"}

@@ -36,6 +36,18 @@ def test_a_session_that_was_ended_is_over_for_good():
     assert (sessions.holds(one, "token"), sessions.holds(other, "token")) == (False, True)
 
 
+def test_a_token_that_comes_back_brings_no_session_with_it():
+    sessions = BrowserSessions(MonotonicSeconds())
+    first, second = sessions.begin("first"), sessions.begin("second")
+    sessions.end_others("second")
+    sessions.end_others("first")
+    sessions.end_others("second")
+    third = sessions.begin("second")
+    assert [sessions.holds(one, token) for one in (first, second, third) for token in ("first", "second")] == (
+        [False] * 5 + [True]
+    )
+
+
 def test_there_are_only_so_many_sessions_and_the_oldest_makes_room():
     sessions = BrowserSessions(MonotonicSeconds())
     first, *_, last = [sessions.begin("token") for _ in range(MOST_SESSIONS + 1)]

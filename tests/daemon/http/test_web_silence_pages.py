@@ -18,7 +18,7 @@ from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, iso
 from tests.fakes.alert_actions import FakeAlertActions
 from tests.fakes.alerts import rate
-from tests.fakes.forms import submit
+from tests.fakes.forms import hidden_fields, submit
 
 HOSTILE = "</textarea><script>alert(1)</script>'\"&"
 
@@ -218,6 +218,44 @@ async def test_with_other_matchers_the_old_silence_ends_and_a_new_one_begins(act
     now = actions.clock.now()
     states = {str(one.matchers[0]): one.state(now) for one in actions.kept.all()}
     assert states == {'operator="Cosmote"': "expired", 'operator="Nova"': "active"}
+
+
+async def test_a_silence_that_somebody_has_changed_or_ended_meanwhile_is_not_overwritten(actions):
+    before = kept(actions, "operator=Cosmote")
+    given = {"matchers": "operator=Cosmote", "for": "2h", "by": "Bob", "comment": "mine"}
+    async with browsing(actions) as browser:
+        form = hidden_fields((await browser.get("/silences/one/edit")).text)
+        await submit(browser, "/silences/one", {"do": "1h"}, at="/silences")
+        late = await browser.post("/silences/one/edit", data=form | given)
+        assert (late.status_code, "changed meanwhile" in text_of(late.text)) == (409, True)
+        assert 'value="Bob"' in late.text  # nothing that was entered is lost
+        assert actions.kept.get("one").ends_at == before.ends_at + HOUR
+
+        form = hidden_fields((await browser.get("/silences/one/edit")).text)
+        await submit(browser, "/silences/one", {"do": "expire"}, at="/silences")
+        for late in (
+            await browser.post("/silences/one/edit", data=form | given),
+            await browser.get("/silences/one/edit"),
+        ):
+            assert (late.status_code, "has ended" in text_of(late.text)) == (409, True)
+    (only,) = actions.kept.all()
+    assert only.comment == "known"
+
+
+async def test_what_the_store_refuses_can_be_sent_again(actions):
+    kept(actions, "operator=Cosmote")
+    before, given = actions.kept.all(), {"matchers": "operator=Nova", "for": "2h", "by": "Bob", "comment": "x"}
+    actions.broken = True
+    async with browsing(actions) as browser:
+        refused = [
+            await submit(browser, "/silences/new", given),
+            await submit(browser, "/silences/one/edit", given),
+            await submit(browser, "/silences/one", {"do": "1h"}, at="/silences"),
+            await submit(browser, "/silences/one", {"do": "expire"}, at="/silences"),
+        ]
+    assert [(one.status_code, one.headers["retry-after"]) for one in refused] == [(503, "5")] * 4
+    assert all("the disk is full" in one.text.lower() for one in refused)
+    assert actions.kept.all() == before
 
 
 async def test_hostile_text_is_only_text(actions):

@@ -117,12 +117,13 @@ async def test_amtool_shows_the_configuration_and_finds_the_receiver_of_labels(a
         assert "disabled" in await amtool(url, "cluster", "show")
 
 
-async def test_amtool_says_why_a_silence_was_not_taken(actions):
-    actions.broken = True
+async def test_amtool_says_why_a_silence_makes_no_sense_and_fails_where_it_cannot_be_stored(actions):
     async with listening(actions) as url:
+        code, _, err = await amtool_fails(url, "silence", "add", "--author=ann", "--comment= ", "alertname=A")
+        assert (code != 0, "a silence must say why" in err) == (True, True)
+        actions.broken = True
         code, _, err = await amtool_fails(url, "silence", "add", "--author=ann", "--comment=known", "alertname=A")
-    assert code != 0
-    assert "the disk is full" in err
+        assert (code != 0, "503" in err) == (True, True)
 
 
 # The answers themselves
@@ -260,6 +261,45 @@ async def test_a_silence_of_other_alerts_gets_another_id_and_the_old_one_ends(ac
         states = {one["id"]: one["status"]["state"] for one in await asked(url, "/api/v2/silences")}
     assert second != first
     assert states == {second: "active", first: "expired"}
+
+
+async def test_what_the_store_refuses_is_a_503_that_says_when_to_try_again(actions):
+    async with listening(actions) as url, httpx.AsyncClient() as client:
+        first = (await posted(url, silence(actions))).json()["silenceID"]
+        before = actions.kept.all()
+        actions.broken = True
+        refused = [
+            await posted(url, silence(actions)),
+            await posted(url, silence(actions, id=first)),
+            await client.delete(f"{url}/api/v2/silence/{first}"),
+        ]
+    assert [(one.status_code, one.headers["retry-after"]) for one in refused] == [(503, "5")] * 3
+    assert {one.json() for one in refused} == {"nothing was changed: the disk is full"}
+    assert actions.kept.all() == before
+
+
+async def test_a_client_that_says_which_state_it_saw_changes_no_other(actions):
+    async with listening(actions) as url, httpx.AsyncClient() as client:
+        first = (await posted(url, silence(actions))).json()["silenceID"]
+        seen = (await asked(url, f"/api/v2/silence/{first}"))["updatedAt"]
+        mine = silence(actions, id=first, updatedAt=seen, comment="mine")
+        assert (await posted(url, mine)).json() == {"silenceID": first}
+        assert (await posted(url, mine | {"comment": "too late"})).status_code == 409
+        seen = (await asked(url, f"/api/v2/silence/{first}"))["updatedAt"]
+        await client.delete(f"{url}/api/v2/silence/{first}")
+        assert (await posted(url, mine | {"updatedAt": seen})).status_code == 409
+        assert (await posted(url, mine | {"updatedAt": "noon"})).status_code == 400
+        found = await asked(url, "/api/v2/silences")
+    assert [one["comment"] for one in found] == ["mine"]
+
+
+async def test_as_in_alertmanager_a_silence_that_has_expired_can_be_made_again(actions):
+    async with listening(actions) as url, httpx.AsyncClient() as client:
+        first = (await posted(url, silence(actions))).json()["silenceID"]
+        await client.delete(f"{url}/api/v2/silence/{first}")
+        again = (await posted(url, silence(actions, id=first))).json()["silenceID"]
+        states = {one["id"]: one["status"]["state"] for one in await asked(url, "/api/v2/silences")}
+    assert states == {again: "active", first: "expired"}
 
 
 async def test_the_start_of_a_silence_stays_when_it_is_changed(actions):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts.incidents import incidents
+from monitor.alerts.alert_episodes import alert_episodes
 from monitor.alerts.kinds import kind_of
 from monitor.config.rules import Rule, rule_of
 from monitor.model.alert import Transition, TransitionSubject
@@ -102,7 +102,7 @@ def test_an_alert_of_an_older_version_is_of_no_known_group_and_neither_came_back
 def test_an_alert_that_an_older_version_began_has_the_group_that_is_told_later() -> None:
     about = TransitionSubject("main", (("operator", "A"),), 1)
     moves = [Transition("f", "R", NOW, "fired"), Transition("f", "R", NOW + HOUR, "resolved", about=about)]
-    (found,) = incidents(moves)
+    (found,) = alert_episodes(moves)
     assert (found.account, found.group) == ("main", (("operator", "A"),))
 
 

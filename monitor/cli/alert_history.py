@@ -13,7 +13,7 @@ from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import When
 
 if TYPE_CHECKING:
-    from monitor.alerts.incidents import Incident
+    from monitor.alerts.alert_episodes import AlertEpisode
     from monitor.config.rules import Rule
     from monitor.model.alert import Transition
     from monitor.routing.silences import Silence
@@ -55,7 +55,7 @@ def history_of_alerts(
     Exit codes: 0 shown; 1 there is no such rule; 69 there is no store or no
     poll yet; 65, 78 bad rules or configuration.
     """
-    from monitor.alerts.incidents import incidents
+    from monitor.alerts.alert_episodes import alert_episodes
     from monitor.cli.choices import known
     from monitor.cli.read_store import stored_state
     from monitor.runtime.clock import SystemClock
@@ -63,7 +63,7 @@ def history_of_alerts(
     settings = read_settings(config)
     start = since.relative_to(SystemClock().now())
     with stored_state(settings.config) as (store, kept):
-        found = incidents(reversed(store.transitions(MOST_READ)))
+        found = alert_episodes(reversed(store.transitions(MOST_READ)))
     names = {rule.name: rule for rule in settings.rules}
     for rule in rules:
         known("rule", rule, {*names, *(one.rule for one in found)})
@@ -91,23 +91,23 @@ def _severity(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     return rule.severity_at(one.about.level)
 
 
-def silences_of(incident: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> "list[Silence]":
+def silences_of(episode: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> "list[Silence]":
     """Returns the stored silences that applied to it while it fired."""
     from monitor.routing.matchers import matches
 
-    if incident.firing_at is None:
+    if episode.firing_at is None:
         return []
-    rule = rules.get(incident.rule)
-    labels = {"alertname": incident.rule} | dict(incident.group) | ({} if rule is None else dict(rule.labels))
-    severities = {_severity(one, rules) for one in incident.events} - {""} or {""}
-    ended = incident.ended_at
+    rule = rules.get(episode.rule)
+    labels = {"alertname": episode.rule} | dict(episode.group) | ({} if rule is None else dict(rule.labels))
+    severities = {_severity(one, rules) for one in episode.events} - {""} or {""}
+    ended = episode.ended_at
     return [
         one
         for one in silences
-        if one.ends_at > incident.firing_at
+        if one.ends_at > episode.firing_at
         and (ended is None or one.starts_at < ended)
         and any(matches(one.matchers, labels | {"severity": severity}) for severity in severities)
-        and _silenced_between(one, incident.firing_at, ended)
+        and _silenced_between(one, episode.firing_at, ended)
     ]
 
 
@@ -121,7 +121,7 @@ def _silenced_between(silence: "Silence", start: int, end: int | None) -> bool:
     return any(silence.during.contains(at) for at in range(first, min(last, first + _LONGEST_SEARCH), MINUTE))
 
 
-def _as_json(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> dict[str, Any]:
+def _as_json(one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> dict[str, Any]:
     from monitor.runtime.clock import SECOND, iso
 
     def time(instant: int | None) -> str | None:
@@ -136,7 +136,7 @@ def _as_json(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[S
         "firingAt": time(one.firing_at),
         "endedAt": time(one.ended_at),
         "because": one.because,
-        "incident": _of_incident(one),
+        "incident": one.incident or None,
         "seconds": None if one.ended_at is None else (one.ended_at - one.began_at) / SECOND,
         "events": [_event(event, rules) for event in one.events],
         "silences": [
@@ -152,13 +152,6 @@ def _as_json(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[S
     }
 
 
-def _of_incident(one: "Incident") -> str | None:
-    """Returns the id of the incident, of several alerts, that the alert was of; None if it was of none."""
-    return next(
-        (event.about.incident for event in one.events if event.about is not None and event.about.incident), None
-    )
-
-
 def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
     from monitor.runtime.clock import iso
 
@@ -166,7 +159,7 @@ def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
     return {"at": iso(one.at), "what": one.what, "severity": _severity(one, rules), "value": one.value} | by
 
 
-def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> tuple[str, ...]:
+def _row(one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> tuple[str, ...]:
     from monitor.model.alert import is_report
     from monitor.model.format import datetime, duration
     from monitor.notify.render.sanitize import clean
@@ -185,7 +178,7 @@ def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silen
     )
 
 
-def course_of(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> list[str]:
+def course_of(one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> list[str]:
     """Returns the events in the order of time: ``17:02:11 fired (critical)``. A time on another day than the beginning's includes the date."""
     from monitor.model.alert import is_report
     from monitor.notify.render.sanitize import clean

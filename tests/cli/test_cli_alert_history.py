@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cli_folder import Folder
 
-from monitor.alerts.incidents import incidents
-from monitor.cli.incidents import course_of
+from monitor.alerts.alert_episodes import alert_episodes
+from monitor.cli.alert_history import course_of
 from monitor.daemon.http.alertmanager_json import read_during
 from monitor.model.alert import Transition, TransitionSubject
 from monitor.routing.acknowledgements import acknowledge, acknowledged
@@ -44,7 +44,7 @@ def folder(polled: Folder, tmp_path: Path) -> Folder:
     return folder
 
 
-def test_each_incident_says_what_happened_and_who_did_it(folder: Folder) -> None:
+def test_each_episode_says_what_happened_and_who_did_it(folder: Folder) -> None:
     found = json.loads(folder.invoke("history", "--json").stdout)
     fires, over, old = found
     assert [event["what"] for event in fires["events"]] == ["fired", "acknowledged"]
@@ -79,7 +79,7 @@ def test_silences_stand_among_the_events_with_their_times_and_another_day_is_sai
         silence(began + 2 * HOUR + MINUTE, began + 3 * HOUR, "Bob"),
         silence(began - DAY, began + 90 * MINUTE, "Ann"),
     ]
-    assert course_of(incidents(course)[0], {}, silences) == [
+    assert course_of(alert_episodes(course)[0], {}, silences) == [
         "11-20 22:00:00 silenced until 23:30:00 by Ann: known",
         "22:00:00 pending",
         "23:00:00 fired",
@@ -102,7 +102,7 @@ def test_a_recurring_silence_says_its_times_and_counts_only_where_it_was_active(
         )
         return Silence(weekday, matchers, began - DAY, began + DAY, "Ann", "works", began, during)
 
-    assert course_of(incidents(course)[0], {}, [recurring("sunday"), recurring("monday")]) == [
+    assert course_of(alert_episodes(course)[0], {}, [recurring("sunday"), recurring("monday")]) == [
         "11-20 22:00:00 silenced until 11-22 22:00:00 only sunday 00:00-02:00 UTC by Ann: works",
         "22:00:00 fired",
         "11-22 02:00:00 resolved",

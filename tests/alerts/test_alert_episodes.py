@@ -1,6 +1,6 @@
 """Incidents, put together from the transitions of alerts."""
 
-from monitor.alerts.incidents import Incident, incidents
+from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
 from monitor.model.alert import Transition, TransitionSubject, What
 from monitor.runtime.clock import MINUTE
 from tests.fakes.operator_harness import OperatorHarness
@@ -18,13 +18,13 @@ def moved(what: What, at: int, key: str = "f1") -> Transition:
     )
 
 
-def told(one: Incident) -> list[str]:
+def told(one: AlertEpisode) -> list[str]:
     return [event.what for event in one.events]
 
 
-def test_each_life_of_an_alert_is_an_incident_of_its_own_the_latest_first() -> None:
+def test_each_time_an_alert_fires_is_an_episode_of_its_own_the_latest_first() -> None:
     progress: list[What] = ["pending", "fired", "acknowledged", "escalated", "resolved", "pending", "dropped", "fired"]
-    last, dropped, first = incidents(moved(what, at) for at, what in enumerate(progress))
+    last, dropped, first = alert_episodes(moved(what, at) for at, what in enumerate(progress))
     assert told(first) == ["pending", "fired", "acknowledged", "escalated", "resolved"]
     assert (first.pending_at, first.firing_at, first.ended_at, first.because) == (0, 1, 4, "recovered")
     assert (told(dropped), dropped.firing_at, dropped.ended_at) == (["pending", "dropped"], None, 6)
@@ -33,12 +33,14 @@ def test_each_life_of_an_alert_is_an_incident_of_its_own_the_latest_first() -> N
 
 
 def test_alerts_that_interleave_are_kept_apart() -> None:
-    found = incidents([moved("fired", 1), moved("fired", 2, "f2"), moved("resolved", 3), moved("resolved", 4, "f2")])
+    found = alert_episodes(
+        [moved("fired", 1), moved("fired", 2, "f2"), moved("resolved", 3), moved("resolved", 4, "f2")]
+    )
     assert [(one.fingerprint, one.ended_at) for one in found] == [("f2", 4), ("f1", 3)]
 
 
-def test_what_began_before_the_first_that_is_known_is_an_incident_too() -> None:
-    [one] = incidents([moved("escalated", 5), moved("resolved", 9)])
+def test_what_began_before_the_first_that_is_known_is_an_episode_too() -> None:
+    [one] = alert_episodes([moved("escalated", 5), moved("resolved", 9)])
     assert (one.firing_at, one.began_at, one.ended_at, one.fired) == (None, 5, 9, True)
 
 
@@ -47,7 +49,7 @@ async def test_the_daemon_records_who_acknowledged_and_what_became_of_it() -> No
     await world.poll(Cosmote=4)
     await world.ack("Cosmote")
     await world.poll(2 * MINUTE, Cosmote=0)
-    [one] = incidents(world.harness.store.transitions)
+    [one] = alert_episodes(world.harness.store.transitions)
     assert told(one) == ["fired", "acknowledged", "resolved"]
     about = one.events[1].about
     assert about is not None

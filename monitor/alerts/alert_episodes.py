@@ -1,0 +1,71 @@
+"""Builds the episodes of alerts from transitions: what happened to each alert from its beginning to its end. Pure.
+
+An incident is something else: alerts of several rules for one cause (`monitor.model.incident`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from monitor.model.alert import Because, Transition
+from monitor.runtime.clock import Instant
+
+
+@dataclass(slots=True)
+class AlertEpisode:
+    """One alert from its beginning to its end; ``events`` are in the order of time. A time is None if that has not happened, or is not known.
+
+    ``account`` is empty if older versions stored all of its events: then its group is not known either.
+    """
+
+    fingerprint: str
+    rule: str
+    account: str
+    group: tuple[tuple[str, str], ...]
+    events: list[Transition] = field(default_factory=list)
+    pending_at: Instant | None = None
+    firing_at: Instant | None = None
+    ended_at: Instant | None = None
+    because: Because | None = None
+
+    @property
+    def began_at(self) -> Instant:
+        """Returns when its first known event happened."""
+        return self.events[0].at
+
+    @property
+    def fired(self) -> bool:
+        """Returns whether it fired, even if its beginning is no longer known."""
+        return any(one.what not in ("pending", "dropped") for one in self.events)
+
+    @property
+    def incident(self) -> str:
+        """Returns the id of the incident that it was part of; empty if it was part of none."""
+        return next((one.about.incident for one in self.events if one.about is not None and one.about.incident), "")
+
+
+def alert_episodes(transitions: Iterable[Transition]) -> list[AlertEpisode]:
+    """Returns the episodes of these transitions, the latest first. The transitions must be in the order of time."""
+    found: list[AlertEpisode] = []
+    open_ones: dict[str, AlertEpisode] = {}
+    for one in transitions:
+        episode = open_ones.get(one.fingerprint)
+        if episode is None or one.what == "pending" or (one.what == "fired" and episode.firing_at is not None):
+            episode = AlertEpisode(one.fingerprint, one.rule, "", ())
+            open_ones[one.fingerprint] = episode
+            found.append(episode)
+        _take(episode, one)
+        if episode.ended_at is not None:
+            del open_ones[one.fingerprint]
+    return sorted(found, key=lambda episode: episode.began_at, reverse=True)
+
+
+def _take(episode: AlertEpisode, one: Transition) -> None:
+    episode.events.append(one)
+    if one.about is not None and not episode.account:  # older versions stored transitions without it
+        episode.account, episode.group = one.about.account, one.about.group
+    if one.what == "pending":
+        episode.pending_at = one.at
+    elif one.what == "fired":
+        episode.firing_at = one.at
+    elif one.what in ("resolved", "dropped"):
+        episode.ended_at, episode.because = one.at, one.because

@@ -1,0 +1,64 @@
+"""The pages of campaigns: their ids are Routee's data, and each is reached by its link."""
+
+import re
+from html import unescape
+from urllib.parse import quote, unquote
+
+import httpx
+from markupsafe import escape
+from plain_client import served
+
+from monitor.config.monitor import Web
+from monitor.daemon.http.reloadable_app import ReloadableApp
+from tests.fakes.daemon_reading import Reading
+from tests.fakes.pipeline_harness import traffic
+
+IDS = (
+    "c-1",
+    "spring/2026",
+    "/begins/and/ends/",
+    "100%",
+    "a%2Fb",
+    "%",
+    "two words",
+    " spaces ",
+    "Ελλάδα-☃",
+    "a?b=c&d#e",
+    "a;b\\c",
+    "<b>'\"",
+    "..a",
+    "+30~1",
+)
+
+
+async def campaigns(tmp_path) -> tuple[Reading, ReloadableApp]:
+    reading = Reading(tmp_path / "monitor.db")
+    rows = [row for one in IDS for row in traffic(1, 4, operator="Nova", campaign="Spring", campaignTrackingId=one)]
+    await reading.harness.poll(rows)
+    harness = reading.harness
+    web = Web(external_url="https://sms.example.org/monitor")
+    return reading, ReloadableApp(web, harness.settings.config, harness.pipeline, harness.front, reading.reader)
+
+
+async def test_each_campaign_is_reached_by_its_link_whatever_its_id_is(tmp_path):
+    reading, app = await campaigns(tmp_path)
+    async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
+        page = (await browser.get("/campaigns")).text
+        links = [unescape(one) for one in re.findall(r'href="/monitor(/campaigns/[^"]*)"', page)]
+        for link in links:
+            answer = await browser.get(link)
+            shown = str(escape(unquote(link.removeprefix("/campaigns/"))))
+            assert (answer.status_code, shown in answer.text) == (200, True), link
+    reading.harness.store.close()
+    assert sorted(one.removeprefix("/campaigns/") for one in links) == sorted(quote(one, safe="") for one in IDS)
+
+
+async def test_the_api_has_each_under_its_encoded_id(tmp_path):
+    reading, app = await campaigns(tmp_path)
+    async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+        listed = (await client.get("/api/v1/campaigns")).json()["items"]
+        for wanted in IDS:
+            one = await client.get(f"/api/v1/campaigns/{quote(wanted, safe='')}")
+            assert (one.status_code, one.json()["summary"]["trackingId"]) == (200, wanted)
+    reading.harness.store.close()
+    assert {each["trackingId"] for each in listed} == set(IDS)
