@@ -5,6 +5,7 @@ code is reached, and so are those that a proxy in front could understand differe
 """
 
 import json
+from collections.abc import Callable
 from typing import Final
 
 import h11
@@ -31,6 +32,8 @@ class Http1Connection(TCPServer):
     """Serves one connection until it is closed. hypercorn's exceptions are passed on to the caller, who closes the stream."""
 
     stream: "TimedStream"  # type: ignore[assignment]  # hypercorn uses less of it than a trio.SSLStream has
+    answered: Callable[[int], None] = staticmethod(lambda _: None)
+    """Counts each answer that the application does not give, by its status."""
 
     async def run(self) -> None:
         """Serves until the client closes the connection or it is idle for too long."""
@@ -50,6 +53,7 @@ class Http1Connection(TCPServer):
                 server,
                 self.protocol_send,
             )
+            self.protocol.answered = self.answered  # type: ignore[attr-defined]  # as above
             await self.idle_task.restart(task_group, self._idle_timeout)
             await self._read_data()
 
@@ -60,7 +64,9 @@ class Http1Connection(TCPServer):
 
 
 class Http1Protocol(H11Protocol):
-    """HTTP/1.0 and 1.1, without switching to other protocols."""
+    """HTTP/1.0 and 1.1, without switching to other protocols. ``answered`` is that of its connection."""
+
+    answered: Callable[[int], None] = staticmethod(lambda _: None)
 
     @property
     def is_answering(self) -> bool:
@@ -90,6 +96,7 @@ class Http1Protocol(H11Protocol):
         await self._refuse(status_code, error)
 
     async def _refuse(self, status: int, error: str, *, with_body: bool = True) -> None:
+        self.answered(status)
         body = json.dumps({"error": error}).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
         await self._send_h11_event(h11.Response(status_code=status, headers=headers))

@@ -61,7 +61,8 @@ class ReloadableApp:
         self._pipeline, self._actions, self._store = pipeline, AlertActions(pipeline), store
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
         self._api_status = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
-        self._expensive, self._counting, self._sessions = ExpensiveQueue(), ExpensiveQueue(), BrowserSessions()
+        self._expensive, self._counting = ExpensiveQueue(), ExpensiveQueue()
+        self._sessions = BrowserSessions(wrong=self._metrics.wrong_token)
         self._tls = web.tls
         self._streams = EventStreams(lambda: pipeline.news, self._clock)
         self._app: ASGIApp = self._build(web, config)
