@@ -49,8 +49,11 @@ class Daemon:
         return ask(self.address, path, {"Authorization": f"Bearer {TOKEN}"})
 
 
-def configure(folder: Path, url: str, **config: Any) -> Path:
-    """Writes ``monitor.yaml`` for an account of the local Routee at ``url``, with the starter rules unless others are given."""
+def configure(folder: Path, url: str, web: dict[str, Any] | None = None, **config: Any) -> Path:
+    """Writes ``monitor.yaml`` for an account of the local Routee at ``url``, with the starter rules unless others are given.
+
+    ``web`` and ``config`` are added to the listener's settings, and to all others.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         host, port = free.getsockname()
     name, secret = DEFAULT_CREDENTIALS
@@ -59,7 +62,7 @@ def configure(folder: Path, url: str, **config: Any) -> Path:
         "accounts": [account | {"callback_secret": SECRET, "requests_per_second": 1000}],
         "rules": [str(rules())],
         "store": "sqlite:monitor.db",
-        "web": {"listen": f"{host}:{port}", "token": TOKEN},
+        "web": {"listen": f"{host}:{port}", "token": TOKEN} | (web or {}),
     }
     path = folder / "monitor.yaml"
     path.write_text(json.dumps(whole | config))

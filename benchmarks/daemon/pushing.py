@@ -122,7 +122,8 @@ class _Client:
             self._free.remove(descriptor)
 
 
-def _request(number: int, date: bytes) -> bytes:
+def request(number: int, date: bytes) -> bytes:
+    """Returns a callback of a message that was delivered at ``date``."""
     operator = (b"Cosmote", b"Wind", b"Vodafone")[number % 3]
     body = _BODY % (number, message_id(number).encode(), number % 10_000_000, operator, date)
     return _HEAD % (SECRET.encode(), len(body)) + body
@@ -139,7 +140,7 @@ _BODY = (
 
 def _push(address: Address, rate: int, seconds: float, first: int) -> Pushed:
     date = iso(SystemClock().now()).encode()
-    requests = {number: _request(number, date) for number in range(first, first + int(rate * seconds))}
+    requests = {number: request(number, date) for number in range(first, first + int(rate * seconds))}
     client = _Client(address, requests, rate)
     lasted = client.run()
     waits = sorted(client.waits)
