@@ -11,6 +11,7 @@ from typing import Final
 import h11
 import trio
 from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
@@ -67,6 +68,7 @@ class Http1Protocol(H11Protocol):
     """HTTP/1.0 and 1.1, without switching to other protocols. ``answered`` is that of its connection."""
 
     answered: Callable[[int], None] = staticmethod(lambda _: None)
+    _has_refused = False
 
     @property
     def is_answering(self) -> bool:
@@ -77,6 +79,11 @@ class Http1Protocol(H11Protocol):
         """Handles what came; throws away what follows something that was no HTTP, because nobody will read it."""
         if not (isinstance(event, RawData) and self.connection.their_state is h11.ERROR):
             await super().handle(event)
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Sends what the application says; nothing once the request was refused, because two answers would be mixed."""
+        if not self._has_refused:
+            await super().stream_send(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Does nothing; hypercorn would switch to HTTP/2 here."""
@@ -96,6 +103,7 @@ class Http1Protocol(H11Protocol):
         await self._refuse(status_code, error)
 
     async def _refuse(self, status: int, error: str, *, with_body: bool = True) -> None:
+        self._has_refused = True
         self.answered(status)
         body = json.dumps({"error": error}).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
