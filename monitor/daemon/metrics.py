@@ -24,12 +24,14 @@ from monitor.runtime.clock import SECOND, Clock, Instant
 PREFIX = "routee_monitor"
 
 PollOutcome = Literal["complete", "failed"]
+TokenKind = Literal["bearer", "form"]
 CallbackOutcome = Literal["taken", "set_aside", "unauthorized", "refused", "unavailable"]
 NotificationOutcome = Literal["sent", "retry", "rejected"]
 
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _MOST_OUTCOMES = 40
+_MOST_STATUSES = 40
 _MOST_RULES = 500
 _LONGEST_NAME = 200
 
@@ -46,6 +48,7 @@ class Metrics:
         self._polling_metrics()
         self._evaluation_metrics()
         self._notification_metrics()
+        self._listener_metrics()
         self._registry.register(self._now)
         ProcessCollector(registry=self._registry)
         build = Info("build", "The version that runs.", namespace=PREFIX, registry=self._registry)
@@ -239,6 +242,23 @@ class Metrics:
     def dead_letters(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Takes how many dead letters the store holds, by receiver and channel."""
         self._now.dead_letters = dict(counts)
+
+    # The listener
+
+    def _listener_metrics(self) -> None:
+        self._statuses = _Bounded(_MOST_STATUSES)
+        self._answers = self._counter("http_answers", "Answers of the listener by status.", "status")
+        self._wrong_tokens = self._counter("wrong_tokens", "Wrong tokens that were shown to the listener.", "kind")
+        for kind in get_args(TokenKind):
+            self._wrong_tokens.labels(kind)
+
+    def answered(self, status: int) -> None:
+        """Counts an answer of the listener by its HTTP status."""
+        self._answers.labels(self._statuses(str(status))).inc()
+
+    def wrong_token(self, kind: TokenKind) -> None:
+        """Counts a wrong token: of a program (``bearer``) or entered by a person (``form``)."""
+        self._wrong_tokens.labels(kind).inc()
 
 
 class _Bounded:

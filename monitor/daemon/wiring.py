@@ -125,7 +125,15 @@ class Daemon:
             return ""
         reader = DaemonReader(self._pipeline, self._store, lambda: self._present.settings, self._outbox)
         app = self._app = ReloadableApp(config.web, config, self._pipeline, self._store, reader, self._inbox)
-        listen = partial(serve, app, config.web.listen, stop=stop, callbacks=lambda: app.callbacks, tls=app.tls)
+        listen = partial(
+            serve,
+            app,
+            config.web.listen,
+            stop=stop,
+            callbacks=lambda: app.callbacks,
+            tls=app.tls,
+            answered=self._metrics.answered,
+        )
         url: str = await nursery.start(listen, name="listener")
         log.info("listening on %s", url)
         nursery.start_soon(partial(trio.to_thread.run_sync, html_pages.prepare, abandon_on_cancel=True))

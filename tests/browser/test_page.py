@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from conftest import Daemon, LocalRoutee, browsing, messages
 from playwright.sync_api import Browser, Page, expect
 
@@ -119,25 +117,6 @@ def test_an_alert_that_is_over_still_has_its_page(page: Page, daemon: Daemon, ro
     expect(page.locator("h1")).to_contain_text("Failing resolved after")
     expect(page.locator("main")).to_contain_text("fired")
     expect(page.get_by_role("link", name="Silence", exact=True)).to_have_count(0)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_accessible(browser: Browser, daemon: Daemon, routee: LocalRoutee, theme: str):
-    routee.put(
-        [
-            *messages("bad", count=30),
-            *messages("sale", count=8, operator="Nova", campaign="Sale", campaignTrackingId="c-1"),
-        ]
-    )
-    with browsing(browser, color_scheme=theme) as page:
-        wait_for_alert(page, daemon)
-        for address in every_page(page, daemon):
-            for width in (360, 1280):
-                page.set_viewport_size({"width": width, "height": 800})
-                page.goto(address)
-                violations = Axe().run(page).response["violations"]
-                assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == [], (address, width)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (address, width)
 
 
 def test_ten_thousand_groups_are_paged_and_found(page: Page, daemon: Daemon, routee: LocalRoutee):

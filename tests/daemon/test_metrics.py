@@ -275,6 +275,7 @@ def exercised(metrics: Metrics) -> Metrics:
     metrics.alerts("main", ["A"], [])
     metrics.notification("ops", "slack/0", "rejected", 1)
     metrics.backlog({("ops", "slack/0"): (1, START)})
+    metrics.answered(200)
     return metrics
 
 

@@ -1,6 +1,7 @@
 """A real Prometheus scrapes a running daemon and answers all that docs/grafana asks of it."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ VARIABLES = {
     "$country": ".*",
     "$operator": "Cosmote|Vodafone",
 }
+LABEL_VALUES = re.compile(r"label_values\((.+), (\w+)\)")
+PENDING = FAILING | {"name": "Pending", "for": "1h"}
 OURS = re.compile(r"\b(?:routee_monitor|process)_\w+")
 
 
@@ -50,6 +53,15 @@ def drawn() -> Iterator[str]:
     """Every expression of the dashboard's panels."""
     for panel in dashboard()["panels"]:
         yield from (filled(target["expr"]) for target in panel.get("targets", ()))
+
+
+def offered() -> Iterator[tuple[str, str]]:
+    """The series and the label of every variable that Grafana offers to choose from."""
+    for variable in dashboard()["templating"]["list"]:
+        if variable["type"] == "query":
+            found = LABEL_VALUES.fullmatch(filled(variable["query"]["query"]))
+            assert found is not None, variable
+            yield found[1], found[2]
 
 
 def alerted() -> Iterator[tuple[str, str]]:
@@ -111,6 +123,50 @@ async def test_prometheus_answers_every_query_of_the_dashboard_and_every_alert(t
                 exposition = (await client.get(metrics)).content
     code, said = promtool("check", "metrics", given=exposition)
     assert (code, said) == (0, "")
+
+
+async def traffic(sandbox: Sandbox) -> None:
+    """Messages come all the time, and each second another operator begins to fail, of which the receiver is told."""
+    for number in range(1, 1000):
+        put_operator(sandbox, "Cosmote", failed=number, of=10 * number)
+        put_operator(sandbox, "Vodafone", failed=number, of=10 * number, country="DE")
+        put_operator(sandbox, f"Operator {number}", failed=10)
+        await trio.sleep(1)
+
+
+async def gives_numbers(asked: Prometheus, expression: str) -> None:
+    """Waits until the answer has a number: neither nothing, nor a share of nothing."""
+    found: dict[tuple[str, ...], float] = {}
+    with trio.move_on_after(GUARD):
+        while not any(map(math.isfinite, found.values())):
+            await trio.sleep(0.1)
+            found = await asked.query(expression)
+        return
+    raise AssertionError(f"{expression} gives {found}")
+
+
+async def test_every_query_of_the_dashboard_gives_numbers_while_there_is_traffic(tmp_path: Path) -> None:
+    needs_prometheus()
+    sandbox = Sandbox(SystemClock())
+    route = {"receiver": "ops", "group_by": ["alertname", "operator"], "group_wait": "0s"}
+    async with routee(sandbox) as url, webhook() as told, trio.open_nursery() as nursery:
+        config = write(
+            *(tmp_path, [FAILING, PENDING]),
+            accounts=[account(url)],
+            searches=[SEARCH],
+            receivers=hook(told.url),
+            route=route,
+        )
+        async with running(config) as daemon:
+            scraped = prometheus(tmp_path, daemon.url.removeprefix("http://"), GRAFANA / "alerts.yaml")
+            async with scraped as asked:
+                nursery.start_soon(traffic, sandbox)
+                for expression in drawn():
+                    await gives_numbers(asked, expression)
+                for series, label in offered():
+                    values = await asked.ask(f"label/{label}/values", **{"match[]": series})
+                    assert set(values) & {"main", "GR", "Cosmote"}, (series, values)
+        nursery.cancel_scope.cancel()
 
 
 def test_promtool_accepts_the_rules_and_their_tests() -> None:

@@ -9,22 +9,15 @@ across origins, and gets none.
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from monitor.config.yaml import is_loopback
 from monitor.daemon.http.address import named_host, site_of
-from monitor.daemon.http.sessions import same
+from monitor.daemon.http.bearer import carries
 from monitor.daemon.http.visitor import present_visitor
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-
-
-def carries(headers: Headers, token: str) -> bool:
-    """Returns whether the request has ``token`` as its bearer token; compares in constant time."""
-    scheme, _, shown = headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and same(shown.strip(), token)
 
 
 def may_change(request: Request, token: str) -> None:
@@ -84,21 +77,16 @@ def may_submit(request: Request, form_token: str, shown: str, token: str, extern
 
 
 def enters(shown: str, token: str) -> None:
-    """Raises HTTPException (403 or 429) unless a person may enter the token now, and ``shown`` is right."""
-    may_enter()
-    if not present_visitor().sessions.is_right(shown, token):
-        raise HTTPException(HTTPStatus.FORBIDDEN, "the token is not that of web.token: enter it again")
-
-
-def may_enter() -> None:
-    """Raises HTTPException (429) while no token may be entered, because too many wrong ones were."""
-    wait = present_visitor().sessions.seconds_to_wait()
+    """Raises HTTPException unless ``shown``, which a person has entered, is right: 403, or 429 if too many wrong ones were entered lately."""
+    sessions = present_visitor().sessions
+    wait = sessions.seconds_to_wait()
+    if sessions.is_right(shown, token):
+        return
+    wrong = "the token is not that of web.token: enter it again"
     if wait:
-        raise HTTPException(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            f"too many wrong tokens were entered, perhaps by somebody else: try again in {wait} s",
-            {"retry-after": str(wait)},
-        )
+        why = f"{wrong} in {wait} s. Too many wrong ones were entered, perhaps by somebody else"
+        raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, why, {"retry-after": str(wait)})
+    raise HTTPException(HTTPStatus.FORBIDDEN, wrong)
 
 
 def _is_json(request: Request) -> None:

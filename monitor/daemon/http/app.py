@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.daemon.health import WebState
-from monitor.daemon.http.access import carries
+from monitor.daemon.http.bearer import carries
 from monitor.daemon.http.fair_queue import CALLBACKS, PROBES, ExpensiveQueue, SharedAnswer
 from monitor.daemon.http.hosts import KnownHosts
 from monitor.daemon.http.html_pages import FILES, HtmlPages

@@ -71,7 +71,10 @@ class CallbackHead:
 
 
 class CallbackConnection:
-    """One connection on which callbacks come. ``callbacks`` returns what answers them now: a reload may change it."""
+    """One connection on which callbacks come. ``callbacks`` returns what answers them now: a reload may change it.
+
+    ``answered`` counts each answer by its status.
+    """
 
     def __init__(
         self,
@@ -81,10 +84,11 @@ class CallbackConnection:
         connection: Connection,
         stream: TimedStream,
         queue: FairQueue,
+        answered: Callable[[int], None],
     ) -> None:
         self._callbacks, self._bodies, self._limits = callbacks, bodies, limits
         self._connection, self._queue = connection, queue
-        self._stream = stream
+        self._stream, self._answered = stream, answered
         self._received = bytearray()
 
     async def run(self, first: bytes) -> bytes:
@@ -145,6 +149,7 @@ class CallbackConnection:
                 else:
                     answer = await callbacks.answer(head.account, bytes(body.data))
             unread = head.length - len(body.data)
+        self._answered(answer.status)
         last = head.is_last or unread > 0 or answer.status == HTTPStatus.UNAUTHORIZED
         await self._send(_written(answer, last=last))
         if unread:

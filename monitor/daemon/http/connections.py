@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
 
@@ -88,12 +89,17 @@ class Connection:
         """Whether it was closed from here, not by its client."""
         return self.scope.cancel_called
 
-    def close(self) -> None:
-        """Closes it at once, whatever its tasks do. A client whose request waits for its turn is told to try again later, except over TLS."""
+    def close(self) -> bool:
+        """Closes it at once, whatever its tasks do. A client whose request waits for its turn is told to try again later, except over TLS.
+
+        Returns whether it was told.
+        """
         self.scope.cancel()
-        if self._waits is not None and self._waits[0] is Waits.FOR_ITS_TURN and not self.is_encrypted:
+        is_told = self._waits is not None and self._waits[0] is Waits.FOR_ITS_TURN and not self.is_encrypted
+        if is_told:
             turn_away(self.stream)
         self.stream.socket.close()
+        return is_told
 
 
 def turn_away(stream: trio.SocketStream) -> None:
@@ -107,8 +113,9 @@ def turn_away(stream: trio.SocketStream) -> None:
 class OpenConnections:
     """Holds at most ``most`` open connections."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, answered: Callable[[int], None] = lambda _: None) -> None:
+        """``answered`` counts clients that are told to try again later, by the status of that answer."""
+        self._most, self._answered = most, answered
         self._open: set[Connection] = set()
 
     def __len__(self) -> int:
@@ -142,4 +149,5 @@ class OpenConnections:
     def end(self, connection: Connection) -> None:
         """Closes a connection if it is open."""
         self._open.discard(connection)
-        connection.close()
+        if connection.close():
+            self._answered(503)

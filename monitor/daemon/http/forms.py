@@ -14,6 +14,9 @@ from monitor.daemon.http.visitor import FORM_FIELD, present_visitor
 
 PREVIEW: Final = "preview"
 
+LONGEST: Final = 128 * 1024
+"""The most bytes of a form. Taking apart one of 1 MiB takes so long that everything else would wait for it."""
+
 _MOST_FIELDS: Final = 20
 _MOST_TEXT: Final = 10_000
 
@@ -35,10 +38,13 @@ class FormField:
 TOKEN_FIELD: Final = FormField("token", "Token (web.token)", type="password", complete="current-password")
 
 
-async def read_fields(request: Request) -> dict[str, str]:
-    """Returns what was filled in, also into hidden fields. Raises HTTPException (400) if the form cannot be read."""
+async def read_fields(request: Request, longest: int = LONGEST) -> dict[str, str]:
+    """Returns what was filled in, also into hidden fields. Raises HTTPException: 400 if the form cannot be read, 413 if it has too many bytes."""
+    body = await request.body()
+    if len(body) > longest:
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"this form has more than {longest} bytes")
     try:
-        pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "this form cannot be read") from None
     return {name: value.strip()[:_MOST_TEXT] for name, value in pairs}

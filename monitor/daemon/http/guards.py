@@ -57,8 +57,11 @@ class BodyRefused(Exception):
 class Guards:
     """Wraps an ASGI application; see the module's docstring."""
 
-    def __init__(self, app: ASGIApp, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._app = app
+    def __init__(
+        self, app: ASGIApp, limits: Limits = DEFAULT_LIMITS, answered: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """``answered`` counts each answer by its status."""
+        self._app, self._answered = app, answered
         self._limits = limits
         self.bodies = Bodies(limits.bodies)
         self._failures = RateLimitedLog(5)
@@ -67,7 +70,7 @@ class Guards:
         if scope["type"] == "http":
             with self.bodies.one() as body:
                 request = _Request(scope, receive, self._limits, body)
-                await self._answer(request, _ResponseStream(send, request))
+                await self._answer(request, _ResponseStream(send, request, self._answered))
 
     async def _answer(self, request: "_Request", answer: "_ResponseStream") -> None:
         """Runs the application. Discards what it does not read of the body, because otherwise hypercorn could not end the answer."""
@@ -200,8 +203,8 @@ class _ResponseStream:
     cannot be used again: see `monitor.daemon.http.server`.
     """
 
-    def __init__(self, send: Send, request: "_Request") -> None:
-        self._send = send
+    def __init__(self, send: Send, request: "_Request", answered: Callable[[int], None]) -> None:
+        self._send, self._answered = send, answered
         self._request = request
         self.has_begun = False
         self.on_begin: Callable[[], None] = lambda: None
@@ -221,6 +224,7 @@ class _ResponseStream:
     async def _begin(self, message: Message) -> None:
         self.has_begun = True
         MutableHeaders(scope=message).update(SECURITY_HEADERS)
+        self._answered(message["status"])
         if self._request.is_unread or message["status"] in _STRANGERS:
             MutableHeaders(scope=message)["connection"] = "close"
         self.on_begin()

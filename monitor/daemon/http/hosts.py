@@ -12,8 +12,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.daemon.http.access import carries
 from monitor.daemon.http.address import named_host
+from monitor.daemon.http.bearer import carries
 
 
 def is_address(host: str) -> bool:

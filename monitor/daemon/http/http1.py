@@ -5,11 +5,13 @@ code is reached, and so are those that a proxy in front could understand differe
 """
 
 import json
+from collections.abc import Callable
 from typing import Final
 
 import h11
 import trio
 from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
@@ -32,6 +34,8 @@ class Http1Connection(TCPServer):
     """Serves one connection until it is closed. hypercorn's exceptions are passed on to the caller, who closes the stream."""
 
     stream: "TimedStream"  # type: ignore[assignment]  # hypercorn uses less of it than a trio.SSLStream has
+    answered: Callable[[int], None] = staticmethod(lambda _: None)
+    """Counts each answer that the application does not give, by its status."""
 
     async def run(self) -> None:
         """Serves until the client closes the connection or it is idle for too long."""
@@ -51,6 +55,7 @@ class Http1Connection(TCPServer):
                 server,
                 self.protocol_send,
             )
+            self.protocol.answered = self.answered  # type: ignore[attr-defined]  # as above
             await self.idle_task.restart(task_group, self._idle_timeout)
             await self._read_data()
 
@@ -61,7 +66,10 @@ class Http1Connection(TCPServer):
 
 
 class Http1Protocol(H11Protocol):
-    """HTTP/1.0 and 1.1, without switching to other protocols."""
+    """HTTP/1.0 and 1.1, without switching to other protocols. ``answered`` is that of its connection."""
+
+    answered: Callable[[int], None] = staticmethod(lambda _: None)
+    _has_refused = False
 
     @property
     def is_answering(self) -> bool:
@@ -72,6 +80,11 @@ class Http1Protocol(H11Protocol):
         """Handles what came; throws away what follows something that was no HTTP, because nobody will read it."""
         if not (isinstance(event, RawData) and self.connection.their_state is h11.ERROR):
             await super().handle(event)
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Sends what the application says; nothing once the request was refused, because two answers would be mixed."""
+        if not self._has_refused:
+            await super().stream_send(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Does nothing; hypercorn would switch to HTTP/2 here."""
@@ -91,6 +104,8 @@ class Http1Protocol(H11Protocol):
         await self._refuse(status_code, error)
 
     async def _refuse(self, status: int, error: str, *, with_body: bool = True) -> None:
+        self._has_refused = True
+        self.answered(status)
         body = json.dumps({"error": error}).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
         headers += SECURITY_HEADERS.items()

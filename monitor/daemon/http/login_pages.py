@@ -1,6 +1,7 @@
 """The pages by which browsers log in and out. A browser cannot send a bearer token, so it enters the token once and gets a cookie."""
 
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -8,13 +9,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from monitor.daemon.http.access import enters, from_our_page, may_enter
+from monitor.daemon.http.access import enters, from_our_page
 from monitor.daemon.http.forms import TOKEN_FIELD, read_fields
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.sessions import SESSION_SECONDS
 from monitor.daemon.http.visitor import FORM_FIELD, own_address, present_visitor
 from monitor.model.format import duration
 from monitor.runtime.clock import SECOND
+
+LONGEST: Final = 16 * 1024
+"""The most bytes of a form that is sent to log in."""
 
 _ABOUT = (
     "Enter the token of this daemon: the value of web.token, or the content of web.token_file. "
@@ -44,8 +48,7 @@ class LoginPages:
             return RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
         if request.method != "POST":
             return self._form()
-        may_enter()  # first, so that a flood of guesses costs little
-        given = await read_fields(request)
+        given = await read_fields(request, LONGEST)
         from_our_page(request, given.get(FORM_FIELD, ""), self._external_url)
         try:
             enters(given.get("token", ""), self._token)
@@ -64,6 +67,8 @@ class LoginPages:
     def _form(self, refused: HTTPException | None = None) -> Response:
         status = HTTPStatus.OK if refused is None else HTTPStatus(refused.status_code)
         problem = "" if refused is None else refused.detail[:1].upper() + refused.detail[1:]
-        return self._html.page(
+        page = self._html.page(
             "form.html", status, title="Log in", about=_ABOUT, fields=[TOKEN_FIELD], problem=problem, button="Log in"
         )
+        page.headers.update({} if refused is None else refused.headers or {})
+        return page

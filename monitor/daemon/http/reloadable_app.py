@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 from monitor.config.monitor import Config, Web
 from monitor.daemon.alert_actions import AlertActions
@@ -61,13 +63,20 @@ class ReloadableApp:
         self._pipeline, self._actions = pipeline, AlertActions(pipeline)
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
         self._api_status = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
-        self._expensive, self._from_store, self._sessions = ExpensiveQueue(), ExpensiveQueue(), BrowserSessions()
+        self._expensive, self._from_store = ExpensiveQueue(), ExpensiveQueue()
+        self._counting = ExpensiveQueue()
+        self._sessions = BrowserSessions(wrong=self._metrics.wrong_token)
         self._tls = web.tls
         self._streams = EventStreams(lambda: pipeline.news, self._clock)
-        self._app: ASGIApp = self._build(web, config)
+        self._app = self._build(web, config)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes of everything that is answered now."""
+        return self._app.routes
 
     def tls(self) -> ssl.SSLContext | None:
         """Returns with what new connections speak TLS; None: they do not."""
@@ -84,7 +93,7 @@ class ReloadableApp:
         if why:
             log.warning("web.tls.cert_file: %s", why)
 
-    def _build(self, web: Web, config: Config) -> ASGIApp:
+    def _build(self, web: Web, config: Config) -> Starlette:
         self._warn_of_certificate()
         api_status = self._api_status_of(web, config)
         token = web.token.get_secret_value() if web.token else ""

@@ -65,17 +65,19 @@ async def serve(
     limits: Limits = DEFAULT_LIMITS,
     callbacks: Callable[[], CallbackApi] | None = None,
     tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+    answered: Callable[[int], None] = lambda _: None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves ``app`` at ``listen`` (``127.0.0.1:9465``; port 0: any) until ``stop`` is set, and at most 2 seconds longer.
 
     ``callbacks`` returns what answers Routee's callbacks now; without it ``app`` does. ``tls`` is asked for each new connection; with a context
-    that connection speaks HTTPS. ``nursery.start`` returns the bound URL, with its real port. Raises ListenError if the address cannot be bound.
+    that connection speaks HTTPS. ``answered`` counts each answer by its status. ``nursery.start`` returns the bound URL, with its real port.
+    Raises ListenError if the address cannot be bound.
     """
     with await bind(Address.parse(listen)) as listening:
         url = bound_url(listening, "http" if tls() is None else "https")
         task_status.started(url)
-        await _Listener(app, limits, stop, url, callbacks, tls).run(listening)
+        await _Listener(app, limits, stop, url, callbacks, tls, answered).run(listening)
 
 
 class _Listener:
@@ -89,8 +91,10 @@ class _Listener:
         url: str,
         callbacks: Callable[[], CallbackApi] | None,
         tls: Callable[[], ssl.SSLContext | None],
+        answered: Callable[[int], None],
     ) -> None:
-        self._app = Guards(app, limits)
+        self._app = Guards(app, limits, answered)
+        self._answered = answered
         self._callbacks = callbacks
         self._limits = limits
         self._config = _config(limits)
@@ -98,7 +102,7 @@ class _Listener:
         self._url = url
         self._tls = tls
         self._context = WorkerContext(None)
-        self._connections = OpenConnections(min(limits.connections, connections_possible()))
+        self._connections = OpenConnections(min(limits.connections, connections_possible()), answered)
         self._fair_queue, self._handshakes = FairQueue(), FairQueue()
         self._failures, self._shortages = RateLimitedLog(5), RateLimitedLog()
 
@@ -130,6 +134,7 @@ class _Listener:
         connection = self._connections.admit(stream)
         if connection is None and self._tls() is None:
             turn_away(stream)
+            self._answered(503)
         elif connection is None:
             stream.socket.close()
         else:
@@ -192,7 +197,7 @@ class _Listener:
         if path == CALLBACKS and self._callbacks is not None:
             timed = TimedStream(opened)
             pushing = CallbackConnection(
-                self._callbacks, self._app.bodies, self._limits, connection, timed, self._fair_queue
+                self._callbacks, self._app.bodies, self._limits, connection, timed, self._fair_queue, self._answered
             )
             first = await pushing.run(first)
             if not first:
@@ -203,7 +208,9 @@ class _Listener:
             await probe.answer(self._app, self._config.response_headers("h11"), stream)
             return
         app = ASGIWrapper(_Requests(self._app, connection, self._turn))  # type: ignore[arg-type]
-        await Http1Connection(app, self._config, self._context, ConnectionState({}), stream).run()  # type: ignore[arg-type]
+        http1 = Http1Connection(app, self._config, self._context, ConnectionState({}), stream)  # type: ignore[arg-type]
+        http1.answered = self._answered
+        await http1.run()
 
     async def _turn(self, connection: Connection, path: str) -> None:
         if path in PROBES:

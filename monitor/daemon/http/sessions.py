@@ -1,4 +1,4 @@
-"""Logged-in browsers: their sessions, the tokens of their forms, and how many wrong tokens are accepted a minute.
+"""Logged-in browsers: their sessions, the tokens of their forms, and how many wrong tokens were entered in the last minute.
 
 A session is a random id in a cookie. The daemon keeps only its digest, in memory, so a restart ends all sessions; a changed token ends them,
 too. Lifetimes follow the monotonic clock, so a step of the wall clock neither ends nor prolongs a session.
@@ -14,6 +14,8 @@ from typing import Final
 
 import trio
 
+from monitor.daemon.metrics import TokenKind
+
 SESSION_SECONDS: Final = 12 * 3600
 """Seconds after the login at which a session ends."""
 
@@ -21,7 +23,8 @@ MOST_SESSIONS: Final = 1_000
 """The most sessions at a time; the oldest one ends for a new one."""
 
 MOST_WRONG_TOKENS: Final = 20
-"""The most wrong tokens that browsers may enter within `WRONG_SECONDS`, all together."""
+"""The most wrong tokens within `WRONG_SECONDS`, of all browsers together, that are only said to be wrong. Who enters a further wrong one is
+told to wait. The right one is always taken: otherwise any stranger could lock everybody out."""
 
 WRONG_SECONDS: Final = 60.0
 
@@ -45,12 +48,13 @@ class Session:
 
 @dataclass(slots=True)
 class BrowserSessions:
-    """The sessions of one daemon. It outlives reloads. ``now`` is a monotonic clock in seconds."""
+    """The sessions of one daemon. It outlives reloads. ``now`` is a monotonic clock in seconds. ``wrong`` counts each wrong token."""
 
     now: Callable[[], float] = trio.current_time
+    wrong: Callable[[TokenKind], None] = lambda _: None
     _form_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _known: dict[bytes, Session] = field(default_factory=dict, repr=False)
-    _wrong: deque[float] = field(default_factory=deque)
+    _wrong: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_WRONG_TOKENS))
 
     def begin(self, token: str) -> str:
         """Begins a session for a browser that has shown ``token``; returns its id, which only that browser may know."""
@@ -80,7 +84,7 @@ class BrowserSessions:
         return hmac.new(self._form_key, cookie.encode(errors="replace"), hashlib.sha256).hexdigest()
 
     def seconds_to_wait(self) -> int:
-        """Returns how many seconds no further token may be entered, because too many wrong ones were; 0: one may be."""
+        """Returns how many seconds who enters a wrong token has to wait, because too many wrong ones were entered; 0: not at all."""
         while self._wrong and self._wrong[0] <= self.now() - WRONG_SECONDS:
             self._wrong.popleft()
         if len(self._wrong) < MOST_WRONG_TOKENS:
@@ -92,6 +96,7 @@ class BrowserSessions:
         right = same(shown, token)
         if not right:
             self._wrong.append(self.now())
+            self.wrong("form")
         return right
 
     def _forget(self) -> None:

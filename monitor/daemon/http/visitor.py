@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.config.yaml import is_loopback
 from monitor.daemon.http.address import named_host, site_of
+from monitor.daemon.http.bearer import carries_wrong
 from monitor.daemon.http.sessions import SESSION_SECONDS, BrowserSessions, same
 from monitor.notify.render.escape import html
 
@@ -171,6 +172,8 @@ class Visitors:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if self._token and carries_wrong(headers, self._token):
+            self._sessions.wrong("bearer")
         visitor = Visitor(self._sessions, self._token, self._settings, headers, scope["scheme"] == "https")
 
         async def send_with_cookies(message: Message) -> None:

@@ -96,11 +96,19 @@ class Pushing:
         path = f"/callbacks/routee/{account}" + (f"?secret={secret}" if secret else "")
         return await self.client.post(path, content=content, headers=headers, **more)
 
-    async def counted(self, outcome: str) -> float:
+    async def metrics(self) -> str:
         bearer = {"authorization": "Bearer the-token-of-the-listener"}
-        text = (await self.client.get("/metrics", headers=bearer)).text
-        found = f'routee_monitor_callbacks_total{{account="main",outcome="{outcome}"}} '
-        return float(text.partition(found)[2].split("\n")[0])
+        return (await self.client.get("/metrics", headers=bearer)).text
+
+    async def counted(self, outcome: str) -> float:
+        return self._value(await self.metrics(), f'callbacks_total{{account="main",outcome="{outcome}"}}')
+
+    async def answered(self, status: int) -> float:
+        return self._value(await self.metrics(), f'http_answers_total{{status="{status}"}}')
+
+    @staticmethod
+    def _value(text: str, series: str) -> float:
+        return float(text.partition(f"routee_monitor_{series} ")[2].split("\n")[0] or 0)
 
 
 @pytest.fixture
@@ -180,6 +188,7 @@ async def test_what_cannot_be_used_gets_a_reason(stage: Stage, body: bytes, stat
             assert (answer.status_code, why in answer.json()["error"]) == (status, True), answer.text
             assert await daemon.counted("taken") == 0
             assert await daemon.counted("refused") + await daemon.counted("set_aside") >= 1
+            assert await daemon.answered(status) == 1
             assert (await daemon.push(pushed())).status_code == 200, "the next one suffers for it"
 
 
@@ -198,6 +207,23 @@ async def test_a_bad_record_of_a_list_is_set_aside_and_the_others_are_taken(stag
     assert "1234" not in str(kept), "a number was stored in full"
 
 
+async def test_a_replayed_callback_is_taken_and_changes_nothing(stage: Stage) -> None:
+    earlier, later = stage.clock.now() - 2 * SECOND, stage.clock.now() - SECOND
+    sent = pushed("Sent", earlier)
+    delivered = sent | pushed("Delivered", later, messageId=sent["messageId"], smsId=sent["smsId"])
+    with guarded():
+        async with stage.daemon() as daemon:
+            for body in [sent, delivered, sent, delivered, [sent] * 100, delivered]:
+                assert (await daemon.push(body)).status_code == 200, "Routee repeats what it has not seen answered"
+            window = daemon.running.pipeline.accounts["main"].evaluator.window
+            assert window.messages == 1
+            counted = re.findall(
+                r'^routee_monitor_messages_total\{.*status="(\w+)"\} (\S+)$', await daemon.metrics(), re.MULTILINE
+            )
+            assert {status: float(count) for status, count in counted if float(count)} == {"Sent": 1, "Delivered": 1}
+            assert await daemon.counted("taken") == 105
+
+
 async def test_only_the_secret_opens_it(stage: Stage) -> None:
     basic = {"authorization": "Basic " + base64.b64encode(f"routee:{SECRET}".encode()).decode()}
     wrong = {"authorization": "Basic cm91dGVlOm5v"}
@@ -210,7 +236,7 @@ async def test_only_the_secret_opens_it(stage: Stage) -> None:
                 assert answer.status_code == 401, (headers, secret)
                 assert "callback_secret" in answer.json()["error"]
                 assert answer.headers["www-authenticate"].startswith("Basic")
-            assert await daemon.counted("unauthorized") == 6
+            assert await daemon.counted("unauthorized") == await daemon.answered(401) == 6
             assert (await daemon.push(pushed(), account="other")).status_code == 404
             assert (await daemon.push(pushed(), account="none")).status_code == 404
             assert (await daemon.client.get(f"/callbacks/routee/main?secret={SECRET}")).status_code == 405

@@ -135,20 +135,45 @@ async def test_a_wrong_token_is_said_to_be_and_begins_no_session(actions):
             assert "guess" not in answer.text
 
 
-async def test_wrong_tokens_are_bounded_all_together_and_say_when_to_try_again(actions):
+async def test_who_enters_a_wrong_token_after_many_others_is_told_to_wait_and_the_right_one_is_taken(actions):
     path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
     now = [0.0]
     async with browsing(actions, protect=False, sessions=BrowserSessions(lambda: now[0])) as browser:
         for number in range(MOST_WRONG_TOKENS):
             answer = await (log_in(browser, "guess") if number % 2 else submit(browser, path, {"token": "guess"}))
             assert answer.status_code == 403
-        for answer in (await log_in(browser), await submit(browser, path, {"by": "Ann", "token": TOKEN})):
+        for answer in (await log_in(browser, "guess"), await submit(browser, path, {"by": "Eve", "token": "guess"})):
             assert answer.status_code == 429
-            assert int(answer.headers["retry-after"]) > 0
-            assert "oo many wrong tokens" in answer.text
+            assert 0 < int(answer.headers["retry-after"]) <= 61
+            assert "oo many wrong ones were entered" in answer.text
         assert actions.acknowledged == {}
-        now[0] = 61
+        assert (await submit(browser, path, {"by": "Ann", "token": TOKEN})).status_code == 200
         assert (await log_in(browser)).status_code == 303
+        browser.cookies.clear()
+        now[0] = 61
+        assert (await log_in(browser, "guess")).status_code == 403, "a minute later nobody has to wait"
+
+
+async def test_a_form_that_is_too_large_is_refused_before_it_is_taken_apart(actions):
+    path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
+    async with browsing(actions, protect=False) as browser:
+        login = await submit(browser, "/login", {"token": "x" * 16 * 1024})
+        form = await submit(browser, path, {"by": "Ann", "token": TOKEN, "comment": "x" * 128 * 1024})
+        assert (login.status_code, form.status_code) == (413, 413)
+        assert actions.acknowledged == {}
+        assert (await submit(browser, path, {"by": "Ann", "token": TOKEN, "comment": "x" * 10_000})).status_code == 200
+
+
+async def test_wrong_tokens_are_counted_by_who_showed_them(actions):
+    counted: list[str] = []
+    async with browsing(actions, sessions=BrowserSessions(wrong=counted.append)) as browser:
+        await log_in(browser, "guess")
+        await browser.get("/metrics", headers={"Authorization": "Bearer guess"})
+        await browser.get("/silences", headers={"Authorization": "bearer  guess"})
+        await browser.get("/metrics", headers={"Authorization": "Basic Z3Vlc3M6Z3Vlc3M="})
+        assert (await browser.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})).status_code == 200
+        await log_in(browser)
+    assert counted == ["form", "bearer", "bearer"]
 
 
 async def test_a_session_begins_with_an_id_of_our_own(actions):

@@ -425,3 +425,28 @@ async def test_what_a_page_raises_fails_that_page_alone_and_its_log_is_bounded(c
     assert len(logged) == 5
     assert logged[0].levelno == logging.ERROR
     assert logged[0].exc_info
+
+
+async def test_a_request_that_breaks_while_the_application_answers_gets_one_answer(caplog):
+    refused, sent = trio.Event(), trio.Event()
+
+    async def answers_at_the_same_time(scope, receive, send):
+        await refused.wait()
+        headers = [(b"content-length", b"1000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x" * 1000})
+        sent.set()
+
+    received = b""
+    with guarded():
+        served_here = served(answers_at_the_same_time, answered=lambda _: refused.set())
+        async with served_here as url, await connect(url) as stream:
+            await stream.send_all(post("Content-Length: 1000", b"x" * 500))
+            await stream.send_eof()
+            async for piece in stream:
+                received += piece
+            await sent.wait()
+    answer = parse(received)
+    assert (answer.status, "cannot be understood" in answer.json["error"]) == (400, True)
+    assert int(answer.headers["content-length"]) == len(answer.body)
+    assert caplog.records == []
