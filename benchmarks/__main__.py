@@ -29,6 +29,7 @@ MODULES = {
     "sigma": "alerts.sigma",
     "shift": "alerts.shift",
     "pack": "alerts.pack",
+    "requests": "ingest.requests",
     "peers": "peers.peers",
 }
 """Each benchmark's module: it lies in the folder of what it measures."""
