@@ -30,6 +30,9 @@ MODULES = {
     "sigma": "alerts.sigma",
     "shift": "alerts.shift",
     "pack": "alerts.pack",
+    "floors": "floors.floors",
+    "requests": "ingest.requests",
+    "peers": "peers.peers",
 }
 """Each benchmark's module: it lies in the folder of what it measures."""
 

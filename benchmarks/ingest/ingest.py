@@ -9,9 +9,10 @@ from pathlib import Path
 import trio
 
 from benchmarks.figure import Figure
-from benchmarks.ingest.page_to_store import Take, ignore, page_ingestion, read_all
+from benchmarks.ingest.page_to_store import ignore, page_ingestion, read_all
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
+from monitor.ingest.poll.reader import Take
 from monitor.ingest.routee.client import Routee
 
 

@@ -1,0 +1,82 @@
+"""Twenty rules over a million messages, against a loop that counts the same groups in numpy, rule by rule.
+
+The loop has the messages in the order of their dates, as whole arrays, and the groups of each rule as ready codes; neither is counted.
+It compares no threshold and knows no alert.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.alerts.polls import Polls
+from benchmarks.alerts.rulesets import twenty
+from benchmarks.figure import Figure, timed
+from benchmarks.floors.compared import compared
+from benchmarks.messages import MILLION, batches
+from monitor.config.rules import Rule
+from monitor.config.rules.count import Count
+from monitor.config.rules.rate import Rate
+from monitor.config.rules.spike import Ago, SameHour, Spike
+from monitor.model.message import FAILURES, Batch
+from monitor.runtime.clock import DAY, Duration, Instant, SystemClock
+
+Ints = NDArray[np.int64]
+ROUNDS = 5
+
+
+class CountingLoop:
+    """Counts the groups of each rule."""
+
+    def __init__(self, pages: list[Batch], rules: list[Rule]) -> None:
+        dates = np.concatenate([page.date for page in pages])
+        order = np.argsort(dates, kind="stable")
+        self._dates = dates[order]
+        status = np.array([text for page in pages for text in page.fields["status"]])[order]
+        self._failed = np.isin(status, sorted(FAILURES))
+        self._work = [(_codes(pages, rule, order), list(_spans(rule)), isinstance(rule, Rate)) for rule in rules]
+
+    def count(self, as_of: Instant) -> int:
+        """Counts everything once; returns the number of groups, so that nothing of it is idle."""
+        groups = 0
+        for codes, spans, is_share in self._work:
+            for ago, length in spans:
+                low, high = np.searchsorted(self._dates, [as_of - ago - length, as_of - ago], "right").tolist()
+                found = codes[low:high]
+                groups += len(np.bincount(found))
+                if is_share:
+                    groups += len(np.bincount(found[self._failed[low:high]]))
+        return groups
+
+
+def _codes(pages: list[Batch], rule: Rule, order: Ints) -> Ints:
+    """Returns the number of each message's group."""
+    whole = np.zeros(len(order), np.int64)
+    for name in rule.by:
+        values = np.array([text for page in pages for text in page.fields[name]])
+        _, codes = np.unique(values, return_inverse=True)
+        whole = whole * (int(codes.max()) + 1) + codes
+    _, numbers = np.unique(whole, return_inverse=True)
+    return np.asarray(numbers, np.int64)[order]
+
+
+def _spans(rule: Rule) -> Iterator[tuple[Duration, Duration]]:
+    """Yields the spans that a rule counts: how long ago each ended, and how long it is."""
+    if not isinstance(rule, Rate | Count | Spike):
+        raise TypeError(f"the loop does not know the kind {rule.kind}")
+    yield 0, rule.window
+    if isinstance(rule, Spike) and isinstance(rule.baseline, SameHour):
+        yield from ((day * DAY, rule.window) for day in range(1, rule.baseline.days + 1))
+    elif isinstance(rule, Spike) and isinstance(rule.baseline, Ago):
+        yield rule.baseline.ago, rule.baseline.window
+
+
+def evaluating(messages: int) -> list[Figure]:
+    """Returns the median of polls with new messages, and of the loop."""
+    polls = Polls(twenty(), messages)
+    here = polls.with_news(2 * ROUNDS).median
+    polls.check()
+    loop, now = CountingLoop(list(batches(messages)), twenty()), SystemClock().now()
+    least = timed(lambda: loop.count(now), ROUNDS).median
+    what = f"20 rules over {'a million' if messages == MILLION else f'{messages:,}'} messages"
+    return compared(what, "the same groups counted in a loop", here * 1e3, least * 1e3, "ms")

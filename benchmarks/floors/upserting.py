@@ -1,0 +1,57 @@
+"""Writing a page into the window, against columns written by hand: codes and rows from dictionaries, then one assignment a column."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.figure import Figure, timed
+from benchmarks.floors.compared import compared
+from benchmarks.messages import batches
+from monitor.model.message import CODED_FIELDS, Batch
+from monitor.model.privacy import RecipientMask
+from monitor.window import Window
+
+
+class PlainColumns:
+    """The latest row of each part in numpy columns. It masks nothing, journals nothing, and believes whatever came last."""
+
+    def __init__(self, length: int) -> None:
+        self._rows: dict[tuple[str, int], int] = {}
+        self._codes: dict[str, dict[str, int]] = {name: {} for name in CODED_FIELDS}
+        self._columns: dict[str, NDArray[Any]] = {name: np.zeros(length, np.int32) for name in CODED_FIELDS}
+        self._columns |= {"date": np.zeros(length, np.int64)}
+        self._columns |= {"latency": np.zeros(length), "price": np.zeros(length)}
+
+    def upsert(self, batch: Batch) -> None:
+        """Writes a page."""
+        keys = zip(batch.message_id, batch.key.tolist(), strict=True)
+        known = self._rows
+        rows = np.array([known.setdefault(key, len(known)) for key in keys])
+        for name in CODED_FIELDS:
+            codes = self._codes[name]
+            self._columns[name][rows] = [codes.setdefault(value, len(codes)) for value in batch.fields[name]]
+        self._columns["date"][rows] = batch.date
+        self._columns["latency"][rows] = batch.latency
+        self._columns["price"][rows] = batch.price
+
+
+def upserting(messages: int) -> list[Figure]:
+    """Returns the time of a page, new and known."""
+    pages = list(batches(messages))
+    window, plain = Window("main", RecipientMask("mask", bytes(32))), PlainColumns(sum(map(len, pages)))
+
+    def here() -> None:
+        for page in pages:
+            window.upsert(page, "all")
+
+    def least() -> None:
+        for page in pages:
+            plain.upsert(page)
+
+    new, floor = timed(here, 1).best / len(pages), timed(least, 1).best / len(pages)
+    again, floor_again = timed(here, 2).best / len(pages), timed(least, 2).best / len(pages)
+    return [
+        *compared("a page of new messages upserted", "dictionaries and assignments", new * 1e3, floor * 1e3, "ms"),
+        *compared("the same page again", "dictionaries and assignments", again * 1e3, floor_again * 1e3, "ms"),
+    ]
