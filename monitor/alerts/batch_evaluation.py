@@ -8,6 +8,7 @@ from monitor.alerts.evaluation_history import EvaluationHistory
 from monitor.alerts.kinds import EvaluationInput, batches
 from monitor.alerts.kinds.batch import RuleBatch
 from monitor.config.rules import Rule
+from monitor.runtime.pieces import Work
 
 InputFor = Callable[[Rule, Span], EvaluationInput]
 
@@ -26,7 +27,7 @@ class RuleBatches:
         input_for: InputFor,
         version: int,
         result: EvaluationResult,
-    ) -> set[str]:
+    ) -> Work[set[str]]:
         """Evaluates the batches of the rules that are ``due``; returns the names of the rules that are within all thresholds.
 
         The caller evaluates the other rules one by one, and those named in ``alone``. ``version`` is the window's version.
@@ -42,6 +43,7 @@ class RuleBatches:
                     inputs_by_span[position] = input_for(rule, span)
                 if not inputs_by_span[position].lacks(rule):
                     within |= self._evaluate(batch, names, inputs_by_span[position], version, result)
+                yield
         return within
 
     def _evaluate(

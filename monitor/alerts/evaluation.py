@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from monitor.alerts.kinds import RuleResult
 from monitor.alerts.kinds.rule_state import RuleState
+from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Step, Transition
 from monitor.runtime.clock import Instant
 from monitor.store.protocol import Cursor
@@ -37,6 +38,8 @@ class EvaluationResult:
     """By rule, what its next evaluation needs."""
     reader: WindowReader | None = None
     found: Evaluations = field(default_factory=dict)
+    account_state: AccountState | None = None
+    """What Routee had answered besides messages when the evaluation began; None: it needed none."""
     pushed: bool = False
     """Whether the evaluation was between polls, because reports were pushed."""
 
@@ -66,3 +69,5 @@ class ViewContext:
     cursors: Mapping[str, Cursor]
     held_back: Mapping[str, int]
     found: Evaluations = field(default_factory=dict)
+    account_state: AccountState | None = None
+    """What Routee had answered besides messages; None: as it is when an alert is rendered."""

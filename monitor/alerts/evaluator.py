@@ -1,7 +1,10 @@
 """Evaluates an account's rules over its window and holds the resulting alerts.
 
-`RuleEvaluator.evaluate` only proposes a result. It is committed to the store together with the poll's rows and applied afterwards, so that
+`RuleEvaluator.evaluating` only proposes a result. It is committed to the store together with the poll's rows and applied afterwards, so that
 memory is never ahead of what a restart would find. A rule waits while one of the searches that it needs is blind.
+
+An evaluation can be done in pieces (`monitor.runtime.pieces`). From its beginning until its result was rendered the window, the rules
+and the alerts must not change.
 """
 
 import logging
@@ -25,6 +28,7 @@ from monitor.model.alert import Alert, is_held_back, remove
 from monitor.model.builtin_alerts import BuiltIn
 from monitor.model.finding import Finding
 from monitor.runtime.clock import Instant
+from monitor.runtime.pieces import Work, at_once
 from monitor.store.protocol import Cursor
 from monitor.window import IncrementalCounts, Window, WindowReader
 
@@ -90,39 +94,49 @@ class RuleEvaluator:
 
     def evaluate(self, cursor: Cursor) -> EvaluationResult:
         """Returns the result of every rule that a poll of ``cursor.search`` makes due, as if the cursor were committed."""
-        version, result = self.window.version, EvaluationResult(reader=WindowReader(self.window))
+        return at_once(self.evaluating(cursor))
+
+    def evaluating(self, cursor: Cursor) -> Work[EvaluationResult]:
+        """Does what `evaluate` does, in pieces."""
+        version, result = self.window.version, self._nothing_found()
         end_old_gaps(self.account, self.alerts, cursor.as_of, result)
         due = self._schedule.due(self.rules.values(), cursor, self.coverage, blind_searches(self.alerts), version)
-        self._evaluate(due, self.coverage.after(cursor), result)
+        yield from self._evaluate(due, self.coverage.after(cursor), result)
         return result
 
-    def evaluate_pushed(self, pushed_to: Instant) -> EvaluationResult:
+    def evaluating_pushed(self, pushed_to: Instant) -> Work[EvaluationResult]:
         """Returns the result of the rules that pushed reports make due between two polls; the latest report is of ``pushed_to``.
 
         Alerts begin and escalate, but firing ones neither end nor ease: a report may not have been pushed. The next poll shows that.
         """
-        coverage, result = self.coverage, EvaluationResult(reader=WindowReader(self.window), pushed=True)
+        coverage, result = self.coverage, self._nothing_found()
+        result.pushed = True
         coverage.pushed_to = max(coverage.pushed_to or pushed_to, pushed_to)
         blind = blind_searches(self.alerts)
         due = self._schedule.due_by_push(self.rules.values(), coverage, blind, self.window.version)
-        self._evaluate(due, coverage.cursors, result)
+        yield from self._evaluate(due, coverage.cursors, result)
         return result
+
+    def _nothing_found(self) -> EvaluationResult:
+        """Returns an empty result of the window and of the account as they are now."""
+        return EvaluationResult(reader=WindowReader(self.window), account_state=self.account_state)
 
     def _evaluate(
         self, due: Mapping[str, tuple[Rule, Span]], cursors: Mapping[str, Cursor], result: EvaluationResult
-    ) -> None:
+    ) -> Work[None]:
         """Evaluates the rules that are due, as if the cursors were committed, and adds what they find to the result."""
         reader, budget, version = result.reader or WindowReader(self.window), ReplayBudget(), self.window.version
 
         def input_for(rule: Rule, span: Span) -> EvaluationInput:
-            return self.input_for(rule, reader, *span, cursors)
+            return self.input_for(rule, reader, *span, cursors, result.account_state)
 
         within: set[str] = set()
         if self.observe is None:
-            within = self._batches.evaluate(due, troubled_rules(self.alerts), input_for, version, result)
+            within = yield from self._batches.evaluate(due, troubled_rules(self.alerts), input_for, version, result)
         for rule, span in due.values():
             if rule.name not in within:
                 self._evaluate_alone(rule, input_for(rule, span), budget, result)
+                yield
         self._counts.forget_passed()
 
     def apply(self, result: EvaluationResult, cursor: Cursor | None = None) -> None:
@@ -182,7 +196,8 @@ class RuleEvaluator:
         cursors = self.coverage.cursors if cursor is None else self.coverage.after(cursor)
         limited = [rule.name for rule in self.rules.values() if rule.limit is not None]
         held_back = {name: self._held_back(name, result.alerts) for name in limited}
-        return ViewContext(result.reader or WindowReader(self.window), cursors, held_back, result.found)
+        reader, state = result.reader or WindowReader(self.window), result.account_state or self.account_state
+        return ViewContext(reader, cursors, held_back, result.found, state)
 
     def input_for(
         self,
@@ -191,12 +206,13 @@ class RuleEvaluator:
         as_of: Instant,
         covered_since: Instant,
         cursors: Mapping[str, Cursor] | None = None,
+        account_state: AccountState | None = None,
     ) -> EvaluationInput:
-        """Returns what a rule is evaluated on. ``cursors`` replaces the committed cursors."""
+        """Returns what a rule is evaluated on. ``cursors`` replaces the committed cursors, ``account_state`` the present state."""
         known = tuple(self.alerts.get(rule.name, ()))
         settled = self.coverage.is_settled(rule, cursors)
         in_use_since = reader.begins(as_of) if self.in_use_since is None else self.in_use_since
-        state = self.account_state
+        state = self.account_state if account_state is None else account_state
         kept, zone = self.kept.get(rule.name), self.time_zone
         return EvaluationInput(
             reader, as_of, covered_since, known, state, self._counts, settled, in_use_since, zone, kept, self.effort

@@ -21,6 +21,7 @@ from monitor.model.builtin_alerts import BUILT_IN, BuiltIn
 from monitor.model.notification import AlertView, Link
 from monitor.routing.route import RANKS
 from monitor.runtime.clock import Instant
+from monitor.runtime.pieces import Work, at_once
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,10 @@ class Views:
 
     def view(self, alert: Alert, context: ViewContext | None = None, *, deep: bool = False) -> AlertView:
         """Returns the alert in that context (None: as it is now). ``deep`` adds what explains it."""
+        return at_once(self.viewing(alert, context, deep=deep))
+
+    def viewing(self, alert: Alert, context: ViewContext | None = None, *, deep: bool = False) -> Work[AlertView]:
+        """Does what `view` does, in pieces. The window must not change meanwhile."""
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         if built_in is not None:
             return self._built_in(alert, built_in)
@@ -96,7 +101,9 @@ class Views:
             return self._orphan(alert)
         context = context or self.evaluator.view_context()
         plain = self._plain(alert, rule, context)
-        return self._annotated(rule, self._explained(alert, rule, plain, context) if deep else plain)
+        if deep:
+            plain = yield from self._explained(alert, rule, plain, context)
+        return self._annotated(rule, plain)
 
     def as_resolved(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
         """Returns the alert as resolved for receivers that were notified of it under ``severity``, with the labels that it was shown with.
@@ -135,24 +142,22 @@ class Views:
             **_numbers(alert),
         )
 
-    def _explained(self, alert: Alert, rule: Rule, view: AlertView, context: ViewContext) -> AlertView:
+    def _explained(self, alert: Alert, rule: Rule, view: AlertView, context: ViewContext) -> Work[AlertView]:
         span = self.evaluator.coverage.as_of(rule, context.cursors)
         if span is None or tuple(name for name, _ in alert.group) != rule.grouping:
             return view
-        inputs, firing = self.evaluator.input_for(rule, context.reading, *span), alert.state == "firing"
+        state, firing = context.account_state, alert.state == "firing"
+        inputs = self.evaluator.input_for(rule, context.reading, *span, account_state=state)
+        shown = view
         try:
-            return msgspec.structs.replace(
-                view,
-                breakdown=breakdown(rule, inputs, alert.group, alert.pending_at) if firing else (),
-                samples=samples(rule, inputs, alert.group) if firing else (),
-                history=history(
-                    rule,
-                    inputs,
-                    alert.group,
-                    self.evaluator.history.progress(rule.name, alert.group),
-                    context.found,
-                ),
-            )
+            if firing:
+                shown = msgspec.structs.replace(shown, breakdown=breakdown(rule, inputs, alert.group, alert.pending_at))
+                yield
+                shown = msgspec.structs.replace(shown, samples=samples(rule, inputs, alert.group))
+                yield
+            progress = self.evaluator.history.progress(rule.name, alert.group)
+            values = yield from past_values(rule, inputs, alert.group, progress, context.found)
+            return msgspec.structs.replace(shown, history=values)
         except Exception:  # a rule that fails cannot be explained either; its alerts are still notified
             log.exception("what explains alert %s cannot be worked out", rule.name)
             return view
@@ -237,6 +242,17 @@ def history(
     ``progress`` are its recent evaluations. Values from before them are computed from the window, once for all the rule's groups; ``found``
     collects those results. A rule that keeps a state has none from before them.
     """
+    return at_once(past_values(rule, inputs, group, progress, found))
+
+
+def past_values(
+    rule: Rule,
+    inputs: EvaluationInput,
+    group: Group,
+    progress: Sequence[Evaluation] = (),
+    found: Evaluations | None = None,
+) -> Work[tuple[float | None, ...]]:
+    """Does what `history` does, in pieces."""
     now, step = inputs.as_of, rule.history_step
     found = {} if found is None else found
     known = [one.as_of for one in progress if one.as_of <= now]
@@ -247,6 +263,7 @@ def history(
             values.append(progress[position - 1].value)
         else:
             values.append(_value_at(rule, inputs, then, group, found) if then >= inputs.covered_since else None)
+            yield
     return tuple(values)
 
 

@@ -18,13 +18,16 @@ from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import Unread
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import HOUR, Duration, Instant
+from monitor.runtime.pieces import Work
 from monitor.store.protocol import Cursor, QuarantinedRecord
 from monitor.window import Query, WindowReader
 
 EXPIRE_EVERY: Final[Duration] = HOUR
 _ALWAYS: Final[Instant] = 1 << 62
-EXPIRE_AT_ONCE: Final = 50_000
+EXPIRE_AT_MOST: Final = 50_000
 """Maximum rows that one poll drops; dropping a million at once would delay everything else."""
+EXPIRE_AT_ONCE: Final = 5_000
+"""Maximum rows that are dropped in one piece, while nothing else runs."""
 
 
 @dataclass(slots=True)
@@ -93,14 +96,18 @@ class AccountPipeline:
             record = f'{{"campaignTrackingId": {json.dumps(tracking_id)}, "{one.field}": {one.value}}}'
             self.quarantined.append(QuarantinedRecord(self.name, "", now, why, record, seen=one.count))
 
-    def expire(self, as_of: Instant, retention: Duration) -> None:
-        """Drops rows older than the retention, at most `EXPIRE_AT_ONCE` per call; does nothing within `EXPIRE_EVERY` of the last full drop.
+    def expiring(self, as_of: Instant, retention: Duration) -> Work[None]:
+        """Drops rows older than the retention, in pieces and at most `EXPIRE_AT_MOST` per call.
 
-        The caller checks that the clock can be trusted (`Clock.may_forget`).
+        Does nothing within `EXPIRE_EVERY` of the last full drop. The caller checks that the clock can be trusted (`Clock.may_forget`).
         """
-        if as_of - self.expired_at >= EXPIRE_EVERY:
-            forgotten = self.evaluator.window.expire(as_of - retention, EXPIRE_AT_ONCE)
-            self.expired_at = self.expired_at if forgotten else as_of
+        if as_of - self.expired_at < EXPIRE_EVERY:
+            return
+        for _ in range(EXPIRE_AT_MOST // EXPIRE_AT_ONCE):
+            if not self.evaluator.window.expire(as_of - retention, EXPIRE_AT_ONCE):
+                self.expired_at = as_of
+                return
+            yield
 
     def forget_resolved(self, notified: set[str]) -> None:
         """Drops resolved alerts, except those in ``notified`` (fingerprints), which some receiver still shows as firing."""

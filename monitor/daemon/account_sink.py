@@ -48,9 +48,10 @@ class AccountSink:
         self, search: str, batch: Batch, rejected: tuple[RejectedRecord, ...], origin: ReadOrigin = SOMEWHERE
     ) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        if self._account.has(search):  # otherwise removed from the configuration meanwhile
-            self._account.add(search, batch, rejected, origin, self._services.clock.now())
-            self._count(search, batch, rejected)
+        async with self._pipeline.windows:  # rules may be under evaluation, in pieces
+            if self._account.has(search):  # otherwise removed from the configuration meanwhile
+                self._account.add(search, batch, rejected, origin, self._services.clock.now())
+                self._count(search, batch, rejected)
         self._services.health.beat(self._called(search))
         await self._pipeline.commit_rows(self._account)
 

@@ -2,6 +2,9 @@
 
 Each poll ends in one transaction: its rows, its cursor, the alerts, the groups and the notifications to send are written to the store
 together or not at all. Memory changes only afterwards. One commit is made at a time.
+
+Evaluating rules and planning notifications is done in pieces, between which other tasks run. Two locks keep what is read from changing
+meanwhile: one for everything that is committed, and `Pipeline.windows` for the messages.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +35,7 @@ from monitor.model.notification import Notification
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreError
+from monitor.runtime.pieces import Work, done
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Cursor
 
@@ -70,6 +74,11 @@ class Pipeline:
         """When the groups are flushed again if nothing else happens; None: only when something does."""
         self.begin_is_due = False
         """Whether `begin` has not succeeded since the last reload."""
+        self.windows = trio.Lock()
+        """Held while rules are evaluated and notifications are planned, in pieces: nobody may add messages to a window meanwhile.
+
+        Who holds it does not wait for the store.
+        """
         self._committer = Committer(store, services)
         self._retention = retention
         self._lock = trio.Lock()
@@ -85,14 +94,17 @@ class Pipeline:
         async with self._lock:
             if not account.has(cursor.search):
                 return
-            if read is not None:
-                account.changed += account.evaluator.window.conclude(read)
-            if self.services.clock.may_forget:
-                account.expire(cursor.as_of, self._retention)
-            result = account.evaluator.evaluate(cursor)
-            proposal = Proposal(account, result, cursor)
-            await self._flush(proposal)
+            proposal = await self._flush(self._evaluating(account, cursor, read))
             report_evaluation(proposal, cursor, self.services)
+
+    def _evaluating(self, account: AccountPipeline, cursor: Cursor, read: CompleteRead | None) -> Work[Proposal]:
+        if read is not None:
+            account.changed += account.evaluator.window.conclude(read)
+            yield
+        if self.services.clock.may_forget:
+            yield from account.expiring(cursor.as_of, self._retention)
+        result = yield from account.evaluator.evaluating(cursor)
+        return Proposal(account, result, cursor)
 
     async def push(self, name: str, add: Callable[[AccountPipeline], None]) -> None:
         """Adds pushed reports to the account of that name by calling ``add``, and commits them: afterwards they are on the disk.
@@ -112,9 +124,11 @@ class Pipeline:
             account = self.accounts.get(name)
             if account is None:
                 return
-            proposal = Proposal(account, account.evaluator.evaluate_pushed(pushed_to))
-            await self._flush(proposal)
+            proposal = await self._flush(self._evaluating_pushed(account, pushed_to))
             report_rules(proposal, self.services)
+
+    def _evaluating_pushed(self, account: AccountPipeline, pushed_to: Instant) -> Work[Proposal]:
+        return Proposal(account, (yield from account.evaluator.evaluating_pushed(pushed_to)))
 
     async def update_builtin(self, name: str, built_in: BuiltIn, finding: Finding) -> None:
         """Starts or ends a built-in alert of the account of that name."""
@@ -124,7 +138,7 @@ class Pipeline:
                 return
             account.evaluator.update_builtin(built_in, finding, self.services.clock.now(), result)
             if result.alerts:
-                await self._flush(Proposal(account, result))
+                await self._flush(done(Proposal(account, result)))
 
     async def catch_up(self) -> bool:
         """Work through some of the past for rules that need it, in some milliseconds; False where there is nothing to do."""
@@ -141,7 +155,7 @@ class Pipeline:
         """Flushes the groups that are due. ``edits`` is called under the lock and returns what people change; its exceptions are passed on."""
         async with self._lock:
             asked = SuppressionEdits() if edits is None else edits()
-            await self._flush(Proposal(self._default, EvaluationResult(), edits=asked))
+            await self._flush(done(Proposal(self._default, EvaluationResult(), edits=asked)))
 
     async def begin(self) -> None:
         """Ends the alerts of what was removed from the configuration, and flushes; called after a start or a reload.
@@ -151,7 +165,7 @@ class Pipeline:
         async with self._lock:
             for account in self.accounts.values():
                 gone = account.evaluator.drop_gone(self.services.clock.now())
-                await self._flush(Proposal(account, gone))
+                await self._flush(done(Proposal(account, gone)))
             self.begin_is_due = False
 
     async def report_group(self, receiver: str) -> AggregationGroup:
@@ -227,11 +241,13 @@ class Pipeline:
 
     # One flush
 
-    async def _flush(self, proposal: Proposal) -> None:
-        """Dispatches the proposal, commits it and applies it."""
-        well = not self.services.health.stuck()
-        now, edits = self.services.clock.now(), proposal.edits
-        plan = self.dispatcher.flush(self.alerts(proposal), now, edits, well=well)
+    async def _flush(self, proposing: Work[Proposal]) -> Proposal:
+        """Works the proposal out, dispatches it, commits it and applies it; returns it."""
+        do = self.services.pieces.do
+        async with self.windows:
+            proposal = await do(proposing)
+            well, now = not self.services.health.stuck(), self.services.clock.now()
+            plan = await do(self.dispatcher.flushing(self.alerts(proposal), now, proposal.edits, well=well))
         log_template_errors(self.accounts.values())
         results = final_results(self.accounts, proposal, plan)
         if is_worth_a_commit(proposal, plan):
@@ -243,6 +259,7 @@ class Pipeline:
         log_transitions(results[proposal.account.name], proposal.account.views)
         if plan.outbox:
             self.services.wake()
+        return proposal
 
     def _apply(self, proposal: Proposal, results: Mapping[str, EvaluationResult], plan: DispatchPlan) -> None:
         for name, account in self.accounts.items():

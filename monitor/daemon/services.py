@@ -1,10 +1,11 @@
 """The services that the parts of the daemon share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
+from monitor.runtime.checkpoints import Pieces
 from monitor.runtime.clock import Clock
 from monitor.runtime.errors import InternalError
 
@@ -23,3 +24,5 @@ class Services:
     reached: Callable[[str, str, float], None] = lambda account, search, share: None
     internal_error: Callable[[str, Exception], str] = lambda task, error: str(InternalError(error))
     """Takes an unexpected error and its task; returns the sentence for people."""
+    pieces: Pieces = field(default_factory=Pieces)
+    """Does long work and lets other tasks run in between."""

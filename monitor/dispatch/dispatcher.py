@@ -37,10 +37,14 @@ from monitor.routing.silences import Silence, Silences
 from monitor.routing.storm import MOST as MOST_GROUPS
 from monitor.routing.suppression import Suppression, SuppressionReason, next_minute, silenced_since, silences_change_at
 from monitor.runtime.clock import DAY, Duration, Instant
+from monitor.runtime.pieces import Work, at_once, listed
 from monitor.store.protocol import SILENCES_KEPT, Pending
 
 AWAITED: Final[Duration] = 7 * DAY
 """Time for which the groups of a removed receiver are kept: if it comes back within that, it still gets the resolutions that it missed."""
+
+AT_ONCE: Final = 200
+"""The most alerts or groups that are looked at in one piece."""
 
 
 @dataclass(slots=True)
@@ -138,10 +142,23 @@ class Dispatcher:
         ``alerts`` are all that exist: pending, firing, or resolved while a receiver still has to be notified of it. ``edits`` count as
         made. ``well`` says whether the watchdog may send its notification.
         """
-        known = {alert.fingerprint: (alert, views, context) for alert, views, context in alerts}
+        return at_once(self.flushing(alerts, now, edits, well=well))
+
+    def flushing(
+        self,
+        alerts: Iterable[tuple[Alert, Views, ViewContext]],
+        now: Instant,
+        edits: SuppressionEdits | None = None,
+        *,
+        well: bool = True,
+    ) -> Work[DispatchPlan]:
+        """Does what `flush` does, in pieces. The alerts, what they are rendered from, and the dispatcher must not change meanwhile."""
+        known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
         incidents = IncidentAssigner(known, self.groups.values(), self._routes, now).assign()
+        yield
         plan = self._plan(with_incidents(known, incidents), now, edits or SuppressionEdits())
         plan.incidents = incidents
+        yield
         assembler = GroupAssembler(plan.input, self.groups, self.route, self._routes)
         builder = NotificationBuilder(
             plan.input, self.channels, self._editable, self._keeping, self.external_url, self.most
@@ -154,9 +171,12 @@ class Dispatcher:
         def decision_of(key: Key, members: GroupMembers) -> GroupDecision:
             return self._decide(key, members, builder, now)
 
-        decisions = [decision_of(key, members) for key, members in members_by_key.items() if key[0] in self.channels]
+        yield
+        here = (decision_of(key, members) for key, members in members_by_key.items() if key[0] in self.channels)
+        decisions = yield from listed(here, AT_ONCE)
         for one in limit_new_groups(decisions, self.groups, decision_of, builder.priority, now, self.most_groups):
-            self._flush_group(one, builder, plan)
+            yield from self._flush_group(one, builder, plan)
+            yield
         plan.outbox, plan.views = builder.outbox, builder.views
         self._watch(plan, now, well=well)
         for at in [*assembler.change_at, *(ack.until for ack in plan.acks.values())]:
@@ -255,14 +275,14 @@ class Dispatcher:
         ends = [resolved.resolved_at for resolved in members.resolved.values()]
         return not members.firing and all(end is not None and now - end >= AWAITED for end in ends)
 
-    def _flush_group(self, one: GroupDecision, builder: NotificationBuilder, plan: DispatchPlan) -> None:
+    def _flush_group(self, one: GroupDecision, builder: NotificationBuilder, plan: DispatchPlan) -> Work[None]:
         group, members, decision, now = one.group, one.members, one.decision, plan.input.now
         if decision.reason is not None:
-            group = builder.notify(group, members, decision.reason)
+            group = yield from builder.notify(group, members, decision.reason)
             decision = Decision(None, None)
             if group.told:
                 decision = decide(group, members.firing, builder.ranks, members.route, now, members.quiet)
-        group = builder.show_acks(group, members)
+        group = yield from builder.show_acks(group, members)
         until = quiet_until(group)
         if not members.firing and until is not None and now < until:
             plan.flush_by(until)

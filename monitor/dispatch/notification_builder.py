@@ -19,6 +19,7 @@ from monitor.routing.flapping import flapping
 from monitor.routing.route import RANKS, AggregationGroup, Route, is_of_incident
 from monitor.routing.storm import NAMED, is_overflow
 from monitor.runtime.clock import MINUTE, Duration, Instant
+from monitor.runtime.pieces import Work
 from monitor.store.protocol import Pending
 
 MOST_ALERTS: Final = 1_000
@@ -57,7 +58,7 @@ class NotificationBuilder:
         self._external_url = external_url
         self._most = most
 
-    def notify(self, group: AggregationGroup, members: GroupMembers, reason: Reason) -> AggregationGroup:
+    def notify(self, group: AggregationGroup, members: GroupMembers, reason: Reason) -> Work[AggregationGroup]:
         """Puts a notification into the outbox; returns the group as it is afterwards."""
         group = self._of_incident(group, members)
         firing = sorted(self._worst_first(members), key=lambda one: one != group.head)
@@ -66,7 +67,7 @@ class NotificationBuilder:
         most = min(self._most, NAMED) if is_overflow(group.key) else self._most
         shown = firing[: max(most - len(named), most // 2)]
         ended = resolved[: most - len(shown)]
-        views = self._shown(shown, group, members)
+        views = yield from self._shown(shown, group, members)
         views += [self._as_resolved(one, members.resolved[one], group) for one in ended]
         now, acked = self._input.now, self._acked(members.firing, members)
         notification = self._notification(group, members, views, reason, len(firing) + len(resolved) - len(views))
@@ -125,7 +126,7 @@ class NotificationBuilder:
             if sent is not None:
                 yield Pending(channel, sent)
 
-    def show_acks(self, group: AggregationGroup, members: GroupMembers) -> AggregationGroup:
+    def show_acks(self, group: AggregationGroup, members: GroupMembers) -> Work[AggregationGroup]:
         """Sends a change of acknowledgements to the channels that can edit their messages; returns the group as it is afterwards."""
         acked = self._acked(group.told, members)
         if acked == group.acked:
@@ -133,7 +134,7 @@ class NotificationBuilder:
         channels = self._editable.get(group.receiver, ())
         if channels:
             left = self._worst_first(members)[: self._most]
-            views = self._shown([one for one in left if one in group.told], group, members)
+            views = yield from self._shown([one for one in left if one in group.told], group, members)
             views += [self._as_notified(one, resolved, group.told[one]) for one, resolved in members.resolved.items()]
             hidden = max(len(group.told) - len(views), 0)
             notification = self._notification(group, members, views, "acknowledged", hidden)
@@ -166,17 +167,20 @@ class NotificationBuilder:
         acks = self._input.acked
         return {one: acks[one].words for one in fingerprints if one in acks and one in members.firing} if acks else {}
 
-    def _shown(self, fingerprints: list[str], group: AggregationGroup, members: GroupMembers) -> list[AlertView]:
-        views = [self._view(one, group, members, deep=position < DEEPEST) for position, one in enumerate(fingerprints)]
+    def _shown(self, fingerprints: list[str], group: AggregationGroup, members: GroupMembers) -> Work[list[AlertView]]:
+        views = []
+        for position, one in enumerate(fingerprints):
+            views.append((yield from self._view(one, group, members, deep=position < DEEPEST)))
+            yield
         self.views += [view for view in views if view.fingerprint not in members.kept]
         return views
 
-    def _view(self, fingerprint: str, group: AggregationGroup, members: GroupMembers, *, deep: bool) -> AlertView:
+    def _view(self, fingerprint: str, group: AggregationGroup, members: GroupMembers, *, deep: bool) -> Work[AlertView]:
         alert, views, context = self._input.known[fingerprint]
         ack = self._input.acked.get(fingerprint)
         kept = members.kept.get(fingerprint)
         if kept is None:
-            view = views.view(alert, context, deep=deep)
+            view = yield from views.viewing(alert, context, deep=deep)
             was, word, source = group.told.get(fingerprint, view.severity), "", alert
         else:
             source, word = kept

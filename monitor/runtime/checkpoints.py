@@ -1,10 +1,12 @@
-"""Lets other tasks run during long loops, so that thousands of alerts do not delay polling."""
+"""Lets other tasks run during long loops and long work, so that thousands of alerts do not delay polling."""
 
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final, TypeVar
 
 import trio
+
+from monitor.runtime.pieces import Work
 
 _MOST_AT_ONCE: Final = 50
 _LONGEST: Final = 0.005
@@ -33,3 +35,29 @@ class with_checkpoints(AsyncIterator[T]):  # noqa: N801  # used like a function
             return next(self._items)
         except StopIteration:
             raise StopAsyncIteration from None
+
+
+class Pieces:
+    """Does work in pieces of about ``longest`` seconds, and lets other tasks run in between.
+
+    ``elapsed`` returns seconds since any fixed moment. A piece is longer where the work has nowhere to be interrupted.
+    """
+
+    def __init__(self, longest: float = _LONGEST, elapsed: Callable[[], float] = time.perf_counter) -> None:
+        self._longest = longest
+        self._elapsed = elapsed
+
+    async def do(self, work: Work[T]) -> T:
+        """Does the work and returns its result. If it is cancelled in between, the rest of the work is not done."""
+        began = self._elapsed()
+        try:
+            while True:
+                next(work)
+                if self._elapsed() - began >= self._longest:
+                    await trio.lowlevel.checkpoint()
+                    began = self._elapsed()
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            work.close()

@@ -26,6 +26,7 @@ from monitor.model.batch import batch_of
 from monitor.model.notification import Notification
 from monitor.notify.render import Templates
 from monitor.routing.storm import MOST
+from monitor.runtime.checkpoints import Pieces
 from monitor.runtime.clock import Clock, Instant
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Cursor, Store
@@ -36,7 +37,8 @@ from tests.fakes.memory_store import MemoryStore
 class PipelineHarness:
     """A pipeline over ``store``.
 
-    ``woken`` counts how often delivery was woken. More than ``most_groups`` new groups count as a storm. ``fronted`` makes the async store.
+    Other tasks run wherever work can be interrupted. ``woken`` counts how often delivery was woken. More than ``most_groups`` new groups
+    count as a storm. ``fronted`` makes the async store.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class PipelineHarness:
             accounts.append(
                 AccountPipeline(evaluator, Views(evaluator, Templates(), distinguish=several, time_zone=zone))
             )
-        self.services = Services(self.clock, self.metrics, self.health, self._wake)
+        self.services = Services(self.clock, self.metrics, self.health, self._wake, pieces=Pieces(0.0))
         dispatcher = restored_dispatcher(config, loaded)
         dispatcher.most_groups = self.most_groups
         self.pipeline = Pipeline(self.front, accounts, dispatcher, config.retention, self.services)

@@ -18,6 +18,7 @@ from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import BUILT_IN
 from monitor.model.notification import AlertView, Notification
 from monitor.runtime.clock import Instant
+from monitor.runtime.pieces import Work
 
 Identity = tuple[frozenset[tuple[str, str]], Instant]
 """What the groups of all receivers have in common that are about the same: their labels, and when they began."""
@@ -173,9 +174,9 @@ def _each_once(plan: DispatchPlan) -> Iterator[Notification]:
 class _PlainViews(Views):
     """Views without what explains an alert: that takes most of the time, and nobody reads it here."""
 
-    def view(self, alert: Alert, context: ViewContext | None = None, *, deep: bool = False) -> AlertView:
+    def viewing(self, alert: Alert, context: ViewContext | None = None, *, deep: bool = False) -> Work[AlertView]:
         """Returns the alert with its numbers only."""
-        return super().view(alert, context, deep=False)
+        return super().viewing(alert, context, deep=False)
 
 
 class _NoAnnotations:

@@ -1,0 +1,38 @@
+"""Long pure work that can be done in pieces, so that other tasks run in between.
+
+Work is a generator: it yields wherever it may be interrupted, and returns its result. It knows nothing of tasks. `at_once` does all of it
+without a pause; `monitor.runtime.checkpoints.Pieces` lets other tasks run in between. Who does work in pieces keeps all that it reads
+from changing meanwhile.
+"""
+
+from collections.abc import Generator, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+Work = Generator[None, None, T]
+
+
+def at_once(work: Work[T]) -> T:
+    """Does all of the work and returns its result."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+
+def done(result: T) -> Work[T]:
+    """Work that is done already, with this result."""
+    yield from ()
+    return result
+
+
+def listed(items: Iterable[T], most: int) -> Work[list[T]]:
+    """Lists the items, with a pause after every ``most`` of them."""
+    found: list[T] = []
+    for number, item in enumerate(items, 1):
+        found.append(item)
+        if number % most == 0:
+            yield
+    return found
