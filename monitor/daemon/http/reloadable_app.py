@@ -64,7 +64,6 @@ class ReloadableApp:
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
         self._api_status = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
         self._expensive, self._from_store = ExpensiveQueue(), ExpensiveQueue()
-        self._counting = ExpensiveQueue()
         self._sessions = BrowserSessions(wrong=self._metrics.wrong_token)
         self._tls = web.tls
         self._streams = EventStreams(lambda: pipeline.news, self._clock)
