@@ -99,6 +99,8 @@ def main() -> None:
     """Runs the program ``routee-monitor``."""
     # Python and urllib3 write the keys of all TLS connections into that file; its reader could read every token.
     os.environ.pop("SSLKEYLOGFILE", None)
+    # Nothing here is a plugin of pydantic, which would look through all installed packages for one.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # httpx does without its own command line, which would import rich and Pygments into every daemon.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     collect_rarely()
