@@ -12,6 +12,7 @@ from benchmarks.figure import Figure, table
 
 MODULES = {
     "start": "cli.start",
+    "commands": "cli.commands",
     "evaluate": "alerts.evaluate",
     "rules": "alerts.rules",
     "ingest": "ingest.ingest",

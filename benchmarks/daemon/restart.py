@@ -1,6 +1,5 @@
 """Measures a restart of the daemon with a million messages of history: from the start of its process until it says that it is ready."""
 
-import http.client
 import json
 import resource
 import socket
@@ -13,13 +12,12 @@ from pathlib import Path
 
 import trio
 
+from benchmarks.daemon.process import until_answers
 from benchmarks.figure import Figure
 from benchmarks.ingest.page_to_store import page_ingestion, read_all
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
-
-PATIENCE = 60.0
 
 
 def run(quick: bool) -> list[Figure]:
@@ -67,25 +65,9 @@ def _start(folder: Path, address: tuple[str, int]) -> tuple[float, float, float]
     command = [sys.executable, "-m", "monitor", "run", "--config", str(folder / "monitor.yaml"), "--log-level", "error"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            listening = _until(address, "/healthz", began)
-            ready = _until(address, "/readyz", began)
+            listening = until_answers(address, "/healthz", began)
+            ready = until_answers(address, "/readyz", began)
         finally:
             process.terminate()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return ready, listening, after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
-
-
-def _until(address: tuple[str, int], path: str, began: float) -> float:
-    """Returns the seconds from ``began`` until the path answers 200."""
-    while time.perf_counter() - began < PATIENCE:
-        connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
-        try:
-            connection.request("GET", path)
-            if connection.getresponse().status == 200:
-                return time.perf_counter() - began
-        except OSError:
-            pass  # it does not listen yet
-        finally:
-            connection.close()
-        time.sleep(0.01)
-    raise RuntimeError(f"{path} never said 200")

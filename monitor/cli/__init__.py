@@ -5,9 +5,10 @@ Only click is imported here and at the head of the commands' files. Each command
 
 options        options that several commands take        exit_codes   turns errors into lines and exit codes
 load           configuration, rules, templates           read_store   reads the daemon's store
+daemon_api     what the running daemon answers           listener_request  one request to it
 table          tables for people, JSON                   signals      runs until SIGTERM or SIGINT
 output         all output to the terminal                progress     what takes long
-help_text      the layout of --help
+help_text      the layout of --help                      garbage      how often Python looks for it
 sample_alert   a notification to try receivers with
 roff           the manual page, made from the commands
 """
@@ -29,6 +30,7 @@ from monitor.cli.deliver import deliver
 from monitor.cli.demo import demo
 from monitor.cli.exit_codes import CommandLine
 from monitor.cli.explain import explain
+from monitor.cli.garbage import collect_rarely
 from monitor.cli.healthcheck import healthcheck
 from monitor.cli.help_text import lay_out
 from monitor.cli.init import init
@@ -97,7 +99,10 @@ def main() -> None:
     """Runs the program ``routee-monitor``."""
     # Python and urllib3 write the keys of all TLS connections into that file; its reader could read every token.
     os.environ.pop("SSLKEYLOGFILE", None)
+    # Nothing here is a plugin of pydantic, which would look through all installed packages for one.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # httpx does without its own command line, which would import rich and Pygments into every daemon.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    collect_rarely()
     open_streams()
     cli.main(prog_name="routee-monitor")

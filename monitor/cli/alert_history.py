@@ -162,8 +162,8 @@ def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
 def _row(one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> tuple[str, ...]:
     from monitor.model.alert import is_report
     from monitor.model.format import datetime, duration
-    from monitor.notify.render.sanitize import clean
     from monitor.runtime.clock import SystemClock
+    from monitor.runtime.printable import clean
 
     group = ", ".join(value for _, value in one.group)
     ended = SystemClock().now() if one.ended_at is None else one.ended_at
@@ -181,7 +181,7 @@ def _row(one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[S
 def course_of(one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> list[str]:
     """Returns the events in the order of time: ``17:02:11 fired (critical)``. A time on another day than the beginning's includes the date."""
     from monitor.model.alert import is_report
-    from monitor.notify.render.sanitize import clean
+    from monitor.runtime.printable import clean
 
     def time(at: int) -> str:
         return _time(at, one.began_at)
@@ -215,7 +215,7 @@ def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     from monitor.alerts.kinds import unit_of
     from monitor.model.alert import is_report
     from monitor.model.format import amount
-    from monitor.notify.render.sanitize import clean
+    from monitor.runtime.printable import clean
 
     about, word = one.about, _WORDS.get(one.what, one.what)
     if one.what == "acknowledged" and about is not None:

@@ -16,6 +16,7 @@ from monitor.cli.table import Column, is_wide, print_json, print_table
 from monitor.cli.times import When
 
 if TYPE_CHECKING:
+    from monitor.alerts.view import Annotator
     from monitor.config.monitor import Config
     from monitor.config.rules import Rule
     from monitor.config.settings import Settings
@@ -87,7 +88,9 @@ def alerts(
 
             show_history(store.history(limit, since.relative_to(SystemClock().now())), as_json)
             return 0
-        found = [(alert, view) for alert, view in views_of(settings, kept) if _is_wanted(alert, state)]
+        found = [
+            (alert, view) for alert, view in views_of(settings, kept, annotated=as_json) if _is_wanted(alert, state)
+        ]
         stale, counts = is_stale(kept, settings.config), store.counts()
     held = held_of(settings.config, url, kept, [view for _, view in found])
     if stale:
@@ -107,21 +110,23 @@ def _is_wanted(alert: "Alert", state: str | None) -> bool:
     return alert.state in ("firing", "pending") if state is None else state in ("all", alert.state)
 
 
-def views_of(settings: "Settings", kept: "StoredState") -> "Iterable[tuple[Alert, AlertView]]":
-    """Returns every alert as it is shown, the worst first."""
+def views_of(settings: "Settings", kept: "StoredState", *, annotated: bool) -> "Iterable[tuple[Alert, AlertView]]":
+    """Returns every alert as it is shown, the worst first; only if they are to be ``annotated``, their templates are rendered."""
     if not kept.alerts:
         return ()
     from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import Views
-    from monitor.daemon.validate import templates_of
     from monitor.model.privacy import RecipientMask
     from monitor.window import Window
 
-    several, templates = len(settings.config.accounts) > 1, templates_of(settings.config)
+    several, annotator = (
+        len(settings.config.accounts) > 1,
+        _annotator(settings.config) if annotated else _NoAnnotations(),
+    )
     views = {
         account: Views(
             RuleEvaluator(Window(account, RecipientMask()), settings.rules, ()),
-            templates,
+            annotator,
             distinguish=several,
             time_zone=settings.config.time_zone_of(account),
         )
@@ -131,6 +136,19 @@ def views_of(settings: "Settings", kept: "StoredState") -> "Iterable[tuple[Alert
     rank = {"critical": 0, "warning": 1, "info": 2}
     order = list(_STATES)
     return sorted(found, key=lambda one: (order.index(one[0].state), rank.get(one[1].severity, 3), one[1].starts_at))
+
+
+def _annotator(config: "Config") -> "Annotator":
+    from monitor.daemon.validate import templates_of
+
+    return templates_of(config)
+
+
+class _NoAnnotations:
+    """Leaves annotations out, which a table does not show."""
+
+    def render_annotations(self, templates: "Mapping[str, str]", view: "AlertView") -> tuple[dict[str, str], list[str]]:
+        return {}, []
 
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import click
 
+from monitor.cli.garbage import collect_as_usual
 from monitor.cli.options import level_option, unused_config_option
 
 
@@ -35,4 +36,5 @@ def demo(speed: float | None, seed: int | None, forever: bool) -> None:
         chosen = functools.partial(show, speed=DEFAULT_SPEED if speed is None else speed, forever=forever)
         await chosen(seed=DEFAULT_SEED if seed is None else seed, stream=sys.stdout, stop=stop)
 
+    collect_as_usual()
     trio.run(until_signalled, act)

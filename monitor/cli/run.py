@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import click
 
 from monitor.cli.choices import OneOf
+from monitor.cli.garbage import collect_as_usual
 from monitor.cli.load import look_outside, read_everything
 from monitor.cli.options import LEVELS, config_option, environment, find_config
 from monitor.cli.output import width_of_output
@@ -113,4 +114,5 @@ def _run(
         if screen is not None:
             screen.live("")
 
+    collect_as_usual()
     trio.run(until_signalled, act, reloads.request)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from monitor.cli.choices import OneOf
+from monitor.cli.garbage import collect_as_usual
 from monitor.cli.options import duration, level_option, unused_config_option
 from monitor.cli.output import say_lines
 from monitor.runtime.errors import ListenError
@@ -127,6 +128,7 @@ def sandbox(
     )
     if callbacks is not None and not callbacks.startswith("http://"):
         raise click.BadParameter("should be an address that begins with http://", param_hint="--callbacks")
+    collect_as_usual()
     trio.run(until_signalled, functools.partial(_serve, serving, listen))
 
 

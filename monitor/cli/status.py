@@ -91,7 +91,7 @@ def _stored_overview(settings: "Settings", store: Any, now: int) -> Any:
     kept = store.load()
     firing = {alert.fingerprint: alert for alert in kept.alerts}
     acks = [one for one in kept.acks if one.fingerprint in firing and one.holds(firing[one.fingerprint], now)]
-    alerts = [(alert.state, view) for alert, view in views_of(settings, kept)]
+    alerts = [(alert.state, view) for alert, view in views_of(settings, kept, annotated=False)]
     return Overview(kept.cursors, alerts, kept.silences, acks, store.counts(), store.backlog())
 
 

@@ -1,12 +1,14 @@
 """The model of ``web.tls``: the certificate with which the listener speaks TLS."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import PrivateAttr
 
 from monitor.config.yaml import FieldProblem, NestedProblems, Text, ValidationContext, YamlModel, locate
-from monitor.runtime.server_certificate import CertificateProblem, ServerCertificate
+
+if TYPE_CHECKING:
+    from monitor.runtime.server_certificate import ServerCertificate
 
 
 class Tls(YamlModel):
@@ -19,14 +21,16 @@ class Tls(YamlModel):
     key_file: Text
     """Its private key (PEM, without a passphrase)."""
 
-    _certificate: ServerCertificate = PrivateAttr()
+    _certificate: "ServerCertificate" = PrivateAttr()
 
     @property
-    def certificate(self) -> ServerCertificate:
+    def certificate(self) -> "ServerCertificate":
         """Returns the certificate as it was read with the configuration."""
         return self._certificate
 
     def model_post_init(self, context: Any) -> None:
+        from monitor.runtime.server_certificate import CertificateProblem, ServerCertificate
+
         reading = context if isinstance(context, ValidationContext) else ValidationContext()
         try:
             self._certificate = ServerCertificate.load(

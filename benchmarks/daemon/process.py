@@ -1,0 +1,38 @@
+"""A daemon in a process of its own: when it answers, and what it has used of the machine."""
+
+import http.client
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+PATIENCE: Final = 60.0
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+def until_answers(address: tuple[str, int], path: str, began: float) -> float:
+    """Returns the seconds from ``began`` until the path answers 200. Raises RuntimeError after a minute."""
+    while time.perf_counter() - began < PATIENCE:
+        connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
+        try:
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return time.perf_counter() - began
+        except OSError:
+            pass  # it does not listen yet
+        finally:
+            connection.close()
+        time.sleep(0.01)
+    raise RuntimeError(f"{path} never said 200")
+
+
+def processor_seconds(process: int) -> float:
+    """Returns the processor time that a running process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident_megabytes(process: int) -> float:
+    """Returns the resident memory of a running process."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
