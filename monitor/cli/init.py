@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
+from urllib.parse import urlsplit
 
 import click
 
@@ -43,12 +45,20 @@ _PRIVATE: Final = 0o600
     metavar="WHOM",
     help="A Slack channel (#sms-ops), the URL of a webhook, Slack's or another's, or a file that holds it (@FILE), or console.",
 )
+@click.option(
+    "--routee",
+    metavar="URL",
+    default="",
+    help="Another Routee than the real one, such as `routee-monitor sandbox`: http://127.0.0.1:9480. One on this machine needs no TLS, "
+    "and has the sandbox's id and secret unless you give others.",
+)
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 def init(
     config: Path,
     application_id: str | None,
     application_secret_from: "TextIO | None",
     tell: str | None,
+    routee: str,
     force: bool,
 ) -> None:
     """Write a first monitor.yaml and a copy of the starter rules, and say what to type next.
@@ -63,9 +73,19 @@ def init(
     """
     from monitor.config import starter
 
+    routee = routee.strip().rstrip("/")
+    if routee and not starter.is_routee(routee):
+        raise click.BadParameter(
+            "should be an address that begins with https://, or with http:// on this machine, such as http://127.0.0.1:9480",
+            param_hint="--routee",
+        )
     secret = "" if application_secret_from is None else application_secret_from.read().strip()
     if application_secret_from is not None and not secret:
         raise click.BadParameter("the file is empty", param_hint="--application-secret-from")
+    if routee and starter.is_local(routee):
+        from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
+
+        application_id, secret = application_id or DEFAULT_CREDENTIALS[0], secret or DEFAULT_CREDENTIALS[1]
     folder, rules = config.parent, starter.rules()
     copies = {
         folder / "rules" / one.relative_to(rules): one.read_text("utf-8") for one in sorted(rules.rglob("*.yaml"))
@@ -73,7 +93,7 @@ def init(
     asks = sys.stdin.isatty() and (application_id is None or not secret or tell is None)
     if asks and not force:
         _refuse({config: None, **copies})  # refuses before asking, so that no answers are lost
-    answers = _asked(application_id, secret, tell)
+    answers = replace(_asked(application_id, secret, tell), routee=routee)
     texts = {config: answers.text(), **copies}
     secrets = {folder / name: text + "\n" for name, text in answers.secrets.items()}
     if not force:
@@ -180,13 +200,22 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _tell_next(config: Path, answers: "StarterAnswers", rules: int, secrets: list[Path]) -> None:
+    from monitor.config.starter import is_local
+
     say(f"Written: {config}; {rules} files of rules and their tests in {config.parent / 'rules'}")
     for path in secrets:
         say(f"Written: {path} (a secret: only you can read it)")
+    first = ""
+    if answers.routee and is_local(answers.routee):
+        where = urlsplit(answers.routee)
+        listen = where.netloc if where.port else f"{where.netloc}:80"
+        first = f"  routee-monitor sandbox --listen {listen}    # in another terminal, unless it runs already"
     named = "" if config == CONFIG_PATHS[0] else f" --config {config}"
     say("")
     say("Next, type:")
     say("")
+    if first:
+        say(first)
     if answers.variables:
         say(f"  export {' '.join(f'{name}=…' for name in answers.variables)}")
     say(f"  routee-monitor check --online{named}")

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from monitor.config.yaml import is_loopback
+
 _HERE: Final = Path(__file__).parent
 _CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{7,}")
 _CHANNEL: Final = re.compile(r"#?[\w-]{1,80}")
 _CONSOLE: Final = "console"
 _SLACK_HOSTS: Final = ("hooks.slack.com", "hooks.slack-gov.com")
+
+_ADDRESSES: Final = ("api_url", "auth_url")
 
 RECEIVERS: Final = (
     "a Slack channel (#sms-ops), the URL of a Slack webhook (https://hooks.slack.com/…), the URL of any other webhook "
@@ -30,7 +34,7 @@ _TEXT: Final = """\
 accounts:
   - name: main
     {application_id}
-    {secret}
+    {secret}{routee}
 rules: [rules/*.yaml]
 receivers:
   - name: ops
@@ -49,12 +53,14 @@ def rules() -> Path:
 class StarterAnswers:
     """The answers that a first configuration needs. An empty ``application_id`` or ``secret`` comes from an environment variable.
 
-    ``receiver`` is a Slack channel, the address of a webhook (Slack's or another's), or ``console``; see `is_receiver`.
+    ``receiver`` is a Slack channel, the address of a webhook (Slack's or another's), or ``console``; see `is_receiver`. ``routee`` is the
+    address of another Routee than the real one, see `is_routee`.
     """
 
     application_id: str
     secret: str
     receiver: str
+    routee: str = ""
 
     @property
     def hook_file(self) -> str:
@@ -89,6 +95,7 @@ class StarterAnswers:
             secret=f"application_secret_file: {SECRET_FILE}"
             if SECRET_FILE in files
             else "application_secret: ${ROUTEE_APPLICATION_SECRET}",
+            routee="".join(f"\n    {key}: {json.dumps(self.routee)}" for key in _ADDRESSES if self.routee),
             receiver=self._receiver(),
         )
 
@@ -110,6 +117,16 @@ class StarterAnswers:
 def is_receiver(text: str) -> bool:
     """Returns whether ``text`` names one of `RECEIVERS`."""
     return _is_url(text) or _CHANNEL.fullmatch(text) is not None
+
+
+def is_routee(text: str) -> bool:
+    """Returns whether ``text`` can be the address of a Routee: over HTTPS, or over HTTP on this machine, because it gets the account's secret."""
+    return _is_url(text) and "@" not in urlsplit(text).netloc and (text.startswith("https://") or is_local(text))
+
+
+def is_local(url: str) -> bool:
+    """Returns whether the address is of this machine itself."""
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def _is_url(text: str) -> bool:

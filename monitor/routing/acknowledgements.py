@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from monitor.model.alert import Alert, Transition, TransitionSubject
+from monitor.routing.entered_text import entered_comment, entered_name
 from monitor.runtime.clock import Instant
 
 REPORT: Final = (
@@ -46,11 +47,12 @@ def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant
         raise ValueError("only a firing alert can be acknowledged")
     if alert.is_report:
         raise ValueError(REPORT)
-    if not by.strip():
+    name, why = entered_name(by, "the name"), entered_comment(comment, "the comment")
+    if not name:
         raise ValueError("an acknowledgement needs the name of the person who gives it")
     if until is not None and until <= at:
         raise ValueError("the end of the acknowledgement is in the past")
-    return Ack(alert.fingerprint, alert.firing_at, by, comment, at, until, alert.level)
+    return Ack(alert.fingerprint, alert.firing_at, name, why, at, until, alert.level)
 
 
 def acknowledged(alert: Alert, ack: Ack) -> Transition:

@@ -82,6 +82,10 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     return tuple(Matcher(*written) for written in read_matchers(text))
 
 
+_HALF: Final = re.compile("[\ud800-\udfff]")
+"""Matches what JSON can write but no text can hold."""
+
+
 def check_written(written: Collection[Written]) -> None:
     """Checks, before they are compiled, that requested matchers are few and short enough. Raises ValueError that says what is too much."""
     if len(written) > MOST_MATCHERS:
@@ -89,6 +93,10 @@ def check_written(written: Collection[Written]) -> None:
     for name, _, value in written:
         if max(len(name), len(value)) > _LONGEST_ASKED:
             raise ValueError(f"a matcher's name and value have at most {_LONGEST_ASKED} characters each")
+        if _HALF.search(name + " " + value):
+            raise ValueError(
+                "a matcher's name and value are whole characters: one of them has half of a surrogate pair"
+            )
     expressions = [value for _, op, value in written if op in ("=~", "!~")]
     if sum(map(len, expressions)) > _LONGEST_TOGETHER:
         raise ValueError(f"the regular expressions together have more than {_LONGEST_TOGETHER} characters")

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
+from monitor.routing.entered_text import entered_comment, entered_name
 from monitor.routing.matchers import Matcher, check_ready, check_written, instructions, matches
 from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.clock import LATEST, MINUTE, Duration, Instant, iso
@@ -63,7 +64,10 @@ def new_silence(
     id: str,  # noqa: A002 - the field's name
     during: TimeInterval | None = None,
 ) -> Silence:
-    """Returns a valid silence. A start in the past becomes ``now``. Raises ValueError with a sentence for the person who requested it."""
+    """Returns a valid silence. A start in the past becomes ``now``; name and comment become safe to show.
+
+    Raises ValueError with a sentence for the person who requested it.
+    """
     wanted = tuple(matchers)
     if not wanted:
         raise ValueError("a silence needs at least one matcher: it would silence everything")
@@ -78,12 +82,13 @@ def new_silence(
         raise ValueError("a silence begins after 1970 and ends before 9999")
     if ends_at <= now:
         raise ValueError(f"the silence would have ended already, at {iso(ends_at)}")
-    for what, text in (("who asks for it (createdBy)", created_by), ("why (comment)", comment)):
-        if not text.strip():
+    by, why = entered_name(created_by, "the name (createdBy)"), entered_comment(comment, "the comment")
+    for what, text in (("who asks for it (createdBy)", by), ("why (comment)", why)):
+        if not text:
             raise ValueError(f"a silence must say {what}")
     if during is not None:
         _has_clock(during)
-    return Silence(id, wanted, max(starts_at, now), ends_at, created_by, comment, now, during)
+    return Silence(id, wanted, max(starts_at, now), ends_at, by, why, now, during)
 
 
 def ended(silence: Silence, now: Instant) -> Silence:

@@ -36,7 +36,8 @@ def clean(text: str, longest: int = 80) -> str:
 
 def clean_lines(text: str, longest: int) -> str:
     """Like `clean`, but keeps line breaks: for texts that the owner of a rule wrote on several lines."""
-    lines = [UNPRINTABLE.sub("", line).rstrip() for line in text[: 4 * longest].splitlines()]
+    found = text[: 4 * longest].replace("\t", " ").splitlines()
+    lines = [UNPRINTABLE.sub("", line).rstrip() for line in found]
     return clip("\n".join(lines).strip(), longest)
 
 

@@ -6,9 +6,11 @@ import re
 import select
 import stat
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
 from cli_folder import PROGRAM
 from click.testing import CliRunner, Result
 
@@ -16,12 +18,17 @@ from monitor.cli import cli
 from monitor.config.monitor import Slack, Webhook
 from monitor.config.starter import rules
 from monitor.daemon.validate import load
+from monitor.runtime.clock import MINUTE
+from monitor.simulation.sandbox import run_sandbox
 
 SET = {
     "ROUTEE_APPLICATION_ID": "id-from-a-variable",
     "ROUTEE_APPLICATION_SECRET": "from-a-variable",
     "SLACK_BOT_TOKEN": "xoxb-1",
 }
+
+
+NO_PROXY = {"NO_PROXY": "*"}
 
 
 def init(folder: Path, *arguments: str, **more: str) -> Result:
@@ -217,3 +224,37 @@ def test_on_a_terminal_files_that_are_there_are_named_before_the_questions(tmp_p
     assert b"monitor.yaml would be overwritten" in b" ".join(seen.split())
     assert b"1. " not in seen
     assert (tmp_path / "monitor.yaml").read_text() == "accounts: []\n"
+
+
+async def test_with_a_local_routee_what_is_written_works_without_tls_and_without_credentials(tmp_path: Path) -> None:
+    async with trio.open_nursery() as nursery:
+        url, _ = await nursery.start(partial(run_sandbox, listen="127.0.0.1:0", rate=60.0, history=MINUTE))
+        outcome = init(tmp_path, "--routee", url, "--tell", "console")
+        assert (outcome.exit_code, outcome.stderr) == (0, "")
+        assert f"  routee-monitor sandbox --listen {url.removeprefix('http://')}    # in another" in outcome.stdout
+        assert "export" not in outcome.stdout
+        online = ["check", "--online", "--config", str(tmp_path / "monitor.yaml")]
+        tried = await trio.to_thread.run_sync(lambda: CliRunner().invoke(cli, online, env=NO_PROXY))
+        nursery.cancel_scope.cancel()
+    assert tried.exit_code == 0, tried.output
+
+
+def test_the_own_credentials_of_another_local_routee_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "typed").write_text("own-secret")
+    secret = ("--application-secret-from", str(tmp_path / "typed"))
+    assert (
+        init(tmp_path, "--routee", "http://[::1]:9/", "--application-id", "own", *secret, "--tell", "a").exit_code == 0
+    )
+    [account] = load(tmp_path / "monitor.yaml", SET).settings.config.accounts
+    kept = [account.application_id.get_secret_value(), account.application_secret.get_secret_value(), account.api_url]
+    assert kept == ["own", "own-secret", "http://[::1]:9"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://routee.example.org", "ftp://127.0.0.1", "127.0.0.1:9480", "http://a:b@127.0.0.1", "http://127.0.0.1:x"],
+)
+def test_a_routee_elsewhere_gets_no_secret_without_tls(tmp_path: Path, url: str) -> None:
+    outcome = init(tmp_path, "--routee", url, "--application-id", "a", "--tell", "console")
+    assert (outcome.exit_code, "https://, or with http:// on this machine" in outcome.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []

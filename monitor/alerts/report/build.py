@@ -8,8 +8,10 @@ from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
 from monitor.alerts.incident_loss import loss_of
 from monitor.alerts.report import alerts as told
 from monitor.alerts.report import traffic
+from monitor.alerts.report.blind import blind_times
 from monitor.alerts.report.model import (
     AccountLine,
+    BlindRule,
     CampaignLine,
     Compared,
     Counts,
@@ -100,6 +102,9 @@ class _Builder:
         accounts = tuple(self._account(one, *counts[one.window.account]) for one in self.source.accounts)
         countries, operators = self._lines(counts)
         noisy = told.noise(fired, self.since, self.until)
+        quiet = told.never_fired(self.source.rules, every, self.since, self.until)
+        known = {one.window.account: one.known_since for one in self.source.accounts}
+        blind = blind_times(self.source.rules, every, known, self.since, self.until)
         found = self._incidents(groups[:MOST_COUNTED])
         losses = [one.loss for one in found if one.loss is not None]
         return DeliveryReport(
@@ -117,7 +122,8 @@ class _Builder:
             lost=_known_sum([one.lost for one in losses]),
             spent_on_lost=_known_sum([one.spent for one in losses]),
             rules=self._cut("rules", noisy, MOST_RULES),
-            never=tuple(told.never_fired(self.source.rules, every, self.since, self.until)),
+            never=tuple(name for name in quiet if name not in blind),
+            blind=tuple(BlindRule(name, blind[name]) for name in quiet if name in blind),
             receivers=tuple(told.receivers(self.source.notifications, self.source.waiting, self.until)),
             more=self.more,
             notes=tuple(self._notes(accounts, len(groups) - len(found))),

@@ -135,6 +135,14 @@ class RuleLine:
 
 
 @dataclass(frozen=True, slots=True)
+class BlindRule:
+    """A rule that did not fire, and for how long in the span it could not be evaluated."""
+
+    rule: str
+    blind: Duration
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiverLine:
     """A channel of a receiver: what was sent and given up in the span, what waits now, and the latest error."""
 
@@ -151,7 +159,8 @@ class DeliveryReport:
     """What happened in (since, until]. Lists are cut to their most important lines; ``more`` says how many were left out, by list.
 
     ``lost`` and ``spent_on_lost`` are those of all incidents together, also of those that are left out; None if that is known of none.
-    ``never`` are the rules that are switched on and did not fire. ``notes`` say in sentences what is not known, or not up to date.
+    ``never`` are the rules that are switched on, could be evaluated all the time, and did not fire;
+    ``blind`` are those that did not fire and could not always be evaluated. ``notes`` say in sentences what is not known, or not up to date.
     """
 
     since: Instant
@@ -169,6 +178,7 @@ class DeliveryReport:
     spent_on_lost: float | None
     rules: tuple[RuleLine, ...]
     never: tuple[str, ...]
+    blind: tuple[BlindRule, ...]
     receivers: tuple[ReceiverLine, ...]
     more: dict[str, int]
     notes: tuple[str, ...]

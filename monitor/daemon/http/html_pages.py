@@ -18,6 +18,7 @@ from monitor.daemon.http.visitor import FORM_FIELD, present_visitor
 from monitor.model.format import amount, datetime, duration, number, percent
 from monitor.notify.render.sanitize import tone
 from monitor.runtime.clock import Instant
+from monitor.runtime.printable import lines
 
 FILES: Final = {"page.css": "text/css", "page.js": "text/javascript"}
 """The files that pages load, with their media types."""
@@ -78,6 +79,11 @@ def short(count: int) -> str:
     return str(count)
 
 
+def _visible(value: object) -> object:
+    """Returns a text without characters that hide or reorder other text; what is markup already stays, as with the filter ``e``."""
+    return lines(value) if type(value) is str else value
+
+
 @lru_cache(1)
 def _templates() -> jinja2.Environment:
     loader = jinja2.PackageLoader("monitor.daemon.http", "pages")
@@ -88,6 +94,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=_visible,
     )
     made.filters |= {
         "amount": amount,

@@ -20,6 +20,12 @@ RULES = [
 ] + [rule_of({"name": "Off", "kind": "count", "window": "1h", "above": 1, "enabled": False})]
 SINCE, UNTIL = START + DAY, START + 2 * DAY
 BEGUN = SINCE + 6 * HOUR
+SEEING: list[tuple[str, dict[str, Any]]] = [
+    ("All", {}),
+    ("Rare", {"search": "rare"}),
+    ("Other", {"search": "other"}),
+    ("Wrong", {"search": "other"}),
+]
 
 
 def made(
@@ -171,6 +177,33 @@ def test_noisy_rules_and_those_that_never_fired() -> None:
     [line] = report.rules
     assert (line.rule, line.alerts, line.firing, line.acknowledged) == ("Operators", 3, 3 * 55 * MINUTE, 3)
     assert report.never == ("Quiet",), "a rule that is switched off cannot fire"
+
+
+def test_a_rule_that_could_not_see_is_told_apart_from_one_that_had_no_reason_to_fire() -> None:
+    rules = [rule_of({"name": name, "kind": "count", "window": "1h", "above": 1} | more) for name, more in SEEING]
+    blind = [
+        *episode("MonitorBlind", {"search": "all"}, BEGUN, BEGUN + HOUR),  # fires five minutes after it begins
+        *episode("MonitorBlind", {"search": "all"}, SINCE - HOUR, SINCE + MINUTE),
+        *episode("MonitorBlind", {"search": "rare"}, BEGUN + HOUR, None),
+        *episode("RuleError", {"rule": "Wrong"}, BEGUN, BEGUN + 30 * MINUTE),
+        *episode("MonitorBlind", {"search": "all"}, START, START + HOUR),  # over before the span
+    ]
+    report = made(messages(1), blind, rules=rules)
+    assert report.never == ("Other",)
+    rest = UNTIL - (BEGUN + HOUR + 5 * MINUTE)
+    assert {one.rule: one.blind for one in report.blind} == {
+        "All": MINUTE + 55 * MINUTE + rest,
+        "Rare": rest,
+        "Wrong": 25 * MINUTE,
+    }
+
+
+def test_before_anything_was_known_no_rule_could_see() -> None:
+    report = made(messages(1), known_since=SINCE + HOUR)
+    assert report.never == ()
+    assert [(one.rule, one.blind) for one in report.blind] == [("Operators", HOUR), ("Quiet", HOUR)]
+    unknown = made(messages(1), known_since=None, as_of=None)
+    assert [one.blind for one in unknown.blind] == [UNTIL - SINCE] * 2
 
 
 def test_reports_of_campaigns_are_no_incidents_but_their_rule_has_fired() -> None:

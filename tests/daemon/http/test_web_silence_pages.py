@@ -12,7 +12,7 @@ from monitor.daemon.http.app import make_app
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.silence_pages import PER_PAGE, SilencePages
 from monitor.daemon.metrics import Metrics
-from monitor.routing.matchers import parse_matchers
+from monitor.routing.matchers import Matcher, parse_matchers
 from monitor.routing.silences import Silence, new_silence
 from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, iso
@@ -271,6 +271,23 @@ async def test_hostile_text_is_only_text(actions):
             page = (await browser.get(path)).text
             assert "<script>alert" not in page
             assert "<b>" not in page
+
+
+async def test_what_hides_or_reorders_text_is_shown_to_be_there_and_kept_where_it_is_entered(actions):
+    """A label may hold anything: the list shows it harmless, and the form still matches it."""
+    value = "abc\u202egnp\u200b"
+    before = kept(actions, "operator=x")
+    hidden = Silence("two", (Matcher("operator", "=", value),), before.starts_at, before.ends_at, value, value, 0)
+    actions.kept.put(hidden)
+    async with browsing(actions) as browser:
+        assert "abc\ufffdgnp\ufffd" in (listed := (await browser.get("/silences")).text)
+        assert "\u202e" not in listed
+        form = await browser.get("/silences/two/edit")
+        assert f"{value}&#34;</textarea>" in form.text
+        given = {"matchers": str(hidden.matchers[0]), "for": "2h", "by": "Ann", "comment": value}
+        await submit(browser, "/silences/two/edit", given)
+    after = actions.kept.get("two")
+    assert (after.matchers, after.comment) == (hidden.matchers, "abcgnp")
 
 
 async def test_many_silences_are_paged_and_searched(actions):

@@ -80,6 +80,7 @@ def document(report: DeliveryReport) -> dict[str, Any]:
             for one in report.rules
         ],
         "never_fired": list(report.never),
+        "could_not_see": [{"rule": one.rule, "blind_seconds": one.blind / SECOND} for one in report.blind],
         "receivers": [
             {
                 "receiver": one.receiver,

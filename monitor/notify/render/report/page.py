@@ -7,7 +7,7 @@ from monitor.alerts.report.model import DeliveryReport
 from monitor.model.format import datetime, number
 from monitor.notify.render.escape import html_text as escaped
 from monitor.notify.render.report.charts import charts
-from monitor.notify.render.report.words import ReportFigure, ReportTable, figures, never_said, tables, title
+from monitor.notify.render.report.words import ReportFigure, ReportTable, figures, quiet_rules, tables, title
 from monitor.notify.render.sanitize import clean
 
 _MOST_NEVER: Final = 200
@@ -73,8 +73,8 @@ def _body(report: DeliveryReport, link: str) -> Iterator[str]:
         if table.key == "receivers":
             yield from _errors(report)
         yield "</section>\n"
-    if report.never:
-        yield f"<section><h2>Rules that never fired</h2><p>{escaped(never_said(report, _MOST_NEVER))}</p></section>\n"
+    for heading, _, names in quiet_rules(report, _MOST_NEVER):
+        yield f"<section><h2>{escaped(heading)}</h2><p>{escaped(names)}</p></section>\n"
     seen = f' <a href="{escaped(link)}">How it is now</a>.' if link else ""
     yield f"<footer><p>Made by routee-monitor at {datetime(report.made_at, '%Y-%m-%d %H:%M UTC')}.{seen}</p></footer>"
 

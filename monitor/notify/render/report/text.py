@@ -5,7 +5,7 @@ from typing import Final
 
 from monitor.alerts.report.model import DeliveryReport
 from monitor.model.format import number, sparkline
-from monitor.notify.render.report.words import ReportTable, figures, never_said, tables, title
+from monitor.notify.render.report.words import ReportTable, figures, quiet_rules, tables, title
 from monitor.notify.render.sanitize import clean
 from monitor.runtime.terminal_width import cells, clipped, padded, wrapped
 
@@ -39,10 +39,10 @@ def _lines(report: DeliveryReport, most: int) -> Iterator[str]:
         yield from _table(table, most)
         if table.key == "receivers":
             yield from _errors(report)
-    if never := never_said(report, _MOST_NEVER):
+    for heading, count, names in quiet_rules(report, _MOST_NEVER):
         yield ""
-        yield f"RULES THAT NEVER FIRED ({number(len(report.never))})"
-        yield from wrapped(never, WIDTH)
+        yield f"{heading.upper()} ({number(count)})"
+        yield from wrapped(names, WIDTH)
 
 
 def _table(table: ReportTable, most: int) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What a report says in words, whatever shows it: its title, its main figures, and each table's columns and cells."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -223,9 +223,14 @@ def _receiver(one: ReceiverLine) -> tuple[str, ...]:
     return name, number(one.sent), number(one.dead), number(one.waiting)
 
 
-def never_said(report: DeliveryReport, most: int) -> str:
-    """Returns the rules that did not fire, by name: at most ``most`` of them; empty if there are none."""
-    if not report.never:
-        return ""
-    others = len(report.never) - most
-    return ", ".join(report.never[:most]) + (f" and {number(others)} more" if others > 0 else "")
+def quiet_rules(report: DeliveryReport, most: int) -> Iterator[tuple[str, int, str]]:
+    """Yields the lists of rules that did not fire, if there are any: a title, how many there are, and the names of at most ``most``."""
+    blind = [f"{one.rule} ({duration(one.blind)})" for one in report.blind]
+    for heading, names in (
+        ("Rules that never fired", report.never),
+        ("Rules that did not fire, but could not be evaluated for some of the time", blind),
+    ):
+        others = len(names) - most
+        if names:
+            more = f" and {number(others)} more" if others > 0 else ""
+            yield heading, len(names), ", ".join(names[:most]) + more

@@ -1,0 +1,53 @@
+"""For how much of a span rules could not be evaluated, so that it says nothing that they did not fire. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from monitor.alerts.alert_episodes import AlertEpisode
+from monitor.config.rules import Rule
+from monitor.model.builtin_alerts import MONITOR_BLIND, RULE_ERROR
+from monitor.runtime.clock import Duration, Instant
+
+Span = tuple[Instant, Instant]
+
+
+def blind_times(
+    rules: Iterable[Rule],
+    alerts: Iterable[AlertEpisode],
+    known_since: Mapping[str, Instant | None],
+    since: Instant,
+    until: Instant,
+) -> dict[str, Duration]:
+    """Returns for how long each rule could not be evaluated in (since, until], by the rule's name; leaves out those that always could.
+
+    That is before ``known_since`` of an account (None: nothing is known of it), while `MonitorBlind` fired for a search that the rule
+    reads, and while `RuleError` fired for the rule. Of several accounts the one counts for which it was longest.
+    """
+    own = [one for one in alerts if one.rule in (MONITOR_BLIND.name, RULE_ERROR.name) and one.firing_at is not None]
+    found = {}
+    for rule in rules:
+        longest = 0
+        for account, known in known_since.items():
+            spans = [(since, until if known is None else known), *_own_spans(rule, account, own, until)]
+            longest = max(longest, _covered(spans, since, until))
+        if longest:
+            found[rule.name] = longest
+    return found
+
+
+def _own_spans(rule: Rule, account: str, own: Iterable[AlertEpisode], until: Instant) -> Iterator[Span]:
+    for one in own:
+        group = dict(one.group)
+        reads = rule.search in (None, group.get("search")) if one.rule == MONITOR_BLIND.name else False
+        if one.account == account and one.firing_at is not None and (reads or group.get("rule") == rule.name):
+            yield one.firing_at, until if one.ended_at is None else one.ended_at
+
+
+def _covered(spans: Sequence[Span], since: Instant, until: Instant) -> Duration:
+    """Returns how much of (since, until] the spans cover together."""
+    covered, reached = 0, since
+    for start, end in sorted(spans):
+        start, end = max(start, reached), min(end, until)
+        if end > start:
+            covered += end - start
+            reached = end
+    return covered
