@@ -22,7 +22,7 @@ from benchmarks.daemon.daemon_process import SECRET, TOKEN, Address
 from benchmarks.daemon.pushing import request as callback
 from monitor.runtime.clock import SystemClock, iso
 
-CONNECTIONS = 50
+CONNECTIONS, CONNECTING = 50, 400
 STREAMS = 1_000
 NICE = 5
 """A client elsewhere would not take the daemon's processor."""
@@ -71,6 +71,7 @@ REQUESTS: dict[str, Callable[[Address], bytes]] = {
     "wrong tokens": lambda _: get("/api/v1/alerts", "Authorization: Bearer guess"),
     "logins": _login,
     "reads of the API": lambda _: get("/api/v1/rules", BEARER),
+    "new connections": lambda _: get("/page.css", "Connection: close"),
     "loads of the page": lambda _: get("/", BEARER, "Accept: text/html"),
 }
 """The requests of each flood, by its name."""
@@ -206,7 +207,7 @@ def _flood(address: Address, kind: str) -> Statuses:
     if kind == NOT_READING:
         flood: _Flood = _Silent(address, get("/api/v1/rules", BEARER) * 50 + get("/events", BEARER), STREAMS)
     else:
-        flood = _Flood(address, REQUESTS[kind](address), CONNECTIONS)
+        flood = _Flood(address, REQUESTS[kind](address), CONNECTING if kind == "new connections" else CONNECTIONS)
     flood.run()
     return dict(flood.statuses)
 

@@ -1,7 +1,6 @@
 """Limits the number of open connections: to admit a new one, the one that has waited longest for its client is closed."""
 
 import os
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
@@ -97,17 +96,15 @@ class Connection:
         self.scope.cancel()
         is_told = self._waits is not None and self._waits[0] is Waits.FOR_ITS_TURN and not self.is_encrypted
         if is_told:
-            turn_away(self.stream)
+            with suppress(OSError):
+                turn_away(self.stream.socket.fileno())
         self.stream.socket.close()
         return is_told
 
 
-def turn_away(stream: trio.SocketStream) -> None:
-    """Answers 503 without waiting for the client, and closes the connection."""
-    with suppress(OSError):
-        os.write(stream.socket.fileno(), BUSY)
-        stream.socket.shutdown(socket.SHUT_WR)
-    stream.socket.close()
+def turn_away(descriptor: int) -> None:
+    """Answers 503 on a connection without waiting for the client. Raises OSError if the client has gone."""
+    os.write(descriptor, BUSY)
 
 
 class OpenConnections:
@@ -120,6 +117,13 @@ class OpenConnections:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @property
+    def are_all_wanted(self) -> bool:
+        """Whether there are as many as there may be, and each is answered, or waits for its turn or as a new one."""
+        if len(self._open) < self._most:
+            return False
+        return all(one.waits is None or one.expendable[0] >= Waits.FOR_ITS_TURN for one in self._open)
 
     def admit(self, stream: trio.SocketStream) -> Connection | None:
         """Returns the new connection, after closing an idle one if there are too many; None if all are being answered."""

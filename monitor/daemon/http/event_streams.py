@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Send
 
+from monitor.daemon.http.fair_queue import FairQueue
 from monitor.runtime.clock import Clock, iso
 from monitor.runtime.file_descriptors import connections_possible
 
@@ -41,6 +42,7 @@ class EventStreams:
         self._news, self._clock = news, clock
         self._most = max(min(MOST, connections_possible() // 2), 1) if most is None else most
         self._open: dict[int, trio.Event] = {}
+        self._turns = FairQueue()  # a hundred events sent at once would hold up everything else for a tenth of a second
         self._opened = 0
         self._seen: trio.Event | None = None
         self._number = 0
@@ -79,10 +81,12 @@ class EventStreams:
             yield _RETRY
             while not replaced.is_set() and trio.current_time() < ends_at:
                 if self.last_id != last_id:
+                    await self._turns.next("")
                     last_id = self.last_id
                     yield f"id: {last_id}\nevent: news\ndata: {iso(self._clock.now())}\n\n".encode()
                     await self._either(replaced, PAUSE_SECONDS)
                 elif not await self._either(replaced, HEARTBEAT_SECONDS, self._news()):
+                    await self._turns.next("")
                     yield b":\n\n"
             if replaced.is_set():
                 yield _AGAIN

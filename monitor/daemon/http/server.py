@@ -52,7 +52,24 @@ FIRST_BYTES = 4096
 END_OF_HEAD = b"\r\n\r\n"
 
 AT_ONCE = 8
-"""The most connections accepted per iteration of the loop. A probe cannot overtake others in the kernel's queue, so that queue is kept short."""
+"""The most connections admitted per iteration of the loop. A probe cannot overtake others in the kernel's queue, so that queue is kept short."""
+
+TURNED_AWAY_AT_ONCE = 64
+"""The most connections accepted per iteration of the loop. To turn one away takes a fraction of what it takes to admit one."""
+
+_GONE = frozenset(
+    {
+        errno.EAGAIN,
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.ENETDOWN,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EPERM,
+    }
+)
+"""Errors of accepting which say that this client has gone; the next one can be accepted."""
 
 log = logging.getLogger(__name__)
 
@@ -118,27 +135,43 @@ class _Listener:
             answering.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
 
     async def _accept(self, listening: socket.socket, answering: trio.Nursery) -> None:
-        listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+        listening.setblocking(False)
         while True:
             # Without a free descriptor accepting fails even if no connection waits; then none must be closed to make room.
             await trio.lowlevel.wait_readable(listening)
             try:
-                first = await listener.accept()
+                self._accept_some(listening, answering)
             except OSError as error:
-                await self._short_of(error)
-                continue
-            for stream in (first, *_waiting(listening)):
-                self._admit(stream, answering)
+                if error.errno not in _GONE:
+                    await self._short_of(error)
 
-    def _admit(self, stream: trio.SocketStream, answering: trio.Nursery) -> None:
+    def _accept_some(self, listening: socket.socket, answering: trio.Nursery) -> None:
+        """Accepts some of the connections that wait. Raises OSError if the first one cannot be accepted: descriptors are short, or it has gone."""
+        are_all_wanted = self._connections.are_all_wanted and self._tls() is None
+        admitted = 0
+        for accepted in _accepted(listening):
+            if are_all_wanted and _asks_for_no_probe(accepted):
+                self._turn_away(accepted)
+            else:
+                self._admit(accepted, answering)
+                admitted += 1
+            if admitted == AT_ONCE:
+                break
+
+    def _admit(self, accepted: socket.socket, answering: trio.Nursery) -> None:
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(accepted))
         connection = self._connections.admit(stream)
-        if connection is None and self._tls() is None:
-            turn_away(stream)
-            self._answered(503)
-        elif connection is None:
-            stream.socket.close()
-        else:
+        if connection is not None:
             answering.start_soon(self._answer, connection, name="web: a connection")
+        elif self._tls() is None:
+            self._turn_away(accepted)
+        else:
+            accepted.close()
+
+    def _turn_away(self, accepted: socket.socket) -> None:
+        with accepted, suppress(OSError):
+            turn_away(accepted.fileno())
+            self._answered(503)
 
     async def _short_of(self, error: OSError) -> None:
         """Handles a lack of descriptors or memory: closes an idle connection, and accepts the next ones after a pause."""
@@ -250,12 +283,21 @@ class _Requests:
             self._connection.close()
 
 
-def _waiting(listening: socket.socket) -> Iterator[trio.SocketStream]:
-    """Yields some of the connections that wait to be accepted. Ignores errors; the next accept reports them."""
+def _accepted(listening: socket.socket) -> Iterator[socket.socket]:
+    """Yields the next connections. Raises OSError if the first one cannot be accepted; an error of a later one only ends them."""
+    yield listening.accept()[0]
     with suppress(OSError):
-        for _ in range(AT_ONCE - 1):
-            accepted, _ = listening.accept()
-            yield trio.SocketStream(trio.socket.from_stdlib_socket(accepted))
+        for _ in range(TURNED_AWAY_AT_ONCE - 1):
+            yield listening.accept()[0]
+
+
+def _asks_for_no_probe(accepted: socket.socket) -> bool:
+    """Returns whether a connection's first bytes are there, and ask for something else than a probe."""
+    try:
+        first = accepted.recv(FIRST_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return False
+    return bool(first) and path_of(first) not in PROBES
 
 
 def _config(limits: Limits) -> Config:

@@ -1,6 +1,7 @@
 """The events that keep open pages current: one for each change, few streams, and none that costs the others anything."""
 
-from contextlib import AsyncExitStack
+from collections import Counter
+from contextlib import AsyncExitStack, aclosing
 
 import pytest
 import trio
@@ -126,3 +127,37 @@ async def test_a_thousand_streams_and_clients_that_never_read_leave_the_daemon_a
         assert len(streams) <= 100
         news.happen()
         assert (await ask(url, "/healthz")).status == 200
+
+
+async def test_a_change_is_told_to_one_stream_in_each_turn_of_the_loop(news: News) -> None:
+    streams = EventStreams(lambda: news.event, SystemClock())
+    turns, told_in = 0, list[int]()
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async def watch(ready: trio.Event) -> None:
+        async with aclosing(streams._events(streams.last_id)) as events:
+            await anext(events)
+            ready.set()
+            while b"event: news" not in await anext(events):
+                pass
+            told_in.append(turns)
+
+    with guarded():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(count)
+            async with trio.open_nursery() as watching:
+                for _ in range(50):
+                    ready = trio.Event()
+                    watching.start_soon(watch, ready)
+                    await ready.wait()
+                for _ in range(10):  # until all wait for news
+                    await trio.lowlevel.checkpoint()
+                news.happen()
+            nursery.cancel_scope.cancel()
+    assert len(told_in) == 50
+    assert max(Counter(told_in).values()) <= 2, "the order within a turn is random"

@@ -183,7 +183,7 @@ async def test_a_probe_does_not_wait_behind_those_who_pipeline() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_who_waits_for_its_turn_makes_room_for_a_new_one_and_is_told_to_ask_again() -> None:
+async def test_in_a_crowd_who_waits_keeps_its_place_who_comes_too_late_is_told_so_and_a_probe_is_let_in() -> None:
     """A connection that was closed before it was looked at has no answer at all."""
     recording, replies = Recording(), list[bytes]()
     async with served(recording.app, limits=Limits(connections=50)) as url, trio.open_nursery() as nursery:
@@ -196,7 +196,7 @@ async def test_who_waits_for_its_turn_makes_room_for_a_new_one_and_is_told_to_as
         await until(lambda: BUSY in replies, "one to be turned away")
         assert (await ask(url, "/healthz")).status == 200
     answered = [reply for reply in replies if reply.endswith(b"x" * 20_000)]
-    assert answered
+    assert len(answered) >= 40, "the probe may have taken a place, and no other one"
     assert {reply for reply in replies if reply not in answered} <= {BUSY, b""}
 
 
