@@ -31,6 +31,7 @@ MODULES = {
     "sigma": "alerts.sigma",
     "shift": "alerts.shift",
     "pack": "alerts.pack",
+    "growth": "growth.growth",
     "floors": "floors.floors",
     "requests": "ingest.requests",
     "peers": "peers.peers",

@@ -1,6 +1,6 @@
 """Realistic messages for benchmarks: six days of the local Routee's traffic, as pages decoded from its JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from monitor.ingest.routee.wire import decode_page
 from monitor.model.batch import Batch
@@ -36,9 +36,9 @@ def batches(messages: int) -> Iterator[Batch]:
     return (decode_page(body, now).batch for body in bodies(messages))
 
 
-def filled_window(messages: int) -> Window:
-    """Returns a window with that many messages."""
+def filled_window(pages: Iterable[Batch]) -> Window:
+    """Returns a window with those messages."""
     window = Window("main", RecipientMask("mask", bytes(32)))
-    for batch in batches(messages):
-        window.upsert(batch, "all")
+    for page in pages:
+        window.upsert(page, "all")
     return window

@@ -1,7 +1,7 @@
 """Times the polls of one account's evaluator, for `evaluate` and `rules`."""
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks.figure import Times, timed
 from benchmarks.messages import batches, filled_window
@@ -14,14 +14,16 @@ from monitor.store.protocol import Cursor
 
 
 class Polls:
-    """An evaluator over a window of ``messages``, polled every 30 seconds."""
+    """An evaluator over a window of ``messages``, polled every 30 seconds. ``change`` makes other pages of those of the local Routee."""
 
-    def __init__(self, rules: Sequence[Rule], messages: int) -> None:
-        self.evaluator = RuleEvaluator(filled_window(messages), rules, ["all"])
+    def __init__(
+        self, rules: Sequence[Rule], messages: int, change: Callable[[Batch], Batch] = lambda page: page
+    ) -> None:
+        self.evaluator = RuleEvaluator(filled_window(map(change, batches(messages))), rules, ["all"])
         self.last = EvaluationResult()
         self._as_of = SystemClock().now()
         self._since = self._as_of - 30 * DAY
-        self._pages = list(batches(40_000))
+        self._pages = list(map(change, batches(40_000)))
         gc.freeze()
 
     def poll(self) -> None:

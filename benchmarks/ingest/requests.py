@@ -42,10 +42,11 @@ def run(quick: bool) -> list[Figure]:
     """Measures a day; ``quick`` six hours of a tenth of the messages."""
     messages, span = (A_DAY // 10, 6 * HOUR) if quick else (A_DAY, DAY)
     clock = trio.testing.MockClock(autojump_threshold=0)
-    return trio.run(_day, messages, span, clock=clock)
+    return trio.run(requests_of_a_day, messages, span, clock=clock)
 
 
-async def _day(messages_a_day: int, span: Duration) -> list[Figure]:
+async def requests_of_a_day(messages_a_day: int, span: Duration) -> list[Figure]:
+    """Polls for ``span`` after WARM_UP, in virtual time, and returns what was counted. Needs trio's MockClock."""
     clock = TrioClock(START)
     sandbox = late_sandbox(clock, messages_a_day, WARM_UP + span)
     plan = plan_of(written("{name: all}").config.searches[0])

@@ -39,8 +39,9 @@ class Measured:
     def wait(self, seconds: float) -> Usage:
         """Waits for its end. Raises TimeoutExpired."""
         if self.usage is None:
-            output, _ = self.process.communicate(timeout=seconds)
-            self.usage = msgspec.json.decode(output, type=Usage)
+            self.process.wait(seconds)
+            assert self.process.stdout is not None
+            self.usage = msgspec.json.decode(self.process.stdout.read(), type=Usage)
         return self.usage
 
     def stop(self, seconds: float = 30) -> Usage:
@@ -56,6 +57,8 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
     launcher = [sys.executable, "-S", str(LAUNCHER), str(log), *command]
     with subprocess.Popen(launcher, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment) as process:
         one = Measured(process, log)
+        assert process.stdout is not None
+        process.stdout.readline()  # now it passes SIGTERM on
         try:
             yield one
         finally:

@@ -3,7 +3,7 @@
 import time
 
 from benchmarks.figure import Figure
-from benchmarks.messages import SPAN, count, filled_window
+from benchmarks.messages import SPAN, batches, count, filled_window
 from monitor.daemon.account_pipeline import EXPIRE_AT_ONCE
 from monitor.runtime.clock import SystemClock
 from monitor.window import Query, WindowReader
@@ -11,7 +11,7 @@ from monitor.window import Query, WindowReader
 
 def run(quick: bool) -> list[Figure]:
     """Returns the worst step rather than the median, because it delays a poll."""
-    window = filled_window(count(quick))
+    window = filled_window(batches(count(quick)))
     window.saved(window.unsaved(), 1)
     WindowReader(window).tally(Query(0, 1))  # as every poll does
     middle = SystemClock().now() - SPAN // 2
