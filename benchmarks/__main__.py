@@ -18,6 +18,7 @@ MODULES = {
     "memory": "window.memory",
     "restart": "daemon.restart",
     "callbacks": "daemon.callbacks",
+    "loop": "daemon.loop",
     "forget": "window.forget",
     "notify": "notify.notify",
     "dispatch": "dispatch.dispatch",

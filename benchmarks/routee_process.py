@@ -15,9 +15,9 @@ from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, run_sandbox
 
 
 @contextmanager
-def routee_with(messages: int) -> Iterator[str]:
-    """Serves that many messages of the last six days, to which none is added; yields the URL."""
-    command = [sys.executable, "-m", "benchmarks.routee_process", str(messages)]
+def routee_with(messages: int, rate: float = 0) -> Iterator[str]:
+    """Serves that many messages of the last six days, to which ``rate`` a minute are added; yields the URL."""
+    command = [sys.executable, "-m", "benchmarks.routee_process", str(messages), str(rate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -40,12 +40,12 @@ def client(url: str, clock: Clock | None = None) -> Routee:
     )
 
 
-async def _serve(messages: int) -> None:
+async def _serve(messages: int, rate: float) -> None:
     async with trio.open_nursery() as nursery:
-        serving = functools.partial(run_sandbox, rate=0, history=SPAN, messages=messages)
+        serving = functools.partial(run_sandbox, rate=rate, history=SPAN, messages=messages)
         url, _ = await nursery.start(serving)
         print(url, flush=True)
 
 
 if __name__ == "__main__":
-    trio.run(_serve, int(sys.argv[1]))
+    trio.run(_serve, int(sys.argv[1]), float(sys.argv[2]))

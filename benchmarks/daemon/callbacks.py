@@ -80,7 +80,7 @@ async def _push_all(address: tuple[str, int], total: int) -> _Answers:
             for number in numbers:
                 await trio.sleep_until(began + number / RATE)
                 asked = trio.current_time()
-                await stream.send_all(_request(number))
+                await stream.send_all(callback_request(number))
                 received = await stream.receive_some()
                 if received.startswith(b"HTTP/1.1 200 "):
                     answers.waits.append(trio.current_time() - asked)
@@ -94,7 +94,8 @@ async def _push_all(address: tuple[str, int], total: int) -> _Answers:
     return answers
 
 
-def _request(number: int) -> bytes:
+def callback_request(number: int) -> bytes:
+    """Returns a request that pushes the report of one message of now."""
     date = iso(SystemClock().now()).encode()
     body = _BODY % (number, number, number % 10_000_000, (b"Cosmote", b"Wind", b"Vodafone")[number % 3], date)
     return _HEAD % (SECRET.encode(), len(body)) + body

@@ -316,6 +316,8 @@ class WindowReader:
 
     def _codes_of(self, by: Group, rows: Rows) -> Codes:
         """Returns the code of each row's group."""
+        if not by:
+            return np.zeros(len(rows), np.int64)
         groups = self._facets.groups(tuple(name for name in by if name != RECIPIENT))
         codes: Codes = groups.of[self.window.columns["profile"][rows]]
         if RECIPIENT in by:
