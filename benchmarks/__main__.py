@@ -20,6 +20,7 @@ MODULES = {
     "restart": "daemon.restart",
     "callbacks": "daemon.callbacks",
     "floods": "daemon.floods",
+    "loop": "daemon.loop",
     "forget": "window.forget",
     "notify": "notify.notify",
     "dispatch": "dispatch.dispatch",

@@ -18,12 +18,13 @@ from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, run_sandbox
 
 
 @contextmanager
-def routee_with(messages: int, tls: Path | None = None) -> Iterator[str]:
-    """Serves that many messages of the last six days, to which none is added; yields the URL.
+def routee_with(messages: int, rate: float = 0, tls: Path | None = None) -> Iterator[str]:
+    """Serves that many messages of the last six days, to which ``rate`` a minute are added; yields the URL.
 
     With the folder ``tls`` it speaks HTTPS and compresses with gzip, and writes the certificate of its authority to ``ca.pem`` there.
     """
-    command = [sys.executable, "-m", "benchmarks.routee_process", str(messages), *([str(tls)] if tls else [])]
+    asked = [str(messages), str(rate), *([str(tls)] if tls else [])]
+    command = [sys.executable, "-m", "benchmarks.routee_process", *asked]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -46,9 +47,9 @@ def client(url: str, clock: Clock | None = None) -> Routee:
     )
 
 
-async def _serve(messages: int, tls: Path | None) -> None:
+async def _serve(messages: int, rate: float, tls: Path | None) -> None:
     async with trio.open_nursery() as nursery:
-        serving = functools.partial(run_sandbox, rate=0, history=SPAN, messages=messages, gzip=tls is not None)
+        serving = functools.partial(run_sandbox, rate=rate, history=SPAN, messages=messages, gzip=tls is not None)
         url, _ = await nursery.start(serving)
         if tls is not None:
             port = int(url.rpartition(":")[2])
@@ -87,4 +88,4 @@ async def _pass_on(source: trio.abc.ReceiveStream, target: trio.abc.SendStream, 
 
 
 if __name__ == "__main__":
-    trio.run(_serve, int(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    trio.run(_serve, int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)

@@ -10,12 +10,13 @@ and the alerts must not change.
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from time import perf_counter
+from typing import TypeVar
 
 from monitor.alerts.batch_evaluation import RuleBatches
 from monitor.alerts.coverage import SearchCoverage
 from monitor.alerts.evaluation import EvaluationResult, Group, Key, Span, ViewContext
 from monitor.alerts.evaluation_history import EvaluationHistory, EvaluationObserver
-from monitor.alerts.kinds import EvaluationInput, evaluate
+from monitor.alerts.kinds import EvaluationInput, evaluate, evaluate_ahead
 from monitor.alerts.kinds.rule_state import RuleState
 from monitor.alerts.lifecycle import RuleAlerts, policy_of
 from monitor.alerts.missed_evaluations import ReplayBudget
@@ -33,6 +34,8 @@ from monitor.store.protocol import Cursor
 from monitor.window import IncrementalCounts, Window, WindowReader
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class RuleEvaluator:
@@ -135,7 +138,7 @@ class RuleEvaluator:
             within = yield from self._batches.evaluate(due, troubled_rules(self.alerts), input_for, version, result)
         for rule, span in due.values():
             if rule.name not in within:
-                self._evaluate_alone(rule, input_for(rule, span), budget, result)
+                yield from self._evaluate_alone(rule, input_for(rule, span), budget, result)
                 yield
         self._counts.forget_passed()
 
@@ -155,16 +158,22 @@ class RuleEvaluator:
         self.dropped_states -= result.kept.keys()
 
     def catch_up(self) -> bool:
-        """Work through some of the past for a rule whose state is not ready; False where there is nothing to do.
+        """Works through some of the past for a rule whose state is not ready; False where there is nothing to do.
 
         A rule that fails waits for its next evaluation, which tells it.
         """
+        return at_once(self.catching_up())
+
+    def catching_up(self) -> Work[bool]:
+        """Does what `catch_up` does, in pieces."""
         for name, rule in self.rules.items():
             kept, span = self.kept.get(name), self.coverage.as_of(rule)
             if kept is None or kept.is_ready or span is None or name in self.errors:
                 continue
             try:
-                found = evaluate(rule, self.input_for(rule, WindowReader(self.window), *span))
+                inputs = self.input_for(rule, WindowReader(self.window), *span)
+                yield from evaluate_ahead(rule, inputs)
+                found = evaluate(rule, inputs)
             except Exception as error:  # one rule that fails must not stop the others
                 self.errors[name] = _internal(error)
                 log.exception("rule %s cannot be judged", name)
@@ -245,15 +254,16 @@ class RuleEvaluator:
 
     def _evaluate_alone(
         self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget, result: EvaluationResult
-    ) -> None:
-        began, as_of, alerts = perf_counter(), inputs.as_of, self.alerts.get(rule.name, {})
+    ) -> Work[None]:
+        watch, as_of, alerts = _Stopwatch(), inputs.as_of, self.alerts.get(rule.name, {})
         try:
+            yield from watch.timed(evaluate_ahead(rule, inputs))
             found = result.found[rule.name, as_of] = evaluate(rule, inputs)
             read = not result.pushed and (inputs.settled or inputs.covers(rule.reach))
             changing = RuleAlerts(self.account, rule, policy_of(rule), alerts, found, as_of, read)
             late = EvaluationResult()
             if read and not rule.keeps_state:  # one that keeps a state has gone through that time itself
-                late = changing.after_downtime(inputs, self.coverage.interval(rule), budget)
+                late = yield from watch.timed(changing.after_downtime(inputs, self.coverage.interval(rule), budget))
             result.include(late)
             result.include(changing.advance(late.alerts))
             (self.observe or self.history.take)(rule, as_of, found, alerts)
@@ -267,7 +277,31 @@ class RuleEvaluator:
         else:
             result.evaluated[rule.name] = (as_of, self.window.version)
             self.update_builtin(builtin.RULE_ERROR, builtin.over(rule=rule.name), as_of, result)
-        result.seconds[rule.name] = perf_counter() - began
+        result.seconds[rule.name] = watch.seconds
+
+
+class _Stopwatch:
+    """Measures the seconds that work takes, without what others do between its pieces."""
+
+    def __init__(self) -> None:
+        self._paused, self._began = 0.0, perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds until now."""
+        return perf_counter() - self._began - self._paused
+
+    def timed(self, work: Work[T]) -> Work[T]:
+        """Passes the work on, and does not count the time between its pieces."""
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            left = perf_counter()
+            yield
+            self._paused += perf_counter() - left
 
 
 def _internal(error: Exception) -> str:

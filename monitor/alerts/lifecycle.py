@@ -12,6 +12,7 @@ from monitor.config.rules import Rule
 from monitor.model.alert import Alert, Policy, Step, advance, displace, is_held_back, remove
 from monitor.model.finding import Finding
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.pieces import Work
 
 
 def policy_of(rule: Rule) -> Policy:
@@ -48,14 +49,17 @@ class RuleAlerts:
 
     def after_downtime(
         self, inputs: EvaluationInput, interval: Duration | None, budget: ReplayBudget
-    ) -> EvaluationResult:
-        """Returns what happened to the alerts while the rule was not evaluated, as far as that affects what happens to them now."""
+    ) -> Work[EvaluationResult]:
+        """Returns what happened to the alerts while the rule was not evaluated, as far as that affects what happens to them now.
+
+        It is worked out in pieces.
+        """
         result = EvaluationResult()
         if not self.alerts or interval is None:
             return result
         late = alerts_to_catch_up(self.alerts, self.found.of, self.policy, self.as_of, interval)
         if late is not None:
-            after, result.transitions = late.caught_up(self.rule, inputs, budget)
+            after, result.transitions = yield from late.caught_up(self.rule, inputs, budget)
             result.alerts = {(self.rule.name, group): alert for group, alert in after.items()}
         return result
 

@@ -14,6 +14,7 @@ from monitor.config.rules import Rule, Thresholded
 from monitor.model.alert import Alert, Policy, Transition, catch_up, rests_on_the_past
 from monitor.model.finding import Finding
 from monitor.runtime.clock import HOUR, Duration, Instant
+from monitor.runtime.pieces import Work, listed
 from monitor.window import WindowReader
 from monitor.window.recorded_messages import RecordedMessages
 
@@ -54,13 +55,10 @@ class AlertsToCatchUp:
 
     def caught_up(
         self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget
-    ) -> tuple[dict[Group, Alert | None], list[Transition]]:
+    ) -> Work[tuple[dict[Group, Alert | None], list[Transition]]]:
         """Returns the alerts as they are just before ``inputs.as_of``, and their transitions."""
-        found, after, moves = (
-            list(self._found(rule, inputs, budget)),
-            dict[Group, Alert | None](),
-            list[Transition](),
-        )
+        after, moves = dict[Group, Alert | None](), list[Transition]()
+        found = yield from listed(self._found(rule, inputs, budget), 1)
         for group, alert in self.alerts.items():
             seen = [(as_of, of(group)) for as_of, of in found if as_of > alert.as_of]
             after[group], moved = catch_up(alert, seen, self.policy)

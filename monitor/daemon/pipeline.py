@@ -103,6 +103,7 @@ class Pipeline:
             yield
         if self.services.clock.may_forget:
             yield from account.expiring(cursor.as_of, self._retention)
+        yield from account.evaluator.window.settling()
         result = yield from account.evaluator.evaluating(cursor)
         return Proposal(account, result, cursor)
 
@@ -128,6 +129,7 @@ class Pipeline:
             report_rules(proposal, self.services)
 
     def _evaluating_pushed(self, account: AccountPipeline, pushed_to: Instant) -> Work[Proposal]:
+        yield from account.evaluator.window.settling()
         return Proposal(account, (yield from account.evaluator.evaluating_pushed(pushed_to)))
 
     async def update_builtin(self, name: str, built_in: BuiltIn, finding: Finding) -> None:
@@ -141,9 +143,12 @@ class Pipeline:
                 await self._flush(done(Proposal(account, result)))
 
     async def catch_up(self) -> bool:
-        """Work through some of the past for rules that need it, in some milliseconds; False where there is nothing to do."""
-        async with self._lock:
-            return any(account.evaluator.catch_up() for account in self.accounts.values())
+        """Works through some of the past for rules that need it; False where there is nothing to do."""
+        async with self._lock, self.windows:
+            for account in self.accounts.values():
+                if await self.services.pieces.do(account.evaluator.catching_up()):
+                    return True
+            return False
 
     async def commit_rows(self, account: AccountPipeline) -> None:
         """Commits the account's changed rows if there are many."""

@@ -5,7 +5,7 @@ Each result is computed once for each reader. All are exact: money is summed in 
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,20 +92,30 @@ _CHARGED: Final = (Condition("direction", "is_not", (INBOUND,)), Condition("stat
 _COUNTABLE: Final = 1 << 22
 """The largest code of a group up to which positions are looked up in an array."""
 _LATENCY_BITS: Final = 31
+_EXACT: Final = 1 << 53
+"""`bincount` sums floats, which are exact up to this: nine million in billionths. Larger sums are made in two halves."""
 _HALF: Final = 26
 """The low bits of an amount in billionths that are summed separately."""
 
 
 def _sums(reading: WindowReader, question: Query) -> Measured:
     rows, codes = reading.grouped(question)
-    price = reading.window.columns["price"][rows].astype(np.int64)
+    price = reading.window.columns["price"][rows]
     groups, position = _positioned(reading, question, codes)
     given = price != NOT_GIVEN
-    # In two halves, since bincount sums floats, which are exact only up to 2**53: nine million in billionths.
-    high = np.bincount(position, np.where(given, price >> _HALF, 0), len(groups)).astype(np.int64)
-    low = np.bincount(position, np.where(given, price & ((1 << _HALF) - 1), 0), len(groups)).astype(np.int64)
-    counts = np.bincount(position, given, len(groups)).astype(np.int64)
-    return Measured(groups, ((high << _HALF) + low) / PRICE_UNIT, counts)
+    counts = np.bincount(position[given], minlength=len(groups)).astype(np.int64)
+    return Measured(groups, _totals(position[given], price[given], len(groups)) / PRICE_UNIT, counts)
+
+
+def _totals(position: Codes, amounts: NDArray[np.integer[Any]], count: int) -> Codes:
+    """Returns the exact sum of the amounts at each position."""
+    if count == 1:
+        return np.array([amounts.sum(dtype=np.int64)])
+    if int(amounts.max(initial=0)) * len(amounts) < _EXACT:
+        return np.bincount(position, amounts, count).astype(np.int64)
+    high = np.bincount(position, amounts >> _HALF, count).astype(np.int64)
+    low = np.bincount(position, amounts & ((1 << _HALF) - 1), count).astype(np.int64)
+    return np.asarray((high << _HALF) + low)
 
 
 def _unpriced(reading: WindowReader, question: Query) -> GroupCounts:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from monitor.config.rules.match import Condition
 from monitor.model.message import DELIVERED, FAILURES, QUEUED, UNKNOWN
 from monitor.runtime.clock import Duration, Instant
+from monitor.window.campaign_rows import BY
 from monitor.window.columns import PRICE_UNIT
 from monitor.window.index import Rows
 from monitor.window.profile_index import Codes, Mask
 from monitor.window.query import Query, WindowReader
 
-BY = ("campaignTrackingId",)
+__all__ = ["BY", "IN_A_CAMPAIGN", "IS_KNOWN", "Runs", "active", "among", "runs"]
+
 WAITING, NOT_SENT, FAILED, ARRIVED = range(4)
 STAGES = 4
 """The number of stages of a message. The first two have no final status."""
@@ -126,11 +128,10 @@ def _runs(reading: WindowReader, question: Query, since: Instant, settling: Dura
 
 def _positioned(reading: WindowReader, question: Query, codes: Codes) -> tuple[Rows, Codes]:
     """Returns the messages of these campaigns, and the position of each one's campaign in ``codes``."""
-    rows, of = reading.grouped(_of_campaigns(replace(question, seen=True)).narrowed([IS_KNOWN]))
-    positions = np.full(len(reading.window.facets.groups(BY)), -1, np.int64)
-    positions[codes] = np.arange(len(codes))
-    position = positions[of]
-    return rows[position >= 0], position[position >= 0]
+    asked = _of_campaigns(replace(question, seen=True)).narrowed([IS_KNOWN])
+    rows, position = reading.window.campaign_rows.of(codes, reading.window.facets)
+    chosen = reading.selects(asked, rows)
+    return rows[chosen], position[chosen]
 
 
 def _highest(position: Codes, values: Codes, count: int) -> Codes:

@@ -1,5 +1,6 @@
 """The window's columns: one row for each part of a message, and one more for a message of several parts. Rows are overwritten in place."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ SPARE_PROFILES = 1 << 15
 """The most profiles without messages, besides as many as have messages, before the profiles are renumbered."""
 
 _DATED = {"date", "kind", "profile"}
+_SEEN = {"first_seen", "kind", "profile"}
+_PROFILED = {"kind", "profile"}
 
 
 class Columns(ColumnTable):
@@ -46,10 +49,28 @@ class Columns(ColumnTable):
         super().__init__(_TYPES)
         self.profiles = Profiles()
         self.timeline = Timeline(self)
+        self._seen: Timeline | None = None
+        self.written: list[Callable[[Rows], None]] = []
+        """Whom to tell of rows whose profile or kind was written."""
 
     @property
     def nbytes(self) -> int:
-        return super().nbytes + self.profiles.nbytes + self.timeline.nbytes
+        seen = 0 if self._seen is None else self._seen.nbytes
+        return super().nbytes + self.profiles.nbytes + self.timeline.nbytes + seen
+
+    @property
+    def timelines(self) -> tuple[Timeline, ...]:
+        """Returns the timelines that are kept."""
+        return (self.timeline,) if self._seen is None else (self.timeline, self._seen)
+
+    @property
+    def seen(self) -> Timeline:
+        """Returns the rows in the order in which their messages were first seen. It is kept from the first call on."""
+        if self._seen is None:
+            self._seen = Timeline(self, by="first_seen")
+            self._seen.changing(np.flatnonzero(self["kind"][: self.length]))
+            self._seen.settle()
+        return self._seen
 
     @property
     def keys(self) -> Keys:
@@ -67,7 +88,12 @@ class Columns(ColumnTable):
             own["profile"] = self.profiles.numbers(codes)
         if not _DATED.isdisjoint(own):
             self.timeline.changing(rows)
+        if self._seen is not None and not _SEEN.isdisjoint(own):
+            self._seen.changing(rows)
         super().write(rows, own)
+        if self.written and not _PROFILED.isdisjoint(own):
+            for tell in self.written:
+                tell(rows)
 
     def forget_profiles(self) -> None:
         """Renumbers the profiles without the unused ones, if most are unused."""
@@ -78,4 +104,5 @@ class Columns(ColumnTable):
         number[used] = profiles.numbers({name: self.profiles[name][used] for name in PROFILED})
         self._arrays["profile"] = number[self["profile"]].astype(np.min_scalar_type(profiles.length))
         self.profiles = profiles
-        self.timeline.settle()
+        for timeline in self.timelines:
+            timeline.settle(everything=True)

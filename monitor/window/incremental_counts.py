@@ -46,7 +46,7 @@ class RelativeQuery:
 def _is_plain(question: Query) -> bool:
     own = question.within, question.pending_at, question.slower
     to = RECIPIENT in question.by or any(condition.field == RECIPIENT for condition in question.conditions)
-    return question.unit == "messages" and not question.seen and not to and own == (None, None, None)
+    return question.unit == "messages" and not to and own == (None, None, None)
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class IncrementalCounts:
         self._seen: tuple[int, Facets] | None = None
         self._answers: dict[RelativeQuery, _CountedAnswer] = {}
         self._masks: dict[object, Mask | None] = {}
-        self._passed: dict[tuple[Instant, Instant], _Passed] = {}
+        self._passed: dict[tuple[Instant, Instant, bool], _Passed] = {}
 
     def tally(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> GroupCounts:
         """Returns the count at a moment, which may be later or earlier than the last one. ``reading`` must be a current reader of the same
@@ -114,7 +114,7 @@ class IncrementalCounts:
     def _counted(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> _CountedAnswer:
         """Returns the count from scratch."""
         asked = relative.question
-        what = asked.conditions, asked.final, asked.search, asked.reported
+        what = asked.conditions, asked.final, asked.search, asked.reported and not asked.seen
         if what not in self._masks:
             self._masks[what] = reading.fits(asked)
         tally = reading.tally(relative.at(as_of))
@@ -131,8 +131,8 @@ class IncrementalCounts:
             return True
         if abs(as_of - was) > asked.end - asked.start:
             return False
-        left = self._between(was + asked.start, as_of + asked.start)
-        come = self._between(was + asked.end, as_of + asked.end)
+        left = self._between(was + asked.start, as_of + asked.start, seen=asked.seen)
+        come = self._between(was + asked.end, as_of + asked.end, seen=asked.seen)
         if left is None or come is None:
             return False
         if as_of < was:
@@ -146,16 +146,16 @@ class IncrementalCounts:
         answer.as_of, answer.tally = as_of, _changed(answer.tally, counts)
         return True
 
-    def _between(self, one: Instant, other: Instant) -> _Passed | None:
-        """Returns the messages between two moments; None if they are more than FEW."""
-        span = (one, other) if one <= other else (other, one)
-        known = self._passed.get(span)
+    def _between(self, one: Instant, other: Instant, *, seen: bool) -> _Passed | None:
+        """Returns the messages between two moments; None if they are more than FEW. ``seen``: by when they were first seen."""
+        start, end = (one, other) if one <= other else (other, one)
+        known = self._passed.get((start, end, seen))
         if known is None:
             columns = self.window.columns
-            rows = columns.timeline.rows(*span, AS_MESSAGE)
+            rows = (columns.seen if seen else columns.timeline).rows(start, end, AS_MESSAGE)
             if len(rows) > FEW:
                 return None
-            known = self._passed[span] = _Passed(columns["profile"][rows])
+            known = self._passed[start, end, seen] = _Passed(columns["profile"][rows])
         return known
 
 

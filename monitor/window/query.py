@@ -100,8 +100,8 @@ class _QuerySpan:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it selects rows by their dates alone."""
-        return self == _QuerySpan(self.start, self.end, self.kind)
+        """Whether it selects rows by one date alone: that of their status, or that of the first sight."""
+        return self == _QuerySpan(self.start, self.end, self.kind, seen=self.seen)
 
 
 class WindowReader:
@@ -166,6 +166,20 @@ class WindowReader:
             chosen &= self._codes_of(question.by, rows) == group
         meant: Rows = rows[chosen]
         return meant
+
+    def selects(self, question: Query, rows: Rows) -> Mask:
+        """Returns which of ``rows``, which may be any, the query selects. It must not have ``late``."""
+        span, columns = self._span(question), self.window.columns
+        date = columns["first_seen" if span.seen else "date"][rows]
+        chosen: Mask = (date > span.start) & (date <= span.end) & ((columns["kind"][rows] & span.kind) > 0)
+        among = np.flatnonzero(chosen)
+        among = among[self._on_its_way(span, rows[among])]
+        if span.within is not None:
+            among = among[self._delay(rows[among]) <= span.within]
+        among = among[self.meets(question, rows[among])]
+        chosen[:] = False
+        chosen[among] = True
+        return chosen
 
     def meets(self, question: Query, rows: Rows) -> Mask:
         """Returns which of ``rows``, which lie in the query's span, meet its conditions."""
@@ -252,7 +266,8 @@ class WindowReader:
         if known is None:
             columns = self.window.columns
             if span.is_plain and span.kind == AS_MESSAGE:
-                counts = columns.timeline.count(span.start, span.end, columns.profiles.length)
+                timeline = columns.seen if span.seen else columns.timeline
+                counts = timeline.count(span.start, span.end, columns.profiles.length)
             else:
                 counts = np.bincount(columns["profile"][self._rows_of(span)], minlength=1)
             present = np.flatnonzero(counts)
@@ -273,7 +288,7 @@ class WindowReader:
 
     def _candidates(self, span: _QuerySpan) -> Rows:
         if span.seen:
-            return self._seen(span)
+            return self.window.columns.seen.rows(span.start, span.end, span.kind)
         if span.late is not None:
             return self._late(span, span.late)
         return self.window.columns.timeline.rows(span.start, span.end, span.kind)
@@ -286,13 +301,6 @@ class WindowReader:
         rows = window.late[2]
         date, kind = columns["date"][rows], columns["kind"][rows]
         return rows[(date > span.start) & (date <= span.end) & ((kind & span.kind) > 0)]
-
-    def _seen(self, span: _QuerySpan) -> Rows:
-        """Returns the rows that were first seen in a span. Their dates are not before the span, since no date is before the first sight."""
-        columns = self.window.columns
-        rows = columns.timeline.rows(span.start, _ALWAYS, span.kind)
-        first_seen = columns["first_seen"][rows]
-        return rows[(first_seen > span.start) & (first_seen <= span.end)]
 
     def _on_its_way(self, span: _QuerySpan, rows: Rows) -> Mask | slice:
         """Returns which rows meet ``pending_at`` (no final status then: none now, or it came later) and ``slower``; a slice of all without
@@ -308,6 +316,8 @@ class WindowReader:
 
     def _codes_of(self, by: Group, rows: Rows) -> Codes:
         """Returns the code of each row's group."""
+        if not by:
+            return np.zeros(len(rows), np.int64)
         groups = self._facets.groups(tuple(name for name in by if name != RECIPIENT))
         codes: Codes = groups.of[self.window.columns["profile"][rows]]
         if RECIPIENT in by:

@@ -2,16 +2,19 @@
 
 Most rows are *settled*: sorted by date and cut into segments, with the counts by profile of all messages before each segment. The count
 of a span is the difference of two such counts, plus the rows in the segments at its edges. Rows that changed since then are *recent* and
-looked at one by one; their settled values are *gone* and subtracted. When there are many recent rows, all rows are settled again.
+looked at one by one; their settled values are *gone* and subtracted. When there are many recent rows, they are settled: the segments that
+they left or enter are sorted again.
 """
 
 from bisect import bisect_left
-from typing import Any
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.runtime.clock import Instant
+from monitor.runtime.pieces import Work, at_once
 from monitor.window import malloc_trim as heap
 from monitor.window.index import Rows
 from monitor.window.table import ColumnTable
@@ -24,7 +27,12 @@ SEGMENT = 4096
 COUNTS = 1 << 21
 """The most counts by segment and profile."""
 RECENT = 1 << 15
-"""The most recent rows, besides one in 32 of all rows, before all are settled again."""
+"""The most recent rows, besides one in 32 of all rows, before a query settles them."""
+TOGETHER = 8
+"""The most segments that are sorted again in one piece."""
+
+FAR: Final[Instant] = 1 << 62
+"""Later than every date."""
 
 _NEW, _SETTLED, _RECENT = 0, 1, 2
 
@@ -33,10 +41,11 @@ Dates = NDArray[np.int64]
 
 
 class Timeline:
-    """An index of a table by its columns ``date``, ``kind`` and ``profile``. `changing` must be called before any of them changes."""
+    """An index of a table by a column of dates, ``kind`` and ``profile``. `changing` must be called before any of them changes."""
 
-    def __init__(self, table: ColumnTable, segment: int = SEGMENT) -> None:
+    def __init__(self, table: ColumnTable, segment: int = SEGMENT, by: str = "date") -> None:
         self._table = table
+        self._by = by
         self._segment = segment
         self._state = ColumnTable({"state": np.uint8})
         self._order = np.zeros(0, np.int32)
@@ -52,6 +61,8 @@ class Timeline:
             None  # the dates of the recent rows, ascending; None if the rows are not sorted
         )
         self._gone: list[tuple[Dates, NDArray[Any]]] = []  # dates and profiles of messages when they were settled
+        self._stale: list[Dates] = []  # dates of all rows that are gone, when they were settled
+        self._settled = 0  # how often rows were settled
 
     @property
     def nbytes(self) -> int:
@@ -60,13 +71,13 @@ class Timeline:
     @property
     def begins(self) -> Instant | None:
         """Returns the date of the oldest message; None if none exists."""
-        dates = self._table["date"][self._of_kind(self._recent_rows(), AS_MESSAGE)]
+        dates = self._table[self._by][self._of_kind(self._recent_rows(), AS_MESSAGE)]
         oldest = [int(dates.min())] if dates.size else []
         for segment in range(len(self._marks)):
             rows = self._order[self._starts[segment] : self._starts[segment + 1]]
             rows = self._of_kind(rows[self._state["state"][rows] == _SETTLED], AS_MESSAGE)
             if rows.size:
-                oldest.append(int(self._table["date"][rows[0]]))
+                oldest.append(int(self._table[self._by][rows[0]]))
                 break
         return min(oldest, default=None)
 
@@ -77,8 +88,10 @@ class Timeline:
         state = self._state["state"][rows]
         settled = rows[state == _SETTLED]
         messages = settled[(self._table["kind"][settled] & AS_MESSAGE) > 0]
+        if settled.size:
+            self._stale.append(self._table[self._by][settled])
         if messages.size:
-            self._gone.append((self._table["date"][messages], self._table["profile"][messages]))
+            self._gone.append((self._table[self._by][messages], self._table["profile"][messages]))
         recent = rows[state != _RECENT]
         if recent.size:
             self._recent.append(recent.astype(np.int32))
@@ -106,50 +119,91 @@ class Timeline:
                 counts -= np.bincount(numbers[within], minlength=profiles)
         return counts
 
-    def settle(self) -> None:
-        """Sorts all rows again."""
-        state, recent = self._state["state"], self._recent_rows()
-        kept = self._order[state[self._order] == _SETTLED]
-        used = self._table["kind"][recent] > 0
-        state[recent] = np.where(used, _SETTLED, _NEW)
-        self._recent, self._recent_dates, self._gone = [], None, []
-        self._order = self._merged(kept, recent[used])
-        self._cut()
-        del kept, used, recent
+    def settle(self, *, everything: bool = False) -> None:
+        """Settles all recent rows. ``everything`` sorts all segments again, because profiles have other numbers."""
+        at_once(self.settling(everything=everything))
+
+    def is_unsettled(self, share: float = 1.0) -> bool:
+        """Returns whether there are so many recent rows that the next query settles them; ``share`` asks for a part of so many."""
+        return len(self._recent_rows()) > (RECENT + len(self._order) // 32) * share
+
+    def settling(self, *, everything: bool = False) -> Work[None]:
+        """Does what `settle` does, in pieces. No row may change meanwhile; queries may be answered."""
+        began, state, date = self._settled, self._state["state"], self._table[self._by]
+        recent = self._recent_rows()
+        used = recent[self._table["kind"][recent] > 0]
+        used = used[np.argsort(date[used], kind="stable")]
+        dates, profiles = date[used], int(self._table["profile"].max(initial=0)) + 1
+        made = _Cut(profiles if everything else max(profiles, self._counts.shape[1]))
+        step = max(self._segment, (len(self._order) + len(used)) * made.profiles // COUNTS)
+        for first, last, is_changed in self._runs(dates, made.profiles, everything=everything):
+            rows = self._order[self._starts[first] : self._starts[last]]
+            if is_changed:
+                entering = slice(*np.searchsorted(dates, self._edges(first, last)))
+                rows = self._merged(rows[state[rows] == _SETTLED], used[entering])
+                self._cut(rows, made, step)
+            else:
+                made.keep(rows, self._marks[first:last], self._starts[first:last], self._counts[first : last + 1])
+            yield
+            if self._settled != began:
+                return  # a query has settled all meanwhile
+        state[recent] = _NEW
+        state[used] = _SETTLED
+        self._recent, self._recent_dates, self._gone, self._stale = [], None, [], []
+        self._order, self._marks, self._starts, self._counts = made.arrays()
+        self._settled += 1
         heap.trim_heap()
 
-    def _merged(self, kept: NDArray[np.int32], more: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Returns the rows ``kept``, which are sorted by date, with ``more`` inserted by their dates."""
-        dates = self._table["date"][more]
-        by_date = np.argsort(dates, kind="stable")
-        more, dates = more[by_date], dates[by_date]
-        del by_date
-        if not kept.size:
-            return more
-        return np.insert(kept, np.searchsorted(self._table["date"][kept], dates), more)
+    def _runs(self, entering: Dates, profiles: int, *, everything: bool) -> list[tuple[int, int, bool]]:
+        """Returns the segments in runs: the first, the one after the last, and whether they have to be sorted again.
 
-    def _cut(self) -> None:
-        """Cuts the order into segments where the date changes, and counts the messages of each."""
-        date, order = self._table["date"], self._order
-        profiles = int(self._table["profile"].max(initial=0)) + 1
-        step = max(self._segment, len(order) * profiles // COUNTS)
-        self._marks = np.unique(date[order[::step]])
-        starts = [bisect_left(order, mark, key=date.__getitem__) for mark in self._marks]
-        self._starts = np.array([*starts, len(order)])
-        self._counts = np.zeros((len(starts) + 1, profiles), np.int32)
-        for segment in range(len(starts)):
-            messages = self._of_kind(order[self._starts[segment] : self._starts[segment + 1]], AS_MESSAGE)
-            found = np.bincount(self._table["profile"][messages], minlength=profiles)
-            self._counts[segment + 1] = self._counts[segment] + found
+        ``entering`` are the dates of the rows that enter a segment. If there would be too many counts, everything is sorted again.
+        """
+        count = len(self._marks)
+        if not count:
+            return [(0, 0, True)]
+        dates = np.concatenate([entering, *self._stale])
+        changed = np.zeros(count, np.bool_)
+        changed[np.maximum(np.searchsorted(self._marks, dates, side="right") - 1, 0)] = True
+        if everything or count * profiles > 2 * COUNTS:
+            return [(0, count, True)]
+        starts = np.flatnonzero(np.concatenate([[True], changed[1:] != changed[:-1]]))
+        runs = []
+        for first, last in zip(starts.tolist(), [*starts[1:].tolist(), count], strict=True):
+            most = TOGETHER if changed[first] else last - first
+            runs += [(at, min(at + most, last), bool(changed[first])) for at in range(first, last, most)]
+        return runs
+
+    def _edges(self, first: int, last: int) -> tuple[Instant, Instant]:
+        """Returns the dates between which rows enter a run: from the first one on, to before the second one."""
+        start = int(self._marks[first]) if first else -FAR
+        return start, int(self._marks[last]) if last < len(self._marks) else FAR
+
+    def _merged(self, kept: NDArray[np.int32], more: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Returns the rows ``kept`` with ``more``, both sorted by date, in one order."""
+        dates = self._table[self._by]
+        return np.insert(kept, np.searchsorted(dates[kept], dates[more]), more) if kept.size else more
+
+    def _cut(self, rows: NDArray[np.int32], made: "_Cut", step: int) -> None:
+        """Cuts rows into segments where the date changes, and counts the messages of each."""
+        date = self._table[self._by]
+        marks = np.unique(date[rows[::step]])
+        starts = [bisect_left(rows, mark, key=date.__getitem__) for mark in marks]
+        counts = np.zeros((len(starts) + 1, made.profiles), np.int32)
+        for segment, (start, end) in enumerate(pairwise([*starts, len(rows)])):
+            messages = self._of_kind(rows[start:end], AS_MESSAGE)
+            found = np.bincount(self._table["profile"][messages], minlength=made.profiles)
+            counts[segment + 1] = counts[segment] + found
+        made.add(rows, marks, starts, counts)
 
     def _recent_between(self, start: Instant, end: Instant) -> NDArray[np.int32]:
         """Returns the recent rows whose date lies in (start, end]. If there are too many recent rows, settles all first and returns none."""
         rows = self._recent_rows()
-        if len(rows) > RECENT + len(self._order) // 32:
+        if self.is_unsettled():
             self.settle()
             return rows[:0]
         if self._recent_dates is None:
-            dates = self._table["date"][rows]
+            dates = self._table[self._by][rows]
             by_date = np.argsort(dates, kind="stable")
             self._recent, self._recent_dates = [rows[by_date]], dates[by_date]
         first, last = np.searchsorted(self._recent_dates, (start, end), side="right")
@@ -175,10 +229,42 @@ class Timeline:
         """Returns the rows of some segments that are still settled and whose date lies in (start, end]."""
         rows: NDArray[np.int32] = self._order[self._starts[first] : self._starts[max(last, first)]]
         rows = rows[self._state["state"][rows] == _SETTLED]
-        dates = self._table["date"][rows]
+        dates = self._table[self._by][rows]
         fits: NDArray[np.bool_] = (dates > start) & (dates <= end)
         return rows[fits]
 
     def _of_kind(self, rows: NDArray[np.int32], kind: int) -> NDArray[np.int32]:
         fits: NDArray[np.bool_] = (self._table["kind"][rows] & kind) > 0
         return rows[fits]
+
+
+class _Cut:
+    """Rows that are cut into segments, run by run; see the attributes of `Timeline`."""
+
+    def __init__(self, profiles: int) -> None:
+        self.profiles = profiles
+        self._length = 0
+        self._order: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
+        self._marks: list[Dates] = [np.zeros(0, np.int64)]
+        self._starts: list[int] = []
+        self._counts = [np.zeros((1, profiles), np.int32)]
+
+    def keep(self, rows: NDArray[np.int32], marks: Dates, starts: Rows, counts: NDArray[np.int32]) -> None:
+        """Adds segments as they are."""
+        wider = np.zeros((len(counts), self.profiles), np.int32)
+        wider[:, : counts.shape[1]] = counts - counts[0]
+        self.add(rows, marks, (starts - starts[0]).tolist(), wider)
+
+    def add(self, rows: NDArray[np.int32], marks: Dates, starts: list[int], counts: NDArray[np.int32]) -> None:
+        """Adds segments that begin at ``starts`` among ``rows``, with the messages before each and after the last of them."""
+        self._starts += [self._length + start for start in starts]
+        self._length += len(rows)
+        if starts:
+            self._order.append(rows)
+            self._marks.append(marks)
+            self._counts.append(counts[1:] + self._counts[-1][-1])
+
+    def arrays(self) -> tuple[NDArray[np.int32], Dates, Rows, NDArray[np.int32]]:
+        """Returns the order, the marks, the starts with the end, and the counts."""
+        starts = np.array([*self._starts, self._length])
+        return np.concatenate(self._order), np.concatenate(self._marks), starts, np.concatenate(self._counts)

@@ -17,6 +17,8 @@ from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import CODED_FIELDS, UNKNOWN, rank
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.pieces import Work
+from monitor.window.campaign_rows import CampaignRows
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.ids import MessageIds
@@ -82,6 +84,7 @@ class Window:
         self._cutoff = _DISTANT_PAST
         self._journal = WindowJournal(self.columns)
         self._status_changes: StatusChanges | None = None
+        self._campaign_rows: CampaignRows | None = None
         self._no_recipient = self.privacy.hash(UNKNOWN)
 
     def __len__(self) -> int:
@@ -102,7 +105,8 @@ class Window:
     @property
     def nbytes(self) -> int:
         """Returns the memory of the columns, the index and the journal in bytes."""
-        return self.columns.nbytes + self._index.nbytes + self._journal.nbytes
+        campaigns = 0 if self._campaign_rows is None else self._campaign_rows.nbytes
+        return self.columns.nbytes + self._index.nbytes + self._journal.nbytes + campaigns
 
     @property
     def facets(self) -> Facets:
@@ -110,6 +114,14 @@ class Window:
         if self._facets.profiles is not self.columns.profiles:
             self._facets = self._new_facets()
         return self._facets
+
+    @property
+    def campaign_rows(self) -> CampaignRows:
+        """Returns the rows by campaign. They are kept from the first call on."""
+        if self._campaign_rows is None:
+            self._campaign_rows = CampaignRows(self.columns)
+            self.columns.written.append(self._campaign_rows.written)
+        return self._campaign_rows
 
     @property
     def status_changes(self) -> StatusChanges:
@@ -411,8 +423,15 @@ class Window:
         self._free = np.flatnonzero(~used)
         self._used = len(rows)
         self._index.rebuild(rows, self.columns.keys)
-        self.columns.timeline.settle()
+        for timeline in self.columns.timelines:
+            timeline.settle()
         self.version += 1
+
+    def settling(self) -> Work[None]:
+        """Settles, in pieces, what the next queries would settle at once. No row may change meanwhile; queries may be answered."""
+        for timeline in self.columns.timelines:
+            if timeline.is_unsettled(share=0.5):
+                yield from timeline.settling()
 
 
 def _single(values: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:

@@ -14,7 +14,14 @@ from monitor.alerts.kinds.registry import register, unregister
 from monitor.alerts.kinds.result import EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.tuning import untunable
-from monitor.alerts.kinds.words import always, never, nothing, one_span, whole_reach
+from monitor.alerts.kinds.words import (
+    always,
+    at_once_only,
+    never,
+    nothing,
+    one_span,
+    whole_reach,
+)
 from monitor.config.rules.match import EVERYTHING, Condition
 from monitor.config.rules.model import Windowed
 from monitor.config.rules.ratio_fields import AtLeastOne
@@ -76,6 +83,7 @@ def _sentence(view: AlertView) -> str:
 CROWD: Final = Kind[Crowd](
     model=Crowd,
     evaluate=_evaluate,
+    ahead=at_once_only,
     unit=always("share"),
     matched=nothing,
     condition=lambda rule: f"more than {rule.seats} seats",
@@ -107,6 +115,7 @@ def _break(rule: Broken, inputs: EvaluationInput) -> RuleResult:
 BROKEN: Final = Kind[Broken](
     model=Broken,
     evaluate=_break,
+    ahead=at_once_only,
     unit=always("share"),
     matched=nothing,
     condition=nothing,

@@ -63,7 +63,8 @@ def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
         elif what == "expire":
             window.expire(one)
         elif what == "settle":
-            window.columns.timeline.settle()
+            for timeline in window.columns.timelines:
+                timeline.settle()
         else:
             reading = WindowReader(window)
             for asked in relative:

@@ -40,6 +40,58 @@ def test_every_span_is_what_a_look_at_all_rows_finds(history: list[object], segm
         assert (timeline.count(start, end, 5) == np.bincount(table["profile"][wanted], minlength=5)).all()
 
 
+messages = st.fixed_dictionaries(
+    {
+        "messageId": st.sampled_from([f"m{i}" for i in range(9)]),
+        "date": st.integers(0, 20),
+        "status": st.sampled_from(["Queued", "Sent", "Delivered"]),
+        "parts": st.sampled_from([1, 2]),
+        "key": st.sampled_from([1, 2]),
+    }
+)
+
+
+@given(st.lists(st.lists(messages, max_size=5), max_size=6), st.integers(-1, 21), st.integers(-1, 21), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_messages_first_seen_in_a_span_are_what_a_look_at_all_finds(
+    pages: list[list[dict[str, object]]], start: int, end: int, settle: bool
+) -> None:
+    window = Window("main")
+    for page in pages:
+        window.upsert(batch_of(page), "all")
+        columns, question = window.columns, Query(start, end, ("status",), seen=True)
+        first, kind = columns["first_seen"][: columns.length], columns["kind"][: columns.length]
+        wanted = np.flatnonzero((first > start) & (first <= end) & ((kind & AS_MESSAGE) > 0))
+        reading = WindowReader(window)
+        assert sorted(reading.rows(question).tolist()) == wanted.tolist()
+        counted = {reading.labels(("status",), code)[0]: n for code, n in zip(*pairs(reading, question), strict=True)}
+        assert counted == reading.split(wanted, "status")
+        if settle:
+            columns.seen.settle()
+
+
+def pairs(reading: WindowReader, question: Query) -> tuple[list[int], list[int]]:
+    tally = reading.tally(question)
+    return tally.codes.tolist(), tally.counts.tolist()
+
+
+def test_settling_in_pieces_gives_what_settling_at_once_gives_also_where_a_query_comes_first() -> None:
+    window, count = Window("main"), RECENT * 3
+    rows = [{"messageId": f"m{i}", "date": i, "status": "Sent"} for i in range(count)]
+    window.upsert(batch_of(rows), "all")
+    window.columns.timeline.settle()
+    changed = [row | {"date": count + 5, "status": "Failed"} for row in rows[1000:50_000:2]]
+    window.upsert(batch_of(changed), "all")
+    pieces = window.settling()
+    for number, _ in enumerate(pieces):
+        assert counted(window, 1000, 1010) == {("Sent",): 5}
+        if number == 3:
+            window.columns.timeline.settle()
+    assert number == 3, "the rest of the pieces has nothing to do"
+    assert counted(window, -1, count + 5) == {("Sent",): count - len(changed), ("Failed",): len(changed)}
+    assert not list(window.settling())
+
+
 def test_counts_stay_exact_while_many_messages_change() -> None:
     window, count = Window("main"), RECENT * 2
     rows = [{"messageId": f"m{i}", "date": i % 500, "status": "Sent", "operator": f"o{i % 7}"} for i in range(count)]

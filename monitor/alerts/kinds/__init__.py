@@ -5,7 +5,16 @@ backtests use the same code. Nothing here uses the store, the network or the clo
 """
 
 from monitor.alerts.kinds.kind import Kind
-from monitor.alerts.kinds.registry import batches, case_of, condition, evaluate, kind_of, matched, unit_of
+from monitor.alerts.kinds.registry import (
+    batches,
+    case_of,
+    condition,
+    evaluate,
+    evaluate_ahead,
+    kind_of,
+    matched,
+    unit_of,
+)
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "case_of",
     "condition",
     "evaluate",
+    "evaluate_ahead",
     "kind_of",
     "matched",
     "unit_of",

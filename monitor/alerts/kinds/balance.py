@@ -11,6 +11,7 @@ from monitor.alerts.kinds.prices import are_few, too_few
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import (
+    at_once_only,
     limits,
     never,
     nothing,
@@ -134,6 +135,7 @@ def _not_evaluated(rule: Balance) -> str:
 KIND: Final = Kind[Balance](
     model=Balance,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=_unit,
     matched=nothing,
     condition=_condition,

@@ -16,6 +16,7 @@ from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.tuning import tuned_by, where_known
 from monitor.alerts.kinds.words import (
     always,
+    at_once_only,
     compared,
     nothing,
     one_span,
@@ -90,6 +91,7 @@ def _sentence(view: AlertView) -> str:
 KIND: Final = Kind[Cost](
     model=Cost,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=always("money"),
     matched=nothing,
     condition=lambda rule: compared(rule, "money"),

@@ -16,6 +16,7 @@ from monitor.alerts.kinds.rule_query import considered, pair
 from monitor.alerts.kinds.tuning import tuned_by, values
 from monitor.alerts.kinds.words import (
     always,
+    at_once_only,
     compared,
     is_particular,
     nothing,
@@ -162,6 +163,7 @@ def _looked_at(rule: Count) -> Duration:
 KIND: Final = Kind[Count](
     model=Count,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=always("count"),
     matched=lambda rule: outcome_of(rule.match),
     condition=lambda rule: compared(rule, "count"),

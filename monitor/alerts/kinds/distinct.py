@@ -11,6 +11,7 @@ from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.tuning import tuned_by, values
 from monitor.alerts.kinds.words import (
     always,
+    at_once_only,
     compared,
     nothing,
     one_span,
@@ -47,6 +48,7 @@ def _sentence(view: AlertView) -> str:
 KIND: Final = Kind[Distinct](
     model=Distinct,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=always("count"),
     matched=lambda rule: rule.field,
     condition=lambda rule: compared(rule, "count"),

@@ -16,6 +16,7 @@ from monitor.config.rules.model import Rule
 from monitor.model.finding import Unit
 from monitor.model.notification import AlertView
 from monitor.runtime.clock import Duration
+from monitor.runtime.pieces import Work
 
 Group = tuple[tuple[str, str], ...]
 R = TypeVar("R", bound=Rule)
@@ -75,6 +76,8 @@ class Kind(Generic[R]):
     """The model of what people write."""
     evaluate: Callable[[R, EvaluationInput], RuleResult]
     """Returns the numbers of every group."""
+    ahead: Callable[[R, EvaluationInput], Work[None]]
+    """Does in pieces what takes long in ``evaluate``, which finds it in `WindowReader.shared` then; most kinds have nothing of that sort."""
     unit: Callable[[R, Group], Unit]
     """Returns the unit of a group's values."""
     matched: Callable[[R], str]

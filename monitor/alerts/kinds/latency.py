@@ -11,6 +11,7 @@ from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.tuning import tuned_by, values
 from monitor.alerts.kinds.words import (
     always,
+    at_once_only,
     compared,
     never,
     nothing,
@@ -76,6 +77,7 @@ def _sentence(view: AlertView) -> str:
 KIND: Final = Kind[Latency](
     model=Latency,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=always("seconds"),
     matched=lambda rule: f"{rule.percentile:g}%",
     condition=lambda rule: compared(rule, "seconds"),

@@ -13,6 +13,7 @@ from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import (
     always,
+    at_once_only,
     never,
     nothing,
     one_span,
@@ -92,6 +93,7 @@ def _sentence(view: AlertView) -> str:
 KIND: Final = Kind[NewValue](
     model=NewValue,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=always("count"),
     matched=lambda rule: rule.field,
     condition=lambda rule: f"new {rule.field}",

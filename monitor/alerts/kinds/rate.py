@@ -17,6 +17,7 @@ from monitor.alerts.kinds.statistics import wilson
 from monitor.alerts.kinds.tuning import tuned_by, where_known
 from monitor.alerts.kinds.words import (
     always,
+    at_once_only,
     compared,
     is_particular,
     never,
@@ -158,6 +159,7 @@ def _looked_at(rule: Rate) -> Duration:
 KIND: Final = Kind[Rate](
     model=Rate,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=always("share"),
     matched=lambda rule: outcome_of(rule.match),
     condition=lambda rule: compared(rule, "share"),

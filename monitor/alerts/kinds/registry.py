@@ -23,6 +23,7 @@ from monitor.alerts.kinds.stuck import KIND as STUCK
 from monitor.config.rules.kinds import MODELS, add_model, name_of, remove_model
 from monitor.config.rules.model import Rule
 from monitor.model.finding import Unit
+from monitor.runtime.pieces import Work
 
 R = TypeVar("R", bound=Rule)
 
@@ -67,6 +68,11 @@ def evaluate(rule: Rule, inputs: EvaluationInput) -> RuleResult:
     """
     found = kind_of(rule).evaluate(rule, inputs)
     return withheld(found, inputs) if inputs.lacks(rule) else found
+
+
+def evaluate_ahead(rule: Rule, inputs: EvaluationInput) -> Work[None]:
+    """Does in pieces what takes long in `evaluate`, which must follow with the same inputs. Raises ValueError as that does."""
+    return kind_of(rule).ahead(rule, inputs)
 
 
 def unit_of(rule: Rule, group: Group = ()) -> Unit:

@@ -13,6 +13,7 @@ from monitor.alerts.kinds.rule_query import considered, of
 from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import (
     always,
+    at_once_only,
     never,
     nothing,
 )
@@ -170,6 +171,7 @@ def _sentence(view: AlertView) -> str:
 KIND: Final = Kind[Slo](
     model=Slo,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=always("count"),
     matched=nothing,
     condition=lambda rule: f"objective {percent(rule.objective)} over {format_duration(rule.period)}",

@@ -12,6 +12,7 @@ from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, Rul
 from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.tuning import tuned_by, values
 from monitor.alerts.kinds.words import (
+    at_once_only,
     compared,
     never,
     nothing,
@@ -96,6 +97,7 @@ def _unit(rule: Stuck, group: Group = ()) -> Unit:
 KIND: Final = Kind[Stuck](
     model=Stuck,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=_unit,
     matched=lambda rule: format_duration(rule.older_than),
     condition=lambda rule: compared(rule, _unit(rule)),

@@ -3,17 +3,24 @@
 from collections.abc import Callable
 
 from monitor.alerts.kinds.kind import Group
+from monitor.alerts.kinds.result import EvaluationInput
 from monitor.config.rules.match import EVERYTHING, FAILED, Match
 from monitor.config.rules.model import Rule
 from monitor.model.finding import Unit
 from monitor.model.notification import AlertView
 from monitor.model.phrases import threshold
 from monitor.runtime.clock import Duration
+from monitor.runtime.pieces import Work
 
 
 def always(unit: Unit) -> Callable[[Rule, Group], Unit]:
     """Returns the ``unit`` of a kind whose values all have the same unit."""
     return lambda rule, group: unit
+
+
+def at_once_only(rule: Rule, inputs: EvaluationInput) -> Work[None]:
+    """Does nothing ahead: the kind evaluates a rule in one piece."""
+    yield from ()
 
 
 def nothing(about: object) -> str:

@@ -12,7 +12,10 @@ from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Word
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.tuning import Tuning, WrittenThreshold, every_group, where_known
-from monitor.alerts.kinds.words import nothing
+from monitor.alerts.kinds.words import (
+    at_once_only,
+    nothing,
+)
 from monitor.config.rules.absence import RHYTHM_DAYS, Absence
 from monitor.model import phrases
 from monitor.model.finding import Finding, Unit
@@ -163,6 +166,7 @@ def _pace(view: AlertView) -> str:
 KIND: Final = Kind[Absence](
     model=Absence,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=_unit,
     matched=nothing,
     condition=_condition,

@@ -16,6 +16,7 @@ from monitor.alerts.kinds.rule_query import considered, of
 from monitor.alerts.kinds.statistics import wilson
 from monitor.alerts.kinds.tuning import Tuning, WrittenThreshold, where_known
 from monitor.alerts.kinds.words import (
+    at_once_only,
     never,
     nothing,
     one_span,
@@ -222,6 +223,7 @@ def _reached(rule: Campaign, result: RuleResult) -> Floats:
 KIND: Final = Kind[Campaign](
     model=Campaign,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=_unit,
     matched=nothing,
     condition=condition,

@@ -27,6 +27,7 @@ from monitor.config.rules.shift import Shift
 from monitor.model.finding import Finding
 from monitor.model.phrases import against_usual
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration
+from monitor.runtime.pieces import Work, at_once
 
 FAILURE: Final = ShiftSettings()
 SLOW: Final = ShiftSettings(floors=(0.40, 0.60, 0.85), prior_probability=1 - USUAL)
@@ -82,20 +83,40 @@ def evaluate(rule: Shift, inputs: EvaluationInput) -> RuleResult:
         return _nothing_yet(rule, inputs, known.groups, "not enough data: the history is still being fetched")
     if inputs.as_of < known.checkpoint:
         return _nothing_yet(rule, inputs, known.groups, "not enough data: what was known at that time is not kept")
-    memory = memories.moved(known, rule, inputs, settings)
+    memory = at_once(_moving(known, rule, inputs, settings))
     kept = None if memory is inputs.kept or memory.state.begun is None else memory
     if not memory.is_ready:
         begun = memory.state.begun or memory.checkpoint
         said = words.replaying(memory.checkpoint - begun, inputs.as_of - begun)
         return replace(_nothing_yet(rule, inputs, memory.groups, said), kept=kept)
-    return replace(_result(rule, inputs, _present(memory, rule, inputs)), kept=kept)
+    return replace(_result(rule, inputs, at_once(_presenting(memory, rule, inputs))), kept=kept)
 
 
-def _present(memory: ShiftMemory, rule: Shift, inputs: EvaluationInput) -> ShiftMemory:
-    """The memory as of now: worked out once for all who ask for it with one reading of the window."""
+def ahead(rule: Shift, inputs: EvaluationInput) -> Work[None]:
+    """Folds what `evaluate` needs, a minute at a time."""
+    known = _memory(rule, inputs)
+    if inputs.lacks(rule) or inputs.as_of < known.checkpoint:
+        return
+    memory = yield from _moving(known, rule, inputs, settings_of(rule))
+    if memory.is_ready:
+        yield from _presenting(memory, rule, inputs)
+
+
+def _moving(known: ShiftMemory, rule: Shift, inputs: EvaluationInput, settings: ShiftSettings) -> Work[ShiftMemory]:
+    """The memory that is kept next: worked out once for all who ask for it with one reading of the window."""
+    shared, what = inputs.reading.shared, ("shift, kept", rule.name, known.key, inputs.as_of, inputs.effort)
+    if what not in shared or shared[what][0] is not inputs.kept:
+        shared[what] = inputs.kept, (yield from memories.moving(known, rule, inputs, settings))
+    found: ShiftMemory = shared[what][1]
+    return found
+
+
+def _presenting(memory: ShiftMemory, rule: Shift, inputs: EvaluationInput) -> Work[ShiftMemory]:
+    """The memory as of now: worked out once likewise."""
     shared, what = inputs.reading.shared, ("shift", rule.name, memory.key, memory.checkpoint, inputs.as_of)
     if what not in shared:
-        now, settings = memories.present(memory, rule, inputs, settings_of(rule)), settings_of(rule)
+        settings = settings_of(rule)
+        now = yield from memories.presenting(memory, rule, inputs, settings)
         if now.state.hypotheses is None:
             derive(now.state, settings)
         shared[what] = now
@@ -222,7 +243,7 @@ def _case(rule: Shift, inputs: EvaluationInput, group: Group) -> RuleCase | None
     memory, since = _memory(rule, inputs), inputs.as_of - SHOWN
     if memory.state.begun is None or not memory.is_ready or inputs.as_of < memory.checkpoint:
         return None
-    now = _present(memory, rule, inputs)
+    now = at_once(_presenting(memory, rule, inputs))
     row = now.groups.find(tuple(value for _, value in group))
     if row is None or row >= now.state.groups:
         return None
@@ -263,6 +284,7 @@ def _members(rule: Shift, groups: GroupRows, state: ShiftState, row: int) -> tup
 KIND: Final = Kind[Shift](
     model=Shift,
     evaluate=evaluate,
+    ahead=ahead,
     unit=always("share"),
     matched=lambda rule: "slow" if rule.event == "slow" else outcome_of(rule.match),
     condition=lambda rule: f"odds {rule.to:g}x the usual",

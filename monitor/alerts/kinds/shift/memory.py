@@ -23,6 +23,7 @@ from monitor.alerts.kinds.shift.settings import ShiftSettings
 from monitor.alerts.kinds.shift.state import BLOCK, ShiftState
 from monitor.config.rules.shift import Shift
 from monitor.runtime.clock import DAY, MINUTE, Duration, Instant
+from monitor.runtime.pieces import Work
 from monitor.window import WindowReader
 
 TRAILS: Final[Duration] = 10 * MINUTE
@@ -97,8 +98,8 @@ def fresh(key: str, rule: Shift, inputs: EvaluationInput) -> ShiftMemory:
     return ShiftMemory(key, _minute(begin), GroupRows(rule.by), ShiftState.empty(0), Delays.empty())
 
 
-def moved(memory: ShiftMemory, rule: Shift, inputs: EvaluationInput, settings: ShiftSettings) -> ShiftMemory:
-    """The memory with its checkpoint near the present, or on the way to it: as far as `EvaluationInput.effort` allows."""
+def moving(memory: ShiftMemory, rule: Shift, inputs: EvaluationInput, settings: ShiftSettings) -> Work[ShiftMemory]:
+    """The memory with its checkpoint near the present, or on the way to it: as far as `EvaluationInput.effort` allows. In pieces."""
     target = (inputs.as_of - TRAILS) // STEP * STEP
     if target <= memory.checkpoint:
         return memory
@@ -110,7 +111,7 @@ def moved(memory: ShiftMemory, rule: Shift, inputs: EvaluationInput, settings: S
         folding.inputs = replace(inputs, reading=WindowReader(inputs.reading.window))
         most = BLOCK // MINUTE if folding.state.groups else FIRST_MINUTES
         minutes = int(min(left // folding.effort, most))
-        at = folding.go_on(at, min(target, at + max(minutes, 1) * MINUTE))
+        at = yield from folding.go_on(at, min(target, at + max(minutes, 1) * MINUTE))
         left -= minutes * folding.effort + 1
     return _tidied(ShiftMemory(memory.key, at, memory.groups, folding.state, folding.delays, is_ready=at >= target))
 
@@ -128,11 +129,11 @@ def _tidied(memory: ShiftMemory) -> ShiftMemory:
     return replace(memory, groups=groups, state=state.only(were), delays=memory.delays.only(were))
 
 
-def present(memory: ShiftMemory, rule: Shift, inputs: EvaluationInput, settings: ShiftSettings) -> ShiftMemory:
-    """The memory as of `EvaluationInput.as_of`: with the tail, the minute that is not over included. It is not to be kept."""
+def presenting(memory: ShiftMemory, rule: Shift, inputs: EvaluationInput, settings: ShiftSettings) -> Work[ShiftMemory]:
+    """The memory as of `EvaluationInput.as_of`: with the tail, the minute that is not over included. It is not to be kept. In pieces."""
     folding, at = _Folding(rule, inputs, settings, memory, memory.tail), memory.checkpoint
     while at < inputs.as_of:
-        at = folding.go_on(at, inputs.as_of)
+        at = yield from folding.go_on(at, inputs.as_of)
     memory.tail.known = folding.used
     return ShiftMemory(memory.key, at, memory.groups, folding.state, folding.delays)
 
@@ -163,10 +164,11 @@ class _Folding:
         self.used: dict[bytes, tuple[ShiftState, Delays]] = {}
         """What of the tail is worth knowing the next time."""
 
-    def go_on(self, start: Instant, end: Instant) -> Instant:
-        """Fold what is left of a block, up to ``end``; gives how far that is."""
+    def go_on(self, start: Instant, end: Instant) -> Work[Instant]:
+        """Fold what is left of a block, up to ``end``, a minute at a time; gives how far that is."""
         end = min(end, (start // BLOCK + 1) * BLOCK)
         found, minutes = self._counted(start, end), list(range(start, end, MINUTE))
+        yield
         digests = [self._digest(*found.of(number)) for number in range(len(minutes))] if self._tail else []
         worth = [(self.inputs.as_of - ago) // MINUTE * MINUTE for ago in WORTH[self._rule.event]]
         known = self._known(digests, start, worth)
@@ -176,6 +178,7 @@ class _Folding:
                 self.delays.leave_out(self.state, minute, self._settings)
             if digests and minute + MINUTE in worth:
                 self.used[digests[number]] = self.state.copy(), self.delays.copy()
+            yield
         return end
 
     def _known(self, digests: list[bytes], start: Instant, worth: list[Instant]) -> int:

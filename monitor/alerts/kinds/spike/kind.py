@@ -20,6 +20,7 @@ from monitor.alerts.kinds.spike.sigma import SigmaBaseline, distance, past_of, t
 from monitor.alerts.kinds.statistics import median
 from monitor.alerts.kinds.tuning import tuned_by, where_known
 from monitor.alerts.kinds.words import (
+    at_once_only,
     compared,
     is_particular,
     never,
@@ -412,6 +413,7 @@ def _reached(rule: Spike, result: RuleResult) -> Floats:
 KIND: Final = Kind[Spike](
     model=Spike,
     evaluate=evaluate,
+    ahead=at_once_only,
     unit=_unit,
     matched=lambda rule: outcome_of(rule.match),
     condition=lambda rule: compared(rule, _unit(rule)),
