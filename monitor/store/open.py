@@ -14,14 +14,28 @@ from typing import Final
 import trio
 
 from monitor.runtime.clock import SECOND, Duration, Instant, iso
-from monitor.runtime.errors import StoreDamaged
+from monitor.runtime.errors import StoreDamaged, StoreError, StoreOutdated
+from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Store
 from monitor.store.salvage import Salvage, salvage
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from monitor.store.sqlite_file import DaemonLock, beside, lock_holder, refuse_place
+from monitor.store.sqlite_file import DaemonLock, beside, refuse_place
+from monitor.store.sqlite_file import lock_holder as file_lock_holder
 
-__all__ = ["DamageReport", "daemon_store", "lock_holder", "move_aside", "open_daemon_store", "open_store"]
+StoreLocation = Path | PostgresqlAddress
+"""Where a store is: the path of a SQLite file, or the address of a PostgreSQL database."""
+
+__all__ = [
+    "DamageReport",
+    "StoreLocation",
+    "daemon_store",
+    "lock_holder",
+    "missing_for",
+    "move_aside",
+    "open_daemon_store",
+    "open_store",
+]
 
 LOCK_PATIENCE: Final[Duration] = SECOND
 """How long one call waits for another program's lock on the store. Other calls and a stop of the daemon wait as well."""
@@ -58,13 +72,13 @@ class DamageReport:
 
 
 @contextmanager
-def open_store(path: Path, *, read_only: bool = False, exclusive: bool = False) -> Iterator[Store]:
-    """Opens the store in ``path`` and closes it at the end. Creates it if it does not exist, unless ``read_only``. Raises StoreError.
+def open_store(location: StoreLocation, *, read_only: bool = False, exclusive: bool = False) -> Iterator[Store]:
+    """Opens the store and closes it at the end. Creates it if it does not exist, unless ``read_only``. Raises StoreError.
 
     ``read_only`` changes nothing, works beside the daemon, and shows the store as it is at one moment. ``exclusive`` takes the daemon's
     lock: it fails if a daemon has the store, and no daemon can start meanwhile.
     """
-    with closing(open_sqlite(path, read_only=read_only, exclusive=exclusive)) as store:
+    with closing(_opened_for_command(location, read_only=read_only, exclusive=exclusive)) as store:
         if read_only:
             with store.snapshot():
                 yield store
@@ -72,20 +86,81 @@ def open_store(path: Path, *, read_only: bool = False, exclusive: bool = False) 
             yield store
 
 
+def _opened_for_command(location: StoreLocation, *, read_only: bool, exclusive: bool) -> Store:
+    if isinstance(location, Path):
+        return open_sqlite(location, read_only=read_only, exclusive=exclusive)
+    _require_driver(location)
+    from monitor.store.postgresql import FOR_COMMANDS, open_postgresql
+
+    return open_postgresql(location, read_only=read_only, exclusive=exclusive, limits=FOR_COMMANDS)
+
+
+def _require_driver(address: PostgresqlAddress) -> None:
+    """Raises StoreError if the driver is not installed, which is an extra."""
+    try:
+        import monitor.store.postgresql  # noqa: F401
+    except ImportError:
+        raise StoreError(
+            f"the store {address} needs psycopg, which is not installed: pip install 'routee-monitor[postgresql]'"
+        ) from None
+
+
+def missing_for(location: StoreLocation) -> str:
+    """Returns what this machine lacks for the store, without opening it; empty if nothing."""
+    if isinstance(location, Path):
+        return "" if location.parent.is_dir() else f"there is no folder {location.parent} for the store"
+    try:
+        _require_driver(location)
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+def lock_holder(location: StoreLocation) -> int | None:
+    """Returns the process id of the daemon that works on a store, for PostgreSQL maybe on another host; None if there is none or it is unknown."""
+    if isinstance(location, Path):
+        return file_lock_holder(location)
+    try:
+        _require_driver(location)
+        from monitor.store.postgresql import holder_of
+
+        return holder_of(location)
+    except StoreError:
+        return None
+
+
 @asynccontextmanager
-async def daemon_store(path: Path, now: Instant) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
+async def daemon_store(location: StoreLocation, now: Instant) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
     """Opens the daemon's store for its tasks, and closes it at the end, also when cancelled. Raises StoreError.
 
-    Yields the store, and a report if its file was damaged.
+    Yields the store, and a report if its file was damaged. Cancels the block and raises StoreOutdated if the store is no longer as the
+    daemon left it.
     """
-    opening = partial(open_daemon_store, path, now, busy_timeout=LOCK_PATIENCE)
-    store, damage = await trio.to_thread.run_sync(opening)
-    used = AsyncStore(store)
-    try:
-        yield used, damage
-    finally:
-        with trio.CancelScope(shield=True):
-            await used.close()
+    store, damage = await trio.to_thread.run_sync(partial(_opened_for_daemon, location, now))
+    outdated: list[StoreOutdated] = []
+    with trio.CancelScope() as scope:
+
+        def end(error: StoreOutdated) -> None:
+            outdated.append(error)
+            scope.cancel()
+
+        used = AsyncStore(store, end)
+        try:
+            yield used, damage
+        finally:
+            with trio.CancelScope(shield=True):
+                await used.close()
+    if outdated:
+        raise outdated[0]
+
+
+def _opened_for_daemon(location: StoreLocation, now: Instant) -> tuple[Store, DamageReport | None]:
+    if isinstance(location, Path):
+        return open_daemon_store(location, now, busy_timeout=LOCK_PATIENCE)
+    _require_driver(location)
+    from monitor.store.postgresql import open_postgresql
+
+    return open_postgresql(location, exclusive=True), None
 
 
 def open_daemon_store(

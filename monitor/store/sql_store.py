@@ -36,7 +36,9 @@ from monitor.store.protocol import (
 )
 
 _JOURNAL_PAGE: Final = 4
-_NOT_SENT: Final = json.dumps({SUPERSEDED: ""})[:-2] + "%"
+_SUPERSEDED_BY: Final = json.dumps({SUPERSEDED: ""})[:-3]
+"""The beginning of a receipt of a superseded row; the key of the newer one as JSON and a brace follow."""
+_NOT_SENT: Final = _SUPERSEDED_BY + '"%'
 
 
 class SqlStore(ABC):
@@ -47,8 +49,8 @@ class SqlStore(ABC):
         """See `monitor.store.protocol.Store.snapshot`. Within another snapshot it does nothing."""
 
     @abstractmethod
-    def _writing(self, durable: bool = True) -> AbstractContextManager[None]:
-        """Runs one transaction. With ``durable`` the data is on the disk before it ends."""
+    def _writing(self, durable: bool = True, repeatable: bool = True) -> AbstractContextManager[None]:
+        """Runs one transaction. With ``durable`` the data is on the disk before it ends. ``repeatable``: making it twice does no harm."""
 
     @abstractmethod
     def _rows(self, query: str, *values: str | int) -> list[Any]:
@@ -100,7 +102,7 @@ class SqlStore(ABC):
             after = blobs[-1][0]
 
     def commit(self, commit: Commit) -> list[int]:
-        with self._writing(durable=rows.is_irreplaceable(commit)):
+        with self._writing(durable=rows.is_irreplaceable(commit), repeatable=False):
             sequences = self._write_window(commit)
             self._write_alerts(commit)
             self._write_edits(commit)
@@ -217,7 +219,7 @@ class SqlStore(ABC):
         if outbox_row is not None:
             where, values = f"{where} AND id = ?", [*values, outbox_row]
         with self._writing():
-            superseded = self._run(statements.SUPERSEDE_DEAD.format(where), (SUPERSEDED, *values, most))
+            superseded = self._run(statements.SUPERSEDE_DEAD.format(where), (_SUPERSEDED_BY, *values, most))
             waiting = self._run(statements.RETRY_DEAD.format(where), (*values, most - superseded))
         return Retried(waiting, superseded)
 

@@ -113,7 +113,7 @@ class SqliteStore(SqlStore):
         return self._connection.execute(statements.APPEND, row).lastrowid or 0
 
     @contextmanager
-    def _writing(self, durable: bool = True) -> Iterator[None]:
+    def _writing(self, durable: bool = True, repeatable: bool = True) -> Iterator[None]:
         with explained(self.path):
             self._connection.execute("PRAGMA synchronous = " + ("FULL" if durable else "NORMAL"))
             self._connection.execute("BEGIN IMMEDIATE")

@@ -19,6 +19,7 @@ from monitor.config.yaml import (
     FieldProblem,
     NestedProblems,
     Period,
+    Secret,
     Text,
     ValidationContext,
     YamlModel,
@@ -30,6 +31,7 @@ from monitor.routing.route import Route as Tree
 from monitor.routing.time_intervals import NamedInterval
 from monitor.runtime.clock import DAY
 from monitor.runtime.errors import Problem
+from monitor.runtime.postgresql_address import PostgresqlAddress, is_postgresql, parse_postgresql
 
 _SQLITE_ABSOLUTE = "sqlite:///"
 _SQLITE = "sqlite:"
@@ -39,6 +41,7 @@ class Config(YamlModel):
     """Everything in ``monitor.yaml``."""
 
     may_be_null = ("web", "flapping")
+    secrets = ("store_password",)
 
     accounts: tuple[Account, ...] = Field(min_length=1)
     """Routee accounts."""
@@ -47,7 +50,11 @@ class Config(YamlModel):
     rules: tuple[Text, ...] = ()
     """Rule files: paths, globs or folders, relative to this file. Folders named tests are left out."""
     store: Text = "sqlite:monitor.db"
-    """Where everything is kept: sqlite:///absolute/path, or sqlite:NAME relative to this file."""
+    """Where everything is kept: sqlite:///absolute/path, sqlite:NAME relative to this file, or postgresql://user@host/database."""
+    store_password: Secret | None = None
+    """The password of a store in PostgreSQL."""
+    store_password_file: Text | None = None
+    """A file that holds it."""
     retention: Period = 30 * DAY
     """How long messages and alerts are kept."""
     receivers: tuple[Receiver, ...] = ()
@@ -111,8 +118,11 @@ class Config(YamlModel):
         return each_once(self._folder, self.templates, TEMPLATES)
 
     @property
-    def store_path(self) -> Path:
-        """Returns the path of the database."""
+    def store_location(self) -> Path | PostgresqlAddress:
+        """Returns the path of the SQLite file, or the address of the PostgreSQL database with its password."""
+        if is_postgresql(self.store):
+            secret = self.store_password
+            return parse_postgresql(self.store).with_password("" if secret is None else secret.get_secret_value())
         if self.store.startswith(_SQLITE_ABSOLUTE):
             return Path(self.store.removeprefix("sqlite://"))
         return self._folder / self.store.removeprefix(_SQLITE)
@@ -148,6 +158,9 @@ class Config(YamlModel):
         yield from _twice("receivers", receivers, "name")
         for index, search in searches:
             yield from _unknown("account", ("searches", index, "account"), search.get("account"), accounts)
+        written = {"store_password", "store_password_file"} & data.keys()
+        if written and "store_password" in _parted_store(data):
+            yield FieldProblem(("store",), f"has a password already: take it out there, or take out {written.pop()}")
         intervals = _mappings(data.get("time_intervals"))
         yield from _twice("time_intervals", intervals, "name")
         for what, path, name in names_used(whole["route"]):
@@ -157,6 +170,8 @@ class Config(YamlModel):
                 yield from _unknown("receiver", (key, "receiver"), section.get("receiver"), receivers)
 
     def check_values(self) -> Iterable[FieldProblem]:
+        if self.store_password is not None and not is_postgresql(self.store):
+            yield FieldProblem(("store_password",), "a store in SQLite has no password; take it out", at_key=True)
         for index, account in enumerate(self.accounts if self.web is None else ()):
             if account.callback_secret is not None:
                 yield FieldProblem(
@@ -183,7 +198,7 @@ class Config(YamlModel):
         usual = {"receiver": names[0]} if len(names) == 1 else {}
         route = data.get("route", {})
         route = usual | route if isinstance(route, dict) else route
-        return data | {"searches": searches, "receivers": receivers, "route": route}
+        return data | _parted_store(data) | {"searches": searches, "receivers": receivers, "route": route}
 
     @classmethod
     def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[FieldProblem]:
@@ -213,19 +228,32 @@ class Config(YamlModel):
     @field_validator("store")
     @classmethod
     def _known_store(cls, store: str) -> str:
-        if store.startswith(("postgresql:", "postgres:")):
-            raise ValueError(
-                "PostgreSQL is not supported in this version of routee-monitor; write sqlite:///absolute/path"
-            )
+        if is_postgresql(store):
+            parse_postgresql(store)
+            return store
         name = store.removeprefix("sqlite://" if store.startswith(_SQLITE_ABSOLUTE) else _SQLITE)
         if not store.startswith(_SQLITE) or name.startswith("//") or not name.strip("/"):
-            raise ValueError("should be sqlite:///absolute/path, or sqlite:NAME relative to this file")
+            raise ValueError(
+                "should be sqlite:///absolute/path, sqlite:NAME relative to this file, or postgresql://user@host/database"
+            )
         return store
 
     @field_validator("web", "flapping", mode="before")
     @classmethod
     def _off(cls, value: object) -> object:
         return None if value in ("off", False) else value
+
+
+def _parted_store(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the store's address and the password in it, as the two keys that they are; nothing if there is none or it is wrong."""
+    store = data.get("store")
+    if not isinstance(store, str) or not is_postgresql(store):
+        return {}
+    try:
+        address = parse_postgresql(store)
+    except ValueError:
+        return {}  # the field's validator says why
+    return {"store": str(address)} | ({"store_password": address.password} if address.password else {})
 
 
 def _mappings(entries: object) -> list[tuple[int, dict[str, Any]]]:
