@@ -19,6 +19,7 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Store
 from monitor.store.salvage import Salvage, salvage
+from monitor.store.sql_store import SqlStore
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.store.sqlite_file import DaemonLock, beside, refuse_place
 from monitor.store.sqlite_file import lock_holder as file_lock_holder
@@ -34,6 +35,7 @@ __all__ = [
     "missing_for",
     "move_aside",
     "open_daemon_store",
+    "open_exclusively",
     "open_store",
 ]
 
@@ -86,7 +88,20 @@ def open_store(location: StoreLocation, *, read_only: bool = False, exclusive: b
             yield store
 
 
-def _opened_for_command(location: StoreLocation, *, read_only: bool, exclusive: bool) -> Store:
+@contextmanager
+def open_exclusively(location: StoreLocation, *, existing: bool) -> Iterator[SqlStore]:
+    """Opens a whole store for a copy, and closes it at the end. No daemon has it, and none can start meanwhile. Raises StoreError.
+
+    ``existing``: it has to be there already.
+    """
+    if existing:
+        with open_store(location, read_only=True):
+            pass
+    with closing(_opened_for_command(location, read_only=False, exclusive=True)) as store:
+        yield store
+
+
+def _opened_for_command(location: StoreLocation, *, read_only: bool, exclusive: bool) -> SqlStore:
     if isinstance(location, Path):
         return open_sqlite(location, read_only=read_only, exclusive=exclusive)
     _require_driver(location)

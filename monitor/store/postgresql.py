@@ -17,7 +17,7 @@ from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLim
 from monitor.store.postgresql_session import PostgresqlSession, named_process
 from monitor.store.postgresql_statements import translated
 from monitor.store.protocol import Pending
-from monitor.store.sql_store import SqlStore
+from monitor.store.sql_store import SqlStore, Table
 
 FOR_COMMANDS: Final = PostgresqlLimits(statement=MINUTE, answer=MINUTE + 10 * SECOND)
 """Commands read much at once, and nobody waits for them but the person who called them."""
@@ -92,6 +92,33 @@ class PostgresqlStore(SqlStore):
         self._many(
             own.ENQUEUE, [(*row, one.incident, [view.fingerprint for view in one.alerts]) for row, one in written]
         )
+
+    def read_table(self, table: Table) -> Iterator[list[rows.Row]]:
+        yield from self._session.stream(translated(table.select), table.batch)
+
+    def last_number(self, name: str) -> int:
+        [(number, used)] = self._rows(f"SELECT last_value, is_called FROM {own.SEQUENCES[name]}")  # noqa: S608 - ours
+        return int(number) if used else 0
+
+    def set_last_number(self, name: str, number: int) -> None:
+        if number:
+            self._rows(f"SELECT setval('{own.SEQUENCES[name]}', ?)", number)
+
+    def set_ever_quarantined(self, number: int) -> None:
+        self._run(own.SET_EVER_QUARANTINED, (number,))
+
+    def fill_table(self, table: Table, batch: Sequence[rows.Row]) -> None:
+        """Adds the columns that are found in others. Raises StoreDamaged if those cannot be read."""
+        added = own.ADDED.get(table.name)
+        if added is None:
+            super().fill_table(table, batch)
+            return
+        data = table.columns.index(added.of)
+        wider = Table(table.name, (*table.columns, added.name), table.order, table.batch)
+        super().fill_table(wider, [(*row, rows.found_in(table.name, row[data])) for row in batch])
+        if table.name == "parcel":
+            told = [(row[0], rows.fingerprints(row[data])) for row in batch]
+            self._many(own.NOTIFIED, told)
 
     @property
     def _used(self) -> BoundedConnection:

@@ -8,7 +8,7 @@ answer it did not get, and whether anything else happened meanwhile: another dae
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
 
@@ -65,6 +65,13 @@ class PostgresqlSession:
             with explained(self.address):
                 return call(self._connection)
         return self._twice(call)
+
+    def stream(self, query: str, batch: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Yields the rows of a query, ``batch`` at a time, within a transaction. Raises StoreError."""
+        with explained(self.address), self._connection.cursor("stream", binary=True) as cursor:
+            cursor.execute(query.encode())
+            while found := cursor.fetchmany(batch):
+                yield found
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """The SQL of the PostgreSQL store: that of `monitor.store.statements`, but for what the two databases write differently."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -15,6 +16,26 @@ GROUP: Final = """
     ON CONFLICT (key, receiver) DO UPDATE SET episode = excluded.episode, data = excluded.data, told = excluded.told"""
 TRANSITION: Final = """
     INSERT INTO transition (fingerprint, rule, at, what, because, value, about, incident) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+NOTIFIED: Final = """
+    INSERT INTO notified (parcel, fingerprint) SELECT DISTINCT CAST(? AS BIGINT), fingerprint FROM unnest(CAST(? AS TEXT[])) AS fingerprint"""
+SET_EVER_QUARANTINED: Final = "UPDATE store_state SET quarantined = ?"
+SEQUENCES: Final = {"journal": "journal_sequence_seq", "transition": "transition_id_seq", "parcel": "parcel_id_seq"}
+"""PostgreSQL's names of what numbers the rows of these tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddedColumn:
+    """A column that SQLite does not have: its name, and the column with the JSON in which its value stands."""
+
+    name: str
+    of: str
+
+
+ADDED: Final = {
+    "transition": AddedColumn("incident", "about"),
+    "alert_group": AddedColumn("told", "data"),
+    "parcel": AddedColumn("incident", "notification"),
+}
 APPEND: Final = statements.APPEND + " RETURNING sequence"
 
 _OWN: Final = {

@@ -5,7 +5,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from monitor.model.alert import Alert, Transition
@@ -41,8 +41,33 @@ _SUPERSEDED_BY: Final = json.dumps({SUPERSEDED: ""})[:-3]
 _NOT_SENT: Final = _SUPERSEDED_BY + '"%'
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it is copied: its name, its columns, what its rows are ordered by, and how many rows are read at once."""
+
+    name: str
+    columns: tuple[str, ...]
+    order: str
+    batch: int
+
+    @property
+    def insert(self) -> str:
+        """The statement that writes one row."""
+        marks = ", ".join("?" * len(self.columns))
+        return f"INSERT INTO {self.name} ({', '.join(self.columns)}) VALUES ({marks})"  # noqa: S608 - names of ours
+
+    @property
+    def select(self) -> str:
+        """The query for all rows."""
+        return f"SELECT {', '.join(self.columns)} FROM {self.name} ORDER BY {self.order}"  # noqa: S608 - the same
+
+
 class SqlStore(ABC):
     """The methods of `monitor.store.protocol.Store` that SQL answers. Any thread may call them, one at a time."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """See `monitor.store.protocol.Store.close`."""
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[None]:
@@ -67,6 +92,38 @@ class SqlStore(ABC):
     @abstractmethod
     def _append(self, row: tuple[str, bytes]) -> int:
         """Appends (account, blob) to the journal. Returns its sequence number."""
+
+    # For copies of whole stores
+
+    @abstractmethod
+    def read_table(self, table: Table) -> Iterator[list[rows.Row]]:
+        """Yields all rows in their order, ``table.batch`` at a time. Within a snapshot or `copying`."""
+
+    @abstractmethod
+    def set_last_number(self, name: str, number: int) -> None:
+        """Makes the table's next number larger than ``number``. Within `copying`."""
+
+    @abstractmethod
+    def last_number(self, name: str) -> int:
+        """Returns the last number that was used in a table, 0 if there was none."""
+
+    @abstractmethod
+    def set_ever_quarantined(self, number: int) -> None:
+        """Sets how many records were ever quarantined. Within `copying`."""
+
+    def copying(self) -> AbstractContextManager[None]:
+        """Returns a context in which this store is filled: one transaction."""
+        return self._writing(repeatable=False)
+
+    def count_rows(self, table: Table) -> int:
+        """Returns how many rows a table has."""
+        return int(self._rows(f"SELECT count(*) FROM {table.name}")[0][0])  # noqa: S608 - a name of ours
+
+    def fill_table(self, table: Table, batch: Sequence[rows.Row]) -> None:
+        """Writes rows that another store has. Within `copying`."""
+        self._many(table.insert, batch)
+
+    # The protocol
 
     def secret(self, name: str) -> bytes:
         found = self._rows(statements.KEY, name)

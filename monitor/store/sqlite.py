@@ -16,7 +16,7 @@ from monitor.store import row_codec as rows
 from monitor.store import statements
 from monitor.store.migrate import migrate, require_current
 from monitor.store.salvage import Salvage, insert_salvaged
-from monitor.store.sql_store import SqlStore
+from monitor.store.sql_store import SqlStore, Table
 from monitor.store.sqlite_file import DaemonLock, connect, explained, quick_check
 
 
@@ -83,6 +83,27 @@ class SqliteStore(SqlStore):
         with explained(self.path), self.snapshot():
             self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             self._connection.backup(target, pages=pages, progress=lambda _, left, total: progress(left, total), sleep=0)
+
+    def read_table(self, table: Table) -> Iterator[list[rows.Row]]:
+        with explained(self.path):
+            cursor = self._connection.execute(table.select)
+            while batch := cursor.fetchmany(table.batch):
+                yield batch
+
+    def last_number(self, name: str) -> int:
+        return next((int(number) for (number,) in self._rows(statements.LAST_NUMBER, name)), 0)
+
+    def set_last_number(self, name: str, number: int) -> None:
+        if number and not self._run(statements.SET_LAST_NUMBER, (number, name)):
+            self._run(statements.NEW_LAST_NUMBER, (number, name))
+
+    def set_ever_quarantined(self, number: int) -> None:
+        # Nothing refers to these numbers, of which the last one says how many there were.
+        places = [rowid for (rowid,) in self._rows("SELECT id FROM aside ORDER BY id DESC")]
+        above = number - (places[0] if places else 0)
+        for rowid in places:  # the last one first, so that no two have the same number
+            self._run("UPDATE aside SET id = ? WHERE id = ?", (rowid + above, rowid))
+        self.set_last_number("aside", number)
 
     def take_over(self, kept: Salvage) -> None:
         """Writes the rows that were recovered from another file."""

@@ -170,6 +170,10 @@ COUNTS: Final = f"""
     UNION ALL {EVER_QUARANTINED}
     UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""  # noqa: S608
 
+LAST_NUMBER: Final = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+SET_LAST_NUMBER: Final = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
+NEW_LAST_NUMBER: Final = "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)"
+
 PRUNE_OLD: Final = (
     "DELETE FROM aside WHERE id IN (SELECT id FROM aside WHERE at < ? LIMIT ?)",
     """

@@ -14,6 +14,7 @@ from monitor.config.monitor.receiver import Receiver
 from monitor.config.monitor.route import InhibitRule, RootRoute, names_used
 from monitor.config.monitor.routing_tree import tree_of
 from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, ScheduledReport, Watchdog, Web
+from monitor.config.monitor.store_location import parse_store
 from monitor.config.yaml import (
     MISSING,
     FieldProblem,
@@ -32,9 +33,6 @@ from monitor.routing.time_intervals import NamedInterval
 from monitor.runtime.clock import DAY
 from monitor.runtime.errors import Problem
 from monitor.runtime.postgresql_address import PostgresqlAddress, is_postgresql, parse_postgresql
-
-_SQLITE_ABSOLUTE = "sqlite:///"
-_SQLITE = "sqlite:"
 
 
 class Config(YamlModel):
@@ -120,12 +118,10 @@ class Config(YamlModel):
     @property
     def store_location(self) -> Path | PostgresqlAddress:
         """Returns the path of the SQLite file, or the address of the PostgreSQL database with its password."""
-        if is_postgresql(self.store):
-            secret = self.store_password
-            return parse_postgresql(self.store).with_password("" if secret is None else secret.get_secret_value())
-        if self.store.startswith(_SQLITE_ABSOLUTE):
-            return Path(self.store.removeprefix("sqlite://"))
-        return self._folder / self.store.removeprefix(_SQLITE)
+        found = parse_store(self.store, self._folder)
+        if isinstance(found, Path):
+            return found
+        return found.with_password("" if self.store_password is None else self.store_password.get_secret_value())
 
     def route_tree(self) -> Tree:
         """Returns the routing tree, with everything inherited filled in."""
@@ -228,14 +224,7 @@ class Config(YamlModel):
     @field_validator("store")
     @classmethod
     def _known_store(cls, store: str) -> str:
-        if is_postgresql(store):
-            parse_postgresql(store)
-            return store
-        name = store.removeprefix("sqlite://" if store.startswith(_SQLITE_ABSOLUTE) else _SQLITE)
-        if not store.startswith(_SQLITE) or name.startswith("//") or not name.strip("/"):
-            raise ValueError(
-                "should be sqlite:///absolute/path, sqlite:NAME relative to this file, or postgresql://user@host/database"
-            )
+        parse_store(store, Path())
         return store
 
     @field_validator("web", "flapping", mode="before")
