@@ -6,7 +6,7 @@ FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
 COPY requirements/ requirements/
-# --build-arg LOCKS="run apprise" adds Apprise.
+# --build-arg LOCKS="run apprise" adds Apprise, "run postgresql" the driver of a store in PostgreSQL.
 ARG LOCKS=run
 # Only packages whose hashes are locked, the build backend included. --no-deps: the locks are whole.
 RUN python3 -m venv /opt/routee-monitor \

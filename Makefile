@@ -65,6 +65,7 @@ lock:
 	$(UV_COMPILE) --extra charts --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
 	$(call requires,["build-system"]["requires"]) | $(UV_COMPILE) -c requirements/dev.txt -o requirements/build.txt -
 	$(call requires,["project"]["optional-dependencies"]["apprise"]) | $(UV_COMPILE) -c requirements/dev.txt -o requirements/apprise.txt -
+	$(call requires,["project"]["optional-dependencies"]["postgresql"]) | $(UV_COMPILE) -c requirements/dev.txt -o requirements/postgresql.txt -
 
 # Only hashed, locked packages are installed, the build backend among them; the project itself is linked in, not downloaded.
 # --no-deps: a lock is whole. Without it pip resolves it again, and refuses it once a newer release of a package is out.

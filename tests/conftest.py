@@ -8,7 +8,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from monitor.runtime.postgresql_address import PostgresqlAddress
 from tests.fakes.patience import until
+from tests.fakes.postgresql import PostgresqlServer, running_server
 
 TESTS = Path(__file__).parent
 SLOW = {TESTS / line for line in (TESTS / "slow.txt").read_text("utf-8").splitlines() if not line.startswith("#")}
@@ -51,3 +53,18 @@ def _no_thread_left_at_work() -> Iterator[None]:
 def _at_work() -> set[threading.Thread]:
     """All but trio's spare ones, which wait under this name for what comes next."""
     return {thread for thread in threading.enumerate() if not thread.name.startswith("Trio thread ")}
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL for all tests of this process."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql(postgresql_server: PostgresqlServer) -> Iterator[PostgresqlAddress]:
+    """An empty database."""
+    address = postgresql_server.database()
+    yield address
+    postgresql_server.drop(address)

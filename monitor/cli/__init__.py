@@ -46,6 +46,7 @@ from monitor.cli.schema import schema
 from monitor.cli.send_test import send_test
 from monitor.cli.silence import silence
 from monitor.cli.status import status
+from monitor.cli.store import store
 from monitor.cli.test import test
 
 
@@ -81,6 +82,7 @@ for command in (
     silence,
     deliver,
     backup,
+    store,
     routes,
     rules,
     render,

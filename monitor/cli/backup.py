@@ -8,6 +8,7 @@ from monitor.cli.load import read_config
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.output import say
 from monitor.cli.table import print_json
+from monitor.runtime.errors import StoreError
 
 
 @click.command(short_help="Copy the store while the daemon runs.")
@@ -18,6 +19,7 @@ from monitor.cli.table import print_json
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 def backup(file: Path, config: Path | None, as_json: bool, force: bool) -> None:
     """Copy the store to FILE, as it is at one moment, whether the daemon runs or not. The copy is checked before it takes that name.
+    A store in PostgreSQL is backed up with PostgreSQL's own pg_dump.
 
     \b
     To restore: stop the daemon, put the copy in the place of the store
@@ -31,7 +33,10 @@ def backup(file: Path, config: Path | None, as_json: bool, force: bool) -> None:
     """
     from monitor.store.backup import back_up
 
-    made = back_up(read_config(config).store_path, file.absolute(), force=force)
+    location = read_config(config).store_location
+    if not isinstance(location, Path):
+        raise StoreError(f"the store {location} is in PostgreSQL: back it up with pg_dump --schema=routee_monitor")
+    made = back_up(location, file.absolute(), force=force)
     if as_json:
         print_json({"file": str(made.path), "bytes": made.size})
     else:

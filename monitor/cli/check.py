@@ -95,7 +95,7 @@ def _as_json(config_file: Path, loaded: "SettingsWithTemplates") -> dict[str, An
 
 def _tables(config_file: Path, loaded: "SettingsWithTemplates") -> None:
     config = loaded.settings.config
-    say(f"{config_file}: good. Everything is kept in {config.store_path}")
+    say(f"{config_file}: good. Everything is kept in {config.store_location}")
     say("")
     print_table(("ACCOUNT", "API"), [(account.name, account.api_url) for account in config.accounts])
     say("")

@@ -24,12 +24,13 @@ def warnings_of(loaded: "SettingsWithTemplates") -> Iterator[str]:
     """Yields a sentence for each thing in the files or the stored silences that probably does not have the intended effect."""
     from monitor.config.rules.model import LONGEST_WINDOW
     from monitor.runtime.clock import format_duration
+    from monitor.store.open import missing_for
 
     config, rules = loaded.settings.config, loaded.settings.rules
     if not rules:
         yield "there are no rules, so nothing but the monitor's own alerts can fire (see `rules` in README.md)"
-    if not config.store_path.parent.is_dir():
-        yield f"there is no folder {config.store_path.parent} for the store: the daemon does not start until it exists"
+    if why := missing_for(config.store_location):
+        yield f"{why}: the daemon does not start until it is there"
     yield from _doubtful_routing(config)
     yield from _doubtful_report(config)
     yield from _without_effect(loaded)
@@ -87,7 +88,7 @@ def _stored_silences(config: "Config") -> Iterator["Silence"]:
 
     now = SystemClock().now()
     try:
-        with open_store(config.store_path, read_only=True) as store:
+        with open_store(config.store_location, read_only=True) as store:
             yield from (silence for silence in store.load().silences if silence.ends_at > now)
     except StoreError:
         return

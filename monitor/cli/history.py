@@ -62,7 +62,7 @@ def from_store(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
         cursors = kept.cursors
         if not cursors:
             raise StoreError(
-                f"the store {config.store_path} holds no complete poll yet: start the daemon, or use --from-api"
+                f"the store {config.store_location} holds no complete poll yet: start the daemon, or use --from-api"
             )
         for account in config.accounts:
             own = [cursor for cursor in cursors if cursor.account == account.name]

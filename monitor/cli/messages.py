@@ -269,7 +269,7 @@ def _print_quarantined(search: "Search", config: "Config", as_json: bool) -> Non
     from monitor.store.open import open_store
     from monitor.store.protocol import QUARANTINED_KEPT
 
-    with open_store(config.store_path, read_only=True) as store:
+    with open_store(config.store_location, read_only=True) as store:
         whose = (search.name, "")  # records without a search come from Routee's answers about the account's campaigns
         kept = store.quarantined(QUARANTINED_KEPT)
         found = [one for one in kept if one.account == search.account and one.search in whose]

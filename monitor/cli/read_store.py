@@ -17,12 +17,12 @@ def stored_state(config: Config) -> Iterator[tuple[Store, StoredState]]:
     """Yields a snapshot of the store, and its cursors, alerts and groups. Raises StoreError, also if no poll has been stored yet."""
     with ExitStack() as opened:
         with progress("reading the store"):
-            store = opened.enter_context(open_store(config.store_path, read_only=True))
+            store = opened.enter_context(open_store(config.store_location, read_only=True))
             kept = store.load()
         cursors = [cursor for cursor in kept.cursors if _is_configured(cursor.account, cursor.search, config)]
         if not cursors and not kept.alerts:
             raise StoreError(
-                f"the store {config.store_path} holds no complete poll yet: start the daemon (`routee-monitor run`), "
+                f"the store {config.store_location} holds no complete poll yet: start the daemon (`routee-monitor run`), "
                 "or see why it cannot poll with `routee-monitor check --online`"
             )
         yield store, replace(kept, cursors=cursors)

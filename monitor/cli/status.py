@@ -71,15 +71,15 @@ def _stored(settings: "Settings", why: str) -> dict[str, Any]:
     from monitor.store.open import lock_holder, open_store
 
     config, now = settings.config, SystemClock().now()
-    process = lock_holder(config.store_path)
+    process = lock_holder(config.store_location)
     stored, warnings = Overview([], [], [], [], {}, {}), []
     try:
-        with progress("reading the store"), open_store(config.store_path, read_only=True) as store:
+        with progress("reading the store"), open_store(config.store_location, read_only=True) as store:
             stored = _stored_overview(settings, store, now)
     except MonitorError as error:
         warnings = [str(error)]
     about = {"running": process is not None and config.web is None, "version": None, "since": None, "process": process}
-    where = {"url": None, "why": why, "store": str(config.store_path)}
+    where = {"url": None, "why": why, "store": str(config.store_location)}
     return about | overview(config, stored, now) | {"warnings": warnings} | where
 
 

@@ -27,8 +27,9 @@ def check_is_possible(before: Config, after: Config) -> None:
 
 
 def _refusals(before: Config, after: Config) -> Iterator[Problem]:
-    if before.store_path != after.store_path:
-        yield after.problem(f"a change of the store needs a restart; this daemon uses {before.store_path}", "store")
+    if before.store_location != after.store_location:
+        using = before.store_location
+        yield after.problem(f"a change of the store needs a restart; this daemon uses {using}", "store")
     was, now = (config.web.listen if config.web is not None else "off" for config in (before, after))
     if was != now:
         path = ("web",) if now == "off" else ("web", "listen")

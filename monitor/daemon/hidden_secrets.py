@@ -30,6 +30,8 @@ def hide_secrets(config: Config) -> None:
             for name in entry.secrets:
                 for secret in _texts(getattr(entry, name)):
                     logs.hide(secret)
+    if config.store_password is not None:
+        logs.hide(config.store_password.get_secret_value())
     if config.web is not None and config.web.token is not None:
         logs.hide(config.web.token.get_secret_value())
 

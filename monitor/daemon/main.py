@@ -43,7 +43,7 @@ async def run(
     """
     config, clock = settings.config, clock or GuardedClock()
     hide_secrets(config)
-    async with daemon_store(config.store_path, clock.now()) as (store, damage):
+    async with daemon_store(config.store_location, clock.now()) as (store, damage):
         if damage is not None:
             log.error("%s", damage)
         present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)

@@ -27,7 +27,7 @@ def report_of(
     progress: Progress = lambda done, total: None,
 ) -> DeliveryReport:
     """Returns the report of (since, until] from the configured store, which a daemon may be writing to. Raises StoreError."""
-    with open_store(config.store_path, read_only=True) as store:
+    with open_store(config.store_location, read_only=True) as store:
         source = source_of(store, config, rules, since, now)
     return build(source, since, until, now, time_zone, progress)
 

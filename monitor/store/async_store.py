@@ -7,6 +7,7 @@ import trio
 
 from monitor.model.alert import Transition
 from monitor.runtime.clock import Instant
+from monitor.runtime.errors import StoreOutdated
 from monitor.store.protocol import (
     EVERY_NOTIFICATION,
     Commit,
@@ -24,20 +25,29 @@ from monitor.store.protocol import (
 T = TypeVar("T")
 
 
+def _ignore(error: StoreOutdated) -> None:
+    """The caller of the method gets the error too."""
+
+
 class AsyncStore:
     """A store's methods as coroutines; `monitor.store.protocol.Store` describes them. All raise StoreError.
 
     A call that has begun is finished and returns its result even if its task is cancelled meanwhile, so that a caller always knows
-    whether its data was written.
+    whether its data was written. ``outdated`` is called when a method raises StoreOutdated.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, outdated: Callable[[StoreOutdated], None] = _ignore) -> None:
         self._store = store
+        self._outdated = outdated
         self._limiter = trio.CapacityLimiter(1)
 
     async def run(self, call: Callable[[Store], T]) -> T:
         """Runs ``call`` with the store in the worker thread: for several reads in a row, or to walk through a journal."""
-        return await trio.to_thread.run_sync(call, self._store, limiter=self._limiter)
+        try:
+            return await trio.to_thread.run_sync(call, self._store, limiter=self._limiter)
+        except StoreOutdated as error:
+            self._outdated(error)
+            raise
 
     async def close(self) -> None:
         await self.run(lambda store: store.close())

@@ -3,30 +3,35 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
-from typing import Final
 
 import trio
 
-from monitor.runtime.clock import SECOND, Duration, Instant
+from monitor.runtime.clock import Instant
+from monitor.runtime.errors import StoreOutdated
 from monitor.store.async_store import AsyncStore
-from monitor.store.open import DamageReport, open_daemon_store
-
-LOCK_PATIENCE: Final[Duration] = SECOND
-"""How long one call waits for another program's lock on the store. Other calls and a stop of the daemon wait as well."""
+from monitor.store.open import DamageReport, StoreLocation, open_for_daemon
 
 
 @asynccontextmanager
-async def daemon_store(path: Path, now: Instant) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
+async def daemon_store(location: StoreLocation, now: Instant) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
     """Opens the daemon's store for its tasks, and closes it at the end, also when cancelled. Raises StoreError.
 
-    Yields the store, and a report if its file was damaged.
+    Yields the store, and a report if its file was damaged. Cancels the block and raises StoreOutdated if the store is no longer as the
+    daemon left it.
     """
-    opening = partial(open_daemon_store, path, now, busy_timeout=LOCK_PATIENCE)
-    store, damage = await trio.to_thread.run_sync(opening)
-    used = AsyncStore(store)
-    try:
-        yield used, damage
-    finally:
-        with trio.CancelScope(shield=True):
-            await used.close()
+    store, damage = await trio.to_thread.run_sync(partial(open_for_daemon, location, now))
+    outdated: list[StoreOutdated] = []
+    with trio.CancelScope() as scope:
+
+        def end(error: StoreOutdated) -> None:
+            outdated.append(error)
+            scope.cancel()
+
+        used = AsyncStore(store, end)
+        try:
+            yield used, damage
+        finally:
+            with trio.CancelScope(shield=True):
+                await used.close()
+    if outdated:
+        raise outdated[0]

@@ -25,9 +25,9 @@ class Migration:
     sql: str
 
 
-def migrations() -> list[Migration]:
-    """Returns every step that this program knows, in order."""
-    folder = files("monitor.store") / "migrations"
+def migrations(folder_name: str = "migrations") -> list[Migration]:
+    """Returns every step that this program knows, in order: those of SQLite's tables, or those in another folder."""
+    folder = files("monitor.store") / folder_name
     texts = [file for file in folder.iterdir() if file.name.endswith(".sql")]
     return sorted(Migration(int(file.name[:4]), file.read_text("utf-8")) for file in texts)
 

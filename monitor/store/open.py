@@ -1,4 +1,4 @@
-"""Opens the store: `open_store` for commands, `open_daemon_store` for the daemon. Only this module names a kind of store.
+"""Opens the store: `open_store` for commands, `open_for_daemon` for the daemon. Only this module names a kind of store.
 
 If the daemon's file is damaged, it is renamed, and what can be read of it is copied to a new file. A file that was never ours (a
 picture, a configuration, another program's database) is refused and left unchanged.
@@ -11,13 +11,32 @@ from pathlib import Path
 from typing import Final
 
 from monitor.runtime.clock import SECOND, Duration, Instant, iso
-from monitor.runtime.errors import StoreDamaged
+from monitor.runtime.errors import StoreDamaged, StoreError
+from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.protocol import Store
 from monitor.store.salvage import Salvage, salvage
+from monitor.store.sql_store import SqlStore
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from monitor.store.sqlite_file import DaemonLock, beside, lock_holder, refuse_place
+from monitor.store.sqlite_file import DaemonLock, beside, refuse_place
+from monitor.store.sqlite_file import lock_holder as file_lock_holder
 
-__all__ = ["DamageReport", "lock_holder", "move_aside", "open_daemon_store", "open_store"]
+StoreLocation = Path | PostgresqlAddress
+"""Where a store is: the path of a SQLite file, or the address of a PostgreSQL database."""
+
+__all__ = [
+    "DamageReport",
+    "StoreLocation",
+    "lock_holder",
+    "missing_for",
+    "move_aside",
+    "open_daemon_store",
+    "open_exclusively",
+    "open_for_daemon",
+    "open_store",
+]
+
+LOCK_PATIENCE: Final[Duration] = SECOND
+"""How long one call of the daemon waits for another program's lock on the store. Other calls and a stop of the daemon wait as well."""
 
 PATIENCE: Final[Duration] = 5 * SECOND
 """The longest that a file is examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0013)."""
@@ -51,18 +70,84 @@ class DamageReport:
 
 
 @contextmanager
-def open_store(path: Path, *, read_only: bool = False, exclusive: bool = False) -> Iterator[Store]:
-    """Opens the store in ``path`` and closes it at the end. Creates it if it does not exist, unless ``read_only``. Raises StoreError.
+def open_store(location: StoreLocation, *, read_only: bool = False, exclusive: bool = False) -> Iterator[Store]:
+    """Opens the store and closes it at the end. Creates it if it does not exist, unless ``read_only``. Raises StoreError.
 
     ``read_only`` changes nothing, works beside the daemon, and shows the store as it is at one moment. ``exclusive`` takes the daemon's
     lock: it fails if a daemon has the store, and no daemon can start meanwhile.
     """
-    with closing(open_sqlite(path, read_only=read_only, exclusive=exclusive)) as store:
+    with closing(_opened_for_command(location, read_only=read_only, exclusive=exclusive)) as store:
         if read_only:
             with store.snapshot():
                 yield store
         else:
             yield store
+
+
+@contextmanager
+def open_exclusively(location: StoreLocation, *, existing: bool) -> Iterator[SqlStore]:
+    """Opens a whole store for a copy, and closes it at the end. No daemon has it, and none can start meanwhile. Raises StoreError.
+
+    ``existing``: it has to be there already.
+    """
+    if existing:
+        with open_store(location, read_only=True):
+            pass
+    with closing(_opened_for_command(location, read_only=False, exclusive=True)) as store:
+        yield store
+
+
+def _opened_for_command(location: StoreLocation, *, read_only: bool, exclusive: bool) -> SqlStore:
+    if isinstance(location, Path):
+        return open_sqlite(location, read_only=read_only, exclusive=exclusive)
+    _require_driver(location)
+    from monitor.store.postgresql import FOR_COMMANDS, open_postgresql
+
+    return open_postgresql(location, read_only=read_only, exclusive=exclusive, limits=FOR_COMMANDS)
+
+
+def _require_driver(address: PostgresqlAddress) -> None:
+    """Raises StoreError if the driver is not installed, which is an extra."""
+    try:
+        import monitor.store.postgresql  # noqa: F401
+    except ImportError:
+        raise StoreError(
+            f"the store {address} needs psycopg, which is not installed: pip install 'routee-monitor[postgresql]'"
+        ) from None
+
+
+def missing_for(location: StoreLocation) -> str:
+    """Returns what this machine lacks for the store, without opening it; empty if nothing."""
+    if isinstance(location, Path):
+        return "" if location.parent.is_dir() else f"there is no folder {location.parent} for the store"
+    try:
+        _require_driver(location)
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+def lock_holder(location: StoreLocation) -> int | None:
+    """Returns the process id of the daemon that works on a store, for PostgreSQL maybe on another host; None if there is none or it is unknown."""
+    if isinstance(location, Path):
+        return file_lock_holder(location)
+    try:
+        _require_driver(location)
+        from monitor.store.postgresql import holder_of
+
+        return holder_of(location)
+    except StoreError:
+        return None
+
+
+def open_for_daemon(location: StoreLocation, now: Instant) -> tuple[Store, DamageReport | None]:
+    """Opens the daemon's store, wherever it is. Returns it, and a report if its file was damaged. Raises StoreError."""
+    if isinstance(location, Path):
+        return open_daemon_store(location, now, busy_timeout=LOCK_PATIENCE)
+    _require_driver(location)
+    from monitor.store.postgresql import open_postgresql
+
+    return open_postgresql(location, exclusive=True), None
 
 
 def open_daemon_store(

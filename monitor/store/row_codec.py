@@ -260,6 +260,23 @@ def _decoded(notification: bytes) -> Notification:
         raise StoreDamaged(_UNREADABLE.format(what="a notification in the store", reason=reason)) from reason
 
 
+def found_in(table: str, data: bytes | None) -> str | list[str]:
+    """Returns what the column of a table that holds JSON says of the incident, or for a group, of the alerts that it has to notify.
+
+    Raises StoreDamaged.
+    """
+    if data is None:
+        return ""
+    if table == "alert_group":
+        return list(structs(AggregationGroup, [(data,)])[0].told)
+    return structs(TransitionSubject, [(data,)])[0].incident if table == "transition" else _decoded(data).incident
+
+
+def fingerprints(notification: bytes) -> list[str]:
+    """Returns the fingerprints of the alerts of a stored notification. Raises StoreDamaged."""
+    return [view.fingerprint for view in _decoded(notification).alerts]
+
+
 def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
     """Reads rows of one column of JSON as structs of ``kind``. Raises StoreDamaged if one is unreadable."""
     decoder = msgspec.json.Decoder(kind)

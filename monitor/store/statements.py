@@ -1,4 +1,4 @@
-"""The SQL of the SQLite store."""
+"""The SQL of the stores, as SQLite takes it; `monitor.store.postgresql_statements` says what PostgreSQL writes differently."""
 
 from typing import Final
 
@@ -25,18 +25,23 @@ TRANSITIONS: Final = (
 TRANSITIONS_OF: Final = """
     SELECT fingerprint, rule, at, what, because, value, about FROM transition
     WHERE fingerprint = ? ORDER BY id DESC LIMIT ?"""
-_INCIDENT: Final = "json_extract(iif(json_valid(CAST(about AS TEXT)), CAST(about AS TEXT), '{}'), '$.incident')"
+INCIDENT_OF_TRANSITION: Final = (
+    "json_extract(iif(json_valid(CAST(about AS TEXT)), CAST(about AS TEXT), '{}'), '$.incident')"
+)
+INCIDENT_OF_NOTIFICATION: Final = "json_extract(CAST(notification AS TEXT), '$.incident')"
+JSON_TEXT_OF_KEY: Final = "json_quote(max(newer.key))"
+EVER_QUARANTINED: Final = "SELECT 'quarantined', coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'aside'"
 BEGUN_IN: Final = f"""
     SELECT fingerprint, rule, at, what, because, value, about FROM transition
-    WHERE what = 'fired' AND {_INCIDENT} = ? ORDER BY id DESC LIMIT ?"""  # noqa: S608 - a constant of ours, as below
+    WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} = ? ORDER BY id DESC LIMIT ?"""  # noqa: S608 - a constant of ours, as below
 INCIDENTS: Final = f"""
-    SELECT {_INCIDENT} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
-    WHERE what = 'fired' AND {_INCIDENT} > '' GROUP BY incident ORDER BY min(at) DESC, incident LIMIT ? OFFSET ?"""  # noqa: S608
+    SELECT {INCIDENT_OF_TRANSITION} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
+    WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} > '' GROUP BY incident ORDER BY min(at) DESC, incident LIMIT ? OFFSET ?"""  # noqa: S608
 INCIDENT: Final = f"""
-    SELECT {_INCIDENT} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
-    WHERE what = 'fired' AND {_INCIDENT} = ? GROUP BY incident"""  # noqa: S608
+    SELECT {INCIDENT_OF_TRANSITION} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
+    WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} = ? GROUP BY incident"""  # noqa: S608
 INCIDENT_COUNT: Final = f"""
-    SELECT count(DISTINCT {_INCIDENT}) FROM transition WHERE what = 'fired' AND {_INCIDENT} > ''"""  # noqa: S608
+    SELECT count(DISTINCT {INCIDENT_OF_TRANSITION}) FROM transition WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} > ''"""  # noqa: S608
 TRANSITION: Final = (
     "INSERT INTO transition (fingerprint, rule, at, what, because, value, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -122,8 +127,8 @@ CONDITIONS: Final = {
     "channel": "channel = ?",
     "fingerprint": "id IN (SELECT parcel FROM notified WHERE fingerprint = ?)",
     "incident": f"""id IN (SELECT parcel FROM notified WHERE fingerprint IN (
-        SELECT fingerprint FROM transition WHERE what = 'fired' AND {_INCIDENT} = ?))
-        AND json_extract(CAST(notification AS TEXT), '$.incident') = ?""",  # noqa: S608
+        SELECT fingerprint FROM transition WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} = ?))
+        AND {INCIDENT_OF_NOTIFICATION} = ?""",  # noqa: S608
     "rule": "id IN (SELECT parcel FROM notified WHERE fingerprint IN (SELECT fingerprint FROM transition WHERE rule = ?))",
 }
 """The conditions on notifications, by the fields of `monitor.store.protocol.NotificationFilter`, whose value stands for each ``?``. The outcome
@@ -137,9 +142,9 @@ OUTCOMES: Final = {
 """The last two take the beginning of a receipt of a superseded row."""
 VIEW_OF: Final = """
     SELECT notification FROM parcel WHERE id = (SELECT max(parcel) FROM notified WHERE fingerprint = ?)"""
-HEAD_VIEW: Final = """
+HEAD_VIEW: Final = f"""
     SELECT notification FROM parcel WHERE id IN (SELECT parcel FROM notified WHERE fingerprint = ?)
-    AND json_extract(CAST(notification AS TEXT), '$.incident') = ? ORDER BY id DESC LIMIT 1"""
+    AND {INCIDENT_OF_NOTIFICATION} = ? ORDER BY id DESC LIMIT 1"""  # noqa: S608
 LAST_SENT: Final = """
     SELECT done_at FROM parcel WHERE receiver = ? AND channel = ? AND state = 'sent' AND receipt NOT LIKE ?
     ORDER BY done_at DESC LIMIT 1"""
@@ -148,22 +153,26 @@ CHANNELS: Final = "SELECT DISTINCT receiver, channel FROM parcel"
 RETRY_DEAD: Final = """
     UPDATE parcel SET state = 'waiting', attempts = 0, next_at = 0, done_at = NULL
     WHERE id IN (SELECT id FROM parcel WHERE {} ORDER BY id LIMIT ?)"""
-SUPERSEDE_DEAD: Final = """
-    UPDATE parcel SET state = 'sent', receipt = json_object(?, (
-        SELECT max(newer.key) FROM parcel AS newer WHERE newer.receiver = parcel.receiver AND newer.channel = parcel.channel
-        AND newer.episode = parcel.episode AND newer.state <> 'dead' AND newer.id > parcel.id))
-    WHERE id IN (SELECT id FROM parcel WHERE {} ORDER BY id LIMIT ?) AND EXISTS (
+SUPERSEDE_DEAD: Final = f"""
+    UPDATE parcel SET state = 'sent', receipt = ? || (
+        SELECT {JSON_TEXT_OF_KEY} FROM parcel AS newer WHERE newer.receiver = parcel.receiver AND newer.channel = parcel.channel
+        AND newer.episode = parcel.episode AND newer.state <> 'dead' AND newer.id > parcel.id) || '}}}}'
+    WHERE id IN (SELECT id FROM parcel WHERE {{}} ORDER BY id LIMIT ?) AND EXISTS (
         SELECT 1 FROM parcel AS newer WHERE newer.receiver = parcel.receiver AND newer.channel = parcel.channel
-        AND newer.episode = parcel.episode AND newer.state <> 'dead' AND newer.id > parcel.id)"""
+        AND newer.episode = parcel.episode AND newer.state <> 'dead' AND newer.id > parcel.id)"""  # noqa: S608
 BACKLOG: Final = """
     SELECT receiver, channel, count(*), min(created_at) FROM parcel WHERE state = 'waiting' GROUP BY receiver, channel"""
 
-COUNTS: Final = """
+COUNTS: Final = f"""
     SELECT 'journal', count(*) FROM journal UNION ALL SELECT 'entries', count(*) FROM entry
     UNION ALL SELECT 'alerts', count(*) FROM alert UNION ALL SELECT 'groups', count(*) FROM alert_group
     UNION ALL SELECT 'transitions', count(*) FROM transition
-    UNION ALL SELECT 'quarantined', coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'aside'
-    UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""
+    UNION ALL {EVER_QUARANTINED}
+    UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""  # noqa: S608
+
+LAST_NUMBER: Final = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+SET_LAST_NUMBER: Final = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
+NEW_LAST_NUMBER: Final = "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)"
 
 PRUNE_OLD: Final = (
     "DELETE FROM aside WHERE id IN (SELECT id FROM aside WHERE at < ? LIMIT ?)",

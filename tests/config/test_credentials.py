@@ -31,6 +31,8 @@ receivers:
     alertmanager: [{url: "http://127.0.0.1:9093", username: me, password_file: alertmanager-password}]
 route: {receiver: one}
 web: {token_file: web-token}
+store: postgresql://monitor@127.0.0.1/sms
+store_password_file: config-store_password
 """
 
 
@@ -65,7 +67,12 @@ def secrets() -> set[str]:
 
 
 def values(config: Any) -> Iterator[str]:
-    for model in (*config.accounts, *(entry for one in config.receivers for _, entry in one.channels), config.web):
+    for model in (
+        *config.accounts,
+        *(entry for one in config.receivers for _, entry in one.channels),
+        config.web,
+        config,
+    ):
         for key in model.secrets:
             value = getattr(model, key)
             if isinstance(value, Mapping):

@@ -85,7 +85,14 @@ def locked(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize(("lock", "roots"), [("build", ["hatchling", "click"]), ("apprise", ["apprise"])])
+@pytest.mark.parametrize(
+    ("lock", "roots"),
+    [
+        ("build", ["hatchling", "click"]),
+        ("apprise", ["apprise"]),
+        ("postgresql", ["psycopg", "psycopg-binary"]),
+    ],
+)
 def test_a_small_lock_is_whole_and_pins_what_the_others_pin(lock, roots):
     pins, whole = locked(lock), locked("dev")
     needed = chain(roots, *map(build_requirements, roots))

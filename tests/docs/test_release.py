@@ -21,7 +21,13 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 VERSION = version("routee-monitor")
-LOCKS = ["requirements/run.txt", "requirements/dev.txt", "requirements/build.txt", "requirements/apprise.txt"]
+LOCKS = [
+    "requirements/run.txt",
+    "requirements/dev.txt",
+    "requirements/build.txt",
+    "requirements/apprise.txt",
+    "requirements/postgresql.txt",
+]
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +153,8 @@ def test_locks_that_are_installed_together_agree() -> None:
     tools = pins("requirements/dev.txt")
     assert {
         name: version
-        for name, version in pins("requirements/apprise.txt").items()
+        for lock in ("requirements/apprise.txt", "requirements/postgresql.txt")
+        for name, version in pins(lock).items()
         if tools.get(name, version) != version
     } == {}
 

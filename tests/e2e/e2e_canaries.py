@@ -103,7 +103,8 @@ def configuration(url: str, canaries: Canaries, folder: Path) -> dict[str, Any]:
         "accounts": [account],
         "searches": [{"name": "all", "every": "1s"}],
         "rules": ["rules.yaml"],
-        "store": "sqlite:monitor.db",
+        "store": "postgresql://monitor@127.0.0.1:9/monitor",
+        "store_password": new("Config", "store_password"),
         "receivers": [
             {
                 "name": "ops",

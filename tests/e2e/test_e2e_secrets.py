@@ -1,6 +1,7 @@
 """No secret comes out: not in logs at any level, answers, metrics, the store, a backup, a process list, or what commands print."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,8 +13,10 @@ from e2e_process import daemon
 
 from monitor.cli import cli
 from monitor.config.monitor import Config, load_config
+from monitor.runtime.postgresql_address import PostgresqlAddress
 from tests.fakes.listener import ask
 from tests.fakes.log_as_it_was import _log_as_it_was
+from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.waiting import until
 
 __all__ = ["_log_as_it_was"]
@@ -81,7 +84,9 @@ def test_neither_settings_nor_their_dumps_show_secrets(tmp_path: Path) -> None:
 async def test_nothing_that_the_daemon_emits_or_keeps_has_a_secret_in_it(tmp_path: Path) -> None:
     canaries = Canaries()
     async with parrot(canaries) as world:
-        config = written(tmp_path, configuration(world.url, canaries, tmp_path))
+        whole = configuration(world.url, canaries, tmp_path)
+        del whole["store_password"]
+        config = written(tmp_path, whole | {"store": "sqlite:monitor.db"})
         async with daemon(config, level="debug") as process:
             await process.watching()
             await until(lambda: {"hook", "slack", "api"} <= set(world.asked), "everybody to be told")
@@ -106,6 +111,38 @@ async def test_nothing_that_the_daemon_emits_or_keeps_has_a_secret_in_it(tmp_pat
     assert (tmp_path / "copy.db").stat().st_size > 10_000, "so was a backup"
     for what in (logged, listed, kept, *said, *printed):
         assert canaries.found_in(what) == [], what[:20_000]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what Apprise imports
+async def test_nor_has_it_the_password_of_a_store_in_postgresql(
+    tmp_path: Path, postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    canaries = Canaries()
+    async with parrot(canaries) as world:
+        whole = configuration(world.url, canaries, tmp_path)
+        postgresql_server.administer(
+            f"CREATE ROLE canary LOGIN PASSWORD '{whole['store_password']}'", "GRANT monitor TO canary"
+        )
+        address = replace(postgresql, user="canary", password="")
+        config = written(tmp_path, whole | {"store": str(address)})
+        async with daemon(config, level="debug") as process:
+            await process.watching()
+            listed = Path(f"/proc/{process.process.pid}/cmdline").read_bytes()
+            said = [str(await ask(process.url, path)).encode() for path in PATHS]
+            printed = [
+                await trio.to_thread.run_sync(command, line, config, process.url)
+                for line in ("check", "status", "backup copy.db")
+            ]
+            postgresql_server.administer("ALTER ROLE canary PASSWORD 'another'")
+            postgresql_server.cut_sessions(postgresql)
+            await until(lambda: process.said("cannot be opened"), "the refusal to be logged")
+            assert await process.stop() == 0
+    assert b"pg_dump" in printed[-1]
+    for what in (json.dumps([process.logged, process.noise]).encode(), listed, *said, *printed):
+        assert canaries.found_in(what) == [], what[:20_000]
+    postgresql_server.administer("REASSIGN OWNED BY canary TO monitor", database=postgresql.database)
+    postgresql_server.administer("DROP OWNED BY canary", database=postgresql.database)
+    postgresql_server.administer("DROP OWNED BY canary", "DROP ROLE canary")
 
 
 async def push(url: str, query: str, body: bytes) -> bytes:
@@ -139,6 +176,7 @@ WRONG = (
     ("receivers", 0, "alertmanager", 0, "bearer_token"),
     ("receivers", 0, "apprise", 0, "url"),
     ("web", "token_file"),
+    ("store_password",),
 )
 """Secrets that are to stand in a wrong place or form."""
 

@@ -11,6 +11,8 @@ import pytest
 from monitor.model.alert import Transition, TransitionSubject, What
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import StoreError
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.postgresql import open_postgresql
 from monitor.store.protocol import (
     BEGUN_KEPT,
     QUARANTINED_KEPT,
@@ -43,14 +45,20 @@ from tests.store.store_samples import (
 Opener = Callable[[], Store]
 
 
-def _sqlite(folder: Path) -> Opener:
+def _sqlite(request: pytest.FixtureRequest) -> Opener:
+    folder: Path = request.getfixturevalue("tmp_path")
     return lambda: open_sqlite(folder / "monitor.db")
 
 
-@pytest.fixture(params=[_sqlite], ids=["sqlite"])
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+def _postgresql(request: pytest.FixtureRequest) -> Opener:
+    address: PostgresqlAddress = request.getfixturevalue("postgresql")
+    return lambda: open_postgresql(address)
+
+
+@pytest.fixture(params=[_sqlite, _postgresql], ids=["sqlite", "postgresql"])
+def reopen(request: pytest.FixtureRequest) -> Opener:
     """Opens the same database, again and again."""
-    opener: Opener = request.param(tmp_path)
+    opener: Opener = request.param(request)
     return opener
 
 
@@ -475,6 +483,10 @@ def test_a_dead_letter_is_sent_again_unless_something_newer_of_its_episode_was(s
     assert [one.outcome for one in store.notifications()] == ["waiting", "waiting", "superseded", "waiting"]
     assert newer.id in [row.id for row in store.waiting("ops", "slack/0", 9)]
     assert store.dead_letters() == {}
+    assert store.count_notifications(NotificationFilter(outcome="superseded")) == 1
+    assert store.receipt("ops", "slack/0", "e1") is None, "nothing was sent to the receiver"
+    [superseded] = store.outbox_rows("sent")
+    assert superseded.receipt == {SUPERSEDED: "newer"}
 
 
 def test_many_dead_letters_are_sent_again_in_parts(store: Store) -> None:

@@ -14,11 +14,13 @@ from monitor.config.monitor.receiver import Receiver
 from monitor.config.monitor.route import InhibitRule, RootRoute, names_used
 from monitor.config.monitor.routing_tree import tree_of
 from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, ScheduledReport, Watchdog, Web
+from monitor.config.monitor.store_location import parse_store
 from monitor.config.yaml import (
     MISSING,
     FieldProblem,
     NestedProblems,
     Period,
+    Secret,
     Text,
     ValidationContext,
     YamlModel,
@@ -30,15 +32,14 @@ from monitor.routing.route import Route as Tree
 from monitor.routing.time_intervals import NamedInterval
 from monitor.runtime.clock import DAY
 from monitor.runtime.errors import Problem
-
-_SQLITE_ABSOLUTE = "sqlite:///"
-_SQLITE = "sqlite:"
+from monitor.runtime.postgresql_address import PostgresqlAddress, is_postgresql, parse_postgresql
 
 
 class Config(YamlModel):
     """Everything in ``monitor.yaml``."""
 
     may_be_null = ("web", "flapping")
+    secrets = ("store_password",)
 
     accounts: tuple[Account, ...] = Field(min_length=1)
     """Routee accounts."""
@@ -47,7 +48,11 @@ class Config(YamlModel):
     rules: tuple[Text, ...] = ()
     """Rule files: paths, globs or folders, relative to this file. Folders named tests are left out."""
     store: Text = "sqlite:monitor.db"
-    """Where everything is kept: sqlite:///absolute/path, or sqlite:NAME relative to this file."""
+    """Where everything is kept: sqlite:///absolute/path, sqlite:NAME relative to this file, or postgresql://user@host/database."""
+    store_password: Secret | None = None
+    """The password of a store in PostgreSQL."""
+    store_password_file: Text | None = None
+    """A file that holds it."""
     retention: Period = 30 * DAY
     """How long messages and alerts are kept."""
     receivers: tuple[Receiver, ...] = ()
@@ -111,11 +116,12 @@ class Config(YamlModel):
         return each_once(self._folder, self.templates, TEMPLATES)
 
     @property
-    def store_path(self) -> Path:
-        """Returns the path of the database."""
-        if self.store.startswith(_SQLITE_ABSOLUTE):
-            return Path(self.store.removeprefix("sqlite://"))
-        return self._folder / self.store.removeprefix(_SQLITE)
+    def store_location(self) -> Path | PostgresqlAddress:
+        """Returns the path of the SQLite file, or the address of the PostgreSQL database with its password."""
+        found = parse_store(self.store, self._folder)
+        if isinstance(found, Path):
+            return found
+        return found.with_password("" if self.store_password is None else self.store_password.get_secret_value())
 
     def route_tree(self) -> Tree:
         """Returns the routing tree, with everything inherited filled in."""
@@ -148,6 +154,9 @@ class Config(YamlModel):
         yield from _twice("receivers", receivers, "name")
         for index, search in searches:
             yield from _unknown("account", ("searches", index, "account"), search.get("account"), accounts)
+        written = {"store_password", "store_password_file"} & data.keys()
+        if written and "store_password" in _parted_store(data):
+            yield FieldProblem(("store",), f"has a password already: take it out there, or take out {written.pop()}")
         intervals = _mappings(data.get("time_intervals"))
         yield from _twice("time_intervals", intervals, "name")
         for what, path, name in names_used(whole["route"]):
@@ -157,6 +166,8 @@ class Config(YamlModel):
                 yield from _unknown("receiver", (key, "receiver"), section.get("receiver"), receivers)
 
     def check_values(self) -> Iterable[FieldProblem]:
+        if self.store_password is not None and not is_postgresql(self.store):
+            yield FieldProblem(("store_password",), "a store in SQLite has no password; take it out", at_key=True)
         for index, account in enumerate(self.accounts if self.web is None else ()):
             if account.callback_secret is not None:
                 yield FieldProblem(
@@ -183,7 +194,7 @@ class Config(YamlModel):
         usual = {"receiver": names[0]} if len(names) == 1 else {}
         route = data.get("route", {})
         route = usual | route if isinstance(route, dict) else route
-        return data | {"searches": searches, "receivers": receivers, "route": route}
+        return data | _parted_store(data) | {"searches": searches, "receivers": receivers, "route": route}
 
     @classmethod
     def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[FieldProblem]:
@@ -213,19 +224,25 @@ class Config(YamlModel):
     @field_validator("store")
     @classmethod
     def _known_store(cls, store: str) -> str:
-        if store.startswith(("postgresql:", "postgres:")):
-            raise ValueError(
-                "PostgreSQL is not supported in this version of routee-monitor; write sqlite:///absolute/path"
-            )
-        name = store.removeprefix("sqlite://" if store.startswith(_SQLITE_ABSOLUTE) else _SQLITE)
-        if not store.startswith(_SQLITE) or name.startswith("//") or not name.strip("/"):
-            raise ValueError("should be sqlite:///absolute/path, or sqlite:NAME relative to this file")
+        parse_store(store, Path())
         return store
 
     @field_validator("web", "flapping", mode="before")
     @classmethod
     def _off(cls, value: object) -> object:
         return None if value in ("off", False) else value
+
+
+def _parted_store(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the store's address and the password in it, as the two keys that they are; nothing if there is none or it is wrong."""
+    store = data.get("store")
+    if not isinstance(store, str) or not is_postgresql(store):
+        return {}
+    try:
+        address = parse_postgresql(store)
+    except ValueError:
+        return {}  # the field's validator says why
+    return {"store": str(address)} | ({"store_password": address.password} if address.password else {})
 
 
 def _mappings(entries: object) -> list[tuple[int, dict[str, Any]]]:

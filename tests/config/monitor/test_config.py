@@ -17,6 +17,7 @@ from monitor.model.routee_query import Filter
 from monitor.notify.channels.slack.channel import socket_apps
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.runtime.errors import InputError
+from monitor.runtime.postgresql_address import PostgresqlAddress
 from tests.fakes.certificates import write_certificate
 from tests.fakes.marked import TESTDATA, assert_as_marked
 
@@ -63,7 +64,7 @@ def test_a_full_configuration_loads_with_every_value_in_its_unit(folder: Path) -
     assert (outbound.every, outbound.settle) == (MINUTE, 10 * SECOND)
     assert [(sweep.back, sweep.every) for sweep in outbound.resweep] == [(HOUR, 5 * MINUTE), (7 * DAY, 6 * HOUR)]
     assert (campaign.question.campaign, campaign.question.tracking_id) == (True, "182d20da")
-    assert config.store_path == Path("/var/lib/routee-monitor/monitor.db")
+    assert config.store_location == Path("/var/lib/routee-monitor/monitor.db")
     assert config.route.group_by == ("...",)
     assert config.web is not None
     assert (config.web.host, config.web.port) == ("0.0.0.0", 9465)
@@ -110,7 +111,7 @@ def test_what_is_left_out_has_its_usual_value(folder: Path) -> None:
     )
     assert config.web is None
     assert config.retention == 30 * DAY
-    assert config.store_path == folder / "monitor.db"
+    assert config.store_location == folder / "monitor.db"
     assert (config.privacy.recipients, config.log.level) == ("mask", "info")
 
 
@@ -241,6 +242,54 @@ def test_what_is_no_address_to_listen_on(folder: Path, listen: str) -> None:
 @pytest.mark.parametrize("store", ["sqlite://x", "sqlite:", "sqlite:///", "mysql://x", "monitor.db"])
 def test_what_is_no_store(folder: Path, store: str) -> None:
     assert "should be sqlite:///absolute/path" in problems_of(folder, ACCOUNT + f"store: '{store}'\n")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://monitor@db.example.org/sms",
+        "postgresql://monitor@[::1]:5433/sms?sslmode=verify-full",
+        "postgresql:///sms?host=/run/postgresql",
+    ],
+)
+def test_a_store_in_postgresql(folder: Path, address: str) -> None:
+    config = config_of(folder, ACCOUNT + f"store: '{address}'\n")
+    assert str(config.store_location) == address
+
+
+def test_a_stores_password_comes_from_the_address_a_key_or_a_file_and_is_never_shown(folder: Path) -> None:
+    (folder / "password").write_text("p@ss/w:rd\n")
+    address = "store: postgresql://monitor@127.0.0.1/sms\n"
+    for written in (
+        address + "store_password: p@ss/w:rd\n",
+        address + "store_password_file: password\n",
+        "store: postgresql://monitor:p%40ss%2Fw%3Ard@127.0.0.1/sms\n",
+    ):
+        config = config_of(folder, ACCOUNT + written)
+        location = config.store_location
+        assert isinstance(location, PostgresqlAddress)
+        assert location.password == "p@ss/w:rd"
+        for shown in (repr(config), repr(location), str(location), config.store):
+            assert "p@ss" not in shown
+            assert "p%40ss" not in shown
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("store: postgresql://monitor:hunter22@127.0.0.1/\n", "store: is no address of a database"),
+        ("store: postgresql://monitor:hunter22/@127.0.0.1/sms\n", "store: is no address of a database"),
+        ("store: postgresql://monitor:hunter22@127.0.0.1:x/sms\n", "store: is no address of a database"),
+        ("store: postgresql://127.0.0.1/sms?password=hunter22\n", "store: password must not stand there"),
+        ("store: postgresql://127.0.0.1/sms?sslmode=no\n", "store: sslmode is one of disable"),
+        ("store: postgresql://a:hunter22@127.0.0.1/sms\nstore_password: hunter22\n", "store: has a password already"),
+        ("store: sqlite:monitor.db\nstore_password: hunter22\n", "store_password: a store in SQLite has no password"),
+    ],
+)
+def test_what_is_no_store_in_postgresql(folder: Path, written: str, why: str) -> None:
+    said = problems_of(folder, ACCOUNT + written)
+    assert why in said
+    assert "hunter22" not in said
 
 
 def test_with_several_accounts_a_search_says_which_and_a_route_says_whom(folder: Path) -> None:

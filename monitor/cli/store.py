@@ -1,0 +1,119 @@
+"""``routee-monitor store``: copies a store into another one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.options import ConfigMissing, config_option, json_option, level_option
+from monitor.cli.output import say
+from monitor.cli.progress import progress
+from monitor.cli.table import print_json
+
+if TYPE_CHECKING:
+    from monitor.store.open import StoreLocation
+
+
+@click.group(short_help="Copy the store into another one.")
+@config_option
+@click.pass_context
+def store(ctx: click.Context, config: Path | None) -> None:
+    """Copy the store into another one, of the same kind or of the other.
+
+    \b
+    Exit codes: 0 done; 2 wrong usage; 69 a store is not available, not empty,
+    or a daemon works on it; 78 bad configuration.
+    """
+    ctx.obj = config
+
+
+@store.command(short_help="Copy a store into an empty one, and compare them.")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@config_option
+@json_option
+@level_option
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with the password of the PostgreSQL database.",
+)
+@click.pass_obj
+def copy(
+    above: Path | None, source: str, target: str, config: Path | None, as_json: bool, password_file: Path | None
+) -> None:
+    """Copy the store FROM into the empty or missing store TO, and compare them row by row before the copy is committed.
+
+    Both are written as in the configuration: `sqlite:///absolute/path`, `sqlite:NAME` or `postgresql://user@host/database`. No daemon
+    may work on either of them.
+
+    The password of PostgreSQL is that of the configuration, if the address is that of its store; otherwise it is in FILE, or where the
+    driver looks for it (PGPASSWORD, ~/.pgpass).
+
+    \b
+    Exit codes: 0 copied and compared; 2 wrong usage; 69 there is no FROM, TO is
+    not empty, a daemon works on one of them, or one cannot be read or written;
+    78 bad configuration.
+    """
+    from monitor.model.plurals import plural
+    from monitor.store.copying import copy_between
+
+    places = [_location(source, "FROM"), _location(target, "TO")]
+    kept, empty = (_with_password(place, config or above, password_file) for place in places)
+    with progress("copying and comparing") as report:
+        made = copy_between(kept, empty, report)
+    if as_json:
+        print_json({"from": str(kept), "to": str(empty), "rows": made.total, "tables": made.rows})
+    else:
+        alerts, messages = plural(made.rows["alert"], "alert"), plural(made.rows["parcel"], "notification")
+        say(f"{empty}: {made.total:,} rows copied and compared, among them {alerts} and {messages}")
+
+
+def _location(text: str, name: str) -> "StoreLocation":
+    """Raises click.BadParameter."""
+    from monitor.config.monitor.store_location import parse_store
+
+    try:
+        location = parse_store(text, Path.cwd())
+    except ValueError as error:
+        raise click.BadParameter(str(error).replace("this file", "this folder"), param_hint=name) from None
+    if not isinstance(location, Path) and location.password:
+        raise click.BadParameter(
+            "every user of this machine can read a password in the command line: write it into a file, and name that with --password-file",
+            param_hint=name,
+        )
+    return location
+
+
+def _with_password(location: "StoreLocation", config: Path | None, password_file: Path | None) -> "StoreLocation":
+    """Adds the password of a database where one is given. Raises InputError, and ConfigMissing if ``config`` is not there."""
+    from monitor.cli.load import read_config
+    from monitor.runtime import log as logs
+
+    if isinstance(location, Path):
+        return location
+    if password_file is not None:
+        password = _password_in(password_file)
+        logs.hide(password)
+        return location.with_password(password)
+    try:
+        configured = read_config(config).store_location
+    except ConfigMissing:
+        if config is not None:
+            raise
+        return location
+    if isinstance(configured, Path) or configured.with_password("") != location:
+        return location
+    return configured
+
+
+def _password_in(file: Path) -> str:
+    """Returns the password in a file. Raises click.BadParameter."""
+    from monitor.cli.options import environment
+    from monitor.config.yaml.secret_file import read_secret
+
+    try:
+        return read_secret(str(file), Path.cwd(), environment())
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--password-file") from None

@@ -1,0 +1,127 @@
+"""The store in a PostgreSQL database, for one daemon; commands read it beside the daemon, also from other hosts.
+
+Everything is on the server's disk before a call returns. If the connection is lost, the next call connects again.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Final
+
+from monitor.model.alert import Transition
+from monitor.routing.route import AggregationGroup
+from monitor.runtime.clock import MINUTE, SECOND
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store import postgresql_statements as own
+from monitor.store import row_codec as rows
+from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits
+from monitor.store.postgresql_session import PostgresqlSession, named_process
+from monitor.store.postgresql_statements import translated
+from monitor.store.protocol import Pending
+from monitor.store.sql_store import SqlStore, Table
+
+FOR_COMMANDS: Final = PostgresqlLimits(statement=MINUTE, answer=MINUTE + 10 * SECOND)
+"""Commands read much at once, and nobody waits for them but the person who called them."""
+
+
+def open_postgresql(
+    address: PostgresqlAddress,
+    *,
+    read_only: bool = False,
+    exclusive: bool = False,
+    limits: PostgresqlLimits | None = None,
+) -> "PostgresqlStore":
+    """Connects to the database and brings its tables up to date.
+
+    ``exclusive`` takes the daemon's lock and fails if another process holds it. ``read_only`` changes nothing and works beside a daemon.
+    Raises StoreError.
+    """
+    return PostgresqlStore(
+        PostgresqlSession(address, limits or PostgresqlLimits(), read_only=read_only, exclusive=exclusive)
+    )
+
+
+def holder_of(address: PostgresqlAddress) -> int | None:
+    """Returns the process id of the daemon that works on the database; None if there is none or it is unknown. Raises StoreError."""
+    return named_process(address, PostgresqlLimits())
+
+
+class PostgresqlStore(SqlStore):
+    """A store in a PostgreSQL database; `monitor.store.protocol.Store` describes the methods. Any thread may call it, one at a time."""
+
+    def __init__(self, session: PostgresqlSession) -> None:
+        self._session = session
+        self._connection: BoundedConnection | None = None
+
+    def close(self) -> None:
+        self._session.close()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._session.in_transaction else self._session.snapshot()
+
+    @contextmanager
+    def _writing(self, durable: bool = True, repeatable: bool = True) -> Iterator[None]:
+        with self._session.transaction(marked=not repeatable) as self._connection:
+            yield
+
+    def _rows(self, query: str, *values: str | int) -> list[Any]:
+        return self._session.read(lambda one: one.execute(translated(query), values, binary=True).fetchall())
+
+    def _run(self, statement: str, values: Sequence[Any]) -> int:
+        return self._used.execute(translated(statement), values).rowcount
+
+    def _many(self, statement: str, values: Sequence[rows.Row]) -> None:
+        if values:
+            self._used.cursor().executemany(translated(statement), values)
+
+    def _append(self, row: tuple[str, bytes]) -> int:
+        found = self._used.execute(translated(own.APPEND), row).fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def _write_transitions(self, transitions: Sequence[Transition]) -> None:
+        incidents = ["" if one.about is None else one.about.incident for one in transitions]
+        written = rows.transition_rows(transitions)
+        self._many(own.TRANSITION, [(*row, incident) for row, incident in zip(written, incidents, strict=True)])
+
+    def _write_groups(self, groups: Sequence[AggregationGroup]) -> None:
+        written = zip(rows.group_rows(groups), groups, strict=True)
+        self._many(own.GROUP, [(*row, list(group.told)) for row, group in written])
+
+    def _enqueue(self, outbox: Sequence[Pending]) -> None:
+        written = zip(rows.outbox_values(outbox), (one.notification for one in outbox), strict=True)
+        self._many(
+            own.ENQUEUE, [(*row, one.incident, [view.fingerprint for view in one.alerts]) for row, one in written]
+        )
+
+    def read_table(self, table: Table) -> Iterator[list[rows.Row]]:
+        yield from self._session.stream(translated(table.select), table.batch)
+
+    def last_number(self, name: str) -> int:
+        [(number, used)] = self._rows(f"SELECT last_value, is_called FROM {own.SEQUENCES[name]}")  # noqa: S608 - ours
+        return int(number) if used else 0
+
+    def set_last_number(self, name: str, number: int) -> None:
+        if number:
+            self._rows(f"SELECT setval('{own.SEQUENCES[name]}', ?)", number)
+
+    def set_ever_quarantined(self, number: int) -> None:
+        self._run(own.SET_EVER_QUARANTINED, (number,))
+
+    def fill_table(self, table: Table, batch: Sequence[rows.Row]) -> None:
+        """Adds the columns that are found in others. Raises StoreDamaged if those cannot be read."""
+        added = own.ADDED.get(table.name)
+        if added is None:
+            super().fill_table(table, batch)
+            return
+        data = table.columns.index(added.of)
+        wider = Table(table.name, (*table.columns, added.name), table.order, table.batch)
+        super().fill_table(wider, [(*row, rows.found_in(table.name, row[data])) for row in batch])
+        if table.name == "parcel":
+            told = [(row[0], rows.fingerprints(row[data])) for row in batch]
+            self._many(own.NOTIFIED, told)
+
+    @property
+    def _used(self) -> BoundedConnection:
+        """The connection of the present transaction."""
+        assert self._connection is not None, "only within a transaction"
+        return self._connection

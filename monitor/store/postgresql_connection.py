@@ -1,0 +1,163 @@
+"""Opens connections to PostgreSQL, bounds how long they wait, and explains its errors to people."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg.abc import Buffer, PQGen
+from psycopg.types.string import StrDumper, TextBinaryLoader
+
+from monitor.runtime.clock import MILLISECOND, SECOND, Duration
+from monitor.runtime.errors import StoreError
+from monitor.runtime.postgresql_address import PostgresqlAddress
+
+SCHEMA: Final = "routee_monitor"
+"""The schema of the database that holds this program's tables."""
+
+_LONGEST_NAME: Final = 63
+"""Characters of an application's name that PostgreSQL keeps."""
+_AGAIN: Final = "; the daemon tries again"
+
+_MEANING: Final = {
+    "57014": f"took too long to answer; is the server overloaded?{_AGAIN}",
+    "55P03": f"is locked by another program{_AGAIN}; if it lasts, see pg_locks",
+    "53100": "cannot grow because the server's disk is full; free some space; nothing stored is lost",
+    "25006": "cannot be written: the server is read-only; is it a standby? Point `store` at the primary",
+    "42501": "may not be used: {said}; the user has to own the database, or the schema routee_monitor in it",
+}
+"""What the server's error codes mean for people."""
+_LOST: Final = f"cannot be reached: {{said}}{_AGAIN}"
+_NOT_OPENED: Final = (
+    "cannot be opened: {said}; is the server running, and are address, user and password right? The daemon tries again"
+)
+"""Such an error has no code: the driver gives only the server's words."""
+_CLASSES: Final = {
+    "08": _LOST,
+    "57": _LOST,
+    "53": f"has not enough resources: {{said}}{_AGAIN}",
+    "XX": "reports an error of its own: {said}; see the server's log",
+}
+"""What the first two characters of other codes mean."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresqlLimits:
+    """How long to wait: for a connection (at least 2 s), for a statement, for a lock, and for any answer of the server at all."""
+
+    connect: Duration = 4 * SECOND
+    statement: Duration = 6 * SECOND
+    lock: Duration = SECOND
+    answer: Duration = 8 * SECOND
+
+
+class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that waits ``answer`` seconds for each answer, although the server's host may be gone or the server stopped."""
+
+    answer: float | None = None
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """Waits for an answer. Closes the connection if none comes in time: what was asked may still be answered later."""
+        try:
+            return super().wait(gen, interval, self.answer if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:
+            self.close()
+            raise psycopg.OperationalError("no answer in time") from None
+
+
+def connect(address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: bool = False) -> BoundedConnection:
+    """Opens a connection in autocommit mode. Raises StoreError."""
+    with explained(address, _NOT_OPENED):
+        connection = BoundedConnection.connect(
+            autocommit=True,
+            connect_timeout=max(limits.connect // SECOND, 2),
+            application_name=f"routee-monitor {os.getpid()} {socket.gethostname()}"[:_LONGEST_NAME],
+            client_encoding="UTF8",
+            gssencmode="disable",
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+            tcp_user_timeout=limits.answer // MILLISECOND,
+            options=_options(limits, read_only),
+            **_where(address),
+        )
+    connection.answer = limits.answer / SECOND
+    if connection.info.parameter_status("server_encoding") != "UTF8":
+        connection.close()
+        raise StoreError(f"the store {address} has not the encoding UTF8: create the database with ENCODING 'UTF8'")
+    connection.adapters.register_dumper(str, _EscapedText)
+    connection.adapters.register_loader("text", _UnescapedText)
+    return connection
+
+
+def _where(address: PostgresqlAddress) -> dict[str, Any]:
+    """Returns the parameters of libpq that the address has; libpq takes all others from the environment."""
+    given: dict[str, Any] = {
+        "host": address.host,
+        "port": address.port,
+        "user": address.user,
+        "dbname": address.database,
+        "password": address.password,
+    }
+    return {name: value for name, value in (given | dict(address.settings)).items() if value}
+
+
+def _options(limits: PostgresqlLimits, read_only: bool) -> str:
+    """Returns the settings of the session. With its keepalives the server notices within a minute that this machine is gone."""
+    settings = {
+        "search_path": SCHEMA,
+        "statement_timeout": limits.statement // MILLISECOND,
+        "lock_timeout": limits.lock // MILLISECOND,
+        "synchronous_commit": "on",
+        "default_transaction_read_only": "on" if read_only else "off",
+        "client_min_messages": "error",
+        "tcp_keepalives_idle": 30,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 3,
+    }
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+@contextmanager
+def explained(address: PostgresqlAddress, without_code: str = _LOST) -> Iterator[None]:
+    """Turns PostgreSQL's errors into StoreError with a sentence for people. The rows that an error concerns are not shown.
+
+    ``without_code`` is the sentence for errors of the connection that have no code.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise StoreError(f"the store {address} {_sentence(error, without_code)}") from None
+
+
+def _sentence(error: psycopg.Error, without_code: str) -> str:
+    code = error.sqlstate or ""
+    said = " ".join((error.diag.message_primary or str(error)).split())
+    usual = without_code if isinstance(error, psycopg.OperationalError) else "cannot be used: {said}"
+    return _MEANING.get(code, _CLASSES.get(code[:2], usual)).format(said=said)
+
+
+_ESCAPE: Final = "\ufdd0"
+"""Marks an escaped character; Unicode never assigns it."""
+
+
+class _EscapedText(StrDumper):
+    """Writes texts. PostgreSQL's texts cannot hold the character NUL, and senders of messages may be named with it."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        if _ESCAPE in obj or "\0" in obj:
+            obj = obj.replace(_ESCAPE, f"{_ESCAPE}1").replace("\0", f"{_ESCAPE}0")
+        return super().dump(obj)
+
+
+class _UnescapedText(TextBinaryLoader):
+    """Reads texts that `_EscapedText` wrote."""
+
+    def load(self, data: Buffer) -> str:
+        text = str(super().load(data))
+        return text.replace(f"{_ESCAPE}0", "\0").replace(f"{_ESCAPE}1", _ESCAPE) if _ESCAPE in text else text

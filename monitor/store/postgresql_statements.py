@@ -1,0 +1,76 @@
+"""The SQL of the PostgreSQL store: that of `monitor.store.statements`, but for what the two databases write differently."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from monitor.store import statements
+
+ENQUEUE: Final = """
+    WITH added AS (
+        INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification, incident)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (receiver, channel, key) DO NOTHING RETURNING id)
+    INSERT INTO notified (fingerprint, parcel) SELECT DISTINCT fingerprint, id FROM added, unnest(CAST(? AS TEXT[])) AS fingerprint"""
+GROUP: Final = """
+    INSERT INTO alert_group (key, receiver, episode, data, told) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (key, receiver) DO UPDATE SET episode = excluded.episode, data = excluded.data, told = excluded.told"""
+TRANSITION: Final = """
+    INSERT INTO transition (fingerprint, rule, at, what, because, value, about, incident) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+NOTIFIED: Final = """
+    INSERT INTO notified (parcel, fingerprint) SELECT DISTINCT CAST(? AS BIGINT), fingerprint FROM unnest(CAST(? AS TEXT[])) AS fingerprint"""
+SET_EVER_QUARANTINED: Final = "UPDATE store_state SET quarantined = ?"
+SEQUENCES: Final = {"journal": "journal_sequence_seq", "transition": "transition_id_seq", "parcel": "parcel_id_seq"}
+"""PostgreSQL's names of what numbers the rows of these tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddedColumn:
+    """A column that SQLite does not have: its name, and the column with the JSON in which its value stands."""
+
+    name: str
+    of: str
+
+
+ADDED: Final = {
+    "transition": AddedColumn("incident", "about"),
+    "alert_group": AddedColumn("told", "data"),
+    "parcel": AddedColumn("incident", "notification"),
+}
+APPEND: Final = statements.APPEND + " RETURNING sequence"
+
+_OWN: Final = {
+    statements.ENTRY: """
+        INSERT INTO entry (account, field, code, value) VALUES (?, ?, ?, ?)
+        ON CONFLICT (account, field, code) DO UPDATE SET value = excluded.value""",
+    statements.CURSOR: """
+        INSERT INTO cursor (account, search, data) VALUES (?, ?, ?)
+        ON CONFLICT (account, search) DO UPDATE SET data = excluded.data""",
+    statements.ACCOUNT_STATE: """
+        INSERT INTO fact (account, data) VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET data = excluded.data""",
+    statements.RULE_STATE: """
+        INSERT INTO rule_state (account, rule, data) VALUES (?, ?, ?)
+        ON CONFLICT (account, rule) DO UPDATE SET data = excluded.data""",
+    statements.QUARANTINE_AGAIN: """
+        UPDATE aside SET first_at = coalesce(first_at, at), at = greatest(at, ?), why = ?, seen = seen + ?
+        WHERE account = ? AND search = ? AND md5(record) = md5(?)""",
+    statements.PRUNE_OLD[1]: """
+        DELETE FROM alert WHERE fingerprint IN (
+            SELECT fingerprint FROM alert WHERE resolved_at < ? AND fingerprint NOT IN (
+                SELECT unnest(told) FROM alert_group)
+            LIMIT ?)""",
+}
+_FRAGMENTS: Final = (
+    (statements.INCIDENT_OF_TRANSITION, "incident"),
+    (statements.INCIDENT_OF_NOTIFICATION, "incident"),
+    (statements.JSON_TEXT_OF_KEY, "to_json(max(newer.key))"),
+    (statements.EVER_QUARANTINED, "SELECT 'quarantined', quarantined FROM store_state"),
+)
+
+
+@lru_cache(maxsize=256)
+def translated(statement: str) -> str:
+    """Returns a statement of `monitor.store.statements`, also one with conditions filled in, as PostgreSQL and its driver take it."""
+    own = _OWN.get(statement, statement)
+    for ours, theirs in _FRAGMENTS:
+        own = own.replace(ours, theirs)
+    return own.replace("%", "%%").replace("?", "%s")

@@ -1,0 +1,334 @@
+"""What the stores in SQL databases have in common: every method of the protocol, over a few steps that each database takes in its own way."""
+
+import json
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from monitor.model.alert import Alert, Transition
+from monitor.model.notification import AlertView
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.route import AggregationGroup
+from monitor.runtime.clock import Instant
+from monitor.store import row_codec as rows
+from monitor.store import statements
+from monitor.store.protocol import (
+    BEGUN_KEPT,
+    EVERY_NOTIFICATION,
+    PRUNED_AT_ONCE,
+    QUARANTINED_KEPT,
+    SUPERSEDED,
+    Commit,
+    Cursor,
+    Entry,
+    NotificationFilter,
+    NotificationRecord,
+    OutboxRow,
+    OutboxState,
+    PastIncident,
+    Pending,
+    QuarantinedRecord,
+    Retried,
+    StoredState,
+)
+
+_JOURNAL_PAGE: Final = 4
+_SUPERSEDED_BY: Final = json.dumps({SUPERSEDED: ""})[:-3]
+"""The beginning of a receipt of a superseded row; the key of the newer one as JSON and a brace follow."""
+_NOT_SENT: Final = _SUPERSEDED_BY + '"%'
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it is copied: its name, its columns, what its rows are ordered by, and how many rows are read at once."""
+
+    name: str
+    columns: tuple[str, ...]
+    order: str
+    batch: int
+
+    @property
+    def insert(self) -> str:
+        """The statement that writes one row."""
+        marks = ", ".join("?" * len(self.columns))
+        return f"INSERT INTO {self.name} ({', '.join(self.columns)}) VALUES ({marks})"  # noqa: S608 - names of ours
+
+    @property
+    def select(self) -> str:
+        """The query for all rows."""
+        return f"SELECT {', '.join(self.columns)} FROM {self.name} ORDER BY {self.order}"  # noqa: S608 - the same
+
+
+class SqlStore(ABC):
+    """The methods of `monitor.store.protocol.Store` that SQL answers. Any thread may call them, one at a time."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """See `monitor.store.protocol.Store.close`."""
+
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[None]:
+        """See `monitor.store.protocol.Store.snapshot`. Within another snapshot it does nothing."""
+
+    @abstractmethod
+    def _writing(self, durable: bool = True, repeatable: bool = True) -> AbstractContextManager[None]:
+        """Runs one transaction. With ``durable`` the data is on the disk before it ends. ``repeatable``: making it twice does no harm."""
+
+    @abstractmethod
+    def _rows(self, query: str, *values: str | int) -> list[Any]:
+        """Returns all rows of a query."""
+
+    @abstractmethod
+    def _run(self, statement: str, values: Sequence[Any]) -> int:
+        """Runs a statement within a transaction. Returns the number of rows that it changed."""
+
+    @abstractmethod
+    def _many(self, statement: str, values: Sequence[rows.Row]) -> None:
+        """Runs a statement within a transaction, once for each row of values."""
+
+    @abstractmethod
+    def _append(self, row: tuple[str, bytes]) -> int:
+        """Appends (account, blob) to the journal. Returns its sequence number."""
+
+    # For copies of whole stores
+
+    @abstractmethod
+    def read_table(self, table: Table) -> Iterator[list[rows.Row]]:
+        """Yields all rows in their order, ``table.batch`` at a time. Within a snapshot or `copying`."""
+
+    @abstractmethod
+    def set_last_number(self, name: str, number: int) -> None:
+        """Makes the table's next number larger than ``number``. Within `copying`."""
+
+    @abstractmethod
+    def last_number(self, name: str) -> int:
+        """Returns the last number that was used in a table, 0 if there was none."""
+
+    @abstractmethod
+    def set_ever_quarantined(self, number: int) -> None:
+        """Sets how many records were ever quarantined. Within `copying`."""
+
+    def copying(self) -> AbstractContextManager[None]:
+        """Returns a context in which this store is filled: one transaction."""
+        return self._writing(repeatable=False)
+
+    def count_rows(self, table: Table) -> int:
+        """Returns how many rows a table has."""
+        return int(self._rows(f"SELECT count(*) FROM {table.name}")[0][0])  # noqa: S608 - a name of ours
+
+    def fill_table(self, table: Table, batch: Sequence[rows.Row]) -> None:
+        """Writes rows that another store has. Within `copying`."""
+        self._many(table.insert, batch)
+
+    # The protocol
+
+    def secret(self, name: str) -> bytes:
+        found = self._rows(statements.KEY, name)
+        if not found:
+            with self._writing():
+                self._run(statements.NEW_KEY, (name, secrets.token_bytes(32)))
+            found = self._rows(statements.KEY, name)
+        return bytes(found[0][0])
+
+    def load(self) -> StoredState:
+        with self.snapshot():
+            silences, unusable = rows.silences(self._rows(statements.SILENCES))
+            return StoredState(
+                cursors=rows.structs(Cursor, self._rows(statements.CURSORS)),
+                alerts=rows.structs(Alert, self._rows(statements.ALERTS)),
+                groups=rows.structs(AggregationGroup, self._rows(statements.GROUPS)),
+                silences=silences,
+                unusable=unusable,
+                acks=rows.structs(Ack, self._rows(statements.ACKS)),
+                begun=self._rows(statements.BEGUN, BEGUN_KEPT),
+                account_states=rows.account_states(self._rows(statements.ACCOUNT_STATES)),
+                rule_states=rows.rule_states(self._rows(statements.RULE_STATES)),
+            )
+
+    def entries(self, account: str) -> list[Entry]:
+        return [Entry(*row) for row in self._rows(statements.ENTRIES, account)]
+
+    def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
+        # A few blobs at a time, so that no open statement blocks a commit or a checkpoint.
+        after = 0
+        while blobs := self._rows(statements.JOURNAL, account, after, _JOURNAL_PAGE):
+            yield from blobs
+            after = blobs[-1][0]
+
+    def commit(self, commit: Commit) -> list[int]:
+        with self._writing(durable=rows.is_irreplaceable(commit), repeatable=False):
+            sequences = self._write_window(commit)
+            self._write_alerts(commit)
+            self._write_edits(commit)
+            self._enqueue(commit.outbox)
+            self._quarantine(commit.quarantined)
+        return sequences
+
+    def _write_window(self, commit: Commit) -> list[int]:
+        for statement in statements.FORGET_WINDOW:
+            self._many(statement, [(account,) for account in commit.forgotten])
+        sequences = [self._append(row) for row in commit.journal]
+        self._many(statements.CLEAN, commit.cleaned)
+        self._many(statements.DROP_ENTRY, commit.dropped_entries)
+        self._many(statements.ENTRY, rows.entry_rows(commit.entries))
+        self._many(statements.CURSOR, rows.cursor_rows(commit.cursors))
+        self._many(statements.ACCOUNT_STATE, rows.account_state_values(commit.account_states))
+        self._many(statements.DROP_RULE_STATE, commit.dropped_rule_states)
+        self._many(statements.RULE_STATE, rows.rule_state_values(commit.rule_states))
+        return sequences
+
+    def _write_alerts(self, commit: Commit) -> None:
+        self._many(statements.DROP_ALERT, [(fingerprint,) for fingerprint in commit.dropped_alerts])
+        self._many(statements.ALERT, rows.alert_rows(commit.alerts))
+        self._write_transitions(commit.transitions)
+        self._many(statements.DROP_GROUP, commit.dropped_groups)
+        self._write_groups(commit.groups)
+
+    def _write_transitions(self, transitions: Sequence[Transition]) -> None:
+        self._many(statements.TRANSITION, rows.transition_rows(transitions))
+
+    def _write_groups(self, groups: Sequence[AggregationGroup]) -> None:
+        self._many(statements.GROUP, rows.group_rows(groups))
+
+    def _enqueue(self, outbox: Sequence[Pending]) -> None:
+        self._many(statements.ENQUEUE, rows.outbox_values(outbox))
+
+    def _write_edits(self, commit: Commit) -> None:
+        self._many(statements.DROP_SILENCE, [(one,) for one in commit.dropped_silences])
+        self._many(statements.SILENCE, rows.silence_rows(commit.silences))
+        self._many(statements.DROP_ACK, [(one,) for one in commit.dropped_acks])
+        self._many(statements.ACK, rows.ack_rows(commit.acks))
+
+    def _quarantine(self, quarantined: list[QuarantinedRecord]) -> None:
+        for row in rows.quarantine_values(quarantined):
+            if not self._run(statements.QUARANTINE_AGAIN, row):
+                self._run(statements.QUARANTINE, (*row, row[0]))
+        if quarantined:
+            self._run(statements.DROP_OLD_QUARANTINED, (QUARANTINED_KEPT,))
+
+    def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
+        return self._outbox_rows(statements.WAITING, receiver, channel, limit)
+
+    def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
+        return self._outbox_rows(statements.HEADS, receiver, channel, limit)
+
+    def successor(self, outbox_row: int) -> str | None:
+        newer = self._rows(statements.SUCCESSOR, outbox_row)
+        return str(newer[0][0]) if newer else None
+
+    def sent(self, outbox_row: int, receipt: dict[str, str], at: Instant) -> None:
+        self._write(statements.SENT, json.dumps(receipt), at, outbox_row)
+
+    def postponed(self, outbox_row: int, error: str, next_at: Instant) -> None:
+        self._write(statements.POSTPONED, rows.writable(error), next_at, outbox_row)
+
+    def rejected(self, outbox_row: int, error: str, at: Instant) -> None:
+        self._write(statements.REJECTED, rows.writable(error), at, outbox_row)
+
+    def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
+        first = self._rows(statements.RECEIPT, receiver, channel, episode, _NOT_SENT)
+        return dict(json.loads(first[0][0])) if first else None
+
+    def outbox_rows(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
+        if state is None:
+            return self._outbox_rows(statements.OUTBOX_ROWS, limit)
+        return self._outbox_rows(statements.OUTBOX_ROWS_IN, state, limit)
+
+    def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
+        return self.notifications(NotificationFilter(since=since), limit)
+
+    def notifications(
+        self, wanted: NotificationFilter = EVERY_NOTIFICATION, limit: int = 100, offset: int = 0
+    ) -> list[NotificationRecord]:
+        where, values = _conditions(wanted)
+        found = self._rows(statements.HISTORY.format(where), *values, limit, offset)
+        return [rows.notification_record(row) for row in found]
+
+    def count_notifications(self, wanted: NotificationFilter = EVERY_NOTIFICATION) -> int:
+        where, values = _conditions(wanted)
+        return int(self._rows(statements.HISTORY_COUNT.format(where), *values)[0][0])
+
+    def last_view(self, fingerprint: str) -> AlertView | None:
+        found = self._rows(statements.VIEW_OF, fingerprint)
+        return rows.alert_view(found[0][0], fingerprint) if found else None
+
+    def head_view(self, fingerprint: str, incident: str) -> AlertView | None:
+        found = self._rows(statements.HEAD_VIEW, fingerprint, incident)
+        return rows.head_view(found[0][0]) if found else None
+
+    def last_sent(self) -> dict[tuple[str, str], Instant]:
+        found = {}
+        for here in self._rows(statements.CHANNELS):
+            for (at,) in self._rows(statements.LAST_SENT, *here, _NOT_SENT):
+                found[here] = at
+        return found
+
+    def dead_letters(self) -> dict[tuple[str, str], int]:
+        return {(receiver, channel): count for receiver, channel, count in self._rows(statements.DEAD)}
+
+    def retry_dead(
+        self, wanted: NotificationFilter = EVERY_NOTIFICATION, outbox_row: int | None = None, most: int = 1000
+    ) -> Retried:
+        where, values = _conditions(replace(wanted, outcome="dead"))
+        if outbox_row is not None:
+            where, values = f"{where} AND id = ?", [*values, outbox_row]
+        with self._writing():
+            superseded = self._run(statements.SUPERSEDE_DEAD.format(where), (_SUPERSEDED_BY, *values, most))
+            waiting = self._run(statements.RETRY_DEAD.format(where), (*values, most - superseded))
+        return Retried(waiting, superseded)
+
+    def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
+        found = self._rows(statements.BACKLOG)
+        return {(receiver, channel): (count, oldest) for receiver, channel, count, oldest in found}
+
+    def transitions(self, limit: int = 100) -> list[Transition]:
+        return [rows.transition(row) for row in self._rows(statements.TRANSITIONS, limit)]
+
+    def transitions_of(self, fingerprint: str, limit: int = 100) -> list[Transition]:
+        return [rows.transition(row) for row in self._rows(statements.TRANSITIONS_OF, fingerprint, limit)]
+
+    def begun_in(self, incident: str, limit: int = 100) -> list[Transition]:
+        return [rows.transition(row) for row in self._rows(statements.BEGUN_IN, incident, limit)]
+
+    def incidents(self, limit: int = 100, offset: int = 0) -> list[PastIncident]:
+        return [PastIncident(*row) for row in self._rows(statements.INCIDENTS, limit, offset)]
+
+    def incident(self, incident: str) -> PastIncident | None:
+        return next((PastIncident(*row) for row in self._rows(statements.INCIDENT, incident)), None)
+
+    def count_incidents(self) -> int:
+        return int(self._rows(statements.INCIDENT_COUNT)[0][0])
+
+    def quarantined(self, limit: int = 100) -> list[QuarantinedRecord]:
+        return [QuarantinedRecord(*row) for row in self._rows(statements.QUARANTINED, limit)]
+
+    def counts(self) -> dict[str, int]:
+        return {"waiting": 0, "sent": 0, "dead": 0} | dict(self._rows(statements.COUNTS))
+
+    def prune(self, before: Instant, history_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
+        with self._writing(durable=False):
+            gone = self._run(statements.PRUNE_OUTBOX, (history_before, _NOT_SENT, _NOT_SENT, most))
+            gone += self._run(statements.PRUNE_TRANSITIONS, (history_before, most))
+            return gone + sum(self._run(statement, (before, most)) for statement in statements.PRUNE_OLD)
+
+    def _write(self, statement: str, *values: str | int) -> None:
+        with self._writing():
+            self._run(statement, values)
+
+    def _outbox_rows(self, query: str, *values: str | int) -> list[OutboxRow]:
+        return [rows.outbox_row(row) for row in self._rows(query, *values)]
+
+
+def _conditions(wanted: NotificationFilter) -> tuple[str, list[str | int]]:
+    """Returns the SQL of a filter and the values of its parameters."""
+    given = {name: value for name, value in asdict(wanted).items() if value is not None}
+    outcome = given.pop("outcome", None)
+    found = [statements.CONDITIONS[name] for name in given]
+    values = [value for name, value in given.items() for _ in range(statements.CONDITIONS[name].count("?"))]
+    if outcome is not None:
+        found.append(statements.OUTCOMES[outcome])
+        values += [_NOT_SENT] if outcome in ("sent", "superseded") else []
+    return " AND ".join(found) or "TRUE", values

@@ -1,0 +1,152 @@
+"""`store copy`, and the other commands on a store in PostgreSQL."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cli_folder import Folder
+from click.testing import CliRunner, Result
+
+from monitor.cli import cli
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.open import open_store
+from monitor.store.postgresql import open_postgresql
+from tests.fakes.postgresql import PASSWORD
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    path = tmp_path / "password"
+    path.write_text(f"{PASSWORD}\n")
+    return path
+
+
+@pytest.fixture
+def stored(polled: Folder, tmp_path: Path) -> Folder:
+    """Files and a store of this test's own."""
+    shutil.copytree(polled.path, tmp_path / "own")
+    return Folder(tmp_path / "own")
+
+
+def run(folder: Folder, *words: str) -> Result:
+    return CliRunner().invoke(cli, [*words, "--config", str(folder.config)])
+
+
+def into_postgresql(folder: Folder, address: PostgresqlAddress, password: Path) -> None:
+    """The same daemon's store, in PostgreSQL."""
+    done = run(folder, "store", "copy", f"sqlite://{folder.path}/monitor.db", shown(address), *option(password))
+    assert done.exit_code == 0, done.output
+    folder.replace(
+        folder.config, "store: sqlite:monitor.db", f"store: {shown(address)}\nstore_password_file: {password}"
+    )
+
+
+def shown(address: PostgresqlAddress) -> str:
+    return str(address)
+
+
+def option(password: Path) -> Sequence[str]:
+    return ("--password-file", str(password))
+
+
+def test_a_store_goes_to_postgresql_and_back(stored: Folder, postgresql: PostgresqlAddress, password: Path) -> None:
+    there = run(stored, "store", "copy", f"sqlite://{stored.path}/monitor.db", shown(postgresql), *option(password))
+    assert there.exit_code == 0, there.output
+    assert there.stdout.startswith(f"{postgresql}: ")
+    assert "rows copied and compared" in there.stdout
+    back = run(
+        stored, "store", "copy", shown(postgresql), f"sqlite://{stored.path}/back.db", "--json", *option(password)
+    )
+    assert back.exit_code == 0, back.output
+    found = json.loads(back.stdout)
+    assert (found["from"], found["to"]) == (str(postgresql), f"{stored.path}/back.db")
+    assert found["rows"] == sum(found["tables"].values()) > 3
+    with (
+        open_store(stored.path / "monitor.db", read_only=True) as first,
+        open_store(stored.path / "back.db", read_only=True) as last,
+    ):
+        assert first.load() == last.load()
+        assert list(first.journal("main")) == list(last.journal("main"))
+
+
+READING = ("alerts", "explain OperatorFailureRate", "history", "report --since 1h", "search outbound --set-aside")
+
+
+@pytest.mark.parametrize("line", READING)
+def test_a_command_says_the_same_of_either_store(
+    stored: Folder, postgresql: PostgresqlAddress, password: Path, line: str
+) -> None:
+    before = run(stored, *line.split(), "--json")
+    into_postgresql(stored, postgresql, password)
+    after = run(stored, *line.split(), "--json")
+    assert before.exit_code == after.exit_code == 0, after.output
+    assert timeless(json.loads(after.stdout)) == timeless(json.loads(before.stdout))
+
+
+def timeless(value: object) -> object:
+    """Without what says when the command ran."""
+    if isinstance(value, dict):
+        moving = {"age", "until", "since", "made_at", "firing_seconds"}
+        return {key: timeless(one) for key, one in value.items() if key not in moving}
+    return [timeless(one) for one in value] if isinstance(value, list) else value
+
+
+def test_status_and_check_name_the_database(stored: Folder, postgresql: PostgresqlAddress, password: Path) -> None:
+    stored.ask_nobody()
+    into_postgresql(stored, postgresql, password)
+    status = run(stored, "status")
+    assert status.exit_code == 69
+    assert f"from its store {postgresql}" in " ".join(status.stdout.split())
+    check = run(stored, "check")
+    assert check.exit_code == 0, check.output
+    assert f"Everything is kept in {postgresql}" in check.stdout
+    assert PASSWORD not in status.output + check.output
+
+
+def test_a_running_daemon_is_known_by_its_lock(stored: Folder, postgresql: PostgresqlAddress, password: Path) -> None:
+    into_postgresql(stored, postgresql, password)
+    with closing(open_postgresql(postgresql, exclusive=True)):
+        assert "runs (process" in run(stored, "status").stdout
+        done = run(stored, "store", "copy", shown(postgresql), f"sqlite://{stored.path}/x.db", *option(password))
+    assert done.exit_code == 69
+    assert "another daemon" in done.stderr
+
+
+def test_a_backup_is_left_to_pg_dump(stored: Folder, postgresql: PostgresqlAddress, password: Path) -> None:
+    into_postgresql(stored, postgresql, password)
+    done = run(stored, "backup", str(stored.path / "copy.db"))
+    assert done.exit_code == 69
+    assert "back it up with pg_dump" in done.stderr
+    assert not (stored.path / "copy.db").exists()
+
+
+def test_the_configurations_password_is_that_of_its_store(
+    stored: Folder, postgresql: PostgresqlAddress, password: Path
+) -> None:
+    into_postgresql(stored, postgresql, password)
+    done = run(stored, "store", "copy", shown(postgresql), f"sqlite://{stored.path}/back.db")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_password_in_the_command_line_is_refused_and_not_repeated(folder: Folder) -> None:
+    done = run(folder, "store", "copy", "sqlite:monitor.db", "postgresql://ann:s3cret-word@127.0.0.1/x")
+    assert done.exit_code == 2
+    assert "--password-file" in done.stderr
+    assert "s3cret-word" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("monitor.db", "sqlite:x.db"), 2, "should be sqlite:///absolute/path"),
+        (("sqlite:none.db", "sqlite:x.db"), 69, "there is no store"),
+        (("sqlite:a.db", "postgresql://127.0.0.1/x", "--password-file", "none"), 2, "cannot be read"),
+        (("sqlite:a.db",), 2, "Missing argument"),
+    ],
+)
+def test_what_cannot_be_copied_is_said(folder: Folder, words: tuple[str, ...], code: int, why: str) -> None:
+    done = run(folder, "store", "copy", *words)
+    assert (done.exit_code, why in done.stderr) == (code, True), done.stderr

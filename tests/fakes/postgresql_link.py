@@ -1,0 +1,110 @@
+"""A TCP link to PostgreSQL that can be cut at a chosen moment, be silent, or lead nowhere."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Final, Literal
+
+from monitor.runtime.postgresql_address import PostgresqlAddress
+
+When = Literal["before", "after"]
+COMMIT: Final = b"COMMIT"
+_CHUNK: Final = 1 << 16
+
+
+class PostgresqlLink:
+    """Forwards connections. ``cut_at_commit``: the next commit is not let through (before), or its answer is not (after); then the link is cut.
+
+    ``silent``: answers of the server are held back. ``refusing``: new connections are closed at once.
+    """
+
+    def __init__(self, address: PostgresqlAddress) -> None:
+        assert address.port is not None
+        self._target = (address.host, address.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = replace(address, port=self._listener.getsockname()[1])
+        self.cut_at_commit: When | None = None
+        self.refusing = False
+        self.connections = 0
+        self._speaking = threading.Event()
+        self._speaking.set()
+        self._open: set[socket.socket] = set()
+        self._threads = [threading.Thread(target=self._accept, name="link")]
+        self._threads[0].start()
+
+    def silence(self) -> None:
+        """From now on no answer comes through."""
+        self._speaking.clear()
+
+    def speak(self) -> None:
+        """Answers come through again."""
+        self._speaking.set()
+
+    def cut(self) -> None:
+        """Cuts every connection."""
+        for one in list(self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Ends everything."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._speaking.set()
+        self.cut()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.refusing:
+                client.close()
+                continue
+            self.connections += 1
+            server = socket.create_connection(self._target)
+            self._open |= {client, server}
+            for pump in (self._to_server, self._to_client):
+                thread = threading.Thread(target=self._run, args=(pump, client, server), name="link")
+                self._threads.append(thread)
+                thread.start()
+
+    def _run(self, pump: object, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            pump(client, server)  # type: ignore[operator]
+        for one in (client, server):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+            self._open.discard(one)
+
+    def _to_server(self, client: socket.socket, server: socket.socket) -> None:
+        while chunk := client.recv(_CHUNK):
+            if self.cut_at_commit == "before" and COMMIT in chunk:
+                self.cut_at_commit = None
+                return
+            server.sendall(chunk)
+
+    def _to_client(self, client: socket.socket, server: socket.socket) -> None:
+        while chunk := server.recv(_CHUNK):
+            if self.cut_at_commit == "after" and COMMIT in chunk:  # the server's answer names what it has done
+                self.cut_at_commit = None
+                return
+            self._speaking.wait()
+            client.sendall(chunk)
+
+
+@contextmanager
+def linked(address: PostgresqlAddress) -> Iterator[PostgresqlLink]:
+    """A link that is gone at the end."""
+    link = PostgresqlLink(address)
+    try:
+        yield link
+    finally:
+        link.close()

@@ -1,0 +1,237 @@
+"""A store copied into another one, of each kind: everything is there, in its order, or nothing is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitor.model.account_state import AccountState
+from monitor.model.alert import Transition, TransitionSubject
+from monitor.runtime.errors import StoreDamaged, StoreError
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.copying import NUMBERED, TABLES, copy_between, copy_store
+from monitor.store.open import StoreLocation, open_store
+from monitor.store.postgresql import PostgresqlStore, open_postgresql
+from monitor.store.protocol import (
+    SUPERSEDED,
+    Commit,
+    Entry,
+    NotificationFilter,
+    Pending,
+    QuarantinedRecord,
+    Store,
+)
+from monitor.store.sql_store import SqlStore
+from monitor.store.sqlite import open_sqlite
+from tests.fakes.postgresql import PostgresqlServer
+from tests.store.store_samples import NOW, ack, alert, cursor, enqueue, group, notification, silence
+
+Places = Callable[[str], StoreLocation]
+KINDS = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True)
+class Kept:
+    data: bytes
+
+    def blob(self) -> bytes:
+        return self.data
+
+
+def fill(store: Store) -> None:
+    """Something in every table, and gaps where rows were deleted."""
+    store.secret("recipients")
+    told = alert("Old", resolved_at=NOW - 1)
+    store.commit(
+        Commit(
+            journal=[("main", bytes([number]) * 1_000) for number in range(10)],
+            entries=[Entry("main", "from", code, text) for code, text in enumerate(["", "nul\0", "Ä\ufdd0", "b"])],
+            cursors=[cursor(), cursor("other")],
+            alerts=[alert("Zeta"), told, alert("Alpha")],
+            transitions=[
+                Transition(
+                    "f1", "R", NOW, "fired", about=TransitionSubject("main", (("from", "\0"),), 1, incident="i1")
+                ),
+                Transition("f1", "R", NOW + 1, "resolved", "recovered", 0.1),
+            ],
+            groups=[
+                msgspec.structs.replace(group("z"), told={told.fingerprint: "warning"}),
+                group("a\0", episode="e2"),
+            ],
+            silences=[silence(2), silence(1)],
+            acks=[ack("f2"), ack("f1")],
+            quarantined=[
+                QuarantinedRecord("main", "s", NOW + number, "why", f"{{{number}}}") for number in range(1_100)
+            ],
+            account_states={"main": AccountState()},
+            rule_states={("main", "B"): Kept(b"\0"), ("main", "A"): Kept(b"a" * 3_000)},
+        )
+    )
+    in_incident = msgspec.structs.replace(notification("k\0", "e0"), incident="i1", head="f1")
+    rows = enqueue(store, in_incident, *(notification(f"k{number}", at=NOW + number) for number in range(5)))
+    store.sent(rows[0].id, {"ts": "1"}, NOW)
+    store.sent(rows[1].id, {SUPERSEDED: "k2"}, NOW)
+    store.postponed(rows[2].id, "503", NOW + 9)
+    store.rejected(rows[3].id, "no\0", NOW)
+    last = store.commit(Commit(journal=[("main", b"last")]))
+    store.commit(Commit(cleaned=[("main", last[0]), ("main", 2)], dropped_entries=[("main", "from", 3)]))
+
+
+def shown(store: Store) -> list[object]:
+    """Everything that the protocol shows."""
+    return [
+        store.load(),
+        store.secret("recipients"),
+        store.entries("main"),
+        list(store.journal("main")),
+        store.transitions(),
+        store.quarantined(2_000),
+        store.outbox_rows(),
+        store.notifications(),
+        store.notifications(NotificationFilter(incident="i1")),
+        store.head_view("f1", "i1"),
+        store.incidents(),
+        store.counts(),
+    ]
+
+
+@pytest.fixture
+def places(tmp_path: Path, postgresql_server: PostgresqlServer) -> Iterator[Places]:
+    """New places for stores of a kind."""
+    made: list[PostgresqlAddress] = []
+    numbers = count(1)
+
+    def place(kind: str) -> StoreLocation:
+        if kind == "sqlite":
+            return tmp_path / f"{next(numbers)}.db"
+        made.append(postgresql_server.database())
+        return made[-1]
+
+    yield place
+    for address in made:
+        postgresql_server.drop(address)
+
+
+def opened(location: StoreLocation) -> SqlStore:
+    return open_sqlite(location) if isinstance(location, Path) else open_postgresql(location)
+
+
+@pytest.mark.parametrize("target_kind", KINDS)
+@pytest.mark.parametrize("source_kind", KINDS)
+def test_a_copy_shows_what_the_store_shows_and_goes_on_where_it_was(
+    places: Places, source_kind: str, target_kind: str
+) -> None:
+    source, target = places(source_kind), places(target_kind)
+    with open_store(source) as store:
+        fill(store)
+        before = shown(store)
+    reported: list[tuple[int, int]] = []
+    made = copy_between(source, target, lambda done, total: reported.append((done, total)))
+    assert made.rows.keys() == {table.name for table in TABLES}
+    assert all(made.rows.values()), "this test has something for every table"
+    assert reported[-1] == (2 * made.total, 2 * made.total)
+    with closing(opened(source)) as old, closing(opened(target)) as new:
+        assert shown(new) == shown(old) == before
+        for name in NUMBERED:
+            assert new.last_number(name) == old.last_number(name)
+        numbers = [old.commit(Commit(journal=[("main", b"x")])), new.commit(Commit(journal=[("main", b"x")]))]
+        assert numbers[0] == numbers[1] == [12]
+        new.prune(NOW + 1, NOW + 1)
+        assert new.load().alerts == old.load().alerts, "an end that a group has yet to notify is kept"
+        new.commit(Commit(quarantined=[QuarantinedRecord("main", "s", NOW, "why", "new")]))
+        assert new.counts()["quarantined"] == 1_101
+
+
+def test_an_empty_store_is_copied(places: Places) -> None:
+    source, target = places("sqlite"), places("postgresql")
+    with open_store(source):
+        pass
+    assert copy_between(source, target).total == 0
+    with open_store(target, read_only=True) as copy:
+        assert copy.load().cursors == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_target_that_is_not_empty_is_refused(places: Places, kind: str) -> None:
+    source, target = places("sqlite"), places(kind)
+    for place in (source, target):
+        with open_store(place) as store:
+            store.commit(Commit(alerts=[alert()]))
+    with pytest.raises(StoreError, match="the target is not empty"):
+        copy_between(source, target)
+    with open_store(target, read_only=True) as copy:
+        assert len(copy.load().alerts) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_store_that_a_daemon_works_on_is_refused_on_either_side(places: Places, kind: str) -> None:
+    busy, other = places(kind), places("sqlite")
+    with open_store(busy, exclusive=True), open_store(other):
+        for source, target in ((busy, places("sqlite")), (other, busy)):
+            with pytest.raises(StoreError, match="another daemon"):
+                copy_between(source, target)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_store_is_not_copied_into_itself_or_out_of_nothing(places: Places, kind: str) -> None:
+    place = places(kind)
+    with pytest.raises(StoreError, match="the store itself"):
+        copy_between(place, place)
+    with pytest.raises(StoreError, match="there is no store"):
+        copy_between(place, places("sqlite"))
+    assert not isinstance(place, Path) or not place.exists()
+
+
+class Forgetful(PostgresqlStore):
+    """Loses rows of one table on their way."""
+
+    def fill_table(self, table: object, batch: object) -> None:
+        name = getattr(table, "name", "")
+        super().fill_table(table, batch[1:] if name == "silence" else batch)  # type: ignore[index,arg-type]
+
+
+@contextmanager
+def pair(places: Places) -> Iterator[tuple[SqlStore, SqlStore]]:
+    source, target = places("sqlite"), places("postgresql")
+    with closing(opened(source)) as old, closing(opened(target)) as new:
+        fill(old)
+        yield old, new
+
+
+def test_a_copy_that_is_not_the_same_is_not_committed(places: Places) -> None:
+    with pair(places) as (old, new):
+        assert isinstance(new, PostgresqlStore)
+        with pytest.raises(StoreError, match=r"table silence is not the same \(2 rows became 1\)"):
+            copy_store(old, Forgetful(new._session))
+        assert [new.count_rows(table) for table in TABLES] == [0] * len(TABLES)
+        copy_store(old, new)
+
+
+def test_a_row_that_cannot_be_read_stops_the_copy(places: Places) -> None:
+    with pair(places) as (old, new):
+        damaged = msgspec.structs.replace(notification("bad"), receiver="ops")
+        enqueue(old, damaged)
+        with old.copying():
+            old._run("UPDATE parcel SET notification = ? WHERE key = ?", (b'{"key": 1}', "k4"))
+        with pytest.raises(StoreDamaged, match="notification in the store cannot be read"):
+            copy_store(old, new)
+        assert [new.count_rows(table) for table in TABLES] == [0] * len(TABLES)
+
+
+def test_the_same_database_under_another_user_is_the_same(places: Places) -> None:
+    place = places("postgresql")
+    assert isinstance(place, PostgresqlAddress)
+    with pytest.raises(StoreError, match="the store itself"):
+        copy_between(place, replace(place, user="another"))
+
+
+def test_what_is_queued_in_a_copy_keeps_its_order(places: Places) -> None:
+    with pair(places) as (old, new):
+        copy_store(old, new)
+        old.commit(Commit(outbox=[Pending("slack/0", notification("next"))]))
+        new.commit(Commit(outbox=[Pending("slack/0", notification("next"))]))
+        assert [row.id for row in old.outbox_rows()] == [row.id for row in new.outbox_rows()]

@@ -1,0 +1,351 @@
+"""What is PostgreSQL's own: the lock, a connection that is lost, commits whose answer is, and what people are told."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+
+import pytest
+import trio
+
+from monitor.runtime.clock import MILLISECOND
+from monitor.runtime.errors import StoreError, StoreOutdated
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store import statements
+from monitor.store.open import daemon_store, lock_holder, missing_for, open_store
+from monitor.store.postgresql import open_postgresql
+from monitor.store.postgresql_connection import PostgresqlLimits, connect
+from monitor.store.postgresql_statements import translated
+from monitor.store.protocol import Commit, Entry, Pending
+from tests.fakes.postgresql import PASSWORD, PostgresqlServer
+from tests.fakes.postgresql_link import PostgresqlLink, When, linked
+from tests.store.store_samples import NOW, alert, cursor, group, keys, notification, transition
+
+SHORT = PostgresqlLimits(lock=100 * MILLISECOND, answer=1_000 * MILLISECOND)
+
+
+@pytest.fixture
+def link(postgresql: PostgresqlAddress) -> Iterator[PostgresqlLink]:
+    with linked(postgresql) as made:
+        yield made
+
+
+def poll(number: int) -> Commit:
+    return Commit(
+        journal=[("main", b"%d" % number)],
+        cursors=[cursor(as_of=number)],
+        alerts=[alert(operator=str(number))],
+        transitions=[transition(at=number)],
+        groups=[group(key=str(number))],
+        outbox=[Pending("slack/0", notification(f"k{number}"))],
+    )
+
+
+def polls_in(address: PostgresqlAddress) -> list[int]:
+    """The numbers of the polls in a database, after seeing that every table tells of the same ones."""
+    with closing(open_postgresql(address, read_only=True)) as store:
+        numbers = [int(blob) for _, blob in store.journal("main")]
+        assert [one.at for one in store.transitions()] == numbers[::-1]
+        assert len(store.load().alerts) == len(store.load().groups) == len(numbers)
+        assert keys(store.waiting("ops", "slack/0", 99)) == [f"k{number}" for number in numbers]
+    return numbers
+
+
+def test_a_second_daemon_is_refused_and_told_who_works_there(postgresql: PostgresqlAddress) -> None:
+    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)):
+        with pytest.raises(StoreError) as caught:
+            open_postgresql(postgresql, exclusive=True, limits=SHORT)
+        assert f"another daemon (process {os.getpid()} on " in str(caught.value)
+        assert lock_holder(postgresql) == os.getpid()
+    assert lock_holder(postgresql) is None
+    open_postgresql(postgresql, exclusive=True, limits=SHORT).close()
+
+
+def test_a_daemon_in_another_database_is_not_in_the_way(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    other = postgresql_server.database()
+    with (
+        closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)),
+        closing(open_postgresql(other, exclusive=True, limits=SHORT)) as second,
+    ):
+        second.commit(poll(1))
+    postgresql_server.drop(other)
+
+
+def test_a_lost_connection_is_made_again_and_the_lock_with_it(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as store:
+        store.commit(poll(1))
+        postgresql_server.cut_sessions(postgresql)
+        store.commit(poll(2))
+        postgresql_server.cut_sessions(postgresql)
+        assert len(store.load().alerts) == 2
+        with pytest.raises(StoreError, match="another daemon"):
+            open_postgresql(postgresql, exclusive=True, limits=SHORT)
+    assert polls_in(postgresql) == [1, 2]
+
+
+def test_the_old_session_of_a_connection_that_was_cut_half_way_is_ended(link: PostgresqlLink) -> None:
+    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+        store.commit(poll(1))
+        link.silence()  # the server still has the session, and with it the lock
+        with pytest.raises(StoreError, match=r"no answer in time|timeout expired"):
+            store.commit(poll(2))
+        link.speak()
+        store.commit(poll(2))
+        assert len(store.load().alerts) == 2
+
+
+def test_a_daemon_that_lost_its_lock_to_another_commits_nothing_any_more(
+    postgresql: PostgresqlAddress, link: PostgresqlLink
+) -> None:
+    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as first:
+        first.commit(poll(1))
+        link.cut()
+        with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as second:
+            with pytest.raises(StoreError, match="another daemon"):
+                first.commit(poll(9))
+            second.commit(poll(2))
+        for _ in range(2):
+            with pytest.raises(StoreOutdated, match="another daemon worked on it"):
+                first.commit(poll(9))
+        with pytest.raises(StoreOutdated):
+            first.heads("ops", "slack/0", 1)
+    assert polls_in(postgresql) == [1, 2]
+
+
+def test_a_server_that_lacks_the_last_commits_is_noticed(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as store:
+        store.commit(poll(1))
+        [(before,)] = postgresql_server.administer(
+            "SELECT last_commit FROM routee_monitor.store_state", database=postgresql.database
+        )
+        store.commit(poll(2))
+        postgresql_server.administer(  # as on a standby that did not get it
+            f"UPDATE routee_monitor.store_state SET last_commit = '{before}'", database=postgresql.database
+        )
+        postgresql_server.cut_sessions(postgresql)
+        with pytest.raises(StoreOutdated, match="lacks the last commits"):
+            store.commit(poll(3))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_commit_whose_answer_is_lost_is_made_once(
+    postgresql: PostgresqlAddress, link: PostgresqlLink, when: When
+) -> None:
+    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+        store.commit(poll(1))
+        link.cut_at_commit = when
+        if when == "before":
+            with pytest.raises(StoreError, match="before the commit was made"):
+                store.commit(poll(2))
+            assert polls_in(postgresql) == [1]
+            store.commit(poll(2))
+        else:
+            [sequence] = store.commit(poll(2))
+            assert sequence in dict(store.journal("main"))
+        store.commit(poll(3))
+    assert polls_in(postgresql) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_commit_that_nobody_knows_of_for_a_while_is_not_taken_for_the_wrong_thing(
+    postgresql: PostgresqlAddress, link: PostgresqlLink, when: When
+) -> None:
+    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+        store.commit(poll(1))
+        link.cut_at_commit, link.refusing = when, True
+        for _ in range(2):
+            with pytest.raises(StoreError, match="not known yet" if link.cut_at_commit else "cannot be opened"):
+                store.commit(poll(2))
+        link.refusing = False
+        if when == "before":
+            store.commit(poll(2))
+        else:
+            with pytest.raises(StoreOutdated, match="a commit was made whose answer got lost"):
+                store.commit(poll(2))
+    assert polls_in(postgresql) == [1, 2]
+
+
+def test_a_receipt_whose_answer_is_lost_can_be_written_again(link: PostgresqlLink) -> None:
+    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+        store.commit(poll(1))
+        [row] = store.waiting("ops", "slack/0", 1)
+        link.cut_at_commit = "after"
+        with pytest.raises(StoreError, match="cannot be reached"):
+            store.sent(row.id, {"ts": "1"}, NOW)
+        store.sent(row.id, {"ts": "2"}, NOW)
+        assert store.receipt("ops", "slack/0", "e1") == {"ts": "1"}
+        store.commit(poll(2))
+
+
+async def test_a_daemon_whose_store_was_changed_below_it_ends(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    async def live() -> None:
+        async with daemon_store(postgresql, NOW) as (store, damage):
+            assert damage is None
+            await store.commit(poll(1))
+            postgresql_server.administer(
+                "UPDATE routee_monitor.store_state SET last_commit = 'other'", database=postgresql.database
+            )
+            postgresql_server.cut_sessions(postgresql)
+            with suppress(StoreError):  # whatever the daemon's tasks do with the error
+                await store.commit(poll(2))
+            await trio.sleep_forever()
+
+    with pytest.raises(StoreOutdated, match="the daemon ends"):
+        await live()
+    async with daemon_store(postgresql, NOW) as (store, _):
+        assert len((await store.load()).alerts) == 1
+
+
+def test_a_statement_that_waits_for_somebody_elses_lock_is_given_up(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as store:
+        with closing(connect(postgresql, SHORT)) as other:
+            other.execute("BEGIN")
+            other.execute("LOCK TABLE journal")
+            with pytest.raises(StoreError, match="is locked by another program"):
+                store.commit(poll(1))
+        store.commit(poll(1))
+    assert polls_in(postgresql) == [1]
+
+
+def test_a_slow_statement_is_given_up(postgresql: PostgresqlAddress) -> None:
+    limits = replace(SHORT, statement=100 * MILLISECOND)
+    with closing(open_postgresql(postgresql, limits=limits)) as store:
+        with pytest.raises(StoreError, match="took too long to answer"):
+            store._rows("SELECT pg_sleep(30)")
+        assert store.counts()["journal"] == 0
+
+
+def test_a_server_that_cannot_be_written_is_named_and_outlived(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as store:
+        store.commit(poll(1))
+        store._rows("SELECT set_config('default_transaction_read_only', 'on', false)")
+        with pytest.raises(StoreError, match="the server is read-only"):
+            store.commit(poll(2))
+        assert len(store.load().alerts) == 1
+        store._rows("SELECT set_config('default_transaction_read_only', 'off', false)")
+        store.commit(poll(2))
+    assert polls_in(postgresql) == [1, 2]
+
+
+def test_what_keeps_a_daemon_out_is_said_without_the_password(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    wrong = [
+        (postgresql.with_password("a-wrong-password"), "password authentication failed"),
+        (replace(postgresql, database="nowhere"), 'database "nowhere" does not exist'),
+        (replace(postgresql, user="nobody"), "password authentication failed"),
+        (replace(postgresql, port=1), "refused"),
+    ]
+    for address, why in wrong:
+        with pytest.raises(StoreError, match=f"cannot be opened: .*{why}") as caught:
+            open_postgresql(address, limits=SHORT)
+        assert address.password not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
+    assert postgresql.password == PASSWORD
+
+
+def test_a_database_of_another_encoding_is_refused(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    name = f"{postgresql.database}_latin1"
+    postgresql_server.administer(f"CREATE DATABASE {name} OWNER monitor ENCODING 'LATIN1' TEMPLATE template0")
+    latin1 = replace(postgresql, database=name)
+    with pytest.raises(StoreError, match="has not the encoding UTF8"):
+        open_postgresql(latin1, limits=SHORT)
+    postgresql_server.drop(latin1)
+
+
+def test_tables_of_a_newer_version_are_refused(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    open_postgresql(postgresql).close()
+    postgresql_server.administer(
+        "INSERT INTO routee_monitor.applied_step VALUES (99, '9.9')", database=postgresql.database
+    )
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match=r"written by a newer version of this program, 9\.9"):
+            open_postgresql(postgresql, read_only=read_only)
+
+
+def test_a_reader_makes_no_store_and_writes_nothing(postgresql: PostgresqlAddress) -> None:
+    with pytest.raises(StoreError, match="there is no store"), open_store(postgresql, read_only=True):
+        pass
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(poll(1))
+    with open_store(postgresql, read_only=True) as reader, pytest.raises(StoreError, match="snapshot"):
+        reader.commit(poll(2))
+    with closing(open_postgresql(postgresql, read_only=True)) as reader, pytest.raises(StoreError, match="read-only"):
+        reader.commit(poll(2))
+
+
+def test_tables_of_others_in_the_same_database_are_left_alone(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    postgresql_server.administer("CREATE TABLE public.alert (theirs TEXT)", database=postgresql.database)
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(poll(1))
+    assert postgresql_server.administer("TABLE public.alert", database=postgresql.database) == []
+
+
+def test_every_statement_is_one_that_postgresql_knows(postgresql: PostgresqlAddress) -> None:
+    open_postgresql(postgresql).close()
+    known = [value for name, value in vars(statements).items() if name.isupper() and isinstance(value, str)]
+    known += [*statements.FORGET_WINDOW, *statements.PRUNE_OLD]
+    whole = [one for one in known if one.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE") and "sqlite" not in one]
+    assert len(whole) > 50
+    conditions = [*statements.CONDITIONS.values(), *statements.OUTCOMES.values()]
+    whole += [statements.HISTORY.format(condition) for condition in conditions]
+    with closing(connect(postgresql, PostgresqlLimits())) as connection:
+        for statement in whole:
+            text = translated(statement).replace("{}", "TRUE")
+            number = text.count("%s")
+            for index in range(number):
+                text = text.replace("%s", f"${index + 1}", 1)
+            with connection.transaction():
+                connection.execute(f"PREPARE one AS {text}".encode())
+                connection.execute("DEALLOCATE one")
+
+
+def test_texts_that_postgresql_cannot_hold_come_back_as_they_were(postgresql: PostgresqlAddress) -> None:
+    texts = ["nul\0", "\ufdd0", "\ufdd00", "\0\ufdd01\0", "plain"]
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(Commit(entries=[Entry("main", "from", code, text) for code, text in enumerate(texts)]))
+        assert [entry.value for entry in store.entries("main")] == texts
+        store.commit(Commit(outbox=[Pending("slack/0", notification("a\0b", "e\0"))]))
+        [row] = store.waiting("ops", "slack/0", 1)
+        store.rejected(row.id, "why\0", NOW)
+        assert store.outbox_rows("dead")[0].error == "why\0"
+
+
+def test_where_the_driver_is_missing_it_is_said_how_to_get_it(
+    postgresql: PostgresqlAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("monitor.store.postgresql")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("monitor.store.postgresql", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    said = f"the store {postgresql} needs psycopg, which is not installed: pip install 'routee-monitor[postgresql]'"
+    assert missing_for(postgresql) == said
+    with pytest.raises(StoreError) as caught, open_store(postgresql):
+        pass
+    assert str(caught.value) == said
+
+
+def test_the_servers_detail_of_rows_is_not_shown(postgresql: PostgresqlAddress) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(Commit(entries=[Entry("main", "to", 1, "+306900000001")]))
+        with pytest.raises(StoreError) as caught:
+            store._rows("INSERT INTO entry VALUES ('main', 'to', 1, 'x') RETURNING code")
+        assert "main" not in str(caught.value).partition("cannot be used")[2]
