@@ -13,7 +13,8 @@ from monitor.runtime.clock import MILLISECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
-from monitor.store.open import daemon_store, lock_holder, missing_for, open_store
+from monitor.store.daemon_store import daemon_store
+from monitor.store.open import lock_holder, missing_for, open_store
 from monitor.store.postgresql import open_postgresql
 from monitor.store.postgresql_connection import PostgresqlLimits, connect
 from monitor.store.postgresql_statements import translated
