@@ -31,12 +31,12 @@ BEGUN_IN: Final = f"""
     WHERE what = 'fired' AND {_INCIDENT} = ? ORDER BY id DESC LIMIT ?"""  # noqa: S608 - a constant of ours, as below
 INCIDENTS: Final = f"""
     SELECT {_INCIDENT} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
-    WHERE what = 'fired' AND {_INCIDENT} > '' GROUP BY incident ORDER BY min(at) DESC, incident LIMIT ? OFFSET ?"""  # noqa: S608
+    WHERE what = 'fired' AND {_INCIDENT} > '' GROUP BY incident ORDER BY min(at) DESC, incident LIMIT ? OFFSET ?"""  # noqa: S608 - as above
 INCIDENT: Final = f"""
     SELECT {_INCIDENT} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
-    WHERE what = 'fired' AND {_INCIDENT} = ? GROUP BY incident"""  # noqa: S608
+    WHERE what = 'fired' AND {_INCIDENT} = ? GROUP BY incident"""  # noqa: S608 - as above
 INCIDENT_COUNT: Final = f"""
-    SELECT count(DISTINCT {_INCIDENT}) FROM transition WHERE what = 'fired' AND {_INCIDENT} > ''"""  # noqa: S608
+    SELECT count(DISTINCT {_INCIDENT}) FROM transition WHERE what = 'fired' AND {_INCIDENT} > ''"""  # noqa: S608 - as above
 TRANSITION: Final = (
     "INSERT INTO transition (fingerprint, rule, at, what, because, value, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -123,7 +123,7 @@ CONDITIONS: Final = {
     "fingerprint": "id IN (SELECT parcel FROM notified WHERE fingerprint = ?)",
     "incident": f"""id IN (SELECT parcel FROM notified WHERE fingerprint IN (
         SELECT fingerprint FROM transition WHERE what = 'fired' AND {_INCIDENT} = ?))
-        AND json_extract(CAST(notification AS TEXT), '$.incident') = ?""",  # noqa: S608
+        AND json_extract(CAST(notification AS TEXT), '$.incident') = ?""",  # noqa: S608 - as above
     "rule": "id IN (SELECT parcel FROM notified WHERE fingerprint IN (SELECT fingerprint FROM transition WHERE rule = ?))",
 }
 """The conditions on notifications, by the fields of `monitor.store.protocol.NotificationFilter`, whose value stands for each ``?``. The outcome

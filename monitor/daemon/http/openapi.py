@@ -36,7 +36,7 @@ def openapi(operations: Sequence[Operation], described: Sequence[Described], ver
     for one in described:
         types |= {f"{one.name} {part}": adapter(kind) for part, kind in _types_of(one)}
     inputs = [(key, "serialization", made) for key, made in types.items()]
-    schemas, definitions = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    schemas, definitions = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # each key may be any value that can be hashed
     found = {key: schema for (key, _), schema in schemas.items()}
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:

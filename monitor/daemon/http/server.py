@@ -202,8 +202,8 @@ class _Listener:
         if probe is not None:
             await probe.answer(self._app, self._config.response_headers("h11"), stream)
             return
-        app = ASGIWrapper(_Requests(self._app, connection, self._turn))  # type: ignore[arg-type]
-        await Http1Connection(app, self._config, self._context, ConnectionState({}), stream).run()  # type: ignore[arg-type]
+        app = ASGIWrapper(_Requests(self._app, connection, self._turn))  # type: ignore[arg-type]  # hypercorn's own types of ASGI
+        await Http1Connection(app, self._config, self._context, ConnectionState({}), stream).run()  # type: ignore[arg-type]  # hypercorn's own types of ASGI
 
     async def _turn(self, connection: Connection, path: str) -> None:
         if path in PROBES:
