@@ -25,7 +25,7 @@ def run(quick: bool) -> list[Figure]:
 
     def moment(kept: object = None, at: int = NOW, effort: float | None = None) -> EvaluationInput:
         reading = WindowReader(window)
-        return EvaluationInput(reading, at, NOW - history, in_use_since=NOW - history, kept=kept, effort=effort)  # type: ignore[arg-type]
+        return EvaluationInput(reading, at, NOW - history, in_use_since=NOW - history, kept=kept, effort=effort)  # type: ignore[arg-type]  # the kind's own state
 
     whole = timed(lambda: evaluate(rule, moment()), 1)
     kept = evaluate(rule, moment()).kept

@@ -52,8 +52,11 @@ class LossScope:
 
 @dataclass(frozen=True, slots=True)
 class IncidentLoss:
-    """What an incident cost from ``start`` to ``end``. ``usual`` and ``lost`` are None if it is not known what is usual there; ``spent`` is
-    None also if no failed message has a price. ``whole``: whether the messages of the whole time are known."""
+    """What an incident cost from ``start`` to ``end``.
+
+    ``usual`` and ``lost`` are None if it is not known what is usual there; ``spent`` is None also if no failed message has a price.
+    ``whole``: whether the messages of the whole time are known. ``unpriced`` is how many failed messages have no price.
+    """
 
     start: Instant
     end: Instant
@@ -63,6 +66,7 @@ class IncidentLoss:
     lost: int | None
     spent: float | None
     whole: bool = True
+    unpriced: int = 0
 
 
 Pieces = Callable[[Window, Instant, Instant], Iterable[tuple[Instant, Instant]]]
@@ -139,7 +143,8 @@ class LossCount:
         price = self._present.mean_price
         spent = 0.0 if lost == 0 else None if lost is None or price is None else lost * price
         whole = self._start >= self._known_since
-        return IncidentLoss(self._start, self._end, final, failed, usual, lost, spent, whole)
+        unpriced = failed - self._present.priced
+        return IncidentLoss(self._start, self._end, final, failed, usual, lost, spent, whole, unpriced)
 
 
 @dataclass(slots=True)

@@ -140,6 +140,7 @@ def _shown(seen: CampaignView) -> dict[str, Any]:
     from monitor.model.message import DELIVERED, FAILURES, UNKNOWN
     from monitor.runtime.clock import iso
     from monitor.window import Query, WindowReader
+    from monitor.window.aggregates import unpriced
     from monitor.window.campaign_progress import among
     from monitor.window.columns import PRICE_UNIT
 
@@ -169,6 +170,7 @@ def _shown(seen: CampaignView) -> dict[str, Any]:
         "statuses": _largest_first(statuses),
         "reasons": _largest_first(reading.split(rows[failed], "detailedStatus")),
         "cost": int(prices.sum()) / PRICE_UNIT,
+        "unpriced": int(unpriced(reading, Query(-1, 1 << 62)).counts.sum()),
         "unreadable": {one.field: one.value for one in state.unread} if state else {},
         "first_report": when(int(dates.min())) if total else None,
         "last_report": when(int(dates.max())) if total else None,
@@ -226,13 +228,16 @@ def _finding(rule: "Rule", finding: "Finding") -> dict[str, Any]:
 
 def _print(shown: dict[str, Any]) -> None:
     from monitor.model.format import number, percent, sparkline
+    from monitor.model.plurals import plural
 
     say(f"{shown['name'] or 'A campaign without a name'} ({shown['tracking_id']}) of account {shown['account']}")
     state = shown["state"] or "not known: this account may not ask for it"
     times = [f"{word} {shown[key]}" for word, key in (("created", "created_at"), ("due", "scheduled_at")) if shown[key]]
     say(f"State      {', '.join([state, *times])}")
     recipients = "" if shown["recipients"] is None else f" for {number(shown['recipients'])} recipients"
-    say(f"Messages   {number(shown['messages'])}{recipients}, {number(shown['cost'], 2)} spent")
+    late = f", {plural(shown['unpriced'], 'message')} without a price yet" if shown["unpriced"] else ""
+    spent = f"{'at least ' if late else ''}{number(shown['cost'], 2)} spent{late}"
+    say(f"Messages   {number(shown['messages'])}{recipients}, {spent}")
     if shown["unreadable"]:
         lost = ", ".join(f"{name} {value}" for name, value in shown["unreadable"].items())
         say(f"Unreadable {lost}: counts as missing")

@@ -196,8 +196,8 @@ def open_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDONLY)  # takes the lowest free number, which is that of the closed stream
-    sys.stdout = _Output(open(1, "wb", closefd=False), errors="replace", line_buffering=os.isatty(1))  # noqa: SIM115
-    sys.stderr = _Errors(open(2, "wb", closefd=False), errors="replace", line_buffering=True)  # noqa: SIM115
+    sys.stdout = _Output(open(1, "wb", closefd=False), errors="replace", line_buffering=os.isatty(1))  # noqa: SIM115 - it stays open until the process ends
+    sys.stderr = _Errors(open(2, "wb", closefd=False), errors="replace", line_buffering=True)  # noqa: SIM115 - it stays open until the process ends
 
 
 def drop_output() -> None:

@@ -135,7 +135,7 @@ class _JournalHandler(_Handler):
         except OSError:
             super().emit(record)
         # As in the standard library's handlers: no record may break the code that logs it.
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - no record may break the code that logs it
             self.handleError(record)
 
     def close(self) -> None:

@@ -80,7 +80,7 @@ def insert_salvaged(kept: Salvage, connection: sqlite3.Connection) -> None:
         for row in found:
             names, marks = ", ".join(row), ", ".join("?" * len(row))
             connection.execute(  # the names are those of our own tables' columns
-                f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
+                f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - the names are those of our own tables
                 tuple(row.values()),
             )
     connection.execute("COMMIT")
@@ -100,7 +100,7 @@ def _rows(connection: sqlite3.Connection, table: str) -> tuple[list[Record], boo
     found: dict[Any, Record] = {}
     for order in ("ASC", "DESC"):
         try:
-            for row in connection.execute(f"SELECT {place} AS place, * FROM {table} ORDER BY {place} {order}"):  # noqa: S608 - ours
+            for row in connection.execute(f"SELECT {place} AS place, * FROM {table} ORDER BY {place} {order}"):  # noqa: S608 - our own names
                 if row["place"] in found:
                     break
                 found[row["place"]] = {name: row[name] for name in row.keys() if name != "place"}  # noqa: SIM118 - of a Row

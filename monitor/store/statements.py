@@ -36,12 +36,12 @@ BEGUN_IN: Final = f"""
     WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} = ? ORDER BY id DESC LIMIT ?"""  # noqa: S608 - a constant of ours, as below
 INCIDENTS: Final = f"""
     SELECT {INCIDENT_OF_TRANSITION} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
-    WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} > '' GROUP BY incident ORDER BY min(at) DESC, incident LIMIT ? OFFSET ?"""  # noqa: S608
+    WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} > '' GROUP BY incident ORDER BY min(at) DESC, incident LIMIT ? OFFSET ?"""  # noqa: S608 - as above
 INCIDENT: Final = f"""
     SELECT {INCIDENT_OF_TRANSITION} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
-    WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} = ? GROUP BY incident"""  # noqa: S608
+    WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} = ? GROUP BY incident"""  # noqa: S608 - as above
 INCIDENT_COUNT: Final = f"""
-    SELECT count(DISTINCT {INCIDENT_OF_TRANSITION}) FROM transition WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} > ''"""  # noqa: S608
+    SELECT count(DISTINCT {INCIDENT_OF_TRANSITION}) FROM transition WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} > ''"""  # noqa: S608 - as above
 TRANSITION: Final = (
     "INSERT INTO transition (fingerprint, rule, at, what, because, value, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -128,7 +128,7 @@ CONDITIONS: Final = {
     "fingerprint": "id IN (SELECT parcel FROM notified WHERE fingerprint = ?)",
     "incident": f"""id IN (SELECT parcel FROM notified WHERE fingerprint IN (
         SELECT fingerprint FROM transition WHERE what = 'fired' AND {INCIDENT_OF_TRANSITION} = ?))
-        AND {INCIDENT_OF_NOTIFICATION} = ?""",  # noqa: S608
+        AND {INCIDENT_OF_NOTIFICATION} = ?""",  # noqa: S608 - as above
     "rule": "id IN (SELECT parcel FROM notified WHERE fingerprint IN (SELECT fingerprint FROM transition WHERE rule = ?))",
 }
 """The conditions on notifications, by the fields of `monitor.store.protocol.NotificationFilter`, whose value stands for each ``?``. The outcome
@@ -144,7 +144,7 @@ VIEW_OF: Final = """
     SELECT notification FROM parcel WHERE id = (SELECT max(parcel) FROM notified WHERE fingerprint = ?)"""
 HEAD_VIEW: Final = f"""
     SELECT notification FROM parcel WHERE id IN (SELECT parcel FROM notified WHERE fingerprint = ?)
-    AND {INCIDENT_OF_NOTIFICATION} = ? ORDER BY id DESC LIMIT 1"""  # noqa: S608
+    AND {INCIDENT_OF_NOTIFICATION} = ? ORDER BY id DESC LIMIT 1"""  # noqa: S608 - as above
 LAST_SENT: Final = """
     SELECT done_at FROM parcel WHERE receiver = ? AND channel = ? AND state = 'sent' AND receipt NOT LIKE ?
     ORDER BY done_at DESC LIMIT 1"""
@@ -159,7 +159,7 @@ SUPERSEDE_DEAD: Final = f"""
         AND newer.episode = parcel.episode AND newer.state <> 'dead' AND newer.id > parcel.id) || '}}}}'
     WHERE id IN (SELECT id FROM parcel WHERE {{}} ORDER BY id LIMIT ?) AND EXISTS (
         SELECT 1 FROM parcel AS newer WHERE newer.receiver = parcel.receiver AND newer.channel = parcel.channel
-        AND newer.episode = parcel.episode AND newer.state <> 'dead' AND newer.id > parcel.id)"""  # noqa: S608
+        AND newer.episode = parcel.episode AND newer.state <> 'dead' AND newer.id > parcel.id)"""  # noqa: S608 - as above
 BACKLOG: Final = """
     SELECT receiver, channel, count(*), min(created_at) FROM parcel WHERE state = 'waiting' GROUP BY receiver, channel"""
 
@@ -168,7 +168,7 @@ COUNTS: Final = f"""
     UNION ALL SELECT 'alerts', count(*) FROM alert UNION ALL SELECT 'groups', count(*) FROM alert_group
     UNION ALL SELECT 'transitions', count(*) FROM transition
     UNION ALL {EVER_QUARANTINED}
-    UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""  # noqa: S608
+    UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""  # noqa: S608 - as above
 
 LAST_NUMBER: Final = "SELECT seq FROM sqlite_sequence WHERE name = ?"
 SET_LAST_NUMBER: Final = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"

@@ -26,14 +26,14 @@ def test_an_alert_appears_by_itself_and_is_acknowledged_by_hand(page: Page, daem
     expect(page.locator(".incident")).to_contain_text(
         "Failing: 75% of 40 messages to Cosmote (GR) failed in 1h, threshold 20%"
     )
-    expect(page.locator(".incident")).to_contain_text("Nobody has it yet")
+    expect(page.locator(".incident")).to_contain_text("Not acknowledged")
     page.get_by_role("link", name="Acknowledge").click()
     page.get_by_label("Your name").fill("Ann")
     page.get_by_label("What is being done").fill("calling Cosmote")
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.locator("h1")).to_have_text("Acknowledged")
-    page.get_by_role("link", name="To what is wrong now").click()
-    expect(page.locator(".incident")).to_contain_text("Ann has it: calling Cosmote")
+    page.get_by_role("link", name="To the overview").click()
+    expect(page.locator(".incident")).to_contain_text("Acknowledged by Ann: calling Cosmote")
     expect(page.get_by_role("link", name="Acknowledge")).to_have_count(0)
 
 

@@ -28,7 +28,7 @@ def folder(polled: Folder, tmp_path: Path) -> Folder:
     about = TransitionSubject("main", (("operator", "Nova"), ("country", "CY")), 1)
 
     def moved(key: str, what: str, back: int, because: str | None = None) -> Transition:
-        return Transition(key, "OperatorFailureRate", now - back, what, because, 0.42, about if key != "old" else None)  # type: ignore[arg-type]
+        return Transition(key, "OperatorFailureRate", now - back, what, because, 0.42, about if key != "old" else None)  # type: ignore[arg-type]  # the words are literals
 
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
         [alert] = [one for one in store.load().alerts if one.state == "firing"]
@@ -68,7 +68,7 @@ def test_each_episode_says_what_happened_and_who_did_it(folder: Folder) -> None:
 def test_silences_stand_among_the_events_with_their_times_and_another_day_is_said() -> None:
     began = parse_iso("2026-11-21T22:00:00Z")
     course = [
-        Transition("f", "R", at, what, None, None, TransitionSubject("main", (("operator", "Nova"),), 1))  # type: ignore[arg-type]
+        Transition("f", "R", at, what, None, None, TransitionSubject("main", (("operator", "Nova"),), 1))  # type: ignore[arg-type]  # the words are literals
         for at, what in ((began, "pending"), (began + HOUR, "fired"), (began + 4 * HOUR, "resolved"))
     ]
 
@@ -91,7 +91,7 @@ def test_silences_stand_among_the_events_with_their_times_and_another_day_is_sai
 def test_a_recurring_silence_says_its_times_and_counts_only_where_it_was_active() -> None:
     began = parse_iso("2026-11-21T22:00:00Z")  # a Saturday
     course = [
-        Transition("f", "R", at, what, None, None, TransitionSubject("main", (("operator", "Nova"),), 1))  # type: ignore[arg-type]
+        Transition("f", "R", at, what, None, None, TransitionSubject("main", (("operator", "Nova"),), 1))  # type: ignore[arg-type]  # the words are literals
         for at, what in ((began, "fired"), (began + 4 * HOUR, "resolved"))
     ]
     matchers = (Matcher("operator", "=", "Nova"),)

@@ -30,6 +30,8 @@ def _filled() -> Sandbox:
         sandbox.put(sms(status, now - 5 * MINUTE + number * SECOND, detail, **named))
     sandbox.put_campaign("sale-1", {"state": "Running", "smsAnalysis": {"numberOfRecipients": 400}})
     sandbox.put_campaign("odd-1", {"state": "Running", "smsAnalysis": {"numberOfRecipients": "1_000"}})
+    for price in (0.05, 0.06, None):
+        sandbox.put(sms("Delivered", now - MINUTE, "Delivered", campaignTrackingId="late-1", price=price))
     sandbox.put_campaign("empty-1", {"state": "Scheduled", "campaignName": "Soon"})
     return sandbox
 
@@ -65,6 +67,15 @@ def test_a_number_that_cannot_be_read_is_shown(sale: Folder) -> None:
     shown = json.loads(sale.invoke("campaign", "odd-1", "--json").stdout)
     assert (shown["recipients"], shown["unreadable"]) == (None, {"numberOfRecipients": '"1_000"'})
     assert 'Unreadable numberOfRecipients "1_000": counts as missing' in sale.invoke("campaign", "odd-1").stdout
+
+
+def test_prices_that_come_later_make_the_cost_a_least_one(sale: Folder) -> None:
+    shown = json.loads(sale.invoke("campaign", "late-1", "--json").stdout)
+    assert (shown["messages"], shown["cost"], shown["unpriced"]) == (3, 0.11, 1)
+    assert (
+        "3 recipients, at least 0.11 spent, 1 message without a price yet\n" in sale.invoke("campaign", "late-1").stdout
+    )
+    assert ", 5.00 spent\n" in sale.invoke("campaign", "sale-1").stdout
 
 
 def test_it_shows_numbers_and_what_the_rules_find(sale: Folder) -> None:

@@ -29,7 +29,7 @@ def episode(operator: str, at: int, until: int) -> list[Transition]:
     group = (("operator", operator), ("country", "GR"))
     about, mark = TransitionSubject("main", group, 1), fingerprint("main", "Operators", group)
     moves = (("pending", at), ("fired", at + MINUTE), ("resolved", until))
-    return [Transition(mark, "Operators", START + when, what, None, 0.5, about) for what, when in moves]  # type: ignore[arg-type]
+    return [Transition(mark, "Operators", START + when, what, None, 0.5, about) for what, when in moves]  # type: ignore[arg-type]  # the words are literals
 
 
 @pytest.fixture(scope="module")

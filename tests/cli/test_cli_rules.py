@@ -38,7 +38,7 @@ def episode(rule: str, number: int, at: int, *acts: str) -> list[Transition]:
 
     def moved(what: str, after: int) -> Transition:
         about = TransitionSubject("main", group, 1, by="Ann" if what == "acknowledged" else "")
-        return Transition(mark, rule, begun + after, what, None, 0.5, about)  # type: ignore[arg-type]
+        return Transition(mark, rule, begun + after, what, None, 0.5, about)  # type: ignore[arg-type]  # the words are literals
 
     middle = [moved(act, 10 * MINUTE) for act in acts]
     return [moved("fired", 0), *middle, moved("resolved", 30 * MINUTE)]

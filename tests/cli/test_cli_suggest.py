@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_folder import Folder
@@ -67,7 +68,7 @@ def copied(weekly: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> F
     return Folder(tmp_path / "copy")
 
 
-def suggested(folder: Folder, *words: str) -> dict[str, dict[str, object]]:
+def suggested(folder: Folder, *words: str) -> dict[str, Any]:
     outcome = folder.invoke(*WORDS, *words, "--json")
     assert outcome.exit_code == 0, outcome.output
     return {one["rule"]: one for one in json.loads(outcome.stdout)["suggestions"]}
@@ -86,9 +87,9 @@ def test_the_patched_rules_are_good_and_alert_as_promised(copied: Folder, tool: 
     changed = {name for name, one in promised.items() if one["proposed"] and name != "Cheap"}
     assert changed >= {"Failures", "Escalating", "Many", "Slow", "Sold"}
     for name in changed:
-        assert totals[name] == promised[name]["proposed"]["alerts"] <= 0.6, name  # type: ignore[index]
+        assert totals[name] == promised[name]["proposed"]["alerts"] <= 0.6, name
     for name in totals.keys() - changed:
-        assert totals[name] == promised[name]["now"]["alerts"], name  # type: ignore[index]
+        assert totals[name] == promised[name]["now"]["alerts"], name
     _only_numbers_changed(before, copied)
 
 
@@ -139,11 +140,11 @@ def test_json_says_what_is_kept_and_why_nothing_is_proposed(copied: Folder) -> N
     assert why["Low"] == "not judged, because past balances are not known"
     assert why["Rare"] == "not enough data: there were values for 0s"
     failures = found["Failures"]
-    assert failures["now"]["alerts"] > 20  # type: ignore[index]
-    assert failures["now"]["thresholds"] == ["2%"]  # type: ignore[index]
-    assert len(failures["kept"]) + len(failures["lost"]) == failures["now"]["alerts"]  # type: ignore[arg-type, index]
-    assert any(one["looks_real"] for one in failures["kept"])  # type: ignore[attr-defined]
-    (change,) = failures["changes"]  # type: ignore[misc]
+    assert failures["now"]["alerts"] > 20
+    assert failures["now"]["thresholds"] == ["2%"]
+    assert len(failures["kept"]) + len(failures["lost"]) == failures["now"]["alerts"]
+    assert any(one["looks_real"] for one in failures["kept"])
+    (change,) = failures["changes"]
     assert change["line"] == 7
     assert change["from"] == "2%"
     assert not change["variable"]
@@ -181,7 +182,7 @@ def test_a_rule_that_is_switched_off_is_judged_with_its_proposal(copied: Folder)
     file.write_bytes(SECOND.encode().replace(b"{name: Slow,", b"{name: Slow, enabled: false,"))
     assert "Slow" not in suggested(copied)
     found = suggested(copied, "--rule", "Slow", "--alerts-a-week", "2")["Slow"]
-    assert found["proposed"]["alerts"] == len(found["kept"]) == 1  # type: ignore[arg-type, index]
+    assert found["proposed"]["alerts"] == len(found["kept"]) == 1
 
 
 def test_charts_have_both_thresholds(copied: Folder) -> None:

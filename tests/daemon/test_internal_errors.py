@@ -143,7 +143,7 @@ async def test_a_poll_that_fails_unexpectedly_is_made_again_at_the_next_interval
     tracking = FakeTracking(clock, twist=broken)
     plan = SearchPlan("main", "all", RouteeQuery(), 30 * SECOND, ())
     with trio.move_on_after(400):
-        await poll_search(plan, tracking, sink, clock, None)  # type: ignore[arg-type]
+        await poll_search(plan, tracking, sink, clock, None)  # type: ignore[arg-type]  # the fakes have only what a poll uses
     assert len(sink.failures) == 5
     assert all(said.startswith("an internal error (KeyError at ") for said in sink.failures)
     assert sink.blinded

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.config.settings import Settings
 from monitor.daemon.morning_report import MorningReport
 from monitor.dispatch.scheduled_report import KEY, LATEST
 from monitor.model.notification import Notification
@@ -36,7 +37,7 @@ class World:
         self.harness = PipelineHarness(self.settings(report), self.clock, store)
         self.configure(report)
 
-    def settings(self, report: str):  # type: ignore[no-untyped-def]
+    def settings(self, report: str) -> Settings:
         config = CONFIG.replace("receivers:\n  - {name: ops, console: [{}]}", TWO)
         return settings(RULES, f"{config}store: sqlite://{self.path}\n{report}\n")
 

@@ -61,7 +61,7 @@ async def telling(sandbox: Sandbox, told: Hook) -> None:
         number += 1
         operator = f"Operator{number}"
         put_operator(sandbox, operator, failed=5)
-        await until(lambda: operator in told.failing(), f"{operator} to be told", TOLD_WITHIN)  # noqa: B023
+        await until(lambda: operator in told.failing(), f"{operator} to be told", TOLD_WITHIN)  # noqa: B023 - awaited at once
         await trio.sleep(0.5)
 
 

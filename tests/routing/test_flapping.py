@@ -11,7 +11,7 @@ NOW = 1_780_000_000_000_000
 def alert(firing_at: int, resolved_at: int | None = None) -> Alert:
     state = "firing" if resolved_at is None else "resolved"
     because = None if resolved_at is None else "recovered"
-    return Alert("main", "R", (), state, (), NOW, NOW, 1, firing_at, resolved_at, because)  # type: ignore[arg-type]
+    return Alert("main", "R", (), state, (), NOW, NOW, 1, firing_at, resolved_at, because)  # type: ignore[arg-type]  # the states are literals
 
 
 def test_beginnings_within_an_hour_up_to_the_last_are_counted() -> None:

@@ -38,7 +38,7 @@ def _channels(written: dict[str, Any], info: ValidationInfo) -> list[tuple[str, 
 
 
 def _list_of(model: type[M], entries: object, info: ValidationInfo) -> tuple[M, ...]:
-    return TypeAdapter(tuple[model, ...]).validate_python(entries, context=info.context)  # type: ignore[valid-type]
+    return TypeAdapter(tuple[model, ...]).validate_python(entries, context=info.context)  # type: ignore[valid-type]  # the model is known only when this runs
 
 
 Channels = Annotated[

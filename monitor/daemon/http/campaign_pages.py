@@ -61,6 +61,7 @@ class CampaignPages:
                 (title, found.breakdown[field][:VALUES], len(found.breakdown[field])) for field, title in FIELDS.items()
             ],
             chart=_chart(found, zone),
+            as_of=self._reader.as_of,
             now=self._reader.now,
         )
 

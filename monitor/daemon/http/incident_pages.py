@@ -25,4 +25,6 @@ class IncidentPages:
         found = await self._reader.incident(request.path_params["id"])
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "nothing is known of such an incident")
-        return self._html.page("incident.html", one=found, summary=found.summary, now=self._reader.now)
+        return self._html.page(
+            "incident.html", one=found, summary=found.summary, now=self._reader.now, as_of=self._reader.as_of
+        )

@@ -1,4 +1,4 @@
-"""The first page: what is wrong now and who has it, and how delivery goes."""
+"""The first page: what is wrong now, who has acknowledged it, and how delivery goes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress

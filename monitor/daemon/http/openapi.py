@@ -38,7 +38,7 @@ def openapi(operations: Sequence[Operation], described: Sequence[Described], ver
         types |= {f"{one.name} {part}": adapter(kind) for part, kind in _types_of(one)}
     inputs = [(key, "serialization", made) for key, made in types.items()]
     schemas, definitions = TypeAdapter.json_schemas(
-        inputs,  # type: ignore[arg-type]
+        inputs,  # type: ignore[arg-type]  # each key may be any value that can be hashed
         ref_template="#/components/schemas/{model}",
         schema_generator=DescribedSchema,
     )

@@ -240,8 +240,8 @@ class _Listener:
         if probe is not None:
             await probe.answer(self._app, self._config.response_headers("h11"), stream)
             return
-        app = ASGIWrapper(_Requests(self._app, connection, self._turn))  # type: ignore[arg-type]
-        http1 = Http1Connection(app, self._config, self._context, ConnectionState({}), stream)  # type: ignore[arg-type]
+        app = ASGIWrapper(_Requests(self._app, connection, self._turn))  # type: ignore[arg-type]  # hypercorn's own types of ASGI
+        http1 = Http1Connection(app, self._config, self._context, ConnectionState({}), stream)  # type: ignore[arg-type]  # hypercorn's own types of ASGI
         http1.answered = self._answered
         await http1.run()
 

@@ -13,7 +13,7 @@ from monitor.model.account_state import AccountState, CampaignAt
 from monitor.model.message import DELIVERED, FAILURES, FINAL, UNKNOWN
 from monitor.runtime.clock import Instant
 from monitor.window import Query, Window, WindowReader
-from monitor.window.aggregates import sums
+from monitor.window.aggregates import sums, unpriced
 from monitor.window.campaign_progress import BY, IN_A_CAMPAIGN, IS_KNOWN
 
 BINS: Final = 48
@@ -85,7 +85,9 @@ class CampaignDetail:
     over_since: Time | None
     """When Routee first said that it is over."""
     cost: float
-    """What its messages cost, in the account's currency."""
+    """What its messages cost, in the account's currency, as far as their prices are known."""
+    unpriced: int
+    """The number of messages that should have a price and have none; Routee gives some prices later."""
     breakdown: dict[str, tuple[CountByValue, ...]]
     """By field, its values, the one with most messages first."""
     timeline: tuple[CampaignSpan, ...]
@@ -167,7 +169,7 @@ class CampaignBreakdown:
         self._window, self._summary = window, summary
         self._conditions = (Condition(BY[0], "is", (summary.tracking_id,)), IS_KNOWN)
         self._counts: dict[str, dict[str, list[int]]] = {name: {} for name in BREAKDOWN}
-        self._cost = 0.0
+        self._cost, self._unpriced = 0.0, 0
         self._bins = [[0, 0] for _ in range(BINS)]
 
     @property
@@ -185,6 +187,7 @@ class CampaignBreakdown:
                 yield
             reading = WindowReader(self._window)
             self._cost += float(sums(reading, question).values.sum())
+            self._unpriced += int(unpriced(reading, question).counts.sum())
             self._date(reading, question)
             yield
 
@@ -221,6 +224,7 @@ class CampaignBreakdown:
             asked_at=asked.at if asked else None,
             over_since=asked.over_since if asked else None,
             cost=round(self._cost, 9),
+            unpriced=self._unpriced,
             breakdown={name: _largest(values) for name, values in self._counts.items()},
             timeline=tuple(
                 CampaignSpan(begin + position * (finish - begin) // BINS, *counts)

@@ -33,5 +33,5 @@ _JSON = ConfigDict(alias_generator=to_camel)
 @dataclass_transform(frozen_default=True)
 def read_model(cls: type[T]) -> type[T]:
     """Makes a frozen dataclass whose fields have camelCase names in JSON. Its docstrings are the schema's descriptions."""
-    cls.__pydantic_config__ = _JSON  # type: ignore[attr-defined]
+    cls.__pydantic_config__ = _JSON  # type: ignore[attr-defined]  # pydantic looks for it there
     return dataclass(frozen=True, slots=True)(cls)

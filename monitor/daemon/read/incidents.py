@@ -71,6 +71,8 @@ class IncidentCost:
     """Money in the account's currency; null if no failed message has a price."""
     whole: bool
     """Whether the messages of the whole time are known."""
+    unpriced: int
+    """How many of the failed messages have no price; Routee gives some prices later."""
 
 
 @read_model
@@ -96,7 +98,9 @@ def cost_of(loss: IncidentLoss | None) -> IncidentCost | None:
         return None
     usual = None if loss.usual is None else round(loss.usual, 6)
     spent = None if loss.spent is None else round(loss.spent, 6)
-    return IncidentCost(loss.start, loss.end, loss.final, loss.failed, usual, loss.lost, spent, loss.whole)
+    return IncidentCost(
+        loss.start, loss.end, loss.final, loss.failed, usual, loss.lost, spent, loss.whole, loss.unpriced
+    )
 
 
 def scopes_of(alerts: Iterable[Alert]) -> dict[str, tuple[IncidentScope, list[Alert]]]:

@@ -44,24 +44,24 @@ class SmsPart(msgspec.Struct, gc=False, rename={"from_": "from"}):
 
     status: Status
     smsId: Id | None = None  # noqa: N815 - Routee's name, as all below
-    messageId: Id | None = None  # noqa: N815
+    messageId: Id | None = None  # noqa: N815 - as above
     to: str | None = None
     from_: str | None = None
     groups: list[str] | None = None
     country: str | None = None
     operator: str | None = None
-    applicationName: str | None = None  # noqa: N815
-    campaignName: str | None = None  # noqa: N815
+    applicationName: str | None = None  # noqa: N815 - as above
+    campaignName: str | None = None  # noqa: N815 - as above
     campaign: str | None = None
-    campaignTrackingId: str | None = None  # noqa: N815
-    originatingService: str | None = None  # noqa: N815
+    campaignTrackingId: str | None = None  # noqa: N815 - as above
+    originatingService: str | None = None  # noqa: N815 - as above
     latency: float | None = None
     parts: Count | None = None
     part: Count | None = None
     price: float | None = None
     label: str | None = None
     direction: str | None = None
-    receivedDate: str | None = None  # noqa: N815
+    receivedDate: str | None = None  # noqa: N815 - as above
 
     @property
     def date(self) -> str:

@@ -60,7 +60,7 @@ class _Answer(msgspec.Struct, Generic[Record], gc=False):
     content: list[Record]
     number: object = None
     totalElements: object = None  # noqa: N815 - Routee's name, as below
-    totalPages: object = None  # noqa: N815
+    totalPages: object = None  # noqa: N815 - as above
     last: object = None
 
 

@@ -175,7 +175,7 @@ class Sender:
         except trio.TooSlowError:
             outcome = Retry(f"no answer within {SEND_LIMIT:.0f} s")
         # An unexpected exception of a notifier must not stop the sender: it counts as a failure that is tried again.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - it must not stop the sender
             outcome = Retry(f"the channel failed unexpectedly ({place_of(error)}); please report this")
         finally:
             self.outbox.sending.pop(here, None)

@@ -174,44 +174,44 @@ class _Rewriting(NodeTransformer):
         node.iter = Filter(node.iter, " looped", [Const(data)], [], None, None, lineno=node.lineno)
         return node
 
-    def visit_Compare(self, node: nodes.Compare) -> Node:  # noqa: N802
+    def visit_Compare(self, node: nodes.Compare) -> Node:  # noqa: N802 - as above
         self.generic_visit(node)
         node.expr = _filtered(node.expr, " compared")
         for operand in node.ops:
             operand.expr = _filtered(operand.expr, " compared")
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> Node:  # noqa: N802
+    def visit_Concat(self, node: nodes.Concat) -> Node:  # noqa: N802 - as above
         self.generic_visit(node)
         node.nodes = [one if isinstance(one, Const) else _filtered(one, " written") for one in node.nodes]
         return _filtered(node, " made")
 
-    def visit_AssignBlock(self, node: nodes.AssignBlock) -> Node:  # noqa: N802
+    def visit_AssignBlock(self, node: nodes.AssignBlock) -> Node:  # noqa: N802 - as above
         self.generic_visit(node)
         node.filter = node.filter or _filtered(None, " made")
         return node
 
-    def visit_Filter(self, node: Filter) -> Node:  # noqa: N802
+    def visit_Filter(self, node: Filter) -> Node:  # noqa: N802 - as above
         self.generic_visit(node)
         if node.node is None:  # the first filter of a block gets the block's text
             node.node = _filtered(None, " made")
         return node
 
-    def visit_Getitem(self, node: nodes.Getitem) -> Node:  # noqa: N802
+    def visit_Getitem(self, node: nodes.Getitem) -> Node:  # noqa: N802 - as above
         self.generic_visit(node)
         return _filtered(node, " sliced") if isinstance(node.arg, nodes.Slice) else node
 
-    def visit_List(self, node: nodes.List) -> Node:  # noqa: N802
+    def visit_List(self, node: nodes.List) -> Node:  # noqa: N802 - as above
         self.generic_visit(node)
         return _filtered(node, " made")
 
-    def visit_Dict(self, node: nodes.Dict) -> Node:  # noqa: N802
+    def visit_Dict(self, node: nodes.Dict) -> Node:  # noqa: N802 - as above
         self.generic_visit(node)
         for pair in node.items:
             pair.key = pair.key if isinstance(pair.key, Const) else _filtered(pair.key, " key")
         return _filtered(node, " made")
 
-    def visit_Tuple(self, node: nodes.Tuple) -> Node:  # noqa: N802
+    def visit_Tuple(self, node: nodes.Tuple) -> Node:  # noqa: N802 - as above
         self.generic_visit(node)
         return _filtered(node, " made") if node.ctx == "load" else node
 

@@ -83,7 +83,7 @@ def episode(
             mark,
             rule,
             at,
-            what,  # type: ignore[arg-type]
+            what,  # type: ignore[arg-type]  # the words are literals
             None,
             0.5,
             TransitionSubject(account, fields, 1, by=by if what == "acknowledged" else "", incident=incident),

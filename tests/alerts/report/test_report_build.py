@@ -277,5 +277,5 @@ def test_of_more_incidents_than_are_shown_all_are_counted() -> None:
     report = made(found, moves)
     assert (len(report.incidents), report.more["incidents"]) == (100, 31)
     assert report.incidents[0].title == "Operators Cosmote, GR", "it is the earliest, and lost most"
-    assert report.lost == report.incidents[0].loss.lost  # type: ignore[union-attr]
+    assert report.lost == report.incidents[0].loss.lost  # type: ignore[union-attr]  # its messages can be counted
     assert report.notes == made(found).notes

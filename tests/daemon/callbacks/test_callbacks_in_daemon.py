@@ -420,7 +420,7 @@ async def test_the_local_routee_tries_five_times(stage: Stage) -> None:
                     nursery.start_soon(pusher.run)
                     await trio.sleep(0.05)
                     sandbox.put(sms("Sent", stage.clock.now() + SECOND // 2))
-                    await until(lambda: pusher.outcomes[outcome], outcome)  # noqa: B023
+                    await until(lambda: pusher.outcomes[outcome], outcome)  # noqa: B023 - awaited at once
                     nursery.cancel_scope.cancel()
                 assert pusher.outcomes["tries"] == tries
                 assert json.loads(hook.asked[-1].body)["status"]["name"] == "Sent"

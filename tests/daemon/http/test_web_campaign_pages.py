@@ -10,6 +10,7 @@ from plain_client import served
 
 from monitor.config.monitor import Web
 from monitor.daemon.http.reloadable_app import ReloadableApp
+from monitor.runtime.clock import MINUTE
 from tests.fakes.daemon_reading import Reading
 from tests.fakes.pipeline_harness import traffic
 
@@ -62,3 +63,22 @@ async def test_the_api_has_each_under_its_encoded_id(tmp_path):
             assert (one.status_code, one.json()["summary"]["trackingId"]) == (200, wanted)
     reading.harness.store.close()
     assert {each["trackingId"] for each in listed} == set(IDS)
+
+
+async def test_a_cost_is_as_of_the_latest_poll_and_says_how_many_prices_are_missing(tmp_path):
+    reading = Reading(tmp_path / "monitor.db")
+    rows = [{"campaignTrackingId": "c", "price": price} for price in (0.05, 0.07, None)]
+    free = {"campaignTrackingId": "c", "direction": "Inbound", "price": None}
+    await reading.harness.poll([row | {"messageId": f"m{n}"} for n, row in enumerate([*rows, free])])
+    harness = reading.harness
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
+        early = (await browser.get("/campaigns/c")).text
+        reading.clock.at += MINUTE
+        await harness.poll([rows[2] | {"messageId": "m2", "price": 0.08}])
+        late = (await browser.get("/campaigns/c")).text
+        shown = (await browser.get("/api/v1/campaigns/c")).json()
+    reading.harness.store.close()
+    assert "at least 0.12 as of 18 Nov 12:00 UTC; 1 message has no price yet" in early
+    assert "<dd>0.20 as of 18 Nov 12:01 UTC</dd>" in late
+    assert (shown["cost"], shown["unpriced"]) == (0.2, 0)

@@ -22,6 +22,7 @@ async def test_an_incident_has_a_page_with_what_it_cost(tmp_path):
     reading.harness.store.close()
     assert cost.failed > 0
     assert "What it cost" in page
+    assert f"As of 18 Nov 12:03 UTC. {cost.unpriced} of the failed messages have no price yet" in page
     assert f"{cost.failed} of {cost.final}" in page
     assert "Failing" in page
     assert missing.status_code == nowhere.status_code == 404

@@ -127,6 +127,7 @@ async def test_an_incident_says_what_it_cost_up_to_the_latest_poll(reading):
     cost = (await reading.reader.incident(incident.id)).cost
     assert (cost.failed, cost.until, cost.whole) == (30, reading.clock.at, True)
     assert (cost.lost, cost.usual_share, cost.spent) == (30, 0.0, None), "the messages have no price"
+    assert cost.unpriced == 30
     await reading.poll(Cosmote=5, Nova=5)
     assert (await reading.reader.incident(incident.id)).cost.failed == 35
 

@@ -63,7 +63,7 @@ def test_levels_are_moved_together(form: Form, below: bool, before: tuple[float,
     comparison, rungs = "below" if below else "above", ladder(form, "below" if below else "above")
     thresholds = [WrittenThreshold((), form, size) for size in before]
     rung = next(rung for rung in rungs if rung.text == to)
-    found = moved(thresholds, rung, rungs, comparison)  # type: ignore[arg-type]
+    found = moved(thresholds, rung, rungs, comparison)  # type: ignore[arg-type]  # it is one of the two
     assert (None if found is None else [one.text for one in found]) == after
 
 

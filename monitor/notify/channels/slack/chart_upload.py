@@ -74,7 +74,7 @@ class Charts:
         except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
             self._report(f"Slack could not be reached with it: {trouble(error, quote=False)}")
         # A picture must not cost an alert: any unexpected error is logged by its type.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - a picture must not cost an alert
             self._report(f"it could not be drawn ({type(error).__name__}); please report this")
         finally:
             self._slots.release()

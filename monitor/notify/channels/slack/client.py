@@ -164,7 +164,7 @@ def _watched(
         connect()
         limit.watch(connection.sock)
 
-    connection.connect = connected  # type: ignore[method-assign]
+    connection.connect = connected  # type: ignore[method-assign]  # the time limit has to know the socket of each connection
     return connection
 
 

@@ -49,7 +49,7 @@ async def converse(url: str, within: float, largest: int, talk: Callable[[WebSoc
     except* TunnelRefused as group:
         why = f"the websocket could not be opened: {group.exceptions[0]}"
     # trio-websocket also raises exceptions of its own layers (h11, wsproto) for malformed answers; none of them may stop the listening.
-    except* Exception as group:  # noqa: BLE001
+    except* Exception as group:  # noqa: BLE001 - whatever its layers raise
         why = f"the websocket could not be used: {trouble(group, quote=False)}"
     if why:
         raise WebsocketUnusable(why)

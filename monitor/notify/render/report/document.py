@@ -108,6 +108,7 @@ def loss(one: IncidentLoss) -> dict[str, Any]:
         "lost": one.lost,
         "spent": _money(one.spent),
         "whole": one.whole,
+        "unpriced": one.unpriced,
     }
 
 

@@ -214,7 +214,7 @@ def test_a_stored_state_goes_on_as_the_one_in_memory() -> None:
     stored = evaluate(rule, moment_of(window, kept=StoredRuleState(kept.blob())))
     assert list(stored.findings()) == list(evaluate(rule, moment_of(window, kept=kept)).findings())
     assert stored.kept is not None
-    assert stored.kept.blob() == evaluate(rule, moment_of(window, kept=kept)).kept.blob()  # type: ignore[union-attr]
+    assert stored.kept.blob() == evaluate(rule, moment_of(window, kept=kept)).kept.blob()  # type: ignore[union-attr]  # this kind keeps something
     damaged = evaluate(rule, moment_of(window, kept=StoredRuleState(kept.blob()[:-8])))
     assert by_group(damaged).keys() == by_group(stored).keys(), "it is worked out of the past again"
 
