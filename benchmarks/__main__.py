@@ -19,6 +19,7 @@ MODULES = {
     "restart": "daemon.restart",
     "callbacks": "daemon.callbacks",
     "floods": "daemon.floods",
+    "page": "daemon.page",
     "forget": "window.forget",
     "notify": "notify.notify",
     "dispatch": "dispatch.dispatch",
