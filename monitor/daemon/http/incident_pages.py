@@ -1,6 +1,7 @@
 """The page of one incident: the alerts in it, from the first to the last, and who was told. It still answers when the incident is over."""
 
 from http import HTTPStatus
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -9,6 +10,9 @@ from starlette.routing import Route
 
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.read.daemon_reader import DaemonReader
+
+ROWS: Final = 100
+"""The most alerts that are shown, the latest ones."""
 
 
 class IncidentPages:
@@ -25,4 +29,6 @@ class IncidentPages:
         found = await self._reader.incident(request.path_params["id"])
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "nothing is known of such an incident")
-        return self._html.page("incident.html", one=found, summary=found.summary, now=self._reader.now)
+        return self._html.page(
+            "incident.html", one=found, alerts=found.alerts[-ROWS:], summary=found.summary, now=self._reader.now
+        )
