@@ -21,6 +21,7 @@ MODULES = {
     "callbacks": "daemon.callbacks",
     "floods": "daemon.floods",
     "loop": "daemon.loop",
+    "page": "daemon.page",
     "forget": "window.forget",
     "notify": "notify.notify",
     "dispatch": "dispatch.dispatch",

@@ -61,8 +61,12 @@ class Http1Connection(TCPServer):
 
     async def protocol_send(self, event: Event) -> None:
         """Sends what the protocol says. Whatever follows a last request does not close the connection before that one is answered."""
-        if not (isinstance(event, Closed) and self.protocol.is_answering):  # type: ignore[attr-defined]  # see `run`
+        if not isinstance(event, Closed):
             await super().protocol_send(event)
+        elif not self.protocol.is_answering:  # type: ignore[attr-defined]  # see `run`
+            async with self.send_lock:  # the end of the answer may be on its way
+                await self._close()
+            await self.protocol.handle(event)
 
 
 class Http1Protocol(H11Protocol):

@@ -1,6 +1,7 @@
 """The page of one incident: the alerts in it, from the first to the last, and who was told. It still answers when the incident is over."""
 
 from http import HTTPStatus
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -9,6 +10,9 @@ from starlette.routing import Route
 
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.read.daemon_reader import DaemonReader
+
+ROWS: Final = 100
+"""The most alerts that are shown, the latest ones."""
 
 
 class IncidentPages:
@@ -26,5 +30,10 @@ class IncidentPages:
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "nothing is known of such an incident")
         return self._html.page(
-            "incident.html", one=found, summary=found.summary, now=self._reader.now, as_of=self._reader.as_of
+            "incident.html",
+            one=found,
+            alerts=found.alerts[-ROWS:],
+            summary=found.summary,
+            now=self._reader.now,
+            as_of=self._reader.as_of,
         )

@@ -45,8 +45,8 @@ PENDING: Final = 20
 REPORTS: Final = 6
 ACCOUNTS: Final = 3
 """The most accounts whose charts are drawn."""
-MARKED: Final = 100
-"""The most alerts that are marked on charts."""
+MARKED: Final = 30
+"""The most alerts that are marked on charts, the latest ones: more would cover each other, and be most of the page's bytes."""
 STEP: Final = 5 * MINUTE
 _TRANSITIONS: Final = 2_000
 _ALERT_FRAME: Final = Frame(370, 170, left=50, right=66, top=14, bottom=26, text=12)

@@ -31,7 +31,7 @@ from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
 from monitor.runtime.errors import NothingThere
 
-PER_PAGE: Final = 50
+PER_PAGE: Final = 40
 MOST_NAMED: Final = 20
 """The most alerts that a preview names."""
 

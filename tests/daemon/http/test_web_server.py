@@ -427,6 +427,25 @@ async def test_what_a_page_raises_fails_that_page_alone_and_its_log_is_bounded(c
     assert logged[0].exc_info
 
 
+async def test_a_client_that_ends_its_side_while_the_answer_ends_is_no_error(caplog):
+    async def answers(scope, receive, send):
+        await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"1")]})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    with guarded():
+        async with served(answers) as url:
+            for turns in [*range(25)] * 8:
+                async with await connect(url) as stream:
+                    await stream.send_all(post("Content-Length: 1000", b"x" * 500))
+                    for _ in range(turns):
+                        await trio.lowlevel.checkpoint()
+                    with suppress(trio.BrokenResourceError):
+                        await stream.send_eof()
+                        while await stream.receive_some():
+                            pass
+    assert caplog.records == []
+
+
 async def test_a_request_that_breaks_while_the_application_answers_gets_one_answer(caplog):
     refused, sent = trio.Event(), trio.Event()
 
