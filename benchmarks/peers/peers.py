@@ -1,12 +1,18 @@
 """Compares routee-monitor with ElastAlert 2 and Prometheus, at the same work in the same run. A peer that is missing is named and left out."""
 
 import sys
+from pathlib import Path
+from typing import Final
 
 import trio
 
 from benchmarks.figure import Figure
 from benchmarks.peers.prometheus import evaluating
-from benchmarks.peers.spike import MissingPeer, installed_elastalert, spikes
+from benchmarks.peers.spike import MissingPeer, installed_elastalert, spike_figures, spikes
+
+FEW: Final = 10_000
+MANY: Final = 100_000
+ROUNDS: Final = 3
 
 
 def run(quick: bool) -> list[Figure]:
@@ -15,16 +21,19 @@ def run(quick: bool) -> list[Figure]:
 
 
 def _spikes(quick: bool) -> list[Figure]:
-    messages, rounds = (10_000, 1) if quick else (100_000, 3)
     if quick:
         _say("left out with --quick: ElastAlert 2, which has to be installed from the network")
-        return trio.run(spikes, messages, rounds, None)
+        return spike_figures(None, trio.run(spikes, FEW, 1, None))
+    program = _installed()
+    return spike_figures(trio.run(spikes, FEW, ROUNDS, program), trio.run(spikes, MANY, ROUNDS, program))
+
+
+def _installed() -> Path | None:
     try:
-        program = installed_elastalert()
+        return installed_elastalert()
     except MissingPeer as missing:
         _say(f"left out: {missing}")
-        program = None
-    return trio.run(spikes, messages, rounds, program)
+        return None
 
 
 def _say(what: str) -> None:

@@ -56,9 +56,33 @@ class Webhook:
         return Answer()
 
 
-async def spikes(messages: int, rounds: int, program: Path | None) -> list[Figure]:
-    """Returns what both use, and how many times as much ElastAlert 2 does. Without its ``program`` it is left out. Raises RuntimeError if an
-    answer is wrong."""
+@dataclass(frozen=True)
+class SpikeRounds:
+    """What both used at one number of messages; ElastAlert 2 has no rounds if it was left out."""
+
+    messages: int
+    here: Rounds
+    peer: Rounds
+
+
+def spike_figures(few: SpikeRounds | None, many: SpikeRounds) -> list[Figure]:
+    """Returns what both used at ``many``, the ratios, and, from the difference to ``few``, what each further message takes."""
+    if not many.peer.usages:
+        return many.here.figures()
+    found = [*many.here.figures(), *many.peer.figures(), *compared(many.peer, many.here, cpu=20, memory=4)]
+    if few is not None:
+        more = many.messages - few.messages
+        here, peer = (many.here.cpu - few.here.cpu) / more, (many.peer.cpu - few.peer.cpu) / more
+        found += [
+            Figure("routee-monitor: processor time of each further message", here * 1e6, "µs"),
+            Figure("ElastAlert 2: processor time of each further document", peer * 1e6, "µs"),
+            Figure("ElastAlert 2: times the processor time of each", peer / here, "times"),
+        ]
+    return found
+
+
+async def spikes(messages: int, rounds: int, program: Path | None) -> SpikeRounds:
+    """Runs both in turn. Without its ``program`` ElastAlert 2 is left out. Raises RuntimeError if an answer is wrong."""
     sandbox = sandbox_with_a_spike(messages)
     here, peer = Rounds(f"routee-monitor, {messages:,} messages"), Rounds(f"ElastAlert 2, {messages:,} documents")
     async with trio.open_nursery() as nursery:
@@ -70,9 +94,7 @@ async def spikes(messages: int, rounds: int, program: Path | None) -> list[Figur
                 if program is not None:
                     peer.add(await _elastalert_run(program, search, elasticsearch, messages, sandbox.now()))
         nursery.cancel_scope.cancel()
-    if not peer.usages:
-        return here.figures()
-    return [*here.figures(), *peer.figures(), *compared(peer, here, cpu=20, memory=4)]
+    return SpikeRounds(messages, here, peer)
 
 
 @asynccontextmanager
