@@ -21,6 +21,8 @@ class Polls:
     ) -> None:
         self.evaluator = RuleEvaluator(filled_window(map(change, batches(messages))), rules, ["all"])
         self.last = EvaluationResult()
+        self.seconds: dict[str, list[float]] = {}
+        """By rule, how long each of its evaluations took."""
         self._as_of = SystemClock().now()
         self._since = self._as_of - 30 * DAY
         self._pages = list(map(change, batches(40_000)))
@@ -32,6 +34,8 @@ class Polls:
         cursor = Cursor("main", "all", self._as_of, self._since)
         self.last = self.evaluator.evaluate(cursor)
         self.evaluator.apply(self.last, cursor)
+        for rule, seconds in self.last.seconds.items():
+            self.seconds.setdefault(rule, []).append(seconds)
 
     def with_news(self, rounds: int) -> Times:
         """Times polls that each bring a page of new messages."""

@@ -39,7 +39,7 @@ from monitor.runtime.pieces import Work, done
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Cursor
 
-ROWS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 10_000
 """The most changed rows that wait in memory for the end of a poll; more are committed earlier, because rows are true in any case."""
 
 

@@ -11,15 +11,14 @@ from monitor.window.columns import Columns
 from monitor.window.index import Rows
 from monitor.window.profile_index import Codes, Facets
 from monitor.window.table import ColumnTable
+from monitor.window.written_rows import WrittenRows
 
 BY = ("campaignTrackingId",)
 NO_CAMPAIGN = -1
-MANY = 1_000
-"""So many lists of written rows are made one."""
 
 
 class CampaignRows:
-    """The rows of one window by campaign. `written` must be called whenever a row may have come into another campaign."""
+    """The rows of one window by campaign."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
@@ -27,17 +26,11 @@ class CampaignRows:
         self._campaign = ColumnTable({"campaign": np.int32})  # of each row that is listed, else NO_CAMPAIGN
         self._rows = np.zeros(0, np.int32)  # ordered by campaign
         self._starts: Codes = np.zeros(1, np.int64)  # where each campaign begins, and the end of the last one
-        self._written: list[Rows] = []
+        self._written = WrittenRows(columns)
 
     @property
     def nbytes(self) -> int:
         return self._campaign.nbytes + self._rows.nbytes
-
-    def written(self, rows: Rows) -> None:
-        """Notes that these rows were written."""
-        self._written.append(rows)
-        if len(self._written) > MANY:
-            self._written = [self._distinct()]
 
     def of(self, codes: Codes, facets: Facets) -> tuple[Rows, Codes]:
         """Returns the rows of these campaigns, and the position in ``codes`` of each one's campaign.
@@ -53,9 +46,11 @@ class CampaignRows:
 
     def _bring_up_to_date(self, facets: Facets) -> None:
         """Lists the rows that were written, or all of them where campaigns have other codes now."""
-        if facets is not self._facets:
+        is_new = facets is not self._facets
+        if is_new:
             self._begin(facets)
-        rows, self._written = self._distinct(), []
+        written = self._written.take()
+        rows = np.arange(self._columns.length) if is_new else written
         codes = self._codes(rows, facets)
         before = self._campaign["campaign"][rows]
         moved = codes != before
@@ -66,20 +61,12 @@ class CampaignRows:
         if len(self._starts) <= len(facets.groups(BY)):
             self._cut(facets)
 
-    def _distinct(self) -> Rows:
-        """Returns the rows that were written, each once."""
-        found = np.zeros(self._columns.length, np.bool_)
-        for rows in self._written:
-            found[rows] = True
-        return np.flatnonzero(found)
-
     def _begin(self, facets: Facets) -> None:
         self._facets, length = facets, self._columns.length
         self._campaign = ColumnTable({"campaign": np.int32})
         self._campaign.reserve(length)
         self._campaign["campaign"][:] = NO_CAMPAIGN
-        self._rows = np.zeros(0, np.int32)
-        self._written = [np.arange(length)]
+        self._rows, self._starts = np.zeros(0, np.int32), np.zeros(1, np.int64)
 
     def _codes(self, rows: Rows, facets: Facets) -> Codes:
         """Returns the campaign of each row; NO_CAMPAIGN where it has none or is free. Makes room for new rows."""

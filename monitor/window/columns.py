@@ -39,7 +39,7 @@ SPARE_PROFILES = 1 << 15
 
 _DATED = {"date", "kind", "profile"}
 _SEEN = {"first_seen", "kind", "profile"}
-_PROFILED = {"kind", "profile"}
+_TOLD = _DATED | _SEEN | {"latency"}
 
 
 class Columns(ColumnTable):
@@ -51,7 +51,7 @@ class Columns(ColumnTable):
         self.timeline = Timeline(self)
         self._seen: Timeline | None = None
         self.written: list[Callable[[Rows], None]] = []
-        """Whom to tell of rows whose profile or kind was written."""
+        """Whom to tell of rows whose kind, profile, dates or latency were written."""
 
     @property
     def nbytes(self) -> int:
@@ -91,7 +91,7 @@ class Columns(ColumnTable):
         if self._seen is not None and not _SEEN.isdisjoint(own):
             self._seen.changing(rows)
         super().write(rows, own)
-        if self.written and not _PROFILED.isdisjoint(own):
+        if self.written and not _TOLD.isdisjoint(own):
             for tell in self.written:
                 tell(rows)
 

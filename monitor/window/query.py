@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from monitor.config.rules.match import Condition
 from monitor.model.notification import Sample
-from monitor.runtime.clock import MILLISECOND, Duration, Instant
-from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN
+from monitor.runtime.clock import Duration, Instant
+from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT
 from monitor.window.index import Rows
+from monitor.window.late_rows import delays
 from monitor.window.profile_index import Codes, Group, Mask
 from monitor.window.window import Window
 
@@ -175,7 +176,7 @@ class WindowReader:
         among = np.flatnonzero(chosen)
         among = among[self._on_its_way(span, rows[among])]
         if span.within is not None:
-            among = among[self._delay(rows[among]) <= span.within]
+            among = among[delays(self.window.columns, rows[among]) <= span.within]
         among = among[self.meets(question, rows[among])]
         chosen[:] = False
         chosen[among] = True
@@ -197,7 +198,7 @@ class WindowReader:
 
     def sent(self, rows: Rows) -> NDArray[np.int64]:
         """When each row's message was sent, as far as that is known: by its latency, else when it was first seen."""
-        return np.asarray(self.window.columns["date"][rows] - self._delay(rows))
+        return np.asarray(self.window.columns["date"][rows] - delays(self.window.columns, rows))
 
     def split(self, rows: Rows, name: str) -> dict[str, int]:
         """Returns how many of ``rows`` have each value of a field."""
@@ -280,7 +281,7 @@ class WindowReader:
             rows = self._candidates(span)
             rows = rows[self._on_its_way(span, rows)]
             if span.within is not None:
-                rows = rows[self._delay(rows) <= span.within]
+                rows = rows[delays(self.window.columns, rows) <= span.within]
             for condition in span.recipients:
                 rows = rows[self._to(condition, rows)]
             known = self._rows[span] = rows
@@ -294,11 +295,7 @@ class WindowReader:
         return self.window.columns.timeline.rows(span.start, span.end, span.kind)
 
     def _late(self, span: _QuerySpan, after: Duration) -> Rows:
-        """Returns the rows whose status came late. Few do: they are looked for once for each state of the window, among all rows."""
-        window, columns = self.window, self.window.columns
-        if window.late is None or window.late[:2] != (window.version, after):
-            window.late = window.version, after, np.flatnonzero(self._delay(slice(columns.length)) > after)
-        rows = window.late[2]
+        columns, rows = self.window.columns, self.window.late_rows(after).rows()
         date, kind = columns["date"][rows], columns["kind"][rows]
         return rows[(date > span.start) & (date <= span.end) & ((kind & span.kind) > 0)]
 
@@ -324,13 +321,6 @@ class WindowReader:
             recipients = self._known_recipients()
             codes = codes * len(recipients) + np.searchsorted(recipients, self.window.columns["to"][rows])
         return codes
-
-    def _delay(self, rows: Rows | slice) -> NDArray[np.int64]:
-        """Returns the microseconds from sending to the present status: the latency, or the time since the first sight if it is not given."""
-        columns = self.window.columns
-        latency = columns["latency"][rows].astype(np.int64)
-        waited = columns["date"][rows] - columns["first_seen"][rows]
-        return np.where(latency == NOT_GIVEN, waited, latency * MILLISECOND)
 
     # Recipients
 

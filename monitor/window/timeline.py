@@ -136,7 +136,11 @@ class Timeline:
         dates, profiles = date[used], int(self._table["profile"].max(initial=0)) + 1
         made = _Cut(profiles if everything else max(profiles, self._counts.shape[1]))
         step = max(self._segment, (len(self._order) + len(used)) * made.profiles // COUNTS)
-        for first, last, is_changed in self._runs(dates, made.profiles, everything=everything):
+        runs = self._runs(dates, made.profiles, everything=everything)
+        for first, last, is_changed in runs:
+            yield
+            if self._settled != began:
+                return  # a query has settled all meanwhile
             rows = self._order[self._starts[first] : self._starts[last]]
             if is_changed:
                 entering = slice(*np.searchsorted(dates, self._edges(first, last)))
@@ -144,14 +148,15 @@ class Timeline:
                 self._cut(rows, made, step)
             else:
                 made.keep(rows, self._marks[first:last], self._starts[first:last], self._counts[first : last + 1])
-            yield
-            if self._settled != began:
-                return  # a query has settled all meanwhile
+        yield
+        if self._settled != began:
+            return
         state[recent] = _NEW
         state[used] = _SETTLED
         self._recent, self._recent_dates, self._gone, self._stale = [], None, [], []
         self._order, self._marks, self._starts, self._counts = made.arrays()
         self._settled += 1
+        yield
         heap.trim_heap()
 
     def _runs(self, entering: Dates, profiles: int, *, everything: bool) -> list[tuple[int, int, bool]]:

@@ -24,6 +24,7 @@ from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.ids import MessageIds
 from monitor.window.index import Index, Keys, Rows
 from monitor.window.journal import Rewritten, WindowJournal
+from monitor.window.late_rows import LateRows
 from monitor.window.merging import Merging
 from monitor.window.multipart import HEAD, combine
 from monitor.window.profile_index import Facets
@@ -75,8 +76,6 @@ class Window:
         self.is_pushed_to = False
         """Whether Routee pushes reports of this account's messages."""
         self.version = 0
-        self.late: tuple[int, Duration, Rows] | None = None
-        """What `monitor.window.query.Query.late` last found: at which version, for how late."""
         self._facets = self._new_facets()
         self._index = Index()
         self._free: Rows = np.zeros(0, np.int64)
@@ -85,6 +84,7 @@ class Window:
         self._journal = WindowJournal(self.columns)
         self._status_changes: StatusChanges | None = None
         self._campaign_rows: CampaignRows | None = None
+        self._late_rows: dict[Duration, LateRows] = {}
         self._no_recipient = self.privacy.hash(UNKNOWN)
 
     def __len__(self) -> int:
@@ -105,8 +105,9 @@ class Window:
     @property
     def nbytes(self) -> int:
         """Returns the memory of the columns, the index and the journal in bytes."""
-        campaigns = 0 if self._campaign_rows is None else self._campaign_rows.nbytes
-        return self.columns.nbytes + self._index.nbytes + self._journal.nbytes + campaigns
+        derived = sum(one.nbytes for one in self._late_rows.values())
+        derived += 0 if self._campaign_rows is None else self._campaign_rows.nbytes
+        return self.columns.nbytes + self._index.nbytes + self._journal.nbytes + derived
 
     @property
     def facets(self) -> Facets:
@@ -120,8 +121,13 @@ class Window:
         """Returns the rows by campaign. They are kept from the first call on."""
         if self._campaign_rows is None:
             self._campaign_rows = CampaignRows(self.columns)
-            self.columns.written.append(self._campaign_rows.written)
         return self._campaign_rows
+
+    def late_rows(self, after: Duration) -> LateRows:
+        """Returns the rows whose status came more than ``after`` after sending. They are kept from the first call on."""
+        if after not in self._late_rows:
+            self._late_rows[after] = LateRows(self.columns, after)
+        return self._late_rows[after]
 
     @property
     def status_changes(self) -> StatusChanges:

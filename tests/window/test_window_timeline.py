@@ -45,6 +45,7 @@ messages = st.fixed_dictionaries(
         "messageId": st.sampled_from([f"m{i}" for i in range(9)]),
         "date": st.integers(0, 20),
         "status": st.sampled_from(["Queued", "Sent", "Delivered"]),
+        "latency": st.sampled_from([None, 0.0, 0.004]),
         "parts": st.sampled_from([1, 2]),
         "key": st.sampled_from([1, 2]),
     }
@@ -53,7 +54,7 @@ messages = st.fixed_dictionaries(
 
 @given(st.lists(st.lists(messages, max_size=5), max_size=6), st.integers(-1, 21), st.integers(-1, 21), st.booleans())
 @settings(max_examples=200, deadline=None)
-def test_messages_first_seen_in_a_span_are_what_a_look_at_all_finds(
+def test_messages_first_seen_in_a_span_and_late_ones_are_what_a_look_at_all_finds(
     pages: list[list[dict[str, object]]], start: int, end: int, settle: bool
 ) -> None:
     window = Window("main")
@@ -66,6 +67,10 @@ def test_messages_first_seen_in_a_span_are_what_a_look_at_all_finds(
         assert sorted(reading.rows(question).tolist()) == wanted.tolist()
         counted = {reading.labels(("status",), code)[0]: n for code, n in zip(*pairs(reading, question), strict=True)}
         assert counted == reading.split(wanted, "status")
+        dates, latency = columns["date"][: columns.length], columns["latency"][: columns.length]
+        took = np.where(latency < 0, dates - first, latency * np.int64(1_000))
+        late = np.flatnonzero((dates > start) & (dates <= end) & ((kind & AS_MESSAGE) > 0) & (took > 3))
+        assert reading.rows(Query(start, end, late=3)).tolist() == late.tolist()
         if settle:
             columns.seen.settle()
 

@@ -1,0 +1,33 @@
+"""Collects the rows that were written since somebody looked, so that what is derived from rows is kept without reading all of them."""
+
+from typing import Final
+
+import numpy as np
+
+from monitor.window.columns import Columns
+from monitor.window.index import Rows
+
+MANY: Final = 1_000
+"""So many lists of rows are made one."""
+
+
+class WrittenRows:
+    """The rows of a table whose kind, profile, dates or latency were written since the last `take`; at first all rows."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._lists: list[Rows] = [np.arange(columns.length)]
+        columns.written.append(self._note)
+
+    def _note(self, rows: Rows) -> None:
+        self._lists.append(rows)
+        if len(self._lists) > MANY:
+            self._lists = [self.take()]
+
+    def take(self) -> Rows:
+        """Returns the rows, each once and ascending, and forgets them."""
+        found = np.zeros(self._columns.length, np.bool_)
+        for rows in self._lists:
+            found[rows] = True
+        self._lists = []
+        return np.flatnonzero(found)
