@@ -32,7 +32,13 @@ ADMINISTRATOR = "admin"
 OWNER = "monitor"
 """Owns the tests' databases, and is no administrator."""
 
-ON_A_SMALL_DISK = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=20m,mode=0700,uid=$(id -u postgres) none "$0" && exec "$@"')
+ON_A_SMALL_DISK = (
+    "unshare",
+    "-m",
+    "sh",
+    "-c",
+    'mount -t tmpfs -o size=20m,mode=0700,uid=$(id -u postgres) none "$0" && exec "$@"',
+)
 """Runs a command where a folder is a disk of its own that nobody else sees: ``… FOLDER COMMAND``."""
 
 
