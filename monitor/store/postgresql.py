@@ -16,9 +16,10 @@ from monitor.store import row_codec as rows
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits
 from monitor.store.postgresql_session import PostgresqlSession, named_process
 from monitor.store.postgresql_statements import translated
-from monitor.store.protocol import Pending
+from monitor.store.protocol import Entry, Pending
 from monitor.store.sql_store import SqlStore, Table
 
+_ENTRIES_PAGE: Final = 10_000
 FOR_COMMANDS: Final = PostgresqlLimits(statement=MINUTE, answer=MINUTE + 10 * SECOND)
 """Commands read much at once, and nobody waits for them but the person who called them."""
 
@@ -54,6 +55,14 @@ class PostgresqlStore(SqlStore):
 
     def close(self) -> None:
         self._session.close()
+
+    def entries(self, account: str) -> list[Entry]:
+        found: list[Entry] = []
+        after: tuple[str, int] = ("", -1)
+        while page := self._rows(own.ENTRIES, account, *after, _ENTRIES_PAGE):
+            found += [Entry(*row) for row in page]
+            after = (found[-1].field, found[-1].code)
+        return found
 
     def snapshot(self) -> AbstractContextManager[None]:
         return nullcontext() if self._session.in_transaction else self._session.snapshot()

@@ -48,12 +48,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlLimits:
-    """How long to wait: for a connection (at least 2 s), for a statement, for a lock, and for any answer of the server at all."""
+    """How long to wait: for a connection (at least 2 s), for a statement, for a lock, and for any answer of the server at all.
 
-    connect: Duration = 4 * SECOND
-    statement: Duration = 6 * SECOND
+    ``pause`` is how long every call fails at once after it was in vain to connect: otherwise calls that wait one after the other would
+    make a stop of the daemon take longer than it may.
+    """
+
+    connect: Duration = 2 * SECOND
+    statement: Duration = 3 * SECOND
     lock: Duration = SECOND
-    answer: Duration = 8 * SECOND
+    answer: Duration = 4 * SECOND
+    pause: Duration = 3 * SECOND
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):

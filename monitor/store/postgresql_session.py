@@ -6,12 +6,14 @@ answer it did not get, and whether anything else happened meanwhile: another dae
 """
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
 
+from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect, explained
@@ -40,6 +42,7 @@ class PostgresqlSession:
         self._mark = self._unknown = ""
         self._outdated: StoreOutdated | None = None
         self._is_closed = False
+        self._failure, self._failing_until = "", 0.0
         connection = connect(address, limits, read_only=read_only)
         self._connection, self._process = connection, connection.info.backend_pid
         try:
@@ -104,13 +107,13 @@ class PostgresqlSession:
         self._commit(mark)
 
     def _begin(self, statement: str) -> None:
-        self._twice(lambda connection: connection.execute(statement))
+        self._twice(lambda connection: connection.execute(statement, prepare=False))
         self.in_transaction = True
 
     def _roll_back(self) -> None:
         self.in_transaction = False
         try:
-            self._connection.execute("ROLLBACK")
+            self._connection.execute("ROLLBACK", prepare=False)
         except psycopg.Error:
             self._connection.close()  # the server rolls back; the next call connects again
 
@@ -119,7 +122,7 @@ class PostgresqlSession:
         self._unknown = mark
         try:
             with explained(self.address):
-                self._connection.execute("COMMIT")
+                self._connection.execute("COMMIT", prepare=False)
         except StoreError:
             if self._is_lost() and mark:
                 self._resolve(mark)
@@ -132,12 +135,9 @@ class PostgresqlSession:
     def _resolve(self, mark: str) -> None:
         """Finds out whether the transaction that left ``mark`` was committed. Raises StoreError if it was not, or if nobody knows yet."""
         try:
-            connection = connect(self.address, self._limits)
-            with explained(self.address):
-                found = self._locked(connection)
+            found = self._connect_again()
         except StoreError as error:
             raise StoreError(f"{error}; whether the last commit was made is not known yet") from None
-        self._use(connection)
         if found == mark:
             self._mark, self._unknown = mark, ""
             return
@@ -167,18 +167,21 @@ class PostgresqlSession:
             raise self._outdated
         if not self._is_lost():
             return
-        connection = connect(self.address, self._limits, read_only=self._read_only)
+        if time.monotonic() < self._failing_until:
+            raise StoreError(self._failure)
+        self._check_mark(self._connect_again())
+
+    def _connect_again(self) -> str:
+        """Makes a new connection the present one. Returns the mark in the database, empty for who has no lock. Raises StoreError."""
         try:
+            connection = connect(self.address, self._limits, read_only=self._read_only)
             with explained(self.address):
                 found = self._locked(connection) if self._exclusive else ""
-        except BaseException:
-            connection.close()
+        except StoreError as error:
+            self._failure, self._failing_until = str(error), time.monotonic() + self._limits.pause / SECOND
             raise
-        self._use(connection)
-        self._check_mark(found)
-
-    def _use(self, connection: BoundedConnection) -> None:
         self._connection, self._process = connection, connection.info.backend_pid
+        return found
 
     def _is_lost(self) -> bool:
         return self._connection.closed

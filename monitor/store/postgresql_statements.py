@@ -6,6 +6,8 @@ from typing import Final
 
 from monitor.store import statements
 
+ENTRIES: Final = """
+    SELECT account, field, code, value FROM entry WHERE account = ? AND (field, code) > (?, ?) ORDER BY field, code LIMIT ?"""
 ENQUEUE: Final = """
     WITH added AS (
         INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification, incident)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,15 @@ log_min_messages = fatal
 ADMINISTRATOR = "admin"
 OWNER = "monitor"
 """Owns the tests' databases, and is no administrator."""
+
+ON_A_SMALL_DISK = (
+    "unshare",
+    "-m",
+    "sh",
+    "-c",
+    'mount -t tmpfs -o size=20m,mode=0700,uid=$(id -u postgres) none "$0" && exec "$@"',
+)
+"""Runs a command where a folder is a disk of its own that nobody else sees: ``… FOLDER COMMAND``."""
 
 
 def programs() -> Path | None:
@@ -57,10 +66,11 @@ def free_port() -> int:
 
 
 class PostgresqlServer:
-    """One server. ``stop``, ``start`` and ``freeze`` are what tests do to it."""
+    """One server. ``on_a_small_disk``: it has a tablespace named small on a disk of its own, which `fill` fills."""
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    def __init__(self, binaries: Path, folder: Path, *, on_a_small_disk: bool = False) -> None:
         self._binaries, self.folder, self.port = binaries, folder, free_port()
+        self._disk = folder / "disk" if on_a_small_disk else None
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
 
@@ -85,10 +95,31 @@ class PostgresqlServer:
     def start(self) -> None:
         """Starts it, and waits until it lets people in."""
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._binaries / "postgres", "-D", self.folder / "data"], stdout=log, stderr=log, **unprivileged()
-            )
+            command = [str(self._binaries / "postgres"), "-D", str(self.folder / "data")]
+            if self._disk is None:
+                self._process = subprocess.Popen(command, stdout=log, stderr=log, **unprivileged())
+            else:
+                self._disk.mkdir(exist_ok=True)
+                user = pwd.getpwnam("postgres")
+                drop = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+                self._process = subprocess.Popen(
+                    [*ON_A_SMALL_DISK, str(self._disk), *drop, *command], stdout=log, stderr=log
+                )
         until(self._answers, "PostgreSQL to start")
+
+    def _filler(self) -> Path:
+        assert self._process is not None
+        assert self._disk is not None
+        return Path(f"/proc/{self._process.pid}/root{self._disk}/filler")
+
+    def fill(self) -> None:
+        """Leaves no room on its small disk."""
+        with self._filler().open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+
+    def make_room(self) -> None:
+        self._filler().unlink(missing_ok=True)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stops it: SIGINT cuts all connections, SIGQUIT is a crash."""
@@ -104,10 +135,10 @@ class PostgresqlServer:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def database(self) -> PostgresqlAddress:
+    def database(self, more: str = "") -> PostgresqlAddress:
         """A new, empty database."""
         name = f"monitor_{next(self._numbers)}"
-        self.administer(f"CREATE DATABASE {name} OWNER {OWNER}")
+        self.administer(f"CREATE DATABASE {name} OWNER {OWNER} {more}")
         return PostgresqlAddress("127.0.0.1", self.port, OWNER, name, password=PASSWORD)
 
     def cut_sessions(self, address: PostgresqlAddress) -> None:
@@ -133,17 +164,21 @@ class PostgresqlServer:
 
 
 @contextmanager
-def running_server() -> Iterator[PostgresqlServer]:
+def running_server(*, on_a_small_disk: bool = False) -> Iterator[PostgresqlServer]:
     """A server that is gone at the end. Skips the test where PostgreSQL is not installed."""
     binaries = programs()
     if binaries is None:
         pytest.skip("LEFT OUT: PostgreSQL is not installed (apt install postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="routee-monitor-postgresql-"))
-    server = PostgresqlServer(binaries, folder)
+    server = PostgresqlServer(binaries, folder, on_a_small_disk=on_a_small_disk)
     try:
         server.create()
         server.start()
         server.administer(f"CREATE ROLE {OWNER} LOGIN PASSWORD '{PASSWORD}'")
+        if on_a_small_disk:
+            server.administer(
+                f"CREATE TABLESPACE small LOCATION '{folder / 'disk'}'", f"GRANT CREATE ON TABLESPACE small TO {OWNER}"
+            )
         yield server
     finally:
         server.stop()

@@ -24,6 +24,7 @@ from monitor.notify.channels.protocol import Outcome, Retry, Sent
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import StoreError
+from monitor.store.sql_store import SqlStore
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.window import Query as Asking
 from monitor.window import WindowReader
@@ -52,7 +53,7 @@ EVERYTHING = Counter({(rule, status): 1 for rule in ("Failed", "Undelivered") fo
 class TroubledStore:
     """A store that meets real trouble from the ``nth`` write on (from 1; 0: never), until it has failed ``IN_A_ROW`` times."""
 
-    def __init__(self, store: SqliteStore, nth: int, begin: Callable[[], object], end: Callable[[], object]) -> None:
+    def __init__(self, store: SqlStore, nth: int, begin: Callable[[], object], end: Callable[[], object]) -> None:
         self._store, self._nth, self._begin, self._end = store, nth, begin, end
         self.writes = self.failed = 0
         self._in_trouble = False

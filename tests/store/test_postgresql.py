@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import trio
 
-from monitor.runtime.clock import MILLISECOND
+from monitor.runtime.clock import HOUR, MILLISECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
@@ -23,7 +23,7 @@ from tests.fakes.postgresql import PASSWORD, PostgresqlServer
 from tests.fakes.postgresql_link import PostgresqlLink, When, linked
 from tests.store.store_samples import NOW, alert, cursor, group, keys, notification, transition
 
-SHORT = PostgresqlLimits(lock=100 * MILLISECOND, answer=1_000 * MILLISECOND)
+SHORT = PostgresqlLimits(lock=100 * MILLISECOND, answer=1_000 * MILLISECOND, pause=0)
 
 
 @pytest.fixture
@@ -328,6 +328,27 @@ def test_texts_that_postgresql_cannot_hold_come_back_as_they_were(postgresql: Po
         [row] = store.waiting("ops", "slack/0", 1)
         store.rejected(row.id, "why\0", NOW)
         assert store.outbox_rows("dead")[0].error == "why\0"
+
+
+def test_a_large_dictionary_is_read_whole_and_in_order(postgresql: PostgresqlAddress) -> None:
+    entries = [Entry("main", field, code, str(code)) for field in ("from", "operator") for code in range(12_345)]
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(Commit(entries=entries[::-1]))
+        assert store.entries("main") == entries
+
+
+def test_after_a_connection_in_vain_calls_fail_at_once_for_a_while(
+    postgresql: PostgresqlAddress, link: PostgresqlLink
+) -> None:
+    with closing(open_postgresql(link.address, limits=replace(SHORT, pause=HOUR))) as store:
+        link.refusing = True
+        link.cut()
+        with pytest.raises(StoreError, match="cannot be opened"):
+            store.counts()
+        link.refusing = False
+        with pytest.raises(StoreError, match="cannot be opened"):
+            store.counts()
+        assert link.connections == 1
 
 
 def test_where_the_driver_is_missing_it_is_said_how_to_get_it(
