@@ -23,7 +23,7 @@ class _Status(msgspec.Struct, gc=False):
 
 
 class _Part(msgspec.Struct, gc=False):
-    messageId: str  # noqa: N815
+    messageId: str  # noqa: N815 - Routee's name
     status: _Status
     to: str
     part: int = 1
@@ -32,19 +32,19 @@ class _Part(msgspec.Struct, gc=False):
     price: float | None = None
     operator: str | None = None
     country: str | None = None
-    campaignName: str | None = None  # noqa: N815
-    campaignTrackingId: str | None = None  # noqa: N815
+    campaignName: str | None = None  # noqa: N815 - Routee's name
+    campaignTrackingId: str | None = None  # noqa: N815 - Routee's name
     label: str | None = None
     from_: str | None = msgspec.field(name="from", default=None)
     direction: str | None = None
-    applicationName: str | None = None  # noqa: N815
-    originatingService: str | None = None  # noqa: N815
+    applicationName: str | None = None  # noqa: N815 - Routee's name
+    originatingService: str | None = None  # noqa: N815 - Routee's name
     groups: list[str] = []
 
 
 class _Page(msgspec.Struct, gc=False):
     content: list[_Part]
-    totalElements: int  # noqa: N815
+    totalElements: int  # noqa: N815 - Routee's name
     last: bool
 
 

@@ -104,7 +104,7 @@ def main() -> None:
     # Nothing here is a plugin of pydantic, which would look through all installed packages for one.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # httpx does without its own command line, which would import rich and Pygments into every daemon.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None keeps a module from being imported
     collect_rarely()
     open_streams()
     cli.main(prog_name="routee-monitor")

@@ -109,7 +109,7 @@ def _opened_for_command(location: StoreLocation, *, read_only: bool, exclusive: 
 def _require_driver(address: PostgresqlAddress) -> None:
     """Raises StoreError if the driver is not installed, which is an extra."""
     try:
-        import monitor.store.postgresql  # noqa: F401
+        import monitor.store.postgresql  # noqa: F401 - only tried
     except ImportError:
         raise StoreError(
             f"the store {address} needs psycopg, which is not installed: pip install 'routee-monitor[postgresql]'"

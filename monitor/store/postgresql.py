@@ -106,7 +106,7 @@ class PostgresqlStore(SqlStore):
         yield from self._session.stream(translated(table.select), table.batch)
 
     def last_number(self, name: str) -> int:
-        [(number, used)] = self._rows(f"SELECT last_value, is_called FROM {own.SEQUENCES[name]}")  # noqa: S608 - ours
+        [(number, used)] = self._rows(f"SELECT last_value, is_called FROM {own.SEQUENCES[name]}")  # noqa: S608 - a name of ours
         return int(number) if used else 0
 
     def set_last_number(self, name: str, number: int) -> None:

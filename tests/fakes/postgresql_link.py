@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final, Literal
@@ -75,9 +75,11 @@ class PostgresqlLink:
                 self._threads.append(thread)
                 thread.start()
 
-    def _run(self, pump: object, client: socket.socket, server: socket.socket) -> None:
+    def _run(
+        self, pump: Callable[[socket.socket, socket.socket], None], client: socket.socket, server: socket.socket
+    ) -> None:
         with suppress(OSError):
-            pump(client, server)  # type: ignore[operator]
+            pump(client, server)
         for one in (client, server):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

@@ -57,7 +57,7 @@ def test_an_inherited_field_keeps_its_text_and_one_that_is_annotated_again_does_
 @pytest.mark.parametrize("mode", ["validation", "serialization"])
 def test_a_dataclass_and_what_it_refers_to_are_described(mode: str) -> None:
     assert described(Answer, mode) == {"INNER": "What is inside.", "COUNT": None}
-    schema = TypeAdapter(Answer).json_schema(schema_generator=DescribedSchema, mode=mode)  # type: ignore[arg-type]
+    schema = TypeAdapter(Answer).json_schema(schema_generator=DescribedSchema, mode=mode)  # type: ignore[arg-type]  # one of its two words
     assert schema["$defs"]["Inner"]["properties"]["for"]["description"] == "How long\nit lasts."
 
 

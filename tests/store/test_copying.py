@@ -191,7 +191,7 @@ class Forgetful(PostgresqlStore):
 
     def fill_table(self, table: object, batch: object) -> None:
         name = getattr(table, "name", "")
-        super().fill_table(table, batch[1:] if name == "silence" else batch)  # type: ignore[index,arg-type]
+        super().fill_table(table, batch[1:] if name == "silence" else batch)  # type: ignore[index,arg-type]  # a list in this test
 
 
 @contextmanager

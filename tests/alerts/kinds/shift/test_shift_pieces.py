@@ -31,7 +31,7 @@ def busy_window() -> Window:
 
 
 def inputs_of(window: Window, kept: object = None, at: int = NOW) -> EvaluationInput:
-    return EvaluationInput(WindowReader(window), at, SINCE, in_use_since=SINCE, kept=kept)  # type: ignore[arg-type]
+    return EvaluationInput(WindowReader(window), at, SINCE, in_use_since=SINCE, kept=kept)  # type: ignore[arg-type]  # of this kind of rule
 
 
 def findings(rule: Rule, inputs: EvaluationInput) -> list[Finding]:
