@@ -18,7 +18,8 @@ from monitor.config.rules import Rule
 from monitor.config.rules.count import Count
 from monitor.config.rules.rate import Rate
 from monitor.config.rules.spike import Ago, SameHour, Spike
-from monitor.model.message import FAILURES, Batch
+from monitor.model.batch import Batch
+from monitor.model.message import FAILURES
 from monitor.runtime.clock import DAY, Duration, Instant, SystemClock
 
 Ints = NDArray[np.int64]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from benchmarks.figure import Figure, timed
 from benchmarks.floors.compared import compared
 from benchmarks.messages import batches
-from monitor.model.message import CODED_FIELDS, Batch
+from monitor.model.batch import Batch
+from monitor.model.message import CODED_FIELDS
 from monitor.model.privacy import RecipientMask
 from monitor.window import Window
 

@@ -14,7 +14,7 @@ from benchmarks.alerts.rulesets import WINDOWS, thousand, twenty
 from benchmarks.figure import Figure
 from benchmarks.messages import MILLION
 from monitor.config.rules import Rule, rule_of
-from monitor.model.message import Batch
+from monitor.model.batch import Batch
 
 ROUNDS: Final = 9
 NEWS: Final = "2,000 new messages"

@@ -18,8 +18,8 @@ from benchmarks.ingest.fewest_requests import FewestRequests
 from benchmarks.ingest.late_traffic import FIRST_NUMBER, SOON, late_sandbox, span_of
 from monitor.daemon.account_tasks import plan_of
 from monitor.ingest.poll import NoObserver, PollFigures, SearchPlan, poll_search
+from monitor.model.batch import Batch
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
-from monitor.model.message import Batch
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant, TrioClock, parse_iso

@@ -14,7 +14,8 @@ import numpy as np
 from benchmarks.peers.steady_groups import FULL, MESSAGES, QUICK, Scale, failed, group_names, share_rules
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule, rule_of
-from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, UNKNOWN, Batch
+from monitor.model.batch import Batch
+from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, UNKNOWN
 from monitor.runtime.clock import DAY, SECOND, Instant, SystemClock
 from monitor.store.protocol import Cursor
 from monitor.window import Window

@@ -10,7 +10,7 @@ import trio
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.alert_actions import AlertActions
 from monitor.model.alert import Alert
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.model.routee_query import AccountBalance
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.model.message import batch_of
+from monitor.model.batch import batch_of
 from monitor.window import Query, Window, WindowReader
 from monitor.window.campaign_progress import BY, IN_A_CAMPAIGN, runs
 

@@ -4,8 +4,8 @@ import pytest
 
 from monitor.alerts.kinds import EvaluationInput, evaluate, evaluate_ahead
 from monitor.config.rules import Rule, rule_of
+from monitor.model.batch import batch_of
 from monitor.model.finding import Finding
-from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE
 from monitor.window import Window, WindowReader
 
