@@ -36,6 +36,14 @@ class Annotator(Protocol):
     def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]: ...
 
 
+class NoAnnotations:
+    """Leaves annotations out, where nobody sees them."""
+
+    def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]:
+        """Returns nothing."""
+        return {}, []
+
+
 @dataclass(slots=True)
 class Views:
     """Makes views of an account's alerts. ``distinguish`` adds the account to their labels, because there are several accounts."""

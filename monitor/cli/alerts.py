@@ -115,14 +115,12 @@ def views_of(settings: "Settings", kept: "StoredState", *, annotated: bool) -> "
     if not kept.alerts:
         return ()
     from monitor.alerts.evaluator import RuleEvaluator
-    from monitor.alerts.view import Views
+    from monitor.alerts.view import NoAnnotations, Views
     from monitor.model.privacy import RecipientMask
     from monitor.window import Window
 
-    several, annotator = (
-        len(settings.config.accounts) > 1,
-        _annotator(settings.config) if annotated else _NoAnnotations(),
-    )
+    several = len(settings.config.accounts) > 1
+    annotator = _annotator(settings.config) if annotated else NoAnnotations()
     views = {
         account: Views(
             RuleEvaluator(Window(account, RecipientMask()), settings.rules, ()),
@@ -142,13 +140,6 @@ def _annotator(config: "Config") -> "Annotator":
     from monitor.daemon.validate import templates_of
 
     return templates_of(config)
-
-
-class _NoAnnotations:
-    """Leaves annotations out, which a table does not show."""
-
-    def render_annotations(self, templates: "Mapping[str, str]", view: "AlertView") -> tuple[dict[str, str], list[str]]:
-        return {}, []
 
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:

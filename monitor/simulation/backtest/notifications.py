@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.alerts.evaluation import EvaluationResult, ViewContext
 from monitor.alerts.evaluator import RuleEvaluator
-from monitor.alerts.view import Views
+from monitor.alerts.view import NoAnnotations, Views
 from monitor.config.rules import Rule
 from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan
 from monitor.model.alert import Alert
@@ -55,7 +55,7 @@ class NotificationCounter:
         self._names = {name: rule.name for name, rule in rules.items()}
         self._shown = RuleEvaluator(evaluator.window, rules.values(), evaluator.coverage.searches)
         self._shown.coverage, self._shown.time_zone = evaluator.coverage, evaluator.time_zone
-        self._views = _PlainViews(self._shown, _NoAnnotations(), time_zone=evaluator.time_zone)
+        self._views = _PlainViews(self._shown, NoAnnotations(), time_zone=evaluator.time_zone)
         self._dispatcher = dispatcher
         self._alerts: dict[str, Alert] = {}
         self._next: Instant | None = None
@@ -176,13 +176,6 @@ class _PlainViews(Views):
     def view(self, alert: Alert, context: ViewContext | None = None, *, deep: bool = False) -> AlertView:
         """Returns the alert with its numbers only."""
         return super().view(alert, context, deep=False)
-
-
-class _NoAnnotations:
-    """Leaves annotations out, because nobody reads them here."""
-
-    def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]:
-        return {}, []
 
 
 MakeDispatcher = Callable[[], Dispatcher]
