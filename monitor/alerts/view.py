@@ -38,9 +38,10 @@ class Annotator(Protocol):
 
 
 class NoAnnotations:
-    """Leaves annotations out where nobody reads them, such as in a table."""
+    """Leaves annotations out, where nobody sees them."""
 
     def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]:
+        """Returns nothing."""
         return {}, []
 
 

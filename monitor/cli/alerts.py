@@ -119,10 +119,8 @@ def views_of(settings: "Settings", kept: "StoredState", *, annotated: bool) -> "
     from monitor.model.privacy import RecipientMask
     from monitor.window import Window
 
-    several, annotator = (
-        len(settings.config.accounts) > 1,
-        _annotator(settings.config) if annotated else NoAnnotations(),
-    )
+    several = len(settings.config.accounts) > 1
+    annotator = _annotator(settings.config) if annotated else NoAnnotations()
     views = {
         account: Views(
             RuleEvaluator(Window(account, RecipientMask()), settings.rules, ()),
