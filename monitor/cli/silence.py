@@ -165,6 +165,8 @@ def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: s
     silences = _silences_of(api)
     for wanted in ids:
         matching = [one for one in silences if one["id"].startswith(wanted)]
+        if not matching and any(one["id"].startswith(wanted) for one in _silences_of(api, expired=True)):
+            raise DaemonRefused(f"the silence {wanted} has ended already")
         if len(matching) != 1:
             raise click.UsageError(f"{len(matching) or 'no'} silences have an id that begins with {wanted!r}")
         api.delete(f"/api/v2/silence/{quote(matching[0]['id'], safe='')}")

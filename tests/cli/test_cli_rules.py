@@ -99,11 +99,11 @@ def test_for_people_the_worst_comes_first(reviewed: Folder, piping: bool) -> Non
         "Operators (above 2%): noisy",
         "Typo (above 20%): never could fire",
         "Ignored (above 1,000,000): never acknowledged",
-        "Low (below 50): not judged",
+        "Low (below 50): not evaluated",
         "Fine (above 25%): good",
         "Off is switched off.",
     ]
-    assert "raised: 2 alerts in " in shown.text
+    assert "alerts: 2 alerts in " in shown.text
     assert "; 1 acknowledged, 1 silenced, 0 ignored" in " ".join(shown.text.split())
 
 

@@ -72,6 +72,8 @@ async def test_a_silence_is_added_shown_and_ended(actions, folder):
         assert (await invoke("silence list")).stdout == "No silences.\n"
         (over,) = json.loads((await invoke("silence list", "--expired", "--json")).stdout)
         assert over["status"] == {"state": "expired"}
+        again = await invoke("silence expire", silence_id[:6])
+        assert (again.exit_code, f"the silence {silence_id[:6]} has ended already" in again.stderr) == (1, True)
 
 
 async def test_what_does_not_silence_now_is_not_said_to(actions, folder):

@@ -163,7 +163,7 @@ def test_for_people_each_proposal_has_a_picture(weekly: Folder, piping: bool) ->
     assert lines[at + 1].startswith("  now       above 2%")
     assert lines[at + 2].startswith("  proposed  above ")
     assert lines[at + 3].startswith("  keeps ")
-    loses = next(line for line in lines if line.startswith("  more of those are kept with --alerts-a-week "))
+    loses = next(line for line in lines if line.startswith("  to keep more of them: --alerts-a-week "))
     assert loses.split()[-4:-2] == ["--alerts-a-week", "4"]
     days = [line for line in lines[at:] if line.startswith("  Tue 10 Nov  ")]
     assert set("·▄█") <= set(days[0])
@@ -174,7 +174,7 @@ def test_a_proposal_that_loses_all_that_looks_real_says_so(weekly: Folder, monke
     monkeypatch.setenv("MOST_SPENT", ENV["MOST_SPENT"])
     outcome = weekly.invoke(*WORDS, "--alerts-a-week", "0.1", "--rule", "Failures")
     assert outcome.exit_code == 0, outcome.output
-    assert "  be careful: it loses every alert that looks real\n" in outcome.stdout
+    assert "  Careful: it loses every alert that looks real\n" in outcome.stdout
 
 
 def test_a_rule_that_is_switched_off_is_judged_with_its_proposal(copied: Folder) -> None:

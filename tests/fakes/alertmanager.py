@@ -14,7 +14,7 @@ import httpx
 import pytest
 import trio
 
-from tests.fakes.waiting import guarded
+from tests.fakes.readiness import until_ready
 
 PACKAGE = "prometheus-alertmanager"
 
@@ -60,7 +60,7 @@ async def alertmanager(folder: Path, hook: str = "http://127.0.0.1:9/") -> Async
     process = await trio.lowlevel.open_process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
-        await _ready(url)
+        await until_ready(url)
         yield Alertmanager(url)
     finally:
         with trio.CancelScope(shield=True):
@@ -89,15 +89,3 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
     return port
-
-
-async def _ready(url: str) -> None:
-    async with httpx.AsyncClient() as client:
-        with guarded():
-            while True:
-                try:
-                    if (await client.get(f"{url}/-/ready")).is_success:
-                        return
-                except httpx.TransportError:
-                    pass
-                await trio.sleep(0.05)

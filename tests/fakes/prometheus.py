@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from tests.fakes.alertmanager import free_port
-from tests.fakes.waiting import guarded
+from tests.fakes.readiness import until_ready
 
 PACKAGE = "prometheus"
 
@@ -74,21 +74,9 @@ async def prometheus(folder: Path, target: str, rules: Path) -> AsyncIterator[Pr
     ]
     process = await trio.lowlevel.open_process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        await _ready(f"http://{address}")
+        await until_ready(f"http://{address}")
         yield Prometheus(f"http://{address}")
     finally:
         with trio.CancelScope(shield=True):
             process.kill()
             await process.wait()
-
-
-async def _ready(url: str) -> None:
-    async with httpx.AsyncClient() as client:
-        with guarded():
-            while True:
-                try:
-                    if (await client.get(f"{url}/-/ready")).is_success:
-                        return
-                except httpx.TransportError:
-                    pass
-                await trio.sleep(0.05)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,7 +13,8 @@ from starlette.routing import Route
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.evaluation_chart import ALERT_FRAME, evaluation_chart
 from monitor.daemon.http.fair_queue import ExpensiveQueue
-from monitor.daemon.http.forms import FormField, filled, read_form
+from monitor.daemon.http.form_pages import FormPages
+from monitor.daemon.http.forms import FormField, filled
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.refusals import REFUSALS
 from monitor.daemon.read.alerts import AlertCourse, SampleMessage
@@ -41,8 +41,8 @@ _BY: Final = FormField("by", "Your name", complete="name")
 _LASTS: Final = FormField("for", "For how long", hint="until it resolves; or 4h", required=False)
 
 
-class AlertPages:
-    """The pages. Changes need ``token`` (empty: see `monitor.daemon.http.access`); ``external_url`` is where people reach the pages."""
+class AlertPages(FormPages):
+    """The pages."""
 
     def __init__(
         self,
@@ -54,14 +54,8 @@ class AlertPages:
         html: HtmlPages | None = None,
         reader: DaemonReader | None = None,
     ) -> None:
-        self._actions = actions
-        self._clock = clock
-        self._token = token
-        self._external_url = external_url
-        self._expensive = expensive or ExpensiveQueue()
-        self._root = urlsplit(external_url).path.rstrip("/")
-        self._html = html or HtmlPages(self._root)
-        self._reader = reader
+        super().__init__(token, external_url, expensive, html)
+        self._actions, self._clock, self._reader = actions, clock, reader
 
     def routes(self) -> list[Route]:
         """Returns the routes; `monitor.notify.render.links` builds their addresses."""
@@ -144,7 +138,7 @@ class AlertPages:
         show = partial(self._form, "Acknowledge", about, fields)
         if request.method != "POST":
             return show({}, ValueError(REPORT) if one.view.is_report else None)
-        given = await read_form(request, self._token, self._external_url)
+        given = await self._filled_in(request)
         try:
             until = self._clock.now() + parse_duration(given["for"]) if given.get("for") else None
             await self._actions.acknowledge(one.view.fingerprint, given.get("by", ""), given.get("comment", ""), until)

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from monitor.daemon.http.fair_queue import ExpensiveQueue
-from monitor.daemon.http.forms import read_form
+from monitor.daemon.http.form_pages import FormPages
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.query import page_of
 from monitor.daemon.read.daemon_reader import DaemonReader
@@ -28,8 +27,8 @@ RetryDeadLetters = Callable[[NotificationFilter, int | None], Awaitable[Retried]
 """Sends the dead letters that the filter selects again, or only that with the id."""
 
 
-class DeliveryPages:
-    """The pages. Changes need ``token`` (empty: see `monitor.daemon.http.access`); ``external_url`` is where people reach the pages."""
+class DeliveryPages(FormPages):
+    """The pages."""
 
     def __init__(
         self,
@@ -40,11 +39,8 @@ class DeliveryPages:
         expensive: ExpensiveQueue | None = None,
         html: HtmlPages | None = None,
     ) -> None:
+        super().__init__(token, external_url, expensive, html)
         self._reader, self._retry = reader, retry
-        self._token, self._external_url = token, external_url
-        self._expensive = expensive or ExpensiveQueue()
-        self._root = urlsplit(external_url).path.rstrip("/")
-        self._html = html or HtmlPages(self._root)
 
     def routes(self) -> list[Route]:
         """Returns the routes."""
@@ -86,7 +82,7 @@ class DeliveryPages:
 
     async def retry(self, request: Request) -> Response:
         """Sends one dead letter again, those of a channel, those of a receiver, or all."""
-        given = await read_form(request, self._token, self._external_url)
+        given = await self._filled_in(request)
         number = given.get("notification", "")
         if number and not (number.isascii() and number.isdecimal() and len(number) < 19):
             raise HTTPException(HTTPStatus.BAD_REQUEST, "notification: should be the number of a dead letter")

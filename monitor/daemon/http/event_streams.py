@@ -32,7 +32,7 @@ LONGEST_SECONDS: Final = 3600.0
 """A stream is ended after this time; its client opens another one."""
 
 _RETRY: Final = b"retry: 3000\n\n"
-_AGAIN: Final = b"event: again\ndata: too many pages are open\n\n"
+_AGAIN: Final = b"event: again\ndata: come again\n\n"
 
 
 class EventStreams:
@@ -61,6 +61,11 @@ class EventStreams:
         events = self._events(request.headers.get("last-event-id", "")[:100])
         headers = {"connection": "close", "x-accel-buffering": "no"}
         return _EventResponse(events, media_type="text/event-stream", headers=headers)
+
+    def end_all(self) -> None:
+        """Tells all clients to come again: whoever may not read any more is then refused."""
+        while self._open:
+            self._open.pop(next(iter(self._open))).set()
 
     @property
     def last_id(self) -> str:

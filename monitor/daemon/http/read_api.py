@@ -270,7 +270,7 @@ class ReadApi:
             Operation(
                 f"{ROOT}/history",
                 "history",
-                "What was told to whom, the newest first.",
+                "Which notifications were sent to whom, the newest first.",
                 ResultPage[NotificationSummary],
                 self._history,
                 (*PAGE, *HISTORY),

@@ -66,6 +66,7 @@ class ReloadableApp:
         self._expensive, self._from_store = ExpensiveQueue(), ExpensiveQueue()
         self._sessions = BrowserSessions(wrong=self._metrics.wrong_token)
         self._tls = web.tls
+        self._access = ("", False)
         self._streams = EventStreams(lambda: pipeline.news, self._clock)
         self._app = self._build(web, config)
 
@@ -97,6 +98,9 @@ class ReloadableApp:
         api_status = self._api_status_of(web, config)
         token = web.token.get_secret_value() if web.token else ""
         self._sessions.end_others(token)
+        if (access := (token, web.protect_reads)) != self._access:
+            self._access = access
+            self._streams.end_all()
         actions, clock, expensive = self._actions, self._clock, self._expensive
         masthead = partial(masthead_of, config, self._pipeline, self._health, api_status.version)
         html = HtmlPages(urlsplit(api_status.external_url).path.rstrip("/"), masthead)

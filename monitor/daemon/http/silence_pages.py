@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,7 +16,8 @@ from monitor.config.monitor.interval import in_words, written
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.alertmanager_json import in_order, new_id, read_during
 from monitor.daemon.http.fair_queue import ExpensiveQueue
-from monitor.daemon.http.forms import PREVIEW, FormField, filled, read_form
+from monitor.daemon.http.form_pages import FormPages
+from monitor.daemon.http.forms import PREVIEW, FormField, filled
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.query import page_of
 from monitor.daemon.http.refusals import REFUSALS
@@ -89,8 +90,8 @@ class ShownSilence:
         return any(text in one.casefold() for one in (self.matchers, self.silence.comment, self.silence.created_by))
 
 
-class SilencePages:
-    """The pages. Changes need ``token`` (empty: see `monitor.daemon.http.access`); ``external_url`` is where people reach the pages."""
+class SilencePages(FormPages):
+    """The pages."""
 
     def __init__(
         self,
@@ -101,11 +102,8 @@ class SilencePages:
         expensive: ExpensiveQueue | None = None,
         html: HtmlPages | None = None,
     ) -> None:
+        super().__init__(token, external_url, expensive, html)
         self._actions, self._clock = actions, clock
-        self._token, self._external_url = token, external_url
-        self._expensive = expensive or ExpensiveQueue()
-        self._root = urlsplit(external_url).path.rstrip("/")
-        self._html = html or HtmlPages(self._root)
 
     def routes(self) -> list[Route]:
         """Returns the routes; `monitor.notify.render.links` builds the address of a new silence."""
@@ -150,7 +148,7 @@ class SilencePages:
         show_form = partial(self._form, "Silence", fields)
         if request.method != "POST":
             return await show_form({"matchers": matchers})
-        given = await read_form(request, self._token, self._external_url)
+        given = await self._filled_in(request)
         if given.pop("do", "") == PREVIEW:
             return await show_form(given)
         try:
@@ -179,7 +177,7 @@ class SilencePages:
         show_form = partial(self._form, "Change the silence", fields, before=before)
         if request.method != "POST":
             return await show_form({"matchers": fields[0].value})
-        given = await read_form(request, self._token, self._external_url)
+        given = await self._filled_in(request)
         if given.pop("do", "") == PREVIEW:
             return await show_form(given)
         try:
@@ -191,7 +189,7 @@ class SilencePages:
 
     async def change(self, request: Request) -> Response:
         """Extends or ends a silence."""
-        given = await read_form(request, self._token, self._external_url)
+        given = await self._filled_in(request)
         found, wanted = self._find(request).silence, given.get("do", "")
         try:
             if wanted == "expire":
@@ -254,6 +252,7 @@ class SilencePages:
             error,
             here="silences",
             title=title,
+            button=title,
             about=_ABOUT,
             fields=[one for one in shown if one not in later],
             later=later,

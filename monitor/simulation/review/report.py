@@ -70,14 +70,14 @@ def _totals(totals: AlertTotals) -> dict[str, Any]:
 def lines(reviews: Sequence[RuleReview]) -> Iterator[str]:
     """Yields a paragraph for each rule."""
     for one in reviews:
-        yield f"{one.rule.name} ({condition(one.rule)}): {one.verdict}"
+        yield f"{one.rule.name} ({condition(one.rule)}): {one.verdict.replace('judged', 'evaluated')}"
         yield f"  {one.advice}"
-        yield f"  raised: {_said(one.raised)}{_people(one.raised)}"
+        yield f"  alerts: {_said(one.raised)}{_people(one.raised)}"
         if one.judged is not None:
-            yield f"  judged as it is now: {_said(one.judged)}"
+            yield f"  as the rule is now, it would have had: {_said(one.judged)}"
         if one.overlaps:
             named = (f"{overlap.together} with {overlap.other}" for overlap in one.overlaps[:MOST_OVERLAPS])
-            yield f"  of {plural(one.overlaps[0].alerts, 'alert')} came {', '.join(named)}"
+            yield f"  fired together with other rules, of {plural(one.overlaps[0].alerts, 'alert')}: {', '.join(named)}"
         if one.nearest is not None:
             yield f"  {_nearest(one.nearest)}"
         if one.small and not one.never:
@@ -105,7 +105,7 @@ def _people(totals: AlertTotals) -> str:
 def _nearest(nearest: Nearest) -> str:
     group = ", ".join(value for _, value in nearest.group) or "all messages"
     shown = _amount(nearest.reached, nearest.threshold.form), _amount(nearest.threshold.size, nearest.threshold.form)
-    return f"furthest: {shown[0]} against {shown[1]} ({group})"
+    return f"came nearest to firing: {shown[0]}, threshold {shown[1]} ({group})"
 
 
 def _amount(size: float, form: str) -> str:
@@ -121,4 +121,6 @@ def _amount(size: float, form: str) -> str:
 def _too_small(one: RuleReview) -> str:
     named = [", ".join(value for _, value in group) or "all messages" for group in one.small[:MOST_SMALL]]
     more = f" and {len(one.small) - MOST_SMALL} more" if len(one.small) > MOST_SMALL else ""
-    return f"{len(one.small)} of {plural(one.groups, 'group')} never had min_messages: {'; '.join(named)}{more}"
+    return (
+        f"{len(one.small)} of {plural(one.groups, 'group')} never had min_messages messages: {'; '.join(named)}{more}"
+    )

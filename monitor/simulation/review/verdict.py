@@ -104,28 +104,28 @@ def _judgement(one: RuleReview, others: Mapping[str, RuleReview]) -> tuple[Verdi
         return "never could fire", f"{_capital('; '.join(one.never))}. {_mend(one)}"
     wider = next((overlap for overlap in one.overlaps if _is_always_with(one, overlap, others)), None)
     if wider is not None:
-        same = f"{wider.together} of {plural(wider.alerts, 'alert')} came with {wider.other}"
+        same = f"{wider.together} of {plural(wider.alerts, 'alert')} fired together with {wider.other}"
         return "always with another", f"{same}: consider one incident for both, or an inhibition rule."
     unheard = not one.raised.acknowledged and not one.raised.silenced
     if len(one.raised.alerts) >= ENOUGH_ALERTS and unheard and one.raised.known >= LONG_ENOUGH:
         count = plural(len(one.raised.alerts), "alert")
         return (
             "never acknowledged",
-            f"Nobody acknowledged or silenced any of {count}: if nobody acts on it, send it as info.",
+            f"Nobody acknowledged or silenced any of {count}: if nobody acts on them, give the rule the severity info.",
         )
     if usual.came_back >= ENOUGH_ALERTS and usual.came_back >= FLAPPING * alerts:
         kept, soon = format_duration(one.rule.keep_firing_for), format_duration(SOON)
-        back = f"{usual.came_back} of {plural(alerts, 'alert')} came back within {soon}"
-        return "flapping", f"{back}: a longer keep_firing_for (now {kept}) joins them."
+        back = f"{usual.came_back} of {plural(alerts, 'alert')} fired again within {soon}"
+        return "flapping", f"{back}: a longer keep_firing_for (now {kept}) makes one alert of them."
     if one.judged is None and not alerts:
-        return "not judged", f"{_capital(one.unknown)}." if one.unknown else "It cannot be judged over the past."
+        return "not judged", f"{_capital(one.unknown)}." if one.unknown else "It cannot be evaluated over the past."
     if not alerts and not usual.reports:
         return "quiet", _why_quiet(one)
     if one.known < LONG_ENOUGH:
         known, least = format_duration(whole(one.known)), format_duration(LONG_ENOUGH)
         return (
             "too little past",
-            f"Only {known} of its past are known. Whether it is good or noisy shows after {least}.",
+            f"Only {known} of its past are known. After {least} this command can say whether it is good or noisy.",
         )
     return "good", "Nothing to change."
 
@@ -147,7 +147,7 @@ def _why_quiet(one: RuleReview) -> str:
     """Why a rule that could have fired did not."""
     nearest = one.nearest
     if nearest is None or not nearest.crossed:
-        return "It could have fired and had no reason to."
+        return "It could have fired, but its threshold was never crossed."
     times = "once" if nearest.crossed == 1 else f"{number(nearest.crossed)} times"
     held = f", but never for as long as its for ({format_duration(one.rule.for_)})" if one.rule.for_ else ""
     return f"Its threshold was crossed {times}{held}."
@@ -164,7 +164,7 @@ def _mend(one: RuleReview) -> str:
         return "Lower min_messages, lengthen the window, or group by less."
     if any("no message has" in why for why in one.never):
         return "Mend the value, or take the rule out."
-    return "See `explain` for what it lacks."
+    return "`explain` shows what it lacks."
 
 
 def _is_always_with(one: RuleReview, overlap: Overlap, others: Mapping[str, RuleReview]) -> bool:

@@ -143,9 +143,9 @@ def _losses(one: Suggestion, found: Backtest) -> Iterator[str]:
     yield f"  keeps {len(kept)} of {plural(len(kept) + len(lost), 'alert')}{looks}"
 
     if real and not still:
-        yield f"  be careful: it loses {'the only alert' if len(real) == 1 else 'every alert'} that looks real"
+        yield f"  Careful: it loses {'the only alert' if len(real) == 1 else 'every alert'} that looks real"
     if len(still) < len(real):
-        yield f"  more of those are kept with --alerts-a-week {ceil(len(real) / found.span.weeks)} --rule {one.rule.name}"
+        yield f"  to keep more of them: --alerts-a-week {ceil(len(real) / found.span.weeks)} --rule {one.rule.name}"
 
     def weight(episode: Episode) -> tuple[bool, int]:
         return episode in real, (episode.resolved_at or until) - (episode.firing_at or until)

@@ -14,6 +14,7 @@ from monitor.runtime.server_certificate import ServerCertificate
 from tests.fakes.certificates import write_certificate
 from tests.fakes.daemon_reading import AT_ONCE, Reading
 from tests.fakes.forms import hidden_fields
+from tests.fakes.waiting import guarded
 
 WEB = "web: {token_file: web_token, protect_reads: true}\n"
 HTML = {"accept": "text/html"}
@@ -54,6 +55,12 @@ async def test_a_changed_token_file_ends_every_session_for_good(tmp_path: Path, 
         assert (await browser.get("/rules")).status_code == 200
         app.reload(config)
         assert (await browser.get("/rules")).status_code == 200, "a reload without a new token ends nothing"
+        with guarded():
+            async with browser.stream("GET", "/events") as stream:
+                pieces = stream.aiter_text()
+                assert "retry:" in await anext(pieces)
+                app.reload(read(tmp_path, "a-token-in-between-them"))
+                assert "event: again" in "".join([piece async for piece in pieces])
         for token in ("another-token-of-the-day", "the-first-token-of-all"):
             app.reload(read(tmp_path, token))
             sent = await browser.get("/rules")

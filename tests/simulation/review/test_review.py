@@ -149,9 +149,9 @@ def test_the_worst_rule_comes_first_with_one_sentence_of_advice() -> None:
         "27 alerts a week, 0 of 27 alerts acknowledged: `backtest --suggest --rule Noisy`"
     )
     assert advice["Dead"] == "No message has operator Cosmot (where). Mend the value, or take the rule out."
-    assert advice["Narrow"].startswith("3 of 3 alerts came with Wide: ")
+    assert advice["Narrow"].startswith("3 of 3 alerts fired together with Wide: ")
     assert advice["Ignored"].startswith("Nobody acknowledged or silenced any of 3 alerts: ")
-    assert advice["Flaps"].startswith("5 of 6 alerts came back within 30m: a longer keep_firing_for (now 1m)")
+    assert advice["Flaps"].startswith("5 of 6 alerts fired again within 30m: a longer keep_firing_for (now 1m)")
 
 
 def _fields(one: PastAlert) -> tuple[Any, ...]:
@@ -186,7 +186,7 @@ def test_of_less_than_three_days_no_rule_is_called_good_noisy_or_unheard() -> No
     (found,) = weigh([RuleReview(rule("R"), totals(some, 2 / 24), totals(some, 2 / 24))])
     assert (found.verdict, found.advice) == (
         "too little past",
-        "Only 2h of its past are known. Whether it is good or noisy shows after 3d.",
+        "Only 2h of its past are known. After 3d this command can say whether it is good or noisy.",
     )
     heard = [PastAlert(*_fields(one), acknowledged=True) for one in some[:2]]
     (found,) = weigh([RuleReview(rule("R"), totals(heard, 2), totals([], 3))])
