@@ -5,12 +5,13 @@ The daemon has a process of its own. So have the one that pushes (`benchmarks.da
 """
 
 import os
+import re
 import signal
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.daemon.daemon_process import configure, daemon
+from benchmarks.daemon.daemon_process import Daemon, configure, daemon
 from benchmarks.daemon.probing import probing
 from benchmarks.daemon.pushing import Pushed, message_id, pushing, result
 from benchmarks.figure import Figure
@@ -22,6 +23,7 @@ from monitor.store.open import open_store
 RATE = 2_000
 SECONDS, QUICK_SECONDS = 60, 6
 KILLED_AFTER = 4.0
+_TAKEN = re.compile(rb'^routee_monitor_callbacks_total\{account="main",outcome="taken"\} (\S+)$', re.MULTILINE)
 
 
 def run(quick: bool) -> list[Figure]:
@@ -38,7 +40,7 @@ def _for_a_minute(folder: Path, url: str, seconds: int) -> list[Figure]:
         used = running.processor_seconds()
         with probing(running.address) as probes, pushing(running.address, RATE, seconds) as process:
             pushed = result(process)
-        cpu = running.processor_seconds() - used
+        cpu, counted = running.processor_seconds() - used, _counted(running)
     total = RATE * seconds
     lost = len(set(pushed.taken) - _stored(config))
     return [
@@ -50,6 +52,9 @@ def _for_a_minute(folder: Path, url: str, seconds: int) -> list[Figure]:
         ),
         Figure(
             f"of {total:,}, not answered 200 ({_others(pushed)})", total - len(pushed.taken), "callbacks", at_most=0
+        ),
+        Figure(
+            "answered 200, and not counted as taken in /metrics", len(pushed.taken) - counted, "callbacks", at_most=0
         ),
         Figure("answered 200, and not in the store afterwards", lost, "callbacks", at_most=0),
         Figure("from when a callback was due to its answer, in the middle", 1e3 * pushed.middle, "ms"),
@@ -77,6 +82,13 @@ def _killed(folder: Path, url: str) -> list[Figure]:
         Figure("kill -9: callbacks that were answered 200 before", len(pushed.taken), "callbacks", at_least=1),
         Figure("of these, not found after a restart", lost, "callbacks", at_most=0),
     ]
+
+
+def _counted(running: Daemon) -> int:
+    """Returns how many reports the daemon has counted as taken."""
+    found = _TAKEN.search(running.get("/metrics")[1])
+    assert found is not None
+    return int(float(found[1]))
 
 
 def _rate(pushed: Pushed) -> float:

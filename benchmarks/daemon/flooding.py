@@ -88,6 +88,8 @@ def flooding(address: Address, kind: str) -> Iterator[Statuses]:
     command = [sys.executable, "-m", "benchmarks.daemon.flooding", address[0], str(address[1]), kind]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         found: Statuses = {}
+        assert process.stdout is not None
+        process.stdout.readline()  # it has begun
         try:
             yield found
         finally:
@@ -214,4 +216,5 @@ def _flood(address: Address, kind: str) -> Statuses:
 
 if __name__ == "__main__":
     os.nice(NICE)
+    print(flush=True)
     print(json.dumps(_flood((sys.argv[1], int(sys.argv[2])), sys.argv[3])))

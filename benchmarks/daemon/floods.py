@@ -36,7 +36,7 @@ def run(quick: bool) -> list[Figure]:
 
 def _during(running: Daemon, kind: str, seconds: float) -> list[Figure]:
     before, began = _polls(running), time.perf_counter()
-    with flooding(running.address, kind) as statuses, probing(running.address) as probes:
+    with probing(running.address) as probes, flooding(running.address, kind) as statuses:
         time.sleep(seconds)
     polls, lasted = _polls(running) - before, time.perf_counter() - began
     return [

@@ -48,6 +48,8 @@ def probing(address: Address) -> Iterator[Probes]:
     command = [sys.executable, "-m", "benchmarks.daemon.probing", address[0], str(address[1])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         found = Probes()
+        assert process.stdout is not None
+        process.stdout.readline()  # it has begun
         try:
             yield found
         finally:
@@ -59,6 +61,7 @@ def _probe(address: Address) -> list[float]:
     over = threading.Event()
     threading.Thread(target=lambda: over.set() if not sys.stdin.read() else None, daemon=True).start()
     seconds = []
+    print(flush=True)
     while not over.wait(EVERY):
         began = time.perf_counter()
         try:
