@@ -23,14 +23,15 @@ class FewestRequests:
     def polled(self, now: Instant, overlap: Duration) -> None:
         """Counts a poll: the pages that are needed for what is new or has changed since the poll before, and at least one."""
         changed = self._take(now - overlap, now, now)
-        self.requests["poll"] += pages(int(np.count_nonzero(changed)), self._size)
+        self.requests["polls"] += pages(int(np.count_nonzero(changed)), self._size)
 
-    def swept(self, start: Instant, end: Instant, now: Instant) -> None:
-        """Counts a sweep of what was sent after ``start``, up to ``end``: the pages in which something has changed since they were last read."""
+    def swept(self, start: Instant, end: Instant, now: Instant, name: str = "sweep") -> None:
+        """Counts, under ``name``, a sweep of what was sent after ``start``, up to ``end``: the pages in which something has changed since they
+        were last read."""
         changed = self._take(start, end, now)
         whole = np.zeros(pages(len(changed), self._size) * self._size, np.bool_)
         whole[: len(changed)] = changed
-        self.requests["sweep"] += int(whole.reshape(-1, self._size).any(axis=1).sum())
+        self.requests[name] += int(whole.reshape(-1, self._size).any(axis=1).sum())
 
     def _take(self, start: Instant, end: Instant, now: Instant) -> NDArray[np.bool_]:
         """Takes in the state of all that was sent within the span; returns which rows have changed."""

@@ -22,7 +22,7 @@ from monitor.model.batch import Batch
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import RejectedRecord
-from monitor.runtime.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant, TrioClock, parse_iso
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant, TrioClock, format_duration, parse_iso
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.simulation.sandbox import Sandbox
 from monitor.store.protocol import Cursor
@@ -74,6 +74,7 @@ class Day(NoObserver):
         self._status = np.full(len(self._rows), "", "U16")
         self._cursor: Cursor | None = None
         self._began: Instant | None = None
+        self._sweep = ""  # what the latest complete sweep is called
         self._delays: list[Instants] = []
         self._unseen: list[float] = []
         self.fewest = FewestRequests(sandbox, plan.page_size)
@@ -112,14 +113,15 @@ class Day(NoObserver):
         done = [int(back) for back, at in cursor.swept.items() if at > before.swept.get(back, 0)]
         if done:
             start, end = now - max(done), cursor.as_of - overlap
-            self.fewest.swept(start, end, now)
+            self._sweep = f"sweeps of the last {format_duration(max(done))}"
+            self.fewest.swept(start, end, now, self._sweep)
             self._compare("sweep", start, end, now)
 
     def finished(self, figures: PollFigures) -> None:
         """See `monitor.ingest.poll.PollObserver`. Raises RuntimeError if a poll or sweep failed."""
         if figures.outcome != "ok":
             raise RuntimeError(f"a {figures.kind} ended with {figures.outcome}")
-        self.requests[figures.kind] += figures.requests
+        self.requests["polls" if figures.kind == "poll" else self._sweep] += figures.requests
 
     def _note_delays(self, rows: Instants) -> None:
         """Notes how late the changes of these rows are seen, of those that were reported late."""
@@ -159,9 +161,9 @@ class Day(NoObserver):
         half, most = np.percentile(delays, [50, 100]).tolist()
         return [
             Figure("requests a day", sent / days, "requests"),
-            Figure("of them polls", self.requests["poll"] / days, "requests"),
+            *self._by_kind("of them", self.requests, days),
             Figure("the fewest possible", fewest / days, "requests"),
-            Figure("of them polls", self.fewest.requests["poll"] / days, "requests"),
+            *self._by_kind("of the fewest", self.fewest.requests, days),
             Figure("requests against the fewest possible", sent / fewest, "times", at_most=1.3),
             Figure("polls after which all that they reach is exact", self._share("poll"), "of them", at_least=1),
             Figure("sweeps after which all that they reach is exact", self._share("sweep"), "of them", at_least=1),
@@ -174,6 +176,9 @@ class Day(NoObserver):
             Figure("a late report until it is seen, median", half, "min"),
             Figure("the same, the longest", most, "min"),
         ]
+
+    def _by_kind(self, of: str, requests: Counter[str], days: float) -> list[Figure]:
+        return [Figure(f"{of} {kind}", requests[kind] / days, "requests") for kind in sorted(requests)]
 
     def _share(self, kind: str) -> float:
         return self.exact[kind] / self.done[kind]

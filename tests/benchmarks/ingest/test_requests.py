@@ -40,9 +40,9 @@ def test_a_sweep_needs_the_pages_in_which_something_has_changed() -> None:
 def test_a_poll_needs_a_request_and_more_for_what_is_new() -> None:
     fewest, last = FewestRequests(sandbox_of(100), A_PAGE), START + 99 * SECOND
     fewest.polled(last, 25 * SECOND)
-    assert fewest.requests["poll"] == 3
+    assert fewest.requests["polls"] == 3
     fewest.polled(last, 25 * SECOND)
-    assert fewest.requests["poll"] == 4
+    assert fewest.requests["polls"] == 4
 
 
 def test_a_tenth_of_the_messages_is_reported_late() -> None:
