@@ -16,7 +16,7 @@ from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import CODED_FIELDS, UNKNOWN, Batch, rank
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Duration, Instant
-from monitor.runtime.pieces import Work
+from monitor.runtime.pieces import Work, at_once
 from monitor.window.campaign_rows import CampaignRows
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
@@ -154,7 +154,15 @@ class Window:
 
     def upsert(self, batch: Batch, search: str, origin: ReadOrigin = SOMEWHERE) -> int:
         """Adds a page of reports, in any order. Returns the number of rows that changed."""
-        return self.upsert_coded(self._values(batch, {search}), (search, origin)) if len(batch) else 0
+        return at_once(self.upserting(batch, search, origin))
+
+    def upserting(self, batch: Batch, search: str, origin: ReadOrigin = SOMEWHERE) -> Work[int]:
+        """Does what `upsert` does, in two pieces: all rows change in the second one."""
+        if not len(batch):
+            return 0
+        values = self._values(batch, {search})
+        yield
+        return self.upsert_coded(values, (search, origin))
 
     def push(self, batch: Batch, searches: Set[str]) -> int:
         """Adds reports that Routee pushed, in any order. ``searches`` are those that return every message. Returns the number of rows that changed.

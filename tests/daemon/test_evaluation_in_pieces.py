@@ -161,6 +161,37 @@ def assert_everybody_was_notified_once(one: Interrupted, what: str) -> None:
     assert one.values(alerts, "Count") == {float(FIRST + MORE if brings else FIRST)}
 
 
+async def test_what_explains_an_alert_is_of_one_state() -> None:
+    undisturbed = None
+    for at in range(0, MOST, STEP):
+        one = Interrupted()
+        await one.begin()
+        await one.harness.poll()
+        fingerprint = min(alert.fingerprint for alert in one.harness.pipeline.every_alert())
+        due = trio.Event()
+
+        async def arrive(one: Interrupted = one, due: trio.Event = due) -> None:
+            await due.wait()
+            await one.page()
+
+        async def explain(one: Interrupted = one, fingerprint: str = fingerprint) -> None:
+            nonlocal found
+            found = await one.harness.actions.explained(fingerprint)
+
+        found = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(arrive)
+            came = await interrupted(at, explain, due.set) if at else await interrupted(MOST, explain, due.set)
+            due.set()
+        assert found is not None
+        undisturbed = undisturbed or found.view
+        assert found.view.samples
+        assert found.view == undisturbed
+        if at and not came:
+            break
+    assert 6 < at < MOST, "it is not explained in pieces"
+
+
 async def test_a_page_waits_for_the_evaluation_but_not_for_the_commit() -> None:
     one = Interrupted()
     await one.begin()

@@ -72,7 +72,7 @@ class AlertPages:
     async def alert(self, request: Request) -> Response:
         course = await self._course(request.path_params["fingerprint"])
         async with self._expensive.alone():
-            one = self._actions.status().find(request.path_params["fingerprint"], deep=True)
+            one = await self._actions.explained(request.path_params["fingerprint"])
             if one is not None:
                 return self._present(one, course)
         if course is None:
