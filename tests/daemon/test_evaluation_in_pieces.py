@@ -189,8 +189,8 @@ async def test_what_explains_an_alert_is_of_one_state() -> None:
             await due.wait()
             await one.page()
 
-        async def explain(one: Interrupted = one, found: list[object] = found) -> None:
-            found.append(await one.harness.actions.explained(fingerprint))
+        async def explain(one: Interrupted = one, name: str = fingerprint, found: list[object] = found) -> None:
+            found.append(await one.harness.actions.explained(name))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(arrive)
