@@ -122,6 +122,11 @@ class Window:
             self._campaign_rows = CampaignRows(self.columns)
         return self._campaign_rows
 
+    def prepare(self) -> None:
+        """Makes what rules will ask for and what is kept from then on. It takes some 0.2 s a million messages: for a worker thread."""
+        self.campaign_rows.of(np.zeros(0, np.int64), self.facets)
+        _ = self.columns.seen
+
     def late_rows(self, after: Duration) -> LateRows:
         """Returns the rows whose status came more than ``after`` after sending. They are kept from the first call on."""
         if after not in self._late_rows:
