@@ -54,12 +54,13 @@ class AccountPipeline:
         """Returns whether the search is still in the configuration."""
         return search in self.evaluator.coverage.searches
 
-    def add(
+    def adding(
         self, search: str, batch: Batch, unreadable: tuple[RejectedRecord, ...], origin: ReadOrigin, now: Instant
-    ) -> None:
-        """Adds a page to the window."""
+    ) -> Work[None]:
+        """Adds a page to the window, in pieces."""
         self._count_from(search, now)
-        self.changed += self.evaluator.window.upsert(batch, search, origin)
+        changed = yield from self.evaluator.window.upserting(batch, search, origin)
+        self.changed += changed
         self.quarantined += [QuarantinedRecord(self.name, search, now, one.why, one.record) for one in unreadable]
         self.quarantined += [_unread_value(self.name, search, now, one) for one in batch.unread]
 

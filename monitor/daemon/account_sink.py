@@ -50,7 +50,8 @@ class AccountSink:
         """See `monitor.ingest.poll.Sink`."""
         async with self._pipeline.windows:  # rules may be under evaluation, in pieces
             if self._account.has(search):  # otherwise removed from the configuration meanwhile
-                self._account.add(search, batch, rejected, origin, self._services.clock.now())
+                now = self._services.clock.now()
+                await self._services.pieces.do(self._account.adding(search, batch, rejected, origin, now))
                 self._count(search, batch, rejected)
         self._services.health.beat(self._called(search))
         await self._pipeline.commit_rows(self._account)

@@ -8,7 +8,7 @@ import trio
 
 from monitor.daemon.pipeline import Pipeline
 from monitor.dispatch.dispatcher import SuppressionEdits
-from monitor.dispatch.status import StatusSnapshot
+from monitor.dispatch.status import AlertStatus, StatusSnapshot
 from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack, acknowledge
 from monitor.routing.silences import Silence, ended, extended, make_room, replaced
@@ -31,6 +31,17 @@ class AlertActions:
         pipeline, services = self.pipeline, self.pipeline.services
         well = not services.health.stuck()
         return StatusSnapshot(pipeline.dispatcher, pipeline.alerts(), services.clock.now(), well=well)
+
+    async def explained(
+        self, fingerprint: str, snapshot: Callable[[], StatusSnapshot] | None = None
+    ) -> AlertStatus | None:
+        """Returns an alert with what explains it, worked out in pieces; None if there is none. See `StatusSnapshot.find`.
+
+        ``snapshot`` returns the present status, if the caller has one; it is called when no window can change any more.
+        """
+        async with self.pipeline.windows:
+            status = self.status() if snapshot is None else snapshot()
+            return await self.pipeline.services.pieces.do(status.finding(fingerprint, deep=True))
 
     async def put_silence(self, silence: Silence) -> None:
         """Adds a silence, or replaces the one with its id. Raises ValueError if too many exist."""

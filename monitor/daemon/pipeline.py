@@ -75,9 +75,8 @@ class Pipeline:
         self.begin_is_due = False
         """Whether `begin` has not succeeded since the last reload."""
         self.windows = trio.Lock()
-        """Held while rules are evaluated and notifications are planned, in pieces: nobody may add messages to a window meanwhile.
-
-        Who holds it does not wait for the store.
+        """Held by whoever changes a window, and by whoever reads one in pieces: an evaluation until its notifications are planned, a page that
+        explains an alert. Who holds it does not wait for the store, nor for another commit.
         """
         self._committer = Committer(store, services)
         self._retention = retention
@@ -116,7 +115,8 @@ class Pipeline:
             account = self.accounts.get(name)
             if account is None:
                 raise StoreError(f"the account {name} is not in the configuration any more")
-            add(account)
+            async with self.windows:
+                add(account)
             await self._committer.commit(account, Commit(durable=True))
 
     async def evaluate_pushed(self, name: str, pushed_to: Instant) -> None:
@@ -197,7 +197,7 @@ class Pipeline:
 
     async def reload(self, make: Callable[[], PipelineConfig]) -> None:
         """Applies another configuration between two commits, when it calls ``make``. `begin` must be called afterwards."""
-        async with self._lock:
+        async with self._lock, self.windows:
             config = make()
             self.accounts, self.dispatcher = _unhurried(config.accounts), config.dispatcher
             self._retention = config.retention

@@ -61,10 +61,12 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
 def restored_or_empty(store: Store, account: str, config: Config, key: bytes) -> tuple[Window, str]:
     """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
 
-    Its alerts stay: none of them can end before the messages behind it were read again (`monitor.alerts.evaluator`).
+    It is prepared for rules. Its alerts stay: none of them can end before the messages behind it were read again (`monitor.alerts.evaluator`).
     """
     try:
-        return restored_window(store, account, config, key), ""
+        window = restored_window(store, account, config, key)
+        window.prepare()
+        return window, ""
     except StoreDamaged as error:
         store.commit(Commit(forgotten=[account]))
         return Window(account, RecipientMask(config.privacy.recipients, key)), str(error).partition(": start")[0]

@@ -154,7 +154,7 @@ class Dispatcher:
     ) -> Work[DispatchPlan]:
         """Does what `flush` does, in pieces. The alerts, what they are rendered from, and the dispatcher must not change meanwhile."""
         known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
-        incidents = IncidentAssigner(known, self.groups.values(), self._routes, now).assign()
+        incidents = yield from IncidentAssigner(known, self.groups.values(), self._routes, now).assigning()
         yield
         plan = self._plan(with_incidents(known, incidents), now, edits or SuppressionEdits())
         plan.incidents = incidents

@@ -23,6 +23,7 @@ from monitor.model.message import UNKNOWN
 from monitor.routing.route import AggregationGroup, Route, groups_incidents, quiet_until
 from monitor.routing.storm import is_overflow
 from monitor.runtime.clock import MINUTE, Duration, Instant
+from monitor.runtime.pieces import Work, at_once
 
 MOSTLY: Final = 0.5
 """An alert is where this part of its excess lies."""
@@ -55,6 +56,10 @@ class IncidentAssigner:
         An alert that fires again before its end was notified stays in the incident that was notified. One that was notified outside of
         incidents, before its rule had them, stays without one.
         """
+        return at_once(self.assigning())
+
+    def assigning(self) -> Work[dict[str, IncidentScope]]:
+        """Does what `assign` does, in pieces."""
         fresh = self._fresh()
         if not fresh:
             return {}
@@ -72,6 +77,7 @@ class IncidentAssigner:
             one.is_located = position < MOST_LOCATED or not one.scope
             scope = found[one.alert.fingerprint] = self._safe_scope_of(one)
             self._open.add(scope, one)
+            yield
         return found
 
     def _fresh(self) -> list[LocatedAlert]:

@@ -20,6 +20,7 @@ from monitor.routing.flapping import flapping
 from monitor.routing.silences import Silence
 from monitor.routing.suppression import SuppressionReason, muted_by
 from monitor.runtime.clock import MINUTE, Duration, Instant
+from monitor.runtime.pieces import Work, at_once
 
 ENDS_SOON: Final[Duration] = 15 * MINUTE
 """A silence that ends within this time is about to end."""
@@ -106,12 +107,16 @@ class StatusSnapshot:
 
     def find(self, fingerprint: str, *, deep: bool = False) -> AlertStatus | None:
         """Returns the alert with this fingerprint, its own or that of its labels. ``deep`` adds the explanation."""
+        return at_once(self.finding(fingerprint, deep=deep))
+
+    def finding(self, fingerprint: str, *, deep: bool = False) -> Work[AlertStatus | None]:
+        """Does what `find` does, in pieces. The windows must not change meanwhile."""
         destinations = self._input.destinations.items()
         known = [fingerprint] if fingerprint in self._input.known else []
         known = known or [one for one, routed in destinations if routed.fingerprint == fingerprint]
         if not known:
             return None
-        return self._make_status(known[0], deep=True) if deep else self._status(known[0])
+        return (yield from self._making_status(known[0], deep=True)) if deep else self._status(known[0])
 
     def routed(self) -> Iterator[tuple[Alert, AlertDestinations]]:
         """Yields every alert with its labels and severity, which takes less than its whole status."""
@@ -173,10 +178,10 @@ class StatusSnapshot:
 
     def _status(self, fingerprint: str) -> AlertStatus:
         if fingerprint not in self._made:
-            self._made[fingerprint] = self._make_status(fingerprint)
+            self._made[fingerprint] = at_once(self._making_status(fingerprint))
         return self._made[fingerprint]
 
-    def _make_status(self, fingerprint: str, *, deep: bool = False) -> AlertStatus:
+    def _making_status(self, fingerprint: str, *, deep: bool = False) -> Work[AlertStatus]:
         alert, views, context = self._input.known[fingerprint]
         routed, why = (
             self._input.destinations[fingerprint],
@@ -185,8 +190,9 @@ class StatusSnapshot:
         muted = self._muted(routed)
         receivers = tuple(dict.fromkeys(destination.route.receiver for destination in routed.destinations))
         silent = bool(muted) and all(muted)
+        view = yield from self._viewing(alert, views, context, why, deep=deep)
         return AlertStatus(
-            view=self._view(alert, views, context, why, deep=deep),
+            view=view,
             state=alert.state,
             receivers=receivers,
             silenced_by=why.silenced_by,
@@ -198,12 +204,12 @@ class StatusSnapshot:
             fires_on_until=views.fires_on_until(alert),
         )
 
-    def _view(
+    def _viewing(
         self, alert: Alert, views: Views, context: ViewContext, why: SuppressionReason, *, deep: bool
-    ) -> AlertView:
-        ack = self._input.acked.get(alert.fingerprint)
+    ) -> Work[AlertView]:
+        ack, view = self._input.acked.get(alert.fingerprint), (yield from views.viewing(alert, context, deep=deep))
         return msgspec.structs.replace(
-            views.view(alert, context, deep=deep),
+            view,
             acknowledged_by="" if ack is None else ack.by,
             acknowledged_comment="" if ack is None else ack.comment,
             flapping=flapping(self._input.recent_starts, alert, self._now) if alert.state == "firing" else 0,

@@ -4,7 +4,7 @@ Each result is computed once for each reader. All are exact: money is summed in 
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -99,6 +99,8 @@ _HALF: Final = 26
 
 
 def _sums(reading: WindowReader, question: Query) -> Measured:
+    if not question.by:
+        return _sum(reading, question)
     rows, codes = reading.grouped(question)
     price = reading.window.columns["price"][rows]
     groups, position = _positioned(reading, question, codes)
@@ -107,10 +109,18 @@ def _sums(reading: WindowReader, question: Query) -> Measured:
     return Measured(groups, _totals(position[given], price[given], len(groups)) / PRICE_UNIT, counts)
 
 
+def _sum(reading: WindowReader, question: Query) -> Measured:
+    """Returns the same for all messages together, in one pass."""
+    rows = reading.rows(question)
+    price = reading.window.columns["price"][rows]
+    given = int(np.count_nonzero(price != NOT_GIVEN))
+    total = int(price.sum(dtype=np.int64)) - NOT_GIVEN * (len(price) - given)
+    one = slice(0, min(len(price), 1))
+    return Measured(np.zeros(1, np.int64)[one], np.array([total / PRICE_UNIT])[one], np.array([given])[one])
+
+
 def _totals(position: Codes, amounts: NDArray[np.integer[Any]], count: int) -> Codes:
     """Returns the exact sum of the amounts at each position."""
-    if count == 1:
-        return np.array([amounts.sum(dtype=np.int64)])
     if int(amounts.max(initial=0)) * len(amounts) < _EXACT:
         return np.bincount(position, amounts, count).astype(np.int64)
     high = np.bincount(position, amounts >> _HALF, count).astype(np.int64)
@@ -119,10 +129,10 @@ def _totals(position: Codes, amounts: NDArray[np.integer[Any]], count: int) -> C
 
 
 def _unpriced(reading: WindowReader, question: Query) -> GroupCounts:
-    rows, codes = reading.grouped(question)
-    groups, position = _positioned(reading, question, codes)
-    missing = reading.window.columns["price"][rows] == NOT_GIVEN
-    return GroupCounts(groups, np.bincount(position[missing], minlength=len(groups)))
+    rows = reading.rows(replace(question, conditions=()))
+    rows = rows[reading.window.columns["price"][rows] == NOT_GIVEN]  # few, so that conditions come last
+    codes = reading.groups_of(question, rows[reading.meets(question, rows)])
+    return GroupCounts(*np.unique(codes, return_counts=True))
 
 
 def _distinct(reading: WindowReader, question: Query, field: str) -> GroupCounts:

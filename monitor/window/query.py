@@ -196,6 +196,10 @@ class WindowReader:
         rows = self.rows(question)
         return rows, self._codes_of(question.by, rows)
 
+    def groups_of(self, question: Query, rows: Rows) -> Codes:
+        """Returns the code of the group of each of these rows."""
+        return self._codes_of(question.by, rows)
+
     def sent(self, rows: Rows) -> NDArray[np.int64]:
         """When each row's message was sent, as far as that is known: by its latency, else when it was first seen."""
         return np.asarray(self.window.columns["date"][rows] - delays(self.window.columns, rows))

@@ -14,6 +14,7 @@ from monitor.runtime.clock import Instant
 from monitor.window.columns import AS_MESSAGE, Columns
 from monitor.window.dictionary import Dictionary
 from monitor.window.index import Rows
+from monitor.window.table import ColumnTable
 
 COUNTED_BY: Final = ("country", "operator", "status")
 _DISTANT_PAST: Final[Instant] = -(1 << 62)
@@ -31,7 +32,7 @@ class StatusChanges:
     def __init__(self, columns: Columns, dictionaries: Mapping[str, Dictionary]) -> None:
         self.since: dict[str, Instant] = {}
         self._columns, self._dictionaries = columns, dictionaries
-        self._taken: Rows = np.zeros(0, np.int64)
+        self._taken = ColumnTable({"statuses": np.int64})
         """The statuses that each row's message has taken, as bits."""
         self._counts: Counter[tuple[int, ...]] = Counter()
         self._put_back: Counter[tuple[str, str, str]] = Counter()
@@ -41,15 +42,16 @@ class StatusChanges:
     def note(self, rows: Rows, search: str | None = None) -> None:
         """Takes the present status of changed rows, each given once. ``search`` has returned them."""
         columns = self._columns
-        self._reserve(columns.length)
+        self._taken.reserve(columns.length)
+        taken = self._taken["statuses"]
         rows = rows[columns["kind"][rows] & AS_MESSAGE > 0]
         status = columns.of("status", rows).astype(np.int64)
         # A message that has left every search has an unknown status. It is not counted again if it comes back as it was.
         unknown = self._dictionaries["status"].code(UNKNOWN)
         bits = np.left_shift(1, np.minimum(status, _MOST_STATUSES))
-        new = (bits & self._taken[rows] == 0) & (status != (-1 if unknown is None else unknown))
+        new = (bits & taken[rows] == 0) & (status != (-1 if unknown is None else unknown))
         rows = rows[new]
-        self._taken[rows] |= bits[new]
+        taken[rows] |= bits[new]
         if search is not None:
             rows = rows[columns["date"][rows] > self.since.get(search, _DISTANT_PAST)]
         profiles, counts = np.unique(columns["profile"][rows], return_counts=True)
@@ -59,8 +61,8 @@ class StatusChanges:
 
     def forget(self, rows: Rows) -> None:
         """Forgets rows that other messages may take."""
-        self._reserve(self._columns.length)
-        self._taken[rows] = _NONE
+        self._taken.reserve(self._columns.length)
+        self._taken["statuses"][rows] = _NONE
 
     def take(self) -> dict[tuple[str, str, str], int]:
         """Returns how many messages have taken each (country, operator, status) since the last call."""
@@ -78,8 +80,3 @@ class StatusChanges:
     def put_back(self, taken: Mapping[tuple[str, str, str], int]) -> None:
         """Takes back what `take` returned and could not be used: the next call returns it again."""
         self._put_back.update(taken)
-
-    def _reserve(self, length: int) -> None:
-        if length > len(self._taken):
-            more = max(length, 2 * len(self._taken)) - len(self._taken)
-            self._taken = np.concatenate([self._taken, np.full(more, _NONE, np.int64)])

@@ -101,7 +101,13 @@ class Timeline:
         """Returns the rows of a kind whose date lies in (start, end], in any order."""
         recent = self._recent_between(start, end)
         first, last = self._segments(start, end)
-        rows = np.concatenate([self._settled_between(max(first - 1, 0), last, start, end), recent])
+        if last - first > 2:  # all rows of the segments in the middle lie in the span
+            inner = self._order[self._starts[first] : self._starts[last - 1]]
+            edges = [self._settled_between(at - 1, at, start, end) for at in (first, last) if at]
+            settled = [*edges, inner[self._state["state"][inner] == _SETTLED]]
+        else:
+            settled = [self._settled_between(max(first - 1, 0), last, start, end)]
+        rows = np.concatenate([*settled, recent])
         return self._of_kind(rows, kind).astype(np.int64)
 
     def count(self, start: Instant, end: Instant, profiles: int) -> Counts:

@@ -9,6 +9,8 @@ from monitor.window.index import Rows
 
 MANY: Final = 1_000
 """So many lists of rows are made one."""
+FEW: Final = 64
+"""One row in so many is few: they are sorted. More are marked among all rows."""
 
 
 class WrittenRows:
@@ -26,8 +28,10 @@ class WrittenRows:
 
     def take(self) -> Rows:
         """Returns the rows, each once and ascending, and forgets them."""
+        lists, self._lists = self._lists, []
+        if sum(map(len, lists)) < self._columns.length // FEW:
+            return np.unique(np.concatenate([np.zeros(0, np.int64), *lists]))
         found = np.zeros(self._columns.length, np.bool_)
-        for rows in self._lists:
+        for rows in lists:
             found[rows] = True
-        self._lists = []
         return np.flatnonzero(found)

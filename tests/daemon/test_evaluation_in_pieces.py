@@ -24,7 +24,7 @@ BOTH = CONFIG.replace("group_wait: 10s", "group_wait: 0s").replace(
     "rules:", "  - {name: more, account: main, every: 30s}\nrules:"
 )
 COUNTS = [
-    f"{{name: Count{i}, kind: count, window: {30 + i}m, above: 0, where: {{operator: {{is_not: nobody-{i}}}}}}}"
+    f"{{name: Count{i}, kind: count, window: {50 + i}m, above: 0, where: {{operator: {{is_not: nobody-{i}}}}}}}"
     for i in range(2)
 ]
 """Rules that count the same messages, but each in a span of its own, so that none takes the number from another."""
@@ -53,8 +53,11 @@ class Interrupted:
         await self.harness.page(self.rows("A", FIRST), "all", "main", self.date)
 
     def rows(self, operator: str, count: int) -> list[dict[str, Any]]:
-        """Returns messages of now."""
-        return [{"operator": operator, "date": self.date} for _ in range(count)]
+        """Returns messages of the last second; those of B are later, but for one that was late."""
+        dates = [self.date + (SECOND // 2 if operator == "B" else 0)] * count
+        if operator == "B":
+            dates[0] = self.date - 20 * MINUTE
+        return [{"operator": operator, "date": date} for date in dates]
 
     def later(self, duration: Duration) -> None:
         self.harness.clock.at += duration  # type: ignore[attr-defined]  # the clock is set by hand
@@ -159,6 +162,44 @@ def assert_everybody_was_notified_once(one: Interrupted, what: str) -> None:
     alerts = [alert for _, alert in evaluator.every_alert()]
     brings = what in {"a page of another search", "a poll of another search", "a callback"}
     assert one.values(alerts, "Count") == {float(FIRST + MORE if brings else FIRST)}
+
+
+async def alerting() -> tuple[Interrupted, str]:
+    """Returns a pipeline with alerts, and the fingerprint of one."""
+    one = Interrupted()
+    await one.begin()
+    await one.harness.poll()
+    return one, min(alert.fingerprint for alert in one.harness.pipeline.every_alert())
+
+
+async def test_what_explains_an_alert_is_of_one_state() -> None:
+    one, fingerprint = await alerting()
+    before = await one.harness.actions.explained(fingerprint)
+    await one.page()
+    after = await one.harness.actions.explained(fingerprint)
+    assert before is not None
+    assert after is not None
+    assert before.view.history != after.view.history
+    assert before.view.samples != after.view.samples
+    for at in range(0, MOST, STEP):
+        one, fingerprint = await alerting()
+        due, found = trio.Event(), list[object]()
+
+        async def arrive(one: Interrupted = one, due: trio.Event = due) -> None:
+            await due.wait()
+            await one.page()
+
+        async def explain(one: Interrupted = one, name: str = fingerprint, found: list[object] = found) -> None:
+            found.append(await one.harness.actions.explained(name))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(arrive)
+            came = await interrupted(at, explain, due.set)
+            due.set()
+        assert found in ([before], [after])
+        if not came:
+            break
+    assert 6 < at < MOST, "it is not explained in pieces"
 
 
 async def test_a_page_waits_for_the_evaluation_but_not_for_the_commit() -> None:

@@ -43,6 +43,9 @@ class FakeAlertActions:
             None,
         )
 
+    async def explained(self, fingerprint: str, snapshot: object = None) -> AlertStatus | None:
+        return self.find(fingerprint, deep=True)
+
     def groups(self) -> list[GroupStatus]:
         names = sorted({view.name for view in self.views})
         firing = [one for one in self.alerts() if one.state == "firing"]

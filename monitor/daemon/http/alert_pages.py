@@ -67,7 +67,7 @@ class AlertPages(FormPages):
     async def alert(self, request: Request) -> Response:
         course, refused = await self._course(request.path_params["fingerprint"])
         async with self._expensive.alone():
-            one = self._actions.status().find(request.path_params["fingerprint"], deep=True)
+            one = await self._actions.explained(request.path_params["fingerprint"])
             if one is not None:
                 return self._present(one, course)
         if refused is not None:

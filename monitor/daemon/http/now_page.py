@@ -154,7 +154,7 @@ class NowPage:
 
     async def _statuses(self, listed: Iterable[ListedAlert], *, deep: bool) -> dict[str, AlertStatus]:
         wanted = [one.alert.fingerprint for one in listed]
-        return await statuses(self._actions.status, lambda: self._version(), wanted, deep=deep)
+        return await statuses(self._actions, lambda: self._version(), wanted, deep=deep)
 
     def _version(self) -> object:
         windows = tuple(account.evaluator.window.version for account in self._pipeline.accounts.values())

@@ -264,7 +264,7 @@ class DaemonReader:
             alert async for alert, routed in routed_alerts if fingerprint in (alert.fingerprint, routed.fingerprint)
         ]
         # From a new snapshot: what explains an alert is read from the window as it is now.
-        return self._actions.status().find(found[0].fingerprint, deep=True) if found else None
+        return await self._actions.explained(found[0].fingerprint) if found else None
 
     def _snapshot(self) -> StatusSnapshot:
         """Returns the alerts as of the latest change, which is made anew every few seconds, because it takes long if there are many alerts."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import trio
 
+from monitor.daemon.alert_actions import AlertActions
 from monitor.dispatch.status import AlertStatus, StatusSnapshot
 from monitor.model.alert import Alert
 from monitor.model.incident import IncidentScope
@@ -101,15 +102,20 @@ def told(
 
 
 async def statuses(
-    snapshot: Callable[[], StatusSnapshot], version: Callable[[], object], fingerprints: Sequence[str], *, deep: bool
+    actions: AlertActions, version: Callable[[], object], fingerprints: Sequence[str], *, deep: bool
 ) -> dict[str, AlertStatus]:
     """Returns the status of each alert that is still known. Other tasks run in between; a snapshot is taken again once ``version`` changes."""
-    found: dict[str, AlertStatus] = {}
-    status, seen = snapshot(), version()
+    found = dict[str, AlertStatus]()
+    latest = actions.status(), version()
+
+    def snapshot() -> StatusSnapshot:
+        nonlocal latest
+        if version() != latest[1]:
+            latest = actions.status(), version()
+        return latest[0]
+
     for one in fingerprints:
-        if version() != seen:
-            status, seen = snapshot(), version()
-        known = status.find(one, deep=deep)
+        known = await actions.explained(one, snapshot) if deep else snapshot().find(one)
         if known is not None:
             found[one] = known
         await trio.lowlevel.checkpoint()
