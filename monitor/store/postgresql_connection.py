@@ -81,7 +81,7 @@ def connect(address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: 
         connection = BoundedConnection.connect(
             autocommit=True,
             connect_timeout=max(limits.connect // SECOND, 2),
-            application_name=f"routee-monitor {os.getpid()} {socket.gethostname()}"[:_LONGEST_NAME],
+            application_name=own_name(),
             client_encoding="UTF8",
             gssencmode="disable",
             keepalives_idle=30,
@@ -98,6 +98,11 @@ def connect(address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: 
     connection.adapters.register_dumper(str, _EscapedText)
     connection.adapters.register_loader("text", _UnescapedText)
     return connection
+
+
+def own_name() -> str:
+    """Returns the name by which this process introduces itself to the server: ``routee-monitor PROCESS HOST``."""
+    return f"routee-monitor {os.getpid()} {socket.gethostname()}"[:_LONGEST_NAME]
 
 
 def _where(address: PostgresqlAddress) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import psycopg
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect, explained
+from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect, explained, own_name
 from monitor.store.postgresql_migrate import migrate, require_current
 
 _LOCK: Final = (0x524D4F4E, 1)
@@ -189,11 +189,10 @@ class PostgresqlSession:
     def _locked(self, connection: BoundedConnection) -> str:
         """Takes the lock again, ending what the server still has of the lost connection. Returns the mark in the database."""
         try:
-            for process, _ in connection.execute(_HOLDER, _LOCK).fetchall():
-                if (
-                    process == self._process
-                ):  # it ends at once; what it was doing is committed or rolled back before the lock is free
-                    connection.execute("SELECT pg_terminate_backend(%s)", (process,))
+            # By its name too: after a restart of the server another daemon's session may have the same number.
+            if (self._process, own_name()) in connection.execute(_HOLDER, _LOCK).fetchall():
+                # What it was doing is committed or rolled back before the lock is free.
+                connection.execute("SELECT pg_terminate_backend(%s)", (self._process,))
             self._take_lock(connection)
             row = connection.execute("SELECT last_commit FROM store_state").fetchone()
         except BaseException:

@@ -5,23 +5,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from monitor.config.monitor import load_config
 from monitor.daemon.restore import restored_window
 from monitor.daemon.validate import load
 from monitor.model.alert import Transition
 from monitor.runtime.clock import HOUR, Duration, Instant
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.open import open_store
 from monitor.store.protocol import OutboxRow, Store
-from monitor.store.sqlite import open_sqlite
 from monitor.window import Query, Window, WindowReader
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Store]:
-    """The store beside its daemon, or after it: the file itself, or the one beside a configuration."""
-    store = open_sqlite(path if path.suffix == ".db" else path.parent / "monitor.db", read_only=True)
-    try:
+    """The store beside its daemon, or after it: the file itself, or that of a configuration."""
+    location = path if path.suffix == ".db" else load_config(path, {}).store_location
+    with open_store(location, read_only=True) as store:
         yield store
-    finally:
-        store.close()
+
+
+def store_keys(address: PostgresqlAddress) -> dict[str, str]:
+    """What a configuration has for a store in PostgreSQL."""
+    return {"store": str(address.with_password("")), "store_password": address.password}
 
 
 def window(config: Path, account: str = "main") -> Window:

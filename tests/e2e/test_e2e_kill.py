@@ -4,6 +4,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -23,6 +24,7 @@ from tests.fakes.waiting import until
 pytestmark = pytest.mark.e2e
 
 KILLS = 52
+KILLS_ON_POSTGRESQL = 17
 SEED = 20261121
 NOTICED: Duration = SECOND
 """So long after the instant that it judges may a poll read what it judges: to the next poll at most."""
@@ -48,8 +50,8 @@ ROUTE = {"group_by": ["alertname", "operator", "country"], "group_interval": "1s
 class Lives:
     """The daemon's lives, one after the other on the same store. Each posts to a path of its own, so that they can be told apart."""
 
-    def __init__(self, folder: Path, url: str, told: Hook, luck: random.Random) -> None:
-        self._folder, self._url, self._told, self._luck = folder, url, told, luck
+    def __init__(self, folder: Path, url: str, told: Hook, luck: random.Random, store_in: dict[str, Any]) -> None:
+        self._folder, self._url, self._told, self._luck, self._store_in = folder, url, told, luck, store_in
         self._number = 0
 
     def config(self) -> Path:
@@ -63,6 +65,7 @@ class Lives:
             receivers=where,
             route=ROUTE,
             flapping="off",
+            **self._store_in,
         )
 
     async def short(self, *, in_start_up: bool) -> None:
@@ -99,7 +102,10 @@ class Lives:
 
 
 @pytest.mark.timeout(420)
-async def test_fifty_kills_lose_no_firing_and_no_resolve_and_end_in_exact_values(tmp_path: Path) -> None:
+async def test_fifty_kills_lose_no_firing_and_no_resolve_and_end_in_exact_values(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
+    kills = KILLS_ON_POSTGRESQL if store_in else KILLS
     luck = random.Random(SEED)
     sandbox = Sandbox(SystemClock())
     turns = Turns(sandbox, luck)
@@ -107,10 +113,10 @@ async def test_fifty_kills_lose_no_firing_and_no_resolve_and_end_in_exact_values
     async with trio.open_nursery() as nursery, hook() as told:
         url: str = await nursery.start(serve, sandbox)
         told.answer = _moody(luck)
-        lives = Lives(tmp_path, url, told, luck)
+        lives = Lives(tmp_path, url, told, luck, store_in)
         async with trio.open_nursery() as traffic:
             traffic.start_soon(turns.go_on)
-            for number in range(KILLS):
+            for number in range(kills):
                 await lives.short(in_start_up=number % 5 == 0)
             traffic.cancel_scope.cancel()
         told.answer = lambda asked: Answer()
@@ -121,7 +127,7 @@ async def test_fifty_kills_lose_no_firing_and_no_resolve_and_end_in_exact_values
         nursery.cancel_scope.cancel()
     _nothing_was_told_twice_in_one_life(told)
     _what_was_resolved_was_over(told, turns)
-    _every_firing_was_told(told, transitions(config))
+    _every_firing_was_told(told, transitions(config), kills)
     end = as_of(config)
     assert counted(window(config), end) == recount(sandbox, end)
 
@@ -160,14 +166,14 @@ def _what_was_resolved_was_over(told: Hook, turns: Turns) -> None:
         assert all(over), f"{dict(episode.labels)} was resolved at {episode.end} in {episode.told}"
 
 
-def _every_firing_was_told(told: Hook, happened: list[Transition]) -> None:
+def _every_firing_was_told(told: Hook, happened: list[Transition], kills: int) -> None:
     """Each time an alert fired lies within a span during which its receiver was told that it fires."""
     spans: dict[str, list[tuple[Instant, Instant]]] = defaultdict(list)
     for episode in told.episodes():
         assert episode.end is not None
         spans[_fingerprint(episode.labels)].append((episode.start, episode.end))
     fired = [each for each in happened if each.what == "fired"]
-    assert len(fired) > KILLS / 2
+    assert len(fired) > kills / 2
     for each in fired:
         assert any(start <= each.at <= end for start, end in spans[each.fingerprint]), each
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import Written, account, write
@@ -28,9 +29,11 @@ LATE = 40 * SECOND
 class Town:
     """Everything that outlives a restart of the daemon."""
 
-    def __init__(self, folder: Path, clock: Clock, sandbox: Sandbox, url: str, told: Hook) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, sandbox: Sandbox, url: str, told: Hook, store_in: dict[str, Any]
+    ) -> None:
         self.clock, self.sandbox, self.told = clock, sandbox, told
-        self._folder, self._url = folder, url
+        self._folder, self._url, self._store_in = folder, url, store_in
 
     def started(self, *rules: Written) -> AbstractAsyncContextManager[Running]:
         """The daemon with those rules."""
@@ -45,6 +48,7 @@ class Town:
             searches=[SEARCH | {"every": every}],
             receivers=receivers(self.told.url),
             route=EACH_ALONE,
+            **self._store_in,
         )
 
     def alerts(self, state: str) -> list[Alert]:
@@ -58,12 +62,12 @@ class Town:
 
 
 @pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
+async def town(tmp_path: Path, store_in: dict[str, Any]) -> AsyncIterator[Town]:
     clock = fast_clock()
     sandbox = Sandbox(clock)
     async with routee(sandbox) as url, hook() as told:
         told.now = clock.now
-        yield Town(tmp_path, clock, sandbox, url, told)
+        yield Town(tmp_path, clock, sandbox, url, told, store_in)
 
 
 async def test_a_pending_alert_fires_when_its_time_has_passed_since_before_the_restart(town: Town) -> None:
@@ -168,7 +172,7 @@ async def test_sigterm_ends_in_time_while_routee_and_the_webhook_hang(tmp_path: 
     sandbox = Sandbox(SystemClock())
     put_operator(sandbox, "Cosmote", failed=5)
     async with routee(sandbox) as url, hook() as told:
-        town = Town(tmp_path, SystemClock(), sandbox, url, told)
+        town = Town(tmp_path, SystemClock(), sandbox, url, told, {})
         told.answer = lambda asked: Answer(fault="hang")
         async with daemon(town.config(FAILING, every="1s")) as process:
             await process.watching()

@@ -3,24 +3,16 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
-from e2e_folder import account, write
-from e2e_folder import hook as receivers
-from e2e_hook import Hook, hook
-from e2e_process import Daemon, daemon
-from e2e_stage import EACH_ALONE, FAILING, SEARCH, put_operator, routee
+from e2e_process import daemon
 from e2e_store import as_of, counted, window
+from e2e_trouble import Town, troubled_town
 from e2e_turns import recount
 
-from monitor.runtime.clock import SystemClock
-from monitor.simulation.sandbox import Sandbox
 from tests.fakes.http import Answer
-from tests.fakes.listener import ask
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -33,62 +25,10 @@ ON_A_SMALL_DISK = ("unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=3m none
 """Runs a command where a folder is a disk of its own that nobody else sees: ``… FOLDER COMMAND``."""
 
 
-@dataclass
-class Town:
-    """A sandbox, a webhook, and a configuration for a daemon that looks every second."""
-
-    sandbox: Sandbox
-    url: str
-    told: Hook
-
-    def config(self, folder: Path, **more: Any) -> Path:
-        """Written into that folder."""
-        return write(
-            folder,
-            [FAILING],
-            accounts=[account(self.url)],
-            searches=[SEARCH | {"every": "1s"}],
-            route=EACH_ALONE | {"group_interval": "1s"},
-            **({"receivers": receivers(self.told.url)} | more),
-        )
-
-    async def begun(self, process: Daemon) -> None:
-        """The first incident is told, and that is written down."""
-        await process.watching()
-        await until(lambda: process.said("was sent (first)"), "the first incident to be told")
-
-    async def live_through(self, process: Daemon, trouble: str) -> None:
-        """While the store is in trouble one operator's incident ends and another's begins: nobody is told yet, but polling goes on."""
-        until_then = len(self.told.taken)
-        put_operator(self.sandbox, "Ends", failed=0)
-        put_operator(self.sandbox, "Begins", failed=5)
-        asked = self.sandbox.requests["search"]
-        await until(lambda: process.said(trouble), "the daemon to say so")
-        assert (await ask(process.url, "/healthz")).status == 200, "a restart would not help"
-        ready = await ask(process.url, "/readyz")
-        assert ready.status == 503
-        assert trouble in ready.body
-        await until(lambda: self.sandbox.requests["search"] >= asked + 2, "polling to go on")
-        metrics = (await ask(process.url, "/metrics")).body
-        [errors] = [line for line in metrics.splitlines() if line.startswith("routee_monitor_store_errors_total")]
-        assert float(errors.split()[1]) > 0
-        assert len(self.told.taken) == until_then
-
-    async def recovered(self, process: Daemon) -> None:
-        """Afterwards everything is told that had to be."""
-        await until(lambda: self.told.failing() == {"Begins"}, "the true state")
-        await until(lambda: len(self.told.firing()) == 1, "the end of the blindness, where that was told")
-        assert (await ask(process.url, "/readyz")).status == 200
-        assert self.told.names("firing")["Failing"] == 2
-        assert self.told.names("resolved")["Failing"] == 1
-
-
 @pytest.fixture
 async def town() -> AsyncIterator[Town]:
-    sandbox = Sandbox(SystemClock())
-    put_operator(sandbox, "Ends", failed=5)
-    async with routee(sandbox) as url, hook() as told:
-        yield Town(sandbox, url, told)
+    async with troubled_town() as made:
+        yield made
 
 
 async def test_a_store_that_is_locked_for_ten_seconds_is_outlived(town: Town, tmp_path: Path) -> None:

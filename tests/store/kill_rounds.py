@@ -1,7 +1,8 @@
-"""Kills a process that commits as fast as it can, at random instants, and says what is found in the file afterwards.
+"""Kills a process that commits as fast as it can, at random instants, and says what is found in the store afterwards.
 
-Run as a program of its own (``kill_rounds.py DATABASE ROUNDS``), so that it can fork. Each commit carries one number in every table; receipts
-are written in between. Prints one line a round: the number of commits that the writer had reported before it was killed.
+Run as a program of its own, so that it can fork: ``kill_rounds.py STORE ROUNDS``, where the store is a file, or a PostgreSQL address without
+its password. Each commit carries one number in every table; receipts are written in between. Prints one line a
+round: the number of commits that the writer had reported before it was killed.
 """
 
 import os
@@ -9,18 +10,18 @@ import random
 import select
 import signal
 import sys
-from contextlib import closing
 from itertools import count
 from pathlib import Path
 
+from monitor.runtime.postgresql_address import is_postgresql, parse_postgresql
+from monitor.store.open import StoreLocation, open_exclusively
 from monitor.store.protocol import Commit, Pending
-from monitor.store.sqlite import open_sqlite
 from tests.store.store_samples import NOW, alert, cursor, group, notification, transition
 
 
-def write(path: Path, out: int) -> None:
+def write(path: StoreLocation, out: int) -> None:
     """Commit numbers from the last one on, for ever, and report each when it is durable."""
-    with closing(open_sqlite(path, exclusive=True)) as store:
+    with open_exclusively(path, existing=False) as store:
         begun = max((one.as_of for one in store.load().cursors), default=0)
         for number in count(begun + 1):
             store.commit(
@@ -38,7 +39,7 @@ def write(path: Path, out: int) -> None:
             store.sent(outbox_row.id, {"ts": outbox_row.notification.key}, NOW)
 
 
-def kill_once(path: Path) -> int:
+def kill_once(path: StoreLocation) -> int:
     """How many commits were reported before the kill."""
     read, out = os.pipe()
     writer = os.fork()
@@ -60,9 +61,9 @@ def kill_once(path: Path) -> int:
     return reported
 
 
-def check(path: Path, reported: int, kills: int) -> int:
+def check(path: StoreLocation, reported: int, kills: int) -> int:
     """The number of the last commit, after seeing that every table tells of the same commits and none that was reported is lost."""
-    with closing(open_sqlite(path)) as store:
+    with open_exclusively(path, existing=True) as store:  # of a killed process nothing is under way any more
         [last] = [one.as_of for one in store.load().cursors]
         assert last >= reported, f"{reported} commits were reported, {last} are there"
         numbers = list(range(1, last + 1))
@@ -78,7 +79,8 @@ def check(path: Path, reported: int, kills: int) -> int:
 
 
 if __name__ == "__main__":
-    database, last = Path(sys.argv[1]), 0
+    named, last = sys.argv[1], 0
+    database = parse_postgresql(named) if is_postgresql(named) else Path(named)
     for kills in range(1, int(sys.argv[2]) + 1):
         reported = kill_once(database)
         last = check(database, last + reported, kills)

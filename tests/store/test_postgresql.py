@@ -1,10 +1,12 @@
 """What is PostgreSQL's own: the lock, a connection that is lost, commits whose answer is, and what people are told."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import trio
@@ -328,6 +330,16 @@ def test_texts_that_postgresql_cannot_hold_come_back_as_they_were(postgresql: Po
         [row] = store.waiting("ops", "slack/0", 1)
         store.rejected(row.id, "why\0", NOW)
         assert store.outbox_rows("dead")[0].error == "why\0"
+
+
+def test_killed_at_random_instants_every_commit_is_whole_and_none_is_lost(postgresql: PostgresqlAddress) -> None:
+    command = [sys.executable, str(Path(__file__).parent / "kill_rounds.py"), str(postgresql.with_password("")), "12"]
+    environment = os.environ | {"PGPASSWORD": postgresql.password}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    reported = [int(line) for line in done.stdout.split()]
+    assert len(reported) == 12
+    assert sum(reported) >= 12
 
 
 def test_a_large_dictionary_is_read_whole_and_in_order(postgresql: PostgresqlAddress) -> None:

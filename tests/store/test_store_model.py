@@ -5,10 +5,21 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.postgresql import open_postgresql
 from monitor.store.protocol import Commit, Pending
-from monitor.store.sqlite import SqliteStore, open_sqlite
+from monitor.store.sql_store import SqlStore
+from monitor.store.sqlite import open_sqlite
+from tests.fakes.postgresql import PostgresqlServer
 from tests.store.store_samples import NOW, keys, notification
 
 EPISODES = st.sampled_from("abc")
@@ -22,7 +33,7 @@ class AgainstLists(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.rows: list[list[object]] = []
         self.blobs: dict[int, bytes] = {}
-        self.store: SqliteStore
+        self.store: SqlStore
 
     @initialize()
     def open(self) -> None:
@@ -87,3 +98,16 @@ class AgainstLists(RuleBasedStateMachine):
 
 AgainstLists.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestAgainstLists = AgainstLists.TestCase
+
+
+def test_the_same_on_postgresql(postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer) -> None:
+    class OnPostgresql(AgainstLists):
+        @initialize()
+        def open(self) -> None:
+            self.store = open_postgresql(postgresql)
+
+        def teardown(self) -> None:
+            super().teardown()
+            postgresql_server.administer("DROP SCHEMA routee_monitor CASCADE", database=postgresql.database)
+
+    run_state_machine_as_test(OnPostgresql, settings=settings(max_examples=12, stateful_step_count=20, deadline=None))

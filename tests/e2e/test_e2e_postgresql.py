@@ -1,0 +1,98 @@
+"""The real daemon on a real PostgreSQL that is stopped, crashes, or does not answer."""
+
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from e2e_process import daemon
+from e2e_store import as_of, counted, opened, store_keys, window
+from e2e_trouble import Town, troubled_town
+from e2e_turns import recount
+
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from tests.fakes.postgresql import PostgresqlServer, running_server
+from tests.fakes.postgresql_link import PostgresqlLink, linked
+from tests.fakes.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresqlServer]:
+    """A server that nobody else uses."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def link(postgresql: PostgresqlAddress) -> Iterator[PostgresqlLink]:
+    with linked(postgresql) as made:
+        yield made
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    async with troubled_town() as made:
+        yield made
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
+async def test_a_server_that_goes_and_comes_back_is_outlived(
+    town: Town, own_server: PostgresqlServer, tmp_path: Path, how: signal.Signals
+) -> None:
+    config = town.config(tmp_path, **store_keys(own_server.database()))
+    async with daemon(config) as process:
+        await town.begun(process)
+        own_server.stop(how)
+        await town.live_through(process, "cannot be opened")
+        own_server.start()
+        await town.recovered(process)
+        assert await process.stop() == 0
+    end = as_of(config)
+    assert counted(window(config), end) == recount(town.sandbox, end)
+
+
+async def test_sigterm_ends_in_time_while_the_server_does_not_answer(
+    town: Town, link: PostgresqlLink, tmp_path: Path
+) -> None:
+    async with daemon(town.config(tmp_path, **store_keys(link.address))) as process:
+        await town.begun(process)
+        link.silence()
+        asked = town.sandbox.requests["search"]
+        await until(lambda: town.sandbox.requests["search"] > asked, "a poll that has something to keep")
+        assert await process.stop(within=10) == 0
+
+
+async def test_a_daemon_that_took_a_commit_for_failed_ends_and_tells_everything_when_it_is_started_again(
+    town: Town, link: PostgresqlLink, tmp_path: Path
+) -> None:
+    config = town.config(tmp_path, **store_keys(link.address))
+    async with daemon(config) as process:
+        await town.begun(process)
+        link.cut_at_commit, link.refusing = "after", True
+        await until(lambda: process.said("is not known yet"), "the daemon to say so")
+        link.refusing = False
+        await until(lambda: process.process.poll() is not None, "the daemon to end")
+        assert process.process.returncode == 69
+        assert any("whose answer got lost" in line for line in process.noise), process.noise
+    async with daemon(config) as process:
+        await process.watching()
+        town.ends_and_begins()
+        await town.recovered(process)
+        assert await process.stop() == 0
+    with opened(config) as store:
+        assert store.backlog() == {}
+
+
+async def test_a_second_daemon_does_not_start_and_says_who_works_there(
+    town: Town, postgresql: PostgresqlAddress, tmp_path: Path
+) -> None:
+    config = town.config(tmp_path, **store_keys(postgresql))
+    async with daemon(config) as first:
+        await town.begun(first)
+        async with daemon(config) as second:
+            await until(lambda: second.process.poll() is not None, "the second one to end")
+            assert second.process.returncode == 69
+            assert any(f"another daemon (process {first.process.pid} on " in line for line in second.noise)
+        assert await first.stop() == 0
