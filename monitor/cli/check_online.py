@@ -1,8 +1,10 @@
-"""Asks Routee and the receivers for ``check --online``: a token, a page of each search, the receivers' credentials."""
+"""Asks Routee, PostgreSQL and the receivers for ``check --online``: a token, a page of each search, credentials."""
 
 import sys
 from collections.abc import Callable
 from typing import Final
+
+import trio
 
 from monitor.config.monitor import Account
 from monitor.daemon.account_client import routee_client
@@ -12,6 +14,8 @@ from monitor.model.plurals import plural
 from monitor.notify.receivers import checked, notifiers
 from monitor.runtime.clock import SECOND, SystemClock
 from monitor.runtime.errors import RouteeError
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.open import why_no_access
 
 Note = Callable[[str, str, str], None]
 """Gets, after each question, what was asked, why it failed (empty if it did not), and what a success showed."""
@@ -21,9 +25,12 @@ _PATIENCE: Final = RetryPolicy(attempts=2, within=15 * SECOND, timeout=10 * SECO
 
 
 async def asked(loaded: SettingsWithTemplates, note: Note) -> None:
-    """Asks Routee and all receivers, one after the other."""
+    """Asks Routee, the store if it is in PostgreSQL, and all receivers, one after the other."""
     for account in loaded.settings.config.accounts:
         await _ask_routee(account, loaded, note)
+    store = loaded.settings.config.store_location
+    if isinstance(store, PostgresqlAddress):
+        note("store", await trio.to_thread.run_sync(why_no_access, store), "PostgreSQL accepts the credentials")
     channels = notifiers(loaded.settings.config, loaded.templates, SystemClock(), sys.stdout)
     for (receiver, channel), notifier in channels.items():
         note(f"receiver {receiver} {channel}", await notifier.check(), checked(notifier))

@@ -33,6 +33,7 @@ __all__ = [
     "open_exclusively",
     "open_for_daemon",
     "open_store",
+    "why_no_access",
 ]
 
 LOCK_PATIENCE: Final[Duration] = SECOND
@@ -122,6 +123,18 @@ def missing_for(location: StoreLocation) -> str:
         return "" if location.parent.is_dir() else f"there is no folder {location.parent} for the store"
     try:
         _require_driver(location)
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+def why_no_access(address: PostgresqlAddress) -> str:
+    """Returns why the server does not let this program in; empty if it does."""
+    try:
+        _require_driver(address)
+        from monitor.store.postgresql import log_in
+
+        log_in(address)
     except StoreError as error:
         return str(error)
     return ""

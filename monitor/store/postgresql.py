@@ -13,7 +13,7 @@ from monitor.runtime.clock import MINUTE, SECOND
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
 from monitor.store import row_codec as rows
-from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits
+from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_session import PostgresqlSession, named_process
 from monitor.store.postgresql_statements import translated
 from monitor.store.protocol import Entry, Pending
@@ -39,6 +39,11 @@ def open_postgresql(
     return PostgresqlStore(
         PostgresqlSession(address, limits or PostgresqlLimits(), read_only=read_only, exclusive=exclusive)
     )
+
+
+def log_in(address: PostgresqlAddress) -> None:
+    """Connects and leaves. Raises StoreError."""
+    connect(address, PostgresqlLimits()).close()
 
 
 def holder_of(address: PostgresqlAddress) -> int | None:

@@ -162,12 +162,12 @@ class _EscapedText(StrDumper):
     def dump(self, obj: str) -> Buffer | None:
         if _ESCAPE in obj or "\0" in obj:
             obj = obj.replace(_ESCAPE, f"{_ESCAPE}1").replace("\0", f"{_ESCAPE}0")
-        return super().dump(obj)
+        return obj.encode()
 
 
 class _UnescapedText(TextBinaryLoader):
     """Reads texts that `_EscapedText` wrote."""
 
     def load(self, data: Buffer) -> str:
-        text = str(super().load(data))
+        text = str(data, "utf-8")
         return text.replace(f"{_ESCAPE}0", "\0").replace(f"{_ESCAPE}1", _ESCAPE) if _ESCAPE in text else text

@@ -106,6 +106,18 @@ def test_status_and_check_name_the_database(stored: Folder, postgresql: Postgres
     assert PASSWORD not in status.output + check.output
 
 
+def test_check_online_logs_in(stored: Folder, postgresql: PostgresqlAddress, password: Path) -> None:
+    into_postgresql(stored, postgresql, password)
+    right = json.loads(run(stored, "check", "--online", "--json").stdout)["online"]
+    password.write_text("another-password")
+    wrong = json.loads(run(stored, "check", "--online", "--json").stdout)["online"]
+    [good], [bad] = ([one for one in answers if one["what"] == "store"] for answers in (right, wrong))
+    assert good["ok"]
+    assert not bad["ok"]
+    assert "password authentication failed" in json.dumps(bad)
+    assert "another-password" not in json.dumps(bad)
+
+
 def test_a_running_daemon_is_known_by_its_lock(stored: Folder, postgresql: PostgresqlAddress, password: Path) -> None:
     into_postgresql(stored, postgresql, password)
     with closing(open_postgresql(postgresql, exclusive=True)):

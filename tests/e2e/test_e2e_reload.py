@@ -32,6 +32,7 @@ class Place:
     url: str
     sandbox: Sandbox
     told: Hook
+    store_in: dict[str, Any]
     rules: list[dict[str, Any]] = field(default_factory=lambda: [FAILING])
     config: dict[str, Any] = field(default_factory=dict)
 
@@ -43,14 +44,14 @@ class Place:
             "receivers": receivers(self.told.url),
             "route": EACH_ALONE | {"group_wait": "1s", "group_interval": "1s"},
         }
-        return write(self.folder, self.rules, **(usual | self.config))
+        return write(self.folder, self.rules, **(usual | self.store_in | self.config))
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
+async def place(tmp_path: Path, store_in: dict[str, Any]) -> AsyncIterator[Place]:
     sandbox = Sandbox(SystemClock())
     async with routee(sandbox) as url, hook() as told:
-        yield Place(tmp_path, url, sandbox, told)
+        yield Place(tmp_path, url, sandbox, told, store_in)
 
 
 async def hang_up(process: Daemon, answer: str = "reloaded: ") -> None:

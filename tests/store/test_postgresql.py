@@ -377,6 +377,12 @@ def test_where_the_driver_is_missing_it_is_said_how_to_get_it(
     assert str(caught.value) == said
 
 
+def test_who_has_no_store_in_postgresql_needs_no_driver() -> None:
+    program = "import sys, monitor.cli, monitor.daemon.main, monitor.cli.read_store; print('psycopg' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_the_servers_detail_of_rows_is_not_shown(postgresql: PostgresqlAddress) -> None:
     with closing(open_postgresql(postgresql)) as store:
         store.commit(Commit(entries=[Entry("main", "to", 1, "+306900000001")]))
