@@ -1,6 +1,6 @@
 """Measures the starter pack over a million messages: one poll, with all rules that are on; and which rules take longest.
 
-``python -m benchmarks.alerts.pack 10000000`` measures it over ten million, which takes about ten minutes and 4 GB.
+``python -m benchmarks.alerts.pack 10000000`` measures it over ten million, which takes about half an hour.
 """
 
 import statistics

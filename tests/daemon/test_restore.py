@@ -2,9 +2,16 @@
 
 import msgspec
 
-from monitor.daemon.restore import accounts_of, restored_dispatcher, restored_evaluator, restored_window
+from monitor.daemon.restore import (
+    accounts_of,
+    restored_dispatcher,
+    restored_evaluator,
+    restored_or_empty,
+    restored_window,
+)
 from monitor.store.protocol import Cursor, StoredState
-from monitor.window import Window
+from monitor.window import Query, Window, WindowReader
+from monitor.window.campaign_progress import runs
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import PipelineHarness, traffic
@@ -59,6 +66,17 @@ async def test_the_window_comes_back_as_it_was() -> None:
     await harness.poll(traffic(3, operator="Cosmote"))
     again = restored_window(harness.store, "main", settings(RULES).config, b"")
     assert (again.messages, again.unsaved().blob) == (10, None)
+
+
+async def test_at_the_start_a_window_is_made_ready_for_the_rules_in_the_stores_thread() -> None:
+    harness = PipelineHarness(settings(RULES), HandClock())
+    await harness.poll(traffic(3, operator="Cosmote", campaignTrackingId="c-1"))
+    window, damage = restored_or_empty(harness.store, "main", settings(RULES).config, b"")  # type: ignore[arg-type]  # the part that it uses
+    assert not damage
+    assert len(window.columns.timelines) == 2
+    reading = WindowReader(window)
+    assert reading.tally(Query(0, 1 << 62, seen=True)).counts.tolist() == [10]
+    assert runs(reading, Query(0, 1 << 62), 0, 0).messages.tolist() == [10]
 
 
 def test_groups_come_back_under_the_route_of_now() -> None:
