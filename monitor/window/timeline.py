@@ -164,6 +164,7 @@ class Timeline:
         self._recent, self._recent_dates, self._gone, self._stale = [], None, [], []
         self._order, self._marks, self._starts, self._counts = made.arrays()
         self._settled += 1
+        del made, recent, used, dates, rows  # so that their memory can be returned
         yield
         heap.trim_heap()
 
