@@ -61,6 +61,7 @@ class Timeline:
             None  # the dates of the recent rows, ascending; None if the rows are not sorted
         )
         self._gone: list[tuple[Dates, NDArray[Any]]] = []  # dates and profiles of messages when they were settled
+        self._gone_sorted = True  # whether that is one list, sorted by date
         self._stale: list[Dates] = []  # dates of all rows that are gone, when they were settled
         self._settled = 0  # how often rows were settled
 
@@ -92,6 +93,7 @@ class Timeline:
             self._stale.append(self._table[self._by][settled])
         if messages.size:
             self._gone.append((self._table[self._by][messages], self._table["profile"][messages]))
+            self._gone_sorted = False
         recent = rows[state != _RECENT]
         if recent.size:
             self._recent.append(recent.astype(np.int32))
@@ -121,7 +123,7 @@ class Timeline:
         if first < last - 1:
             counts[: self._counts.shape[1]] += self._counts[last - 1] - self._counts[first]
             for dates, numbers in self._gone:
-                within = (dates >= self._marks[first]) & (dates < self._marks[last - 1])
+                within = slice(*np.searchsorted(dates, (self._marks[first], self._marks[last - 1])))
                 counts -= np.bincount(numbers[within], minlength=profiles)
         return counts
 
@@ -162,6 +164,7 @@ class Timeline:
         self._recent, self._recent_dates, self._gone, self._stale = [], None, [], []
         self._order, self._marks, self._starts, self._counts = made.arrays()
         self._settled += 1
+        del made, recent, used, dates, rows  # so that their memory can be returned
         yield
         heap.trim_heap()
 
@@ -223,9 +226,10 @@ class Timeline:
     def _recent_rows(self) -> NDArray[np.int32]:
         if len(self._recent) != 1:
             self._recent = [np.concatenate([np.zeros(0, np.int32), *self._recent])]
-        if len(self._gone) > 1:
-            dates, numbers = zip(*self._gone, strict=True)
-            self._gone = [(np.concatenate(dates), np.concatenate(numbers))]
+        if self._gone and not self._gone_sorted:
+            dates, numbers = map(np.concatenate, zip(*self._gone, strict=True))
+            by_date = np.argsort(dates, kind="stable")
+            self._gone, self._gone_sorted = [(dates[by_date], numbers[by_date])], True
         return self._recent[0]
 
     def _segments(self, start: Instant, end: Instant) -> tuple[int, int]:

@@ -11,7 +11,6 @@ from monitor.alerts.kinds.prices import are_few, too_few
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import (
-    at_once_only,
     limits,
     never,
     nothing,
@@ -27,6 +26,7 @@ from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
 from monitor.model.plurals import duration, money, number
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
+from monitor.runtime.pieces import Work
 from monitor.runtime.printable import clean
 from monitor.window import Query
 from monitor.window.aggregates import charged, sums, unpriced
@@ -64,16 +64,27 @@ def evaluate(rule: Balance, inputs: EvaluationInput) -> RuleResult:
     return RuleResult(inputs.reading, (), none, breached, value, threshold, none, none, lambda at: said, absent)
 
 
+def ahead(rule: Balance, inputs: EvaluationInput) -> Work[None]:
+    """Sums what was spent."""
+    sums(inputs.reading, _spending(rule, inputs))
+    yield
+
+
+def _spending(rule: Balance, inputs: EvaluationInput) -> Query:
+    """Returns the query for the messages in the window, as far as all of them are known."""
+    start = max(inputs.as_of - rule.window, min(inputs.covered_since, inputs.as_of))
+    return Query(start, inputs.as_of, reported=True)
+
+
 def _pace(rule: Balance, inputs: EvaluationInput) -> SpendingRate:
     """Returns what was spent in the window, as far as all of its messages are known."""
-    start = max(inputs.as_of - rule.window, min(inputs.covered_since, inputs.as_of))
-    question, whole = Query(start, inputs.as_of, reported=True), np.zeros(1, np.int64)
+    question, whole = _spending(rule, inputs), np.zeros(1, np.int64)
     spent = sums(inputs.reading, question)
     missing = unpriced(inputs.reading, question).at(whole)
     priced = charged(inputs.reading, question).at(whole) - missing
     few = bool(are_few(priced, missing, rule.min_priced)[0])
     unknown = too_few(int(priced[0]), int(missing[0]), rule.min_priced) if few else ""
-    return SpendingRate(float(np.nan_to_num(spent.at(whole))[0]), inputs.as_of - start, unknown)
+    return SpendingRate(float(np.nan_to_num(spent.at(whole))[0]), question.end - question.start, unknown)
 
 
 def _unknown(rule: Balance, inputs: EvaluationInput, known: BalanceAt | None, pace: SpendingRate) -> str:
@@ -135,7 +146,7 @@ def _not_evaluated(rule: Balance) -> str:
 KIND: Final = Kind[Balance](
     model=Balance,
     evaluate=evaluate,
-    ahead=at_once_only,
+    ahead=ahead,
     unit=_unit,
     matched=nothing,
     condition=_condition,

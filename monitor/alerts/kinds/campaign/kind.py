@@ -7,7 +7,7 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.campaign.progress import CampaignProgress, Flags, progress_of
+from monitor.alerts.kinds.campaign.progress import CampaignProgress, Flags, counted, progress_of
 from monitor.alerts.kinds.campaign.words import EXAMPLES, WORDS, condition, statement, unknown_past
 from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
@@ -16,7 +16,6 @@ from monitor.alerts.kinds.rule_query import considered, of
 from monitor.alerts.kinds.statistics import wilson
 from monitor.alerts.kinds.tuning import Tuning, WrittenThreshold, where_known
 from monitor.alerts.kinds.words import (
-    at_once_only,
     never,
     nothing,
     one_span,
@@ -27,6 +26,7 @@ from monitor.config.rules.campaign import FOLLOWED, Campaign, Problem
 from monitor.model.finding import Finding, Unit
 from monitor.model.message import UNKNOWN
 from monitor.runtime.clock import SECOND
+from monitor.runtime.pieces import Work
 from monitor.window.campaign_progress import BY, Runs
 from monitor.window.profile_index import Codes
 
@@ -107,6 +107,12 @@ def evaluate(rule: Campaign, inputs: EvaluationInput) -> RuleResult:
         name=_namer(inputs, progress.runs),
         ended=progress.ended[position],
     )
+
+
+def ahead(rule: Campaign, inputs: EvaluationInput) -> Work[None]:
+    """Counts the campaigns' messages."""
+    counted(rule, inputs)
+    yield
 
 
 def _failing(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
@@ -223,7 +229,7 @@ def _reached(rule: Campaign, result: RuleResult) -> Floats:
 KIND: Final = Kind[Campaign](
     model=Campaign,
     evaluate=evaluate,
-    ahead=at_once_only,
+    ahead=ahead,
     unit=_unit,
     matched=nothing,
     condition=condition,

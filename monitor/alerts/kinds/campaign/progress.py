@@ -61,9 +61,14 @@ class CampaignProgress:
         return np.where(self.missing, self.as_of - self.runs.appeared, self.as_of - self.runs.changed)
 
 
+def counted(rule: Campaign, inputs: EvaluationInput) -> Runs:
+    """Returns the messages of all campaigns that the rule considers: what takes longest, counted once for all rules that consider the same."""
+    return runs(inputs.reading, considered(rule, inputs.as_of, FOLLOWED), inputs.as_of - ACTIVE, QUIET)
+
+
 def progress_of(rule: Campaign, inputs: EvaluationInput) -> CampaignProgress:
     """Returns the progress of all campaigns that the rule considers."""
-    found = runs(inputs.reading, considered(rule, inputs.as_of, FOLLOWED), inputs.as_of - ACTIVE, QUIET)
+    found = counted(rule, inputs)
     count = len(found)
     recipients, over_since = np.zeros(count, np.int64), np.zeros(count, np.int64)
     over, held, cancelled, known = (np.zeros(count, np.bool_) for _ in range(4))
