@@ -122,7 +122,9 @@ class PostgresqlSession:
         self._unknown = mark
         try:
             with explained(self.address):
-                self._connection.execute("COMMIT", prepare=False)
+                done = self._connection.execute("COMMIT", prepare=False)
+            if done.statusmessage != "COMMIT":  # the server's word for a transaction that it had given up before
+                raise StoreError(f"the store {self.address} did not make the commit; the daemon tries again")
         except StoreError:
             if self._is_lost() and mark:
                 self._resolve(mark)

@@ -13,9 +13,12 @@ ENQUEUE: Final = """
         INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification, incident)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (receiver, channel, key) DO NOTHING RETURNING id)
     INSERT INTO notified (fingerprint, parcel) SELECT DISTINCT fingerprint, id FROM added, unnest(CAST(? AS TEXT[])) AS fingerprint"""
-GROUP: Final = """
-    INSERT INTO alert_group (key, receiver, episode, data, told) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (key, receiver) DO UPDATE SET episode = excluded.episode, data = excluded.data, told = excluded.told"""
+_SAME_GROUP: Final = "md5(key) = md5(?) AND key = ? AND receiver = ?"
+GROUP_AGAIN: Final = f"UPDATE alert_group SET episode = ?, data = ?, told = ? WHERE {_SAME_GROUP}"  # noqa: S608 - a constant
+NEW_GROUP: Final = f"""
+    INSERT INTO alert_group (key, receiver, episode, data, told) SELECT ?, ?, ?, ?, CAST(? AS TEXT[])
+    WHERE NOT EXISTS (SELECT 1 FROM alert_group WHERE {_SAME_GROUP})"""  # noqa: S608 - the same
+DROP_GROUP: Final = f"DELETE FROM alert_group WHERE {_SAME_GROUP}"  # noqa: S608 - the same
 TRANSITION: Final = """
     INSERT INTO transition (fingerprint, rule, at, what, because, value, about, incident) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 NOTIFIED: Final = """

@@ -184,7 +184,7 @@ class SqlStore(ABC):
         self._many(statements.DROP_ALERT, [(fingerprint,) for fingerprint in commit.dropped_alerts])
         self._many(statements.ALERT, rows.alert_rows(commit.alerts))
         self._write_transitions(commit.transitions)
-        self._many(statements.DROP_GROUP, commit.dropped_groups)
+        self._drop_groups(commit.dropped_groups)
         self._write_groups(commit.groups)
 
     def _write_transitions(self, transitions: Sequence[Transition]) -> None:
@@ -192,6 +192,9 @@ class SqlStore(ABC):
 
     def _write_groups(self, groups: Sequence[AggregationGroup]) -> None:
         self._many(statements.GROUP, rows.group_rows(groups))
+
+    def _drop_groups(self, dropped: Sequence[tuple[str, str]]) -> None:
+        self._many(statements.DROP_GROUP, dropped)
 
     def _enqueue(self, outbox: Sequence[Pending]) -> None:
         self._many(statements.ENQUEUE, rows.outbox_values(outbox))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import trio
 from e2e_folder import account, write
 from e2e_folder import hook as receivers
 from e2e_hook import Hook, hook
@@ -15,7 +16,7 @@ from e2e_stage import EACH_ALONE, FAILING, SEARCH, put_operator, routee
 from monitor.runtime.clock import SystemClock
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.listener import ask
-from tests.fakes.waiting import until
+from tests.fakes.waiting import guarded, until
 
 
 @dataclass
@@ -54,14 +55,21 @@ class Town:
         asked = self.sandbox.requests["search"]
         await until(lambda: process.said(trouble), "the daemon to say so")
         assert (await ask(process.url, "/healthz")).status == 200, "a restart would not help"
-        ready = await ask(process.url, "/readyz")
-        assert ready.status == 503
-        assert trouble in ready.body
+        await self._until_unready(process, trouble)
         await until(lambda: self.sandbox.requests["search"] >= asked + 2, "polling to go on")
         metrics = (await ask(process.url, "/metrics")).body
         [errors] = [line for line in metrics.splitlines() if line.startswith("routee_monitor_store_errors_total")]
         assert float(errors.split()[1]) > 0
         assert len(self.told.taken) == until_then
+
+    async def _until_unready(self, process: Daemon, trouble: str) -> None:
+        """Until a write has failed, too: of a server that is gone a reader may be the first to say so."""
+        with guarded():
+            while True:
+                ready = await ask(process.url, "/readyz")
+                if ready.status == 503 and trouble in ready.body:
+                    return
+                await trio.sleep(0.05)
 
     async def recovered(self, process: Daemon) -> None:
         """Afterwards everything is told that had to be."""

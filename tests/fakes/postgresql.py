@@ -95,16 +95,14 @@ class PostgresqlServer:
     def start(self) -> None:
         """Starts it, and waits until it lets people in."""
         with (self.folder / "log").open("ab") as log:
-            command = [str(self._binaries / "postgres"), "-D", str(self.folder / "data")]
-            if self._disk is None:
-                self._process = subprocess.Popen(command, stdout=log, stderr=log, **unprivileged())
-            else:
+            command = ["setpriv", "--pdeathsig=QUIT"]  # it ends with these tests, also if they are killed
+            if owner := unprivileged():
+                command += [f"--reuid={owner['user']}", f"--regid={owner['group']}", "--clear-groups"]
+            command += [str(self._binaries / "postgres"), "-D", str(self.folder / "data")]
+            if self._disk is not None:
                 self._disk.mkdir(exist_ok=True)
-                user = pwd.getpwnam("postgres")
-                drop = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-                self._process = subprocess.Popen(
-                    [*ON_A_SMALL_DISK, str(self._disk), *drop, *command], stdout=log, stderr=log
-                )
+                command = [*ON_A_SMALL_DISK, str(self._disk), *command]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         until(self._answers, "PostgreSQL to start")
 
     def _filler(self) -> Path:

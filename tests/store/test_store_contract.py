@@ -1,5 +1,6 @@
 """What every store promises: each test runs against each of them."""
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -114,6 +115,27 @@ def test_what_is_written_again_replaces_and_what_is_dropped_is_gone(store: Store
     store.commit(Commit(cursors=[cursor(as_of=NOW + 1)], alerts=[newer], groups=[group(episode="e2")]))
     store.commit(Commit(dropped_alerts=[alert("Other").fingerprint], dropped_groups=[("g2", "ops")]))
     assert store.load() == StoredState([cursor(as_of=NOW + 1)], [newer], [group(episode="e2")])
+
+
+def test_a_group_of_long_names_is_as_good_as_any(store: Store, reopen: Opener) -> None:
+    long = "".join(random.Random(1).choices("äöüabcdefghijklmnopqrstuvwxyz€", k=20_000))
+    store.commit(Commit(groups=[group("first"), group(long), group("last")]))
+    store.commit(Commit(groups=[group(long, episode="e2"), group(long, episode="e2", receiver="oncall")]))
+    enqueue(store, notification("k1", group=long), notification("k2", "e2", group=long))
+    assert keys(store.heads("ops", "slack/0", 10)) == ["k1"]
+    assert [(one.key[:5], one.receiver, one.episode) for one in store.load().groups] == [
+        ("first", "ops", "e1"),
+        (long[:5], "ops", "e2"),
+        ("last", "ops", "e1"),
+        (long[:5], "oncall", "e2"),
+    ]
+    store.commit(Commit(dropped_groups=[(long, "ops"), (long, "oncall")]))
+    assert [one.key for one in store.load().groups] == ["first", "last"]
+
+
+def test_a_group_twice_in_one_commit_is_one(store: Store) -> None:
+    store.commit(Commit(groups=[group(), group(episode="e2")]))
+    assert store.load().groups == [group(episode="e2")]
 
 
 def test_entries_are_per_account_ascending_and_can_be_dropped(store: Store) -> None:

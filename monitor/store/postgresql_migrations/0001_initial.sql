@@ -68,9 +68,10 @@ CREATE TABLE alert_group (
     receiver TEXT COLLATE "C" NOT NULL,
     episode  TEXT COLLATE "C" NOT NULL,
     data     BYTEA NOT NULL,
-    told     TEXT[] COLLATE "C" NOT NULL,
-    PRIMARY KEY (key, receiver)
+    told     TEXT[] COLLATE "C" NOT NULL
 );
+-- A key has labels' values, and may be longer than an index takes. The program sees to it that no key is there twice.
+CREATE INDEX alert_group_key ON alert_group (md5(key), receiver);
 CREATE INDEX alert_group_episode ON alert_group (episode);
 
 CREATE TABLE parcel (
@@ -91,7 +92,7 @@ CREATE TABLE parcel (
     incident     TEXT COLLATE "C" NOT NULL DEFAULT '',
     UNIQUE (receiver, channel, key)
 );
-CREATE INDEX parcel_group ON parcel (receiver, channel, state, group_key);
+CREATE INDEX parcel_waiting ON parcel (receiver, channel, id) WHERE state = 'waiting';
 CREATE INDEX parcel_episode ON parcel (receiver, channel, state, episode);
 CREATE INDEX parcel_state ON parcel (state);
 CREATE INDEX parcel_created ON parcel (created_at);
