@@ -29,7 +29,7 @@ MOST_MOMENTS: Final = 500
 MOST_REPORTS: Final = 1_000_000
 """The most messages that are replayed for one rule (about three seconds). If there are more, the span counts as unseen."""
 MOST_REPORTS_TOGETHER: Final = 3_000_000
-"""The most messages that are replayed in one evaluation of all rules, because nothing else runs meanwhile. Further spans count as unseen."""
+"""The most messages that are replayed in one evaluation of all rules, because polls and callbacks wait for its end. Further spans count as unseen."""
 
 
 @dataclass(slots=True)

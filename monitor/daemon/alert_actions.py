@@ -13,10 +13,13 @@ from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack, acknowledge
 from monitor.routing.silences import Silence, ended, extended, make_room, replaced
 from monitor.runtime.clock import Duration, Instant
-from monitor.runtime.errors import ChangedMeanwhile, NothingThere, StoreError
+from monitor.runtime.errors import ChangedMeanwhile, NothingThere, StoreBusy, StoreError
 
 MOST_CHANGES_WAITING: Final = 50
 """The most changes that wait for the one before them."""
+
+MOST_EXPLANATIONS_WAITING: Final = 50
+"""The most explanations that wait for the one before them, whoever asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,13 @@ class AlertActions:
     ) -> AlertStatus | None:
         """Returns an alert with what explains it, worked out in pieces; None if there is none. See `StatusSnapshot.find`.
 
-        ``snapshot`` returns the present status, if the caller has one; it is called when no window can change any more.
+        ``snapshot`` returns the present status, if the caller has one; it is called when no window can change any more. One alert is explained
+        at a time. Raises StoreBusy if too many wait already.
         """
-        async with self.pipeline.windows:
+        explaining = self.pipeline.explaining
+        if explaining.statistics().tasks_waiting >= MOST_EXPLANATIONS_WAITING:
+            raise StoreBusy("too many ask for what explains an alert; try again in a few seconds")
+        async with explaining, self.pipeline.windows:
             status = self.status() if snapshot is None else snapshot()
             return await self.pipeline.services.pieces.do(status.finding(fingerprint, deep=True))
 

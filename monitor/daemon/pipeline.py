@@ -78,6 +78,8 @@ class Pipeline:
         """Held by whoever changes a window, and by whoever reads one in pieces: an evaluation until its notifications are planned, a page that
         explains an alert. Who holds it does not wait for the store, nor for another commit.
         """
+        self.explaining = trio.Lock()
+        """Held by whoever explains an alert, and taken before `windows`: however many ask, whoever changes a window waits for one explanation."""
         self._committer = Committer(store, services)
         self._retention = retention
         self._lock = trio.Lock()

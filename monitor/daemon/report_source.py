@@ -54,11 +54,12 @@ def source_of(store: Store, config: Config, rules: Sequence[Rule], since: Instan
 
 def _account(store: Store, account: str, config: Config, key: bytes, cursors: Sequence[Cursor]) -> AccountSource:
     searches = {search.name: search for search in config.searches if search.account == account}
-    own = [cursor for cursor in cursors if cursor.account == account and cursor.search in searches]
+    own = {cursor.search: cursor for cursor in cursors if cursor.account == account and cursor.search in searches}
     every = max((search.every for search in searches.values()), default=0)
     window = restored_window(store, account, config, key)
-    if not own or len(own) < len(searches):
-        return AccountSource(window, None, None, every)
-    as_of = min(cursor.as_of for cursor in own)
-    known_since = max(*(cursor.covered_since for cursor in own), as_of - config.retention)
-    return AccountSource(window, as_of, known_since, every)
+    known = {
+        name: max(own[name].covered_since, own[name].as_of - config.retention) if name in own else None
+        for name in searches
+    }
+    as_of = min((cursor.as_of for cursor in own.values()), default=None) if len(own) == len(searches) else None
+    return AccountSource(window, as_of, known, every)

@@ -109,7 +109,7 @@ class StoreError(MonitorError):
 
 
 class StoreBusy(StoreError):
-    """Too many wait for the store. The request was not begun."""
+    """Too many wait for the store, or for what explains an alert. The request was not begun."""
 
 
 class StoreDamaged(StoreError):

@@ -95,14 +95,15 @@ class Columns(ColumnTable):
             for tell in self.written:
                 tell(rows)
 
-    def forget_profiles(self) -> None:
-        """Renumbers the profiles without the unused ones, if most are unused."""
+    def forget_profiles(self) -> bool:
+        """Renumbers the profiles without the unused ones, if most are unused; returns whether it did."""
         used = np.flatnonzero(np.bincount(self["profile"], minlength=self.profiles.length))
         if self.profiles.length < 2 * len(used) + SPARE_PROFILES:
-            return
+            return False
         profiles, number = Profiles(), np.zeros(self.profiles.length, np.uint32)
         number[used] = profiles.numbers({name: self.profiles[name][used] for name in PROFILED})
         self._arrays["profile"] = number[self["profile"]].astype(np.min_scalar_type(profiles.length))
         self.profiles = profiles
         for timeline in self.timelines:
             timeline.settle(everything=True)
+        return True

@@ -76,6 +76,7 @@ class Window:
         self.is_pushed_to = False
         """Whether Routee pushes reports of this account's messages."""
         self.version = 0
+        """Another one whenever messages, or the numbers of their profiles and of groups, have changed."""
         self._facets = self._new_facets()
         self._index = Index()
         self._free: Rows = np.zeros(0, np.int64)
@@ -391,7 +392,7 @@ class Window:
         self._cutoff = max(self._cutoff, before)
         old = self.columns.timeline.rows(_DISTANT_PAST, self._cutoff, AS_MESSAGE)[:most]
         if not old.size:
-            self.columns.forget_profiles()
+            self.version += self.columns.forget_profiles()
             return 0
         rows = np.sort(np.concatenate([old, self._chain(old[self.columns["key"][old] == HEAD])]))
         self._index.remove(self.columns.keys[rows], self.columns.keys)

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from monitor.daemon.account_pipeline import AccountPipeline
-from monitor.daemon.alert_actions import AlertActions
+from monitor.daemon.alert_actions import MOST_EXPLANATIONS_WAITING, AlertActions
 from monitor.model.alert import Alert
 from monitor.model.batch import batch_of
 from monitor.model.routee_query import AccountBalance
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration
+from monitor.runtime.errors import StoreBusy
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.interruption import interrupted
 from tests.fakes.pipeline_harness import PipelineHarness
@@ -215,3 +217,40 @@ async def test_a_page_waits_for_the_evaluation_but_not_for_the_commit() -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert window.messages == FIRST + MORE
         await pipeline.windows.acquire()
+
+
+@pytest.mark.parametrize("what", ["a page of another search", "a callback", "a poll of another search"])
+async def test_what_arrives_waits_for_one_explanation_however_many_are_asked_for(what: str) -> None:
+    one, fingerprint = await alerting()
+    pipeline, seen = one.harness.pipeline, list[int]()
+    window = pipeline.accounts["main"].evaluator.window
+
+    async def explain(actions: AlertActions) -> None:
+        await actions.explained(fingerprint)
+        seen.append(window.messages)
+
+    async with trio.open_nursery() as nursery, pipeline.windows:
+        for actions in [one.harness.actions, AlertActions(pipeline)] * 10:
+            nursery.start_soon(explain, actions)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(ARRIVALS[what], one)
+        await trio.testing.wait_all_tasks_blocked()
+    assert seen == [FIRST] + [FIRST + MORE] * 19
+
+
+async def test_who_asks_for_an_explanation_where_many_wait_is_refused() -> None:
+    one, fingerprint = await alerting()
+    explained, refused = list[object](), list[StoreBusy]()
+
+    async def explain() -> None:
+        try:
+            explained.append(await AlertActions(one.harness.pipeline).explained(fingerprint))
+        except StoreBusy as error:
+            refused.append(error)
+
+    async with trio.open_nursery() as nursery, one.harness.pipeline.windows:
+        for _ in range(MOST_EXPLANATIONS_WAITING + 4):
+            nursery.start_soon(explain)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (len(explained), len(refused)) == (0, 3)
+    assert len(explained) == MOST_EXPLANATIONS_WAITING + 1

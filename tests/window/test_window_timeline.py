@@ -134,3 +134,22 @@ def test_profiles_that_nothing_has_any_more_are_forgotten() -> None:
     assert reading.tally(Query(0, 10_000)).counts.tolist() == [1000]
     campaigns = reading.split(reading.rows(Query(0, 10_000)), "campaign")
     assert campaigns == {f"49-{i}": 1 for i in range(1000)}
+
+
+def test_the_version_changes_whenever_profiles_get_other_numbers() -> None:
+    """What was read before, such as the codes of groups, no longer fits then, although no message has changed."""
+    window = Window("main")
+    for date in (1, 2):
+        rows = [
+            {"messageId": f"m{i}", "date": date, "status": "Sent", "campaign": f"{i}" if date == 1 else "all"}
+            for i in range(40_000)
+        ]
+        window.upsert(batch_of(rows), "all")
+    facets, version = window.facets, window.version
+    assert window.expire(0) == 0
+    assert window.facets is not facets, "no profile got another number"
+    assert window.version != version
+    facets, version = window.facets, window.version
+    assert window.expire(0) == 0
+    assert window.facets is facets
+    assert window.version == version

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from monitor.alerts.alert_episodes import AlertEpisode
+from monitor.alerts.coverage import SearchCoverage
 from monitor.config.rules import Rule
 from monitor.model.builtin_alerts import MONITOR_BLIND, RULE_ERROR
 from monitor.runtime.clock import Duration, Instant
@@ -13,22 +14,28 @@ Span = tuple[Instant, Instant]
 def blind_times(
     rules: Iterable[Rule],
     alerts: Iterable[AlertEpisode],
-    known_since: Mapping[str, Instant | None],
+    known_since: Mapping[str, Mapping[str, Instant | None]],
     since: Instant,
     until: Instant,
 ) -> dict[str, Duration]:
     """Returns for how long each rule could not be evaluated in (since, until], by the rule's name; leaves out those that always could.
 
-    That is before ``known_since`` of an account (None: nothing is known of it), while `MonitorBlind` fired for a search that the rule
-    reads, and while `RuleError` fired for the rule. Of several accounts the one counts for which it was longest.
+    ``known_since`` is by account and search since when its messages are known; None: it was not polled completely yet. A rule is evaluated
+    in the accounts that have all searches which it reads. It could not be before ``known_since`` of these searches, while `MonitorBlind`
+    fired for one of them, and while `RuleError` fired for the rule. Of several accounts the one counts for which it was longest; a rule
+    that is evaluated in none could not be evaluated at all.
     """
     own = [one for one in alerts if one.rule in (MONITOR_BLIND.name, RULE_ERROR.name) and one.firing_at is not None]
     found = {}
     for rule in rules:
-        longest = 0
-        for account, known in known_since.items():
-            spans = [(since, until if known is None else known), *_own_spans(rule, account, own, until)]
-            longest = max(longest, _covered(spans, since, until))
+        blind = []
+        for account, searches in known_since.items():
+            needed = SearchCoverage(searches).needed(rule)
+            if needed and searches.keys() >= set(needed):
+                known = [searches[name] for name in needed]
+                spans = [(since, until if one is None else one) for one in known]
+                blind.append(_covered([*spans, *_own_spans(rule, account, own, until)], since, until))
+        longest = max(blind, default=until - since)
         if longest:
             found[rule.name] = longest
     return found

@@ -45,13 +45,20 @@ N = TypeVar("N", int, float)
 
 @dataclass(frozen=True, slots=True)
 class AccountSource:
-    """An account's messages. ``as_of`` is the end of its last complete poll, ``known_since`` since when no message is missing (None: there
-    was no complete poll). ``every`` is how often it is polled, at the rarest."""
+    """An account's messages. ``as_of`` is the end of its last complete poll of all searches (None: there was none), ``searches`` is by search
+    since when no message of it is missing (None: it was not polled completely). ``every`` is how often the account is polled, at the rarest.
+    """
 
     window: Window
     as_of: Instant | None
-    known_since: Instant | None
+    searches: Mapping[str, Instant | None]
     every: Duration
+
+    @property
+    def known_since(self) -> Instant | None:
+        """Since when no message of any search is missing; None if there was no complete poll of all of them."""
+        known = [since for since in self.searches.values() if since is not None]
+        return max(known) if known and len(known) == len(self.searches) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ class _Builder:
         countries, operators = self._lines(counts)
         noisy = told.noise(fired, self.since, self.until)
         quiet = told.never_fired(self.source.rules, every, self.since, self.until)
-        known = {one.window.account: one.known_since for one in self.source.accounts}
+        known = {one.window.account: one.searches for one in self.source.accounts}
         blind = blind_times(self.source.rules, every, known, self.since, self.until)
         found = self._incidents(groups[:MOST_COUNTED])
         losses = [one.loss for one in found if one.loss is not None]

@@ -18,7 +18,7 @@ from monitor.daemon.http.forms import FormField, filled
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.refusals import REFUSALS
 from monitor.daemon.read.alerts import AlertCourse, SampleMessage
-from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.daemon.read.daemon_reader import AlertPast, DaemonReader
 from monitor.dispatch.status import AlertStatus
 from monitor.model.format import datetime, duration, moments, sparkline
 from monitor.model.message import UNKNOWN
@@ -65,9 +65,10 @@ class AlertPages(FormPages):
         ]
 
     async def alert(self, request: Request) -> Response:
-        course, refused = await self._course(request.path_params["fingerprint"])
+        past, refused = await self._past(request.path_params["fingerprint"])
         async with self._expensive.alone():
             one = await self._actions.explained(request.path_params["fingerprint"])
+            course = None if self._reader is None or past is None else self._reader.alert_course(past, one)
             if one is not None:
                 return self._present(one, course)
         if refused is not None:
@@ -82,10 +83,10 @@ class AlertPages(FormPages):
             samples=[example_of(sample) for sample in course.samples],
         )
 
-    async def _course(self, fingerprint: str) -> tuple[AlertCourse | None, StoreError | None]:
-        """Returns what is known of the alert from its beginning (None if nothing is), and why the store could not be read, if so."""
+    async def _past(self, fingerprint: str) -> tuple[AlertPast | None, StoreError | None]:
+        """Returns what the store has of the alert, and why the store could not be read, if so."""
         try:
-            return None if self._reader is None else await self._reader.alert(fingerprint), None
+            return None if self._reader is None else await self._reader.alert_past(fingerprint), None
         except StoreError as error:
             return None, error
 

@@ -91,13 +91,14 @@ class Connection:
     def close(self) -> bool:
         """Closes it at once, whatever its tasks do. A client whose request waits for its turn is told to try again later, except over TLS.
 
-        Returns whether it was told.
+        Returns whether it was told by this call: not if it was closed already, nor if the client has gone.
         """
-        self.scope.cancel()
-        is_told = self._waits is not None and self._waits[0] is Waits.FOR_ITS_TURN and not self.is_encrypted
-        if is_told:
+        is_told, is_waiting = False, self._waits is not None and self._waits[0] is Waits.FOR_ITS_TURN
+        if is_waiting and not self.is_encrypted and not self.was_closed:
             with suppress(OSError):
                 turn_away(self.stream.socket.fileno())
+                is_told = True
+        self.scope.cancel()
         self.stream.socket.close()
         return is_told
 

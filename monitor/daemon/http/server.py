@@ -49,6 +49,9 @@ BACKLOG = 1024
 FIRST_BYTES = 4096
 """The most bytes that are read of a connection before its request begins: enough to recognize a probe."""
 
+MOST_UNREAD = 65536
+"""The most bytes that are read and dropped of a request that is turned away."""
+
 END_OF_HEAD = b"\r\n\r\n"
 
 AT_ONCE = 8
@@ -172,6 +175,9 @@ class _Listener:
         with accepted, suppress(OSError):
             turn_away(accepted.fileno())
             self._answered(503)
+            accepted.recv(
+                MOST_UNREAD, socket.MSG_DONTWAIT
+            )  # the kernel resets a connection that is closed with something unread
 
     async def _short_of(self, error: OSError) -> None:
         """Handles a lack of descriptors or memory: closes an idle connection, and accepts the next ones after a pause."""

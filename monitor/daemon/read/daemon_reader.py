@@ -5,6 +5,7 @@ messages is kept until the next poll. Methods that read the store raise StoreErr
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -73,6 +74,15 @@ MOST_TOLD: Final = 50
 """The most notifications of one alert or incident that are listed."""
 MOST_MEMBERS: Final = 200
 """The most alerts of an incident that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPast:
+    """What the store has of one alert: its changes, the newest first, how it was notified last, and its notifications."""
+
+    transitions: list[Transition]
+    view: AlertView | None
+    notifications: list[NotificationRecord]
 
 
 class DaemonReader:
@@ -245,26 +255,37 @@ class DaemonReader:
 
     async def alert(self, fingerprint: str) -> AlertCourse | None:
         """Returns one alert, present or over; None if nothing is known of it. ``fingerprint`` is its own or that of its labels."""
-        status = await self._status_of(fingerprint)
-        own = fingerprint if status is None else status.view.fingerprint
-        transitions, view, told = await self.reads.run(partial(_past_of_alert, own))
-        episodes = alert_episodes(reversed(transitions))
+        present = await self._explained(fingerprint)
+        own = fingerprint if present is None else present.view.fingerprint
+        return self.alert_course(await self.reads.run(partial(_past_of_alert, own)), present)
+
+    async def alert_past(self, fingerprint: str) -> AlertPast:
+        """Returns what the store has of an alert, for `alert_course`."""
+        known = await self._known(fingerprint)
+        return await self.reads.run(partial(_past_of_alert, fingerprint if known is None else known.fingerprint))
+
+    def alert_course(self, past: AlertPast, status: AlertStatus | None) -> AlertCourse | None:
+        """Returns what `alert` does, from what the store has of the alert, and from its explained status if it is present."""
+        episodes, view, present = alert_episodes(reversed(past.transitions)), past.view, None
         if status is None and view is None and not episodes:
             return None
-        present = None
         if status is not None:
-            present = alert_of(status, self._accounts_of_alerts().get(own, ""))
+            present = alert_of(status, self._accounts_of_alerts().get(status.view.fingerprint, ""))
             view = status.view if status.state == "firing" or view is None else view
-        return course_of(episodes, view, present, map(notification_of, told), self._rules_by_name())
+        return course_of(episodes, view, present, map(notification_of, past.notifications), self._rules_by_name())
 
-    async def _status_of(self, fingerprint: str) -> AlertStatus | None:
+    async def _explained(self, fingerprint: str) -> AlertStatus | None:
         """Returns the present alert with this fingerprint, its own or that of its labels, with what explains it."""
-        routed_alerts = with_checkpoints(self._snapshot().routed())
-        found = [
-            alert async for alert, routed in routed_alerts if fingerprint in (alert.fingerprint, routed.fingerprint)
-        ]
+        known = await self._known(fingerprint)
         # From a new snapshot: what explains an alert is read from the window as it is now.
-        return await self._actions.explained(found[0].fingerprint) if found else None
+        return None if known is None else await self._actions.explained(known.fingerprint)
+
+    async def _known(self, fingerprint: str) -> Alert | None:
+        """Returns the present alert with this fingerprint, its own or that of its labels."""
+        async for alert, routed in with_checkpoints(self._snapshot().routed()):
+            if fingerprint in (alert.fingerprint, routed.fingerprint):
+                return alert
+        return None
 
     def _snapshot(self) -> StatusSnapshot:
         """Returns the alerts as of the latest change, which is made anew every few seconds, because it takes long if there are many alerts."""
@@ -451,12 +472,9 @@ async def _work_off(steps: Iterator[None]) -> None:
         await trio.lowlevel.checkpoint()
 
 
-def _past_of_alert(
-    fingerprint: str, store: Store
-) -> tuple[list[Transition], AlertView | None, list[NotificationRecord]]:
-    """Returns what the store has of one alert: its changes, how it was notified last, and its notifications."""
+def _past_of_alert(fingerprint: str, store: Store) -> AlertPast:
     told = store.notifications(NotificationFilter(fingerprint=fingerprint), MOST_TOLD)
-    return store.transitions_of(fingerprint, MOST_TRANSITIONS), store.last_view(fingerprint), told
+    return AlertPast(store.transitions_of(fingerprint, MOST_TRANSITIONS), store.last_view(fingerprint), told)
 
 
 PastAlerts = tuple[

@@ -41,10 +41,14 @@ def made(
     told_since: Instant = START,
     waiting: dict[tuple[str, str], tuple[int, Instant]] | None = None,
     rules: list[Rule] = RULES,
+    searches: tuple[str, ...] = ("all",),
+    others: dict[str, dict[str, Instant | None]] | None = None,
 ) -> DeliveryReport:
-    account = AccountSource(window_of(found), as_of, known_since, MINUTE)
+    """The report of one account, and of ``others`` without messages: by account and search since when they are known."""
+    accounts = [AccountSource(window_of(found), as_of, dict.fromkeys(searches, known_since), MINUTE)]
+    accounts += [AccountSource(window_of([], name), as_of, known, MINUTE) for name, known in (others or {}).items()]
     told = sorted(moves or [], key=lambda one: one.at)
-    source = ReportSource([account], rules, told, notifications or [], waiting or {}, told_since)
+    source = ReportSource(accounts, rules, told, notifications or [], waiting or {}, told_since)
     return build(source, since, until, now)
 
 
@@ -188,7 +192,7 @@ def test_a_rule_that_could_not_see_is_told_apart_from_one_that_had_no_reason_to_
         *episode("RuleError", {"rule": "Wrong"}, BEGUN, BEGUN + 30 * MINUTE),
         *episode("MonitorBlind", {"search": "all"}, START, START + HOUR),  # over before the span
     ]
-    report = made(messages(1), blind, rules=rules)
+    report = made(messages(1), blind, rules=rules, searches=("all", "rare", "other"))
     assert report.never == ("Other",)
     rest = UNTIL - (BEGUN + HOUR + 5 * MINUTE)
     assert {one.rule: one.blind for one in report.blind} == {
@@ -204,6 +208,26 @@ def test_before_anything_was_known_no_rule_could_see() -> None:
     assert [(one.rule, one.blind) for one in report.blind] == [("Operators", HOUR), ("Quiet", HOUR)]
     unknown = made(messages(1), known_since=None, as_of=None)
     assert [one.blind for one in unknown.blind] == [UNTIL - SINCE] * 2
+
+
+def test_a_rule_sees_with_the_searches_that_it_reads_whatever_the_others_do() -> None:
+    rules = [rule_of({"name": name, "kind": "count", "window": "1h", "above": 1} | more) for name, more in SEEING[:3]]
+    late = SINCE + HOUR
+    for others, blind in (
+        ({}, {}),
+        ({"second": {}}, {}),
+        ({"second": {"new": None}}, {"All": UNTIL - SINCE}),
+        ({"second": {"new": late}}, {"All": HOUR}),
+        ({"second": {"rare": late, "new": None}}, {"All": UNTIL - SINCE, "Rare": HOUR}),
+    ):
+        report = made(messages(1), rules=rules, searches=("all", "rare", "other"), others=others)
+        assert {one.rule: one.blind for one in report.blind} == blind, others
+        assert set(report.never) == {"All", "Rare", "Other"} - set(blind)
+
+
+def test_a_rule_whose_search_no_account_has_could_not_be_evaluated_at_all() -> None:
+    rules = [rule_of({"name": "Rare", "kind": "count", "window": "1h", "above": 1, "search": "rare"})]
+    assert [(one.rule, one.blind) for one in made(messages(1), rules=rules).blind] == [("Rare", UNTIL - SINCE)]
 
 
 def test_reports_of_campaigns_are_no_incidents_but_their_rule_has_fired() -> None:

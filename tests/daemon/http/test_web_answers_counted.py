@@ -1,11 +1,13 @@
 """Every answer of the listener is counted by its status, whoever gives it."""
 
 import pytest
+import trio
 from plain_client import ask, exchange, parse, served
 
 from monitor.daemon.health import Health
 from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
+from monitor.daemon.http.connections import BUSY, OpenConnections
 from monitor.daemon.metrics import Metrics
 from monitor.runtime.clock import SystemClock
 from tests.daemon.test_metrics import samples
@@ -48,3 +50,31 @@ async def test_what_is_refused_is_counted(kind):
         assert parse(await exchange(url, request)).status == status
         assert (await ask(url, "/healthz")).status == 200
     assert samples(metrics, "http_answers_total") == {("200",): 1, (str(status),): 1}
+
+
+def waiting_for_its_turn(counted):
+    """One connection that may be open, whose request waits for its turn, and the client's end of it."""
+    ours, client = trio.socket.socketpair()
+    connections = OpenConnections(1, counted.append)
+    connection = connections.admit(trio.SocketStream(ours))
+    connection.asks()
+    return connections, connection, trio.SocketStream(client)
+
+
+async def test_who_is_told_to_come_back_is_counted_once():
+    counted = []
+    connections, connection, client = waiting_for_its_turn(counted)
+    async with client:
+        assert connections.make_room()
+        connections.end(connection)  # as its task does once it is cancelled
+        assert b"".join([piece async for piece in client]) == BUSY
+    assert counted == [503]
+
+
+async def test_who_has_gone_is_not_counted_as_told():
+    counted = []
+    connections, connection, client = waiting_for_its_turn(counted)
+    await client.aclose()
+    assert connections.make_room()
+    connections.end(connection)
+    assert counted == []

@@ -2,6 +2,7 @@ import logging
 import socket
 from contextlib import suppress
 from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 import trio
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from monitor.daemon.http.connections import BUSY
 from monitor.daemon.http.guards import Limits
 from monitor.daemon.http.server import serve
 from monitor.runtime.errors import ListenError
@@ -353,6 +355,18 @@ async def test_where_all_connections_are_being_answered_the_newest_is_turned_awa
             await receive_until(stream, b"tick\n\r\n")
         reply = parse(await exchange(url, b""))
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+
+
+async def test_who_is_turned_away_reads_the_answer_to_its_end_whatever_it_has_sent():
+    async with served(APP, limits=Limits(connections=1)) as url, await connect(url) as one:
+        await one.send_all(GET % b"/endless")
+        await receive_until(one, b"tick\n\r\n")
+        parts = urlsplit(url)
+        newest = socket.create_connection((parts.hostname, parts.port))  # no task runs until its request is there
+        newest.sendall(post("Content-Length: 10000", b"x" * 10_000))
+        async with trio.SocketStream(trio.socket.from_stdlib_socket(newest)) as stream:
+            with guarded():
+                assert b"".join([piece async for piece in stream]) == BUSY
 
 
 async def test_a_body_that_drips_makes_room_too():
