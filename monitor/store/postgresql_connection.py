@@ -75,8 +75,10 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
             raise psycopg.OperationalError("no answer in time") from None
 
 
-def connect(address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: bool = False) -> BoundedConnection:
-    """Opens a connection in autocommit mode. Raises StoreError."""
+def connect(
+    address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: bool = False, primary: bool = False
+) -> BoundedConnection:
+    """Opens a connection in autocommit mode. ``primary``: a standby is refused. Raises StoreError."""
     with explained(address, _NOT_OPENED):
         connection = BoundedConnection.connect(
             autocommit=True,
@@ -89,6 +91,7 @@ def connect(address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: 
             keepalives_count=3,
             tcp_user_timeout=limits.answer // MILLISECOND,
             options=_options(limits, read_only),
+            target_session_attrs="primary" if primary else "any",
             **_where(address),
         )
     connection.answer = limits.answer / SECOND

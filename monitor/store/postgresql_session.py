@@ -2,7 +2,8 @@
 
 The lock belongs to the connection on which the daemon writes: where the lock is lost, no commit is possible. Each commit leaves a mark
 in the database. A daemon that connects again compares it with the mark that it left last. So it knows whether a commit was made whose
-answer it did not get, and whether anything else happened meanwhile: another daemon, or a standby that lacks the last commits.
+answer it did not get, and whether anything else happened meanwhile: another daemon, or a standby that lacks the last commits. A standby is
+not the store as long as it is one.
 """
 
 import secrets
@@ -43,7 +44,7 @@ class PostgresqlSession:
         self._outdated: StoreOutdated | None = None
         self._is_closed = False
         self._failure, self._failing_until = "", 0.0
-        connection = connect(address, limits, read_only=read_only)
+        connection = connect(address, limits, read_only=read_only, primary=exclusive)
         self._connection, self._process = connection, connection.info.backend_pid
         try:
             with explained(address):
@@ -176,7 +177,7 @@ class PostgresqlSession:
     def _connect_again(self) -> str:
         """Makes a new connection the present one. Returns the mark in the database, empty for who has no lock. Raises StoreError."""
         try:
-            connection = connect(self.address, self._limits, read_only=self._read_only)
+            connection = connect(self.address, self._limits, read_only=self._read_only, primary=self._exclusive)
             with explained(self.address):
                 found = self._locked(connection) if self._exclusive else ""
         except StoreError as error:
@@ -189,14 +190,19 @@ class PostgresqlSession:
         return self._connection.closed
 
     def _locked(self, connection: BoundedConnection) -> str:
-        """Takes the lock again, ending what the server still has of the lost connection. Returns the mark in the database."""
+        """Takes the lock again, ending what the server still has of the lost connection. Returns the mark in the database.
+
+        A standby in recovery gives the lock too, and may have this daemon's last mark, but a later commit may still arrive there.
+        """
         try:
             # By its name too: after a restart of the server another daemon's session may have the same number.
             if (self._process, own_name()) in connection.execute(_HOLDER, _LOCK).fetchall():
                 # What it was doing is committed or rolled back before the lock is free.
                 connection.execute("SELECT pg_terminate_backend(%s)", (self._process,))
             self._take_lock(connection)
-            row = connection.execute("SELECT last_commit FROM store_state").fetchone()
+            row = connection.execute("SELECT last_commit, pg_is_in_recovery() FROM store_state").fetchone()
+            if row and row[1]:
+                raise StoreError(f"the store {self.address} is on a standby: point `store` at the primary")
         except BaseException:
             connection.close()
             raise

@@ -42,6 +42,10 @@ class PostgresqlLink:
         """Answers come through again."""
         self._speaking.set()
 
+    def lead_to(self, port: int) -> None:
+        """New connections go to another server on this machine, as after a change of an address."""
+        self._target = ("127.0.0.1", port)
+
     def cut(self) -> None:
         """Cuts every connection."""
         for one in list(self._open):

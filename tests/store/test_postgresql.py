@@ -21,7 +21,8 @@ from monitor.store.postgresql import open_postgresql
 from monitor.store.postgresql_connection import PostgresqlLimits, connect
 from monitor.store.postgresql_statements import translated
 from monitor.store.protocol import Commit, Entry, Pending
-from tests.fakes.postgresql import PASSWORD, PostgresqlServer
+from tests.fakes.patience import until
+from tests.fakes.postgresql import PASSWORD, PostgresqlServer, running_server
 from tests.fakes.postgresql_link import PostgresqlLink, When, linked
 from tests.store.store_samples import NOW, alert, cursor, group, keys, notification, transition
 
@@ -135,6 +136,32 @@ def test_a_server_that_lacks_the_last_commits_is_noticed(
         postgresql_server.cut_sessions(postgresql)
         with pytest.raises(StoreOutdated, match="lacks the last commits"):
             store.commit(poll(3))
+
+
+def test_a_standby_is_not_taken_for_the_store_before_it_has_everything() -> None:
+    with running_server() as server, server.standby() as standby, linked(server.database()) as link:
+        database = link.address.database
+
+        def arrived() -> bool:
+            [(there,)] = standby.administer("SELECT to_regclass('routee_monitor.transition')", database=database)
+            return there and standby.administer("SELECT 1 FROM routee_monitor.transition", database=database) != []
+
+        with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+            store.commit(poll(1))
+            until(arrived, "the standby to have the first commit")
+            standby.administer("SELECT pg_wal_replay_pause()")
+            link.cut_at_commit = "after"
+            link.lead_to(standby.port)
+            with pytest.raises(StoreError, match=r"standby.*is not known yet"):
+                store.commit(poll(2))
+            with pytest.raises(StoreError, match="standby"):
+                store.waiting("ops", "slack/0", 1)
+            standby.administer("SELECT pg_wal_replay_resume()")
+            server.stop()
+            standby.administer("SELECT pg_promote()")
+            with pytest.raises(StoreOutdated, match="a commit was made whose answer got lost"):
+                store.commit(poll(2))
+        assert polls_in(link.address) == [1, 2]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
