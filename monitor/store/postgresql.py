@@ -20,7 +20,10 @@ from monitor.store.protocol import Entry, Pending
 from monitor.store.sql_store import SqlStore, Table
 
 _ENTRIES_PAGE: Final = 10_000
-FOR_COMMANDS: Final = PostgresqlLimits(statement=MINUTE, answer=MINUTE + 10 * SECOND)
+_BLOBS_PAGE: Final = 64
+_LARGE: Final = 1 << 18
+"""Bytes of a page of the journal, but for its last blob, and of a row that gets more time to be written."""
+FOR_COMMANDS: Final = PostgresqlLimits(statement=MINUTE, answer=MINUTE + 10 * SECOND, transfer=10 * MINUTE)
 """Commands read much at once, and nobody waits for them but the person who called them."""
 
 
@@ -69,6 +72,16 @@ class PostgresqlStore(SqlStore):
             after = (found[-1].field, found[-1].code)
         return found
 
+    def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
+        after = 0
+        while blobs := self._journal_page(account, after):
+            yield from blobs
+            after = blobs[-1][0]
+
+    def _journal_page(self, account: str, after: int) -> list[Any]:
+        values = (account, after, _BLOBS_PAGE, _LARGE)
+        return self._session.read_much(lambda one: one.execute(translated(own.JOURNAL), values, binary=True).fetchall())
+
     def snapshot(self) -> AbstractContextManager[None]:
         return nullcontext() if self._session.in_transaction else self._session.snapshot()
 
@@ -85,12 +98,18 @@ class PostgresqlStore(SqlStore):
 
     def _many(self, statement: str, values: Sequence[rows.Row]) -> None:
         if values:
+            self._make_room(max(map(_size, values)))
             self._used.cursor().executemany(translated(statement), values)
 
     def _append(self, row: tuple[str, bytes]) -> int:
+        self._make_room(_size(row))
         found = self._used.execute(translated(own.APPEND), row).fetchone()
         assert found is not None
         return int(found[0])
+
+    def _make_room(self, size: int) -> None:
+        if size > _LARGE:
+            self._session.write_much(self._used)
 
     def _write_transitions(self, transitions: Sequence[Transition]) -> None:
         incidents = ["" if one.about is None else one.about.incident for one in transitions]
@@ -149,3 +168,7 @@ class PostgresqlStore(SqlStore):
         """The connection of the present transaction."""
         assert self._connection is not None, "only within a transaction"
         return self._connection
+
+
+def _size(row: Sequence[Any]) -> int:
+    return sum(len(value) for value in row if isinstance(value, str | bytes))

@@ -1,7 +1,11 @@
 """Opens connections to PostgreSQL, bounds how long they wait, and explains its errors to people."""
 
+import fcntl
 import os
 import socket
+import sys
+import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +15,7 @@ import psycopg
 from psycopg.abc import Buffer, PQGen
 from psycopg.types.string import StrDumper, TextBinaryLoader
 
-from monitor.runtime.clock import MILLISECOND, SECOND, Duration
+from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration
 from monitor.runtime.errors import StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
 
@@ -48,7 +52,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlLimits:
-    """How long to wait: for a connection (at least 2 s), for a statement, for a lock, and for any answer of the server at all.
+    """How long to wait: for a connection (at least 2 s), for a statement, for a lock, and for a silent server.
+
+    ``answer`` counts silence: while bytes go to the server or come from it, it begins anew. ``transfer`` bounds all of a call, and
+    statements that move many bytes, which take their time on a slow network.
 
     ``pause`` is how long every call fails at once after it was in vain to connect: otherwise calls that wait one after the other would
     make a stop of the daemon take longer than it may.
@@ -58,21 +65,50 @@ class PostgresqlLimits:
     statement: Duration = 3 * SECOND
     lock: Duration = SECOND
     answer: Duration = 4 * SECOND
+    transfer: Duration = MINUTE
     pause: Duration = 3 * SECOND
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that waits ``answer`` seconds for each answer, although the server's host may be gone or the server stopped."""
+    """A connection that gives a silent server up, whose host may be gone; see `PostgresqlLimits`."""
 
-    answer: float | None = None
+    limits: PostgresqlLimits | None = None
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Waits for an answer. Closes the connection if none comes in time: what was asked may still be answered later."""
         try:
-            return super().wait(gen, interval, self.answer if timeout is None else timeout)
+            bounded = gen if self.limits is None else _bounded(gen, self.pgconn.socket, self.limits)
+            return super().wait(bounded, interval, timeout)
         except psycopg.errors._WaitTimeout:
             self.close()
             raise psycopg.OperationalError("no answer in time") from None
+
+
+def _bounded(gen: PQGen[T], fileno: int, limits: PostgresqlLimits) -> PQGen[T]:
+    """Runs the driver's steps. Raises the driver's _WaitTimeout after a silence, or after ``transfer``."""
+    silence, end = limits.answer / SECOND, time.monotonic() + (limits.transfer + limits.answer) / SECOND
+    quiet_until, left = time.monotonic() + silence, _unsent(fileno)
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            wanted = gen.send(ready)
+            now, before, left = time.monotonic(), left, _unsent(fileno)
+            if ready or left < before:
+                quiet_until = now + silence
+            if now > min(quiet_until, end):
+                raise psycopg.errors._WaitTimeout
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _unsent(fileno: int) -> int:
+    """Returns how many bytes this machine still has to send, or that were not acknowledged yet."""
+    try:
+        return int.from_bytes(fcntl.ioctl(fileno, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:  # the driver has closed it, and says so itself
+        return 0
 
 
 def connect(
@@ -94,7 +130,7 @@ def connect(
             target_session_attrs="primary" if primary else "any",
             **_where(address),
         )
-    connection.answer = limits.answer / SECOND
+    connection.limits = limits
     if connection.info.parameter_status("server_encoding") != "UTF8":
         connection.close()
         raise StoreError(f"the store {address} has not the encoding UTF8: create the database with ENCODING 'UTF8'")
@@ -134,6 +170,12 @@ def _options(limits: PostgresqlLimits, read_only: bool) -> str:
         "tcp_keepalives_count": 3,
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def allow_transfer(connection: BoundedConnection, limits: PostgresqlLimits) -> None:
+    """Lets the statements of the present transaction move many bytes: the server counts what it waits for them as their time."""
+    most = str(max(limits.statement, limits.transfer) // MILLISECOND)
+    connection.execute("SELECT set_config('statement_timeout', %s, true)", (most,))
 
 
 @contextmanager

@@ -17,7 +17,14 @@ import psycopg
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect, explained, own_name
+from monitor.store.postgresql_connection import (
+    BoundedConnection,
+    PostgresqlLimits,
+    allow_transfer,
+    connect,
+    explained,
+    own_name,
+)
 from monitor.store.postgresql_migrate import migrate, require_current
 
 _LOCK: Final = (0x524D4F4E, 1)
@@ -70,6 +77,20 @@ class PostgresqlSession:
                 return call(self._connection)
         return self._twice(call)
 
+    def read_much(self, call: Callable[[BoundedConnection], T]) -> T:
+        """As `read`, for a call that may read megabytes."""
+
+        def within_transaction(connection: BoundedConnection) -> T:
+            with connection.transaction():
+                allow_transfer(connection, self._limits)
+                return call(connection)
+
+        return self.read(within_transaction)
+
+    def write_much(self, connection: BoundedConnection) -> None:
+        """Lets the present transaction write megabytes in one statement."""
+        allow_transfer(connection, self._limits)
+
     def stream(self, query: str, batch: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yields the rows of a query, ``batch`` at a time, within a transaction. Raises StoreError."""
         with explained(self.address), self._connection.cursor("stream", binary=True) as cursor:
@@ -82,6 +103,8 @@ class PostgresqlSession:
         """Begins a transaction that sees one moment and cannot write. Raises StoreError."""
         self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
+            with explained(self.address):
+                allow_transfer(self._connection, self._limits)
             yield
         finally:
             self._roll_back()

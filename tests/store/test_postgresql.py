@@ -5,13 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import trio
 
-from monitor.runtime.clock import HOUR, MILLISECOND
+from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
@@ -27,6 +27,14 @@ from tests.fakes.postgresql_link import PostgresqlLink, When, linked
 from tests.store.store_samples import NOW, alert, cursor, group, keys, notification, transition
 
 SHORT = PostgresqlLimits(lock=100 * MILLISECOND, answer=1_000 * MILLISECOND, pause=0)
+
+
+@dataclass(frozen=True)
+class Kept:
+    data: bytes
+
+    def blob(self) -> bytes:
+        return self.data
 
 
 @pytest.fixture
@@ -246,6 +254,39 @@ def test_a_statement_that_waits_for_somebody_elses_lock_is_given_up(
                 store.commit(poll(1))
         store.commit(poll(1))
     assert polls_in(postgresql) == [1]
+
+
+def test_a_slow_network_is_no_silent_server(link: PostgresqlLink) -> None:
+    """Each transfer takes longer than the server may be silent, and longer than a statement of few bytes may take."""
+    limits = replace(SHORT, statement=SECOND)
+    blobs = [("main", os.urandom(3_000_000)) for _ in range(2)]
+    link.rate = 2_000_000
+    with closing(open_postgresql(link.address, exclusive=True, limits=limits)) as store:
+        store.commit(Commit(journal=blobs[:1]))
+        store.commit(Commit(rule_states={("main", "r"): Kept(bytes(3_000_000))}))
+        link.rate = 0
+        store.commit(Commit(journal=blobs[1:]))
+        link.rate = 2_000_000
+        assert [blob for _, blob in store.journal("main")] == [blob for _, blob in blobs]
+        with store.snapshot():
+            assert len(store.load().rule_states) == 1
+    assert link.connections == 1
+
+
+def test_a_transfer_that_never_ends_is_given_up(link: PostgresqlLink) -> None:
+    limits = replace(SHORT, statement=100 * MILLISECOND, transfer=100 * MILLISECOND)
+    with closing(open_postgresql(link.address, exclusive=True, limits=limits)) as store:
+        link.rate = 1_000_000
+        with pytest.raises(StoreError, match=r"no answer in time|took too long"):
+            store.commit(Commit(journal=[("main", os.urandom(4_000_000))]))
+
+
+def test_a_page_of_the_journal_is_small_in_bytes(postgresql: PostgresqlAddress) -> None:
+    blobs = [bytes([number]) * size for number, size in enumerate([10, 300_000, 1, 200_000, 200_000, 5])]
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(Commit(journal=[("main", blob) for blob in blobs]))
+        assert [len(blob) for _, blob in store._journal_page("main", 0)] == [10, 300_000]
+        assert [blob for _, blob in store.journal("main")] == blobs
 
 
 def test_a_slow_statement_is_given_up(postgresql: PostgresqlAddress) -> None:
