@@ -30,9 +30,14 @@ from monitor.store.postgresql_migrate import migrate, require_current
 _LOCK: Final = (0x524D4F4E, 1)
 """The two numbers of the daemon's advisory lock, which is one in each database."""
 _HOLDER: Final = """
-    SELECT pid, coalesce(application_name, '') FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
+    SELECT pid, coalesce(application_name, ''), coalesce(wait_event, ''), coalesce(state = 'active' AND query = 'COMMIT', FALSE)
+    FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND classid = %s AND objid = %s AND objsubid = 2
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+_WAITS_FOR_STANDBY: Final = (
+    "waits with a commit for its synchronous standby, which does not answer: bring the standby back, or take it out of "
+    "synchronous_standby_names; the daemon tries again"
+)
 
 T = TypeVar("T")
 
@@ -219,9 +224,12 @@ class PostgresqlSession:
         """
         try:
             # By its name too: after a restart of the server another daemon's session may have the same number.
-            if (self._process, own_name()) in connection.execute(_HOLDER, _LOCK).fetchall():
-                # What it was doing is committed or rolled back before the lock is free.
-                connection.execute("SELECT pg_terminate_backend(%s)", (self._process,))
+            ours = (self._process, own_name())
+            for *holder, _, is_committing in connection.execute(_HOLDER, _LOCK).fetchall():
+                # What it was doing is committed or rolled back before the lock is free. A commit is left alone: it would no longer wait
+                # for its synchronous standby, and look as if it had.
+                if tuple(holder) == ours and not is_committing:
+                    connection.execute("SELECT pg_terminate_backend(%s)", ours[:1])
             self._take_lock(connection)
             row = connection.execute("SELECT last_commit, pg_is_in_recovery() FROM store_state").fetchone()
             if row and row[1]:
@@ -251,7 +259,14 @@ class PostgresqlSession:
         try:
             connection.execute("SELECT pg_advisory_lock(%s, %s)", _LOCK)
         except psycopg.errors.LockNotAvailable:
-            holders = [name for _, name in connection.execute(_HOLDER, _LOCK).fetchall()]
+            found = connection.execute(_HOLDER, _LOCK).fetchall()
+            if any(event == "SyncRep" for _, _, event, _ in found):
+                raise StoreError(f"the store {self.address} {_WAITS_FOR_STANDBY}") from None
+            if any(tuple(holder) == (self._process, own_name()) for *holder, _, _ in found):
+                raise StoreError(
+                    f"the store {self.address} is still busy with the last commit; the daemon tries again"
+                ) from None
+            holders = [name for _, name, _, _ in found]
             raise StoreError(
                 f"another daemon ({named_holder(holders)}) works on the store {self.address}: stop it first"
             ) from None
@@ -273,7 +288,7 @@ def named_process(address: PostgresqlAddress, limits: PostgresqlLimits) -> int |
     connection = connect(address, limits, read_only=True)
     try:
         with explained(address):
-            holders = [str(name).split() for _, name in connection.execute(_HOLDER, _LOCK).fetchall()]
+            holders = [str(name).split() for _, name, _, _ in connection.execute(_HOLDER, _LOCK).fetchall()]
     finally:
         connection.close()
     return next((int(one[1]) for one in holders if len(one) > 1 and one[1].isdecimal()), None)

@@ -172,6 +172,32 @@ def test_a_standby_is_not_taken_for_the_store_before_it_has_everything() -> None
         assert polls_in(link.address) == [1, 2]
 
 
+def test_a_commit_that_waits_for_a_synchronous_standby_is_not_taken_as_made() -> None:
+    with running_server() as server:
+        address = server.database()
+
+        def waiting() -> bool:
+            return server.administer("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'") != []
+
+        with closing(open_postgresql(address, exclusive=True, limits=SHORT)) as store:
+            store.commit(poll(1))
+            server.administer("ALTER SYSTEM SET synchronous_standby_names = 'away'")
+            server.stop()
+            server.start()
+            for _ in range(3):
+                with pytest.raises(StoreError, match="waits with a commit for its synchronous standby"):
+                    store.commit(poll(2))
+            with pytest.raises(StoreError, match="waits with a commit for its synchronous standby"):
+                open_postgresql(address, exclusive=True, limits=SHORT)
+            assert waiting()
+            assert polls_in(address) == [1]
+            server.administer("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+            until(lambda: not waiting(), "the commit to be made")
+            with pytest.raises(StoreOutdated, match="a commit was made whose answer got lost"):
+                store.commit(poll(2))
+        assert polls_in(address) == [1, 2]
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_commit_whose_answer_is_lost_is_made_once(
     postgresql: PostgresqlAddress, link: PostgresqlLink, when: When
