@@ -23,6 +23,7 @@ _ENTRIES_PAGE: Final = 10_000
 _BLOBS_PAGE: Final = 64
 _LARGE: Final = 1 << 18
 """Bytes of a page of the journal, but for its last blob, and of a row that gets more time to be written."""
+FOR_THE_DAEMON: Final = PostgresqlLimits(tries_again=True)
 FOR_COMMANDS: Final = PostgresqlLimits(statement=MINUTE, answer=MINUTE + 10 * SECOND, transfer=10 * MINUTE)
 """Commands read much at once, and nobody waits for them but the person who called them."""
 

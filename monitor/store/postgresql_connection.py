@@ -1,4 +1,4 @@
-"""Opens connections to PostgreSQL, bounds how long they wait, and explains its errors to people."""
+"""Opens connections to PostgreSQL, and bounds how long they wait."""
 
 import fcntl
 import os
@@ -6,8 +6,6 @@ import socket
 import sys
 import termios
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -18,34 +16,13 @@ from psycopg.types.string import StrDumper, TextBinaryLoader
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration
 from monitor.runtime.errors import StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.postgresql_errors import NOT_OPENED, explained
 
 SCHEMA: Final = "routee_monitor"
 """The schema of the database that holds this program's tables."""
 
 _LONGEST_NAME: Final = 63
 """Characters of an application's name that PostgreSQL keeps."""
-_AGAIN: Final = "; the daemon tries again"
-
-_MEANING: Final = {
-    "57014": f"took too long to answer; is the server overloaded?{_AGAIN}",
-    "55P03": f"is locked by another program{_AGAIN}; if it lasts, see pg_locks",
-    "53100": "cannot grow because the server's disk is full; free some space; nothing stored is lost",
-    "25006": "cannot be written: the server is read-only; is it a standby? Point `store` at the primary",
-    "42501": "may not be used: {said}; the user has to own the database, or the schema routee_monitor in it",
-}
-"""What the server's error codes mean for people."""
-_LOST: Final = f"cannot be reached: {{said}}{_AGAIN}"
-_NOT_OPENED: Final = (
-    "cannot be opened: {said}; is the server running, and are address, user and password right? The daemon tries again"
-)
-"""Such an error has no code: the driver gives only the server's words."""
-_CLASSES: Final = {
-    "08": _LOST,
-    "57": _LOST,
-    "53": f"has not enough resources: {{said}}{_AGAIN}",
-    "XX": "reports an error of its own: {said}; see the server's log",
-}
-"""What the first two characters of other codes mean."""
 
 T = TypeVar("T")
 
@@ -58,7 +35,7 @@ class PostgresqlLimits:
     statements that move many bytes, which take their time on a slow network.
 
     ``pause`` is how long every call fails at once after it was in vain to connect: otherwise calls that wait one after the other would
-    make a stop of the daemon take longer than it may.
+    make a stop of the daemon take longer than it may. ``tries_again``: the caller is the daemon, which does; errors say so.
     """
 
     connect: Duration = 2 * SECOND
@@ -67,6 +44,7 @@ class PostgresqlLimits:
     answer: Duration = 4 * SECOND
     transfer: Duration = MINUTE
     pause: Duration = 3 * SECOND
+    tries_again: bool = False
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
@@ -115,7 +93,7 @@ def connect(
     address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: bool = False, primary: bool = False
 ) -> BoundedConnection:
     """Opens a connection in autocommit mode. ``primary``: a standby is refused. Raises StoreError."""
-    with explained(address, _NOT_OPENED):
+    with explained(address, NOT_OPENED, tries_again=limits.tries_again):
         connection = BoundedConnection.connect(
             autocommit=True,
             connect_timeout=max(limits.connect // SECOND, 2),
@@ -176,25 +154,6 @@ def allow_transfer(connection: BoundedConnection, limits: PostgresqlLimits) -> N
     """Lets the statements of the present transaction move many bytes: the server counts what it waits for them as their time."""
     most = str(max(limits.statement, limits.transfer) // MILLISECOND)
     connection.execute("SELECT set_config('statement_timeout', %s, true)", (most,))
-
-
-@contextmanager
-def explained(address: PostgresqlAddress, without_code: str = _LOST) -> Iterator[None]:
-    """Turns PostgreSQL's errors into StoreError with a sentence for people. The rows that an error concerns are not shown.
-
-    ``without_code`` is the sentence for errors of the connection that have no code.
-    """
-    try:
-        yield
-    except psycopg.Error as error:
-        raise StoreError(f"the store {address} {_sentence(error, without_code)}") from None
-
-
-def _sentence(error: psycopg.Error, without_code: str) -> str:
-    code = error.sqlstate or ""
-    said = " ".join((error.diag.message_primary or str(error)).split())
-    usual = without_code if isinstance(error, psycopg.OperationalError) else "cannot be used: {said}"
-    return _MEANING.get(code, _CLASSES.get(code[:2], usual)).format(said=said)
 
 
 _ESCAPE: Final = "\ufdd0"

@@ -9,22 +9,22 @@ not the store as long as it is one.
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
 
 from monitor.runtime.clock import SECOND
-from monitor.runtime.errors import StoreError, StoreOutdated
+from monitor.runtime.errors import StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql_connection import (
     BoundedConnection,
     PostgresqlLimits,
     allow_transfer,
     connect,
-    explained,
     own_name,
 )
+from monitor.store.postgresql_errors import explained
 from monitor.store.postgresql_migrate import migrate, require_current
 
 _LOCK: Final = (0x524D4F4E, 1)
@@ -59,7 +59,7 @@ class PostgresqlSession:
         connection = connect(address, limits, read_only=read_only, primary=exclusive)
         self._connection, self._process = connection, connection.info.backend_pid
         try:
-            with explained(address):
+            with self._explained():
                 if exclusive:  # first, so that no tables are changed below a running daemon
                     self._take_lock(connection)
                 (require_current if read_only else migrate)(connection, address)
@@ -78,7 +78,7 @@ class PostgresqlSession:
     def read(self, call: Callable[[BoundedConnection], T]) -> T:
         """Runs ``call``, which only reads; outside a transaction once more if the connection was lost. Raises StoreError."""
         if self.in_transaction:
-            with explained(self.address):
+            with self._explained():
                 return call(self._connection)
         return self._twice(call)
 
@@ -98,7 +98,7 @@ class PostgresqlSession:
 
     def stream(self, query: str, batch: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yields the rows of a query, ``batch`` at a time, within a transaction. Raises StoreError."""
-        with explained(self.address), self._connection.cursor("stream", binary=True) as cursor:
+        with self._explained(), self._connection.cursor("stream", binary=True) as cursor:
             cursor.execute(query.encode())
             while found := cursor.fetchmany(batch):
                 yield found
@@ -108,7 +108,7 @@ class PostgresqlSession:
         """Begins a transaction that sees one moment and cannot write. Raises StoreError."""
         self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            with explained(self.address):
+            with self._explained():
                 allow_transfer(self._connection, self._limits)
             yield
         finally:
@@ -126,7 +126,7 @@ class PostgresqlSession:
         self._begin("BEGIN")
         mark = secrets.token_hex(16) if marked and self._exclusive else ""
         try:
-            with explained(self.address):
+            with self._explained():
                 yield self._connection
                 if mark:
                     self._write_mark(self._connection, mark)
@@ -134,6 +134,9 @@ class PostgresqlSession:
             self._roll_back()
             raise
         self._commit(mark)
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self.address, tries_again=self._limits.tries_again)
 
     def _begin(self, statement: str) -> None:
         self._twice(lambda connection: connection.execute(statement, prepare=False))
@@ -150,7 +153,7 @@ class PostgresqlSession:
         self.in_transaction = False
         self._unknown = mark
         try:
-            with explained(self.address):
+            with self._explained():
                 done = self._connection.execute("COMMIT", prepare=False)
             if done.statusmessage != "COMMIT":  # the server's word for a transaction that it had given up before
                 raise StoreError(f"the store {self.address} did not make the commit; the daemon tries again")
@@ -181,13 +184,13 @@ class PostgresqlSession:
         """Runs ``call``, and once more on a new connection if the present one turns out to be lost. Raises StoreError."""
         self._ready()
         try:
-            with explained(self.address):
+            with self._explained():
                 return call(self._connection)
         except StoreError:
             if not self._is_lost():
                 raise
         self._ready()
-        with explained(self.address):
+        with self._explained():
             return call(self._connection)
 
     def _ready(self) -> None:
@@ -206,7 +209,7 @@ class PostgresqlSession:
         """Makes a new connection the present one. Returns the mark in the database, empty for who has no lock. Raises StoreError."""
         try:
             connection = connect(self.address, self._limits, read_only=self._read_only, primary=self._exclusive)
-            with explained(self.address):
+            with self._explained():
                 found = self._locked(connection) if self._exclusive else ""
         except StoreError as error:
             self._failure, self._failing_until = str(error), time.monotonic() + self._limits.pause / SECOND
@@ -233,7 +236,7 @@ class PostgresqlSession:
             self._take_lock(connection)
             row = connection.execute("SELECT last_commit, pg_is_in_recovery() FROM store_state").fetchone()
             if row and row[1]:
-                raise StoreError(f"the store {self.address} is on a standby: point `store` at the primary")
+                raise StoreUnreachable(f"the store {self.address} is on a standby: point `store` at the primary")
         except BaseException:
             connection.close()
             raise
@@ -261,7 +264,7 @@ class PostgresqlSession:
         except psycopg.errors.LockNotAvailable:
             found = connection.execute(_HOLDER, _LOCK).fetchall()
             if any(event == "SyncRep" for _, _, event, _ in found):
-                raise StoreError(f"the store {self.address} {_WAITS_FOR_STANDBY}") from None
+                raise StoreUnreachable(f"the store {self.address} {_WAITS_FOR_STANDBY}") from None
             if any(tuple(holder) == (self._process, own_name()) for *holder, _, _ in found):
                 raise StoreError(
                     f"the store {self.address} is still busy with the last commit; the daemon tries again"

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
-from monitor.runtime.errors import StoreError, StoreOutdated
+from monitor.runtime.errors import StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
 from monitor.store.daemon_store import daemon_store
@@ -344,11 +344,16 @@ def test_what_keeps_a_daemon_out_is_said_without_the_password(
         (postgresql.with_password("a-wrong-password"), "password authentication failed"),
         (replace(postgresql, database="nowhere"), 'database "nowhere" does not exist'),
         (replace(postgresql, user="nobody"), "password authentication failed"),
+        (replace(postgresql, settings=(("sslmode", "require"),)), "SSL was required"),
         (replace(postgresql, port=1), "refused"),
     ]
     for address, why in wrong:
         with pytest.raises(StoreError, match=f"cannot be opened: .*{why}") as caught:
             open_postgresql(address, limits=SHORT)
+        assert isinstance(caught.value, StoreUnreachable) == (why == "refused"), (
+            "only a server that is away is waited for"
+        )
+        assert "tries again" not in str(caught.value)
         assert address.password not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
     assert postgresql.password == PASSWORD
 
