@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +12,12 @@ import pytest
 import trio
 
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
-from monitor.runtime.errors import StoreError, StoreOutdated, StoreUnreachable
+from monitor.runtime.errors import StoreDamaged, StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
 from monitor.store.daemon_store import daemon_store
 from monitor.store.open import lock_holder, missing_for, open_store
-from monitor.store.postgresql import open_postgresql
+from monitor.store.postgresql import PostgresqlStore, open_postgresql
 from monitor.store.postgresql_connection import PostgresqlLimits, connect
 from monitor.store.postgresql_statements import translated
 from monitor.store.protocol import Commit, Entry, Pending
@@ -488,3 +488,31 @@ def test_the_servers_detail_of_rows_is_not_shown(postgresql: PostgresqlAddress) 
         with pytest.raises(StoreError) as caught:
             store._rows("INSERT INTO entry VALUES ('main', 'to', 1, 'x') RETURNING code")
         assert "main" not in str(caught.value).partition("cannot be used")[2]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "read"),
+    [
+        ("alert", "data", PostgresqlStore.load),
+        ("alert_group", "data", PostgresqlStore.load),
+        ("cursor", "data", PostgresqlStore.load),
+        ("transition", "about", PostgresqlStore.transitions),
+        ("parcel", "notification", PostgresqlStore.outbox_rows),
+        ("parcel", "notification", PostgresqlStore.history),
+    ],
+)
+def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
+    postgresql: PostgresqlAddress,
+    postgresql_server: PostgresqlServer,
+    table: str,
+    column: str,
+    read: Callable[[PostgresqlStore], object],
+) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(poll(1))
+        postgresql_server.administer(f"UPDATE routee_monitor.{table} SET {column} = 'x'", database=postgresql.database)
+        with pytest.raises(
+            StoreDamaged, match=f"in the table routee_monitor.{table} cannot be read: .*delete that row"
+        ) as caught:
+            read(store)
+    assert "file" not in str(caught.value)
