@@ -37,7 +37,7 @@ def store(ctx: click.Context, config: Path | None) -> None:
     "--password-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A file with the password of the PostgreSQL database.",
+    help="A file with the password of the PostgreSQL database, if only one of the two is one.",
 )
 @click.pass_obj
 def copy(
@@ -49,7 +49,7 @@ def copy(
     may work on either of them.
 
     The password of PostgreSQL is that of the configuration, if the address is that of its store; otherwise it is in FILE, or where the
-    driver looks for it (PGPASSWORD, ~/.pgpass).
+    driver looks for it (PGPASSFILE, ~/.pgpass, PGPASSWORD). Between two PostgreSQL databases use PGPASSFILE: FILE would go to both servers.
 
     \b
     Exit codes: 0 copied and compared; 2 wrong usage; 69 there is no FROM, TO is
@@ -60,6 +60,12 @@ def copy(
     from monitor.store.copying import copy_between
 
     places = [_location(source, "FROM"), _location(target, "TO")]
+    if password_file is not None and not any(isinstance(place, Path) for place in places):
+        raise click.BadParameter(
+            "one password is not given to two servers: put both into a file as libpq reads it (PGPASSFILE, or ~/.pgpass; "
+            "a line is host:port:database:user:password), and leave this option out",
+            param_hint="--password-file",
+        )
     kept, empty = (_with_password(place, config or above, password_file) for place in places)
     with progress("copying and comparing") as report:
         made = copy_between(kept, empty, report)

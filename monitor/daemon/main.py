@@ -11,10 +11,12 @@ from monitor.config.settings import Settings
 from monitor.daemon.hidden_secrets import hide_secrets
 from monitor.daemon.reload import Reloads
 from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.daemon.store_wait import StoreWait
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.daemon.wiring import Daemon, Running
 from monitor.notify.render import Templates
 from monitor.runtime.clock import Clock
+from monitor.runtime.errors import StoreUnreachable
 from monitor.runtime.guarded_clock import GuardedClock
 from monitor.runtime.sd_notify import Systemd
 from monitor.store.daemon_store import daemon_store
@@ -38,13 +40,21 @@ async def run(
 ) -> None:
     """Runs the daemon until ``stop`` is set. Raises StoreError or ListenError if it cannot start.
 
+    It waits for the server of its store, if there is one that cannot be reached yet.
+
     ``live`` shows a changing line: how much of the past has been read. ``reloads`` says where the settings came from and requests reloads;
     without it they never change.
     """
     config, clock = settings.config, clock or GuardedClock()
     hide_secrets(config)
-    async with daemon_store(config.store_location, clock.now()) as (store, damage):
-        if damage is not None:
-            log.error("%s", damage)
-        present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)
-        await Daemon(present, store, clock, live).run(systemd or Systemd(), reloads, stop, task_status)
+    systemd = systemd or Systemd()
+    waiting = StoreWait(clock, systemd, stop)
+    try:
+        async with daemon_store(config.store_location, clock.now(), waiting.wait) as (store, damage):
+            if damage is not None:
+                log.error("%s", damage)
+            present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)
+            await Daemon(present, store, clock, live).run(systemd, reloads, stop, task_status)
+    except StoreUnreachable:
+        if not waiting.was_stopped:
+            raise

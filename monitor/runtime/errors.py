@@ -9,7 +9,8 @@ MonitorError
 │   └── RouteeRejected      the request was wrong (unknown campaign, unknown message)                 exit 1
 ├── NothingThere            no object has the requested id (no such silence, no such alert)           exit 1
 ├── StoreError              the store cannot be read or written now                                   exit 69
-│   ├── StoreDamaged        the store's content is corrupt: the daemon moves the file aside when it starts
+│   ├── StoreDamaged        the store's content is corrupt: the daemon moves a SQLite file aside when it starts
+│   ├── StoreUnreachable    its server is away, or only just starts: the daemon tries again, also when it starts
 │   └── StoreOutdated       the store is not as this daemon left it: the daemon ends, and has to start again
 ├── InternalError           an unexpected failure of one task: it is retried, and everything else goes on   exit 70
 └── ListenError             the web listener cannot bind its address (busy, not allowed, not ours)    exit 69
@@ -114,6 +115,10 @@ class StoreBusy(StoreError):
 
 class StoreDamaged(StoreError):
     """The store's content is corrupt: a torn page, a truncated file, or bytes that are not a valid record."""
+
+
+class StoreUnreachable(StoreError):
+    """The store's server cannot be reached now, or is only just starting. Trying again may help."""
 
 
 class StoreOutdated(StoreError):

@@ -34,6 +34,10 @@ class Systemd:
         known = address.startswith(("/", "@"))
         return cls(address if known else "", _watchdog(environment))
 
+    def starting(self, status: str, within: Duration) -> None:
+        """Reports that start-up goes on, and takes up to ``within`` more from now on, whatever the service's time limit is."""
+        self._send(f"EXTEND_TIMEOUT_USEC={within}", *_status(status))
+
     def ready(self, status: str = "") -> None:
         """Reports that start-up or a reload is complete."""
         self._send("READY=1", *_status(status))

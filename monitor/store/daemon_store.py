@@ -1,25 +1,33 @@
 """Opens the daemon's store for its tasks, which work with it in a thread of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
 import trio
 
 from monitor.runtime.clock import Instant
-from monitor.runtime.errors import StoreOutdated
+from monitor.runtime.errors import StoreOutdated, StoreUnreachable
 from monitor.store.async_store import AsyncStore
 from monitor.store.open import DamageReport, StoreLocation, open_for_daemon
+from monitor.store.protocol import Store
+
+Wait = Callable[[StoreUnreachable], Awaitable[bool]]
+"""Waits before a store is opened again; returns whether it shall be."""
 
 
 @asynccontextmanager
-async def daemon_store(location: StoreLocation, now: Instant) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
+async def daemon_store(
+    location: StoreLocation, now: Instant, wait: Wait | None = None
+) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
     """Opens the daemon's store for its tasks, and closes it at the end, also when cancelled. Raises StoreError.
+
+    While its server cannot be reached, it is tried again for as long as ``wait`` says so.
 
     Yields the store, and a report if its file was damaged. Cancels the block and raises StoreOutdated if the store is no longer as the
     daemon left it.
     """
-    store, damage = await trio.to_thread.run_sync(partial(open_for_daemon, location, now))
+    store, damage = await _opened(location, now, wait)
     outdated: list[StoreOutdated] = []
     with trio.CancelScope() as scope:
 
@@ -35,3 +43,12 @@ async def daemon_store(location: StoreLocation, now: Instant) -> AsyncIterator[t
                 await used.close()
     if outdated:
         raise outdated[0]
+
+
+async def _opened(location: StoreLocation, now: Instant, wait: Wait | None) -> tuple[Store, DamageReport | None]:
+    while True:
+        try:
+            return await trio.to_thread.run_sync(partial(open_for_daemon, location, now))
+        except StoreUnreachable as error:
+            if wait is None or not await wait(error):
+                raise

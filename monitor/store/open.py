@@ -154,13 +154,14 @@ def lock_holder(location: StoreLocation) -> int | None:
 
 
 def open_for_daemon(location: StoreLocation, now: Instant) -> tuple[Store, DamageReport | None]:
-    """Opens the daemon's store, wherever it is. Returns it, and a report if its file was damaged. Raises StoreError."""
+    """Opens the daemon's store, wherever it is. Returns it, and a report if its file was damaged. Raises StoreError,
+    StoreUnreachable if trying again may help."""
     if isinstance(location, Path):
         return open_daemon_store(location, now, busy_timeout=LOCK_PATIENCE)
     _require_driver(location)
-    from monitor.store.postgresql import open_postgresql
+    from monitor.store.postgresql import FOR_THE_DAEMON, open_postgresql
 
-    return open_postgresql(location, exclusive=True), None
+    return open_postgresql(location, exclusive=True, limits=FOR_THE_DAEMON), None
 
 
 def open_daemon_store(

@@ -3,24 +3,32 @@
 Everything is on the server's disk before a call returns. If the connection is lost, the next call connects again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from monitor.model.alert import Transition
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import MINUTE, SECOND
+from monitor.runtime.errors import StoreDamaged
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
 from monitor.store import row_codec as rows
-from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
+from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_session import PostgresqlSession, named_process
 from monitor.store.postgresql_statements import translated
 from monitor.store.protocol import Entry, Pending
 from monitor.store.sql_store import SqlStore, Table
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _ENTRIES_PAGE: Final = 10_000
-FOR_COMMANDS: Final = PostgresqlLimits(statement=MINUTE, answer=MINUTE + 10 * SECOND)
+_BLOBS_PAGE: Final = 64
+_LARGE: Final = 1 << 18
+"""Bytes of a page of the journal, but for its last blob, and of a row that gets more time to be written."""
+FOR_THE_DAEMON: Final = PostgresqlLimits(tries_again=True)
+FOR_COMMANDS: Final = PostgresqlLimits(statement=MINUTE, answer=MINUTE + 10 * SECOND, transfer=10 * MINUTE)
 """Commands read much at once, and nobody waits for them but the person who called them."""
 
 
@@ -51,12 +59,38 @@ def holder_of(address: PostgresqlAddress) -> int | None:
     return named_process(address, PostgresqlLimits())
 
 
+def _advised(method: Callable[Concatenate["PostgresqlStore", P], T]) -> Callable[Concatenate["PostgresqlStore", P], T]:
+    """Returns the method with another advice where a row is unreadable: no file can be moved aside, and a backup is the server's."""
+
+    @wraps(method)
+    def advised(self: "PostgresqlStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except rows.UnreadableRow as error:
+            raise StoreDamaged(
+                f"the store {self.address} is damaged: {error.what} in the table {SCHEMA}.{error.table} cannot be read: {error.why}; "
+                "restore a backup of the database, or delete that row, which the daemon then no longer knows, and start the daemon again"
+            ) from error
+
+    return advised
+
+
 class PostgresqlStore(SqlStore):
     """A store in a PostgreSQL database; `monitor.store.protocol.Store` describes the methods. Any thread may call it, one at a time."""
 
     def __init__(self, session: PostgresqlSession) -> None:
         self._session = session
+        self.address = session.address
         self._connection: BoundedConnection | None = None
+
+    load = _advised(SqlStore.load)
+    notifications = _advised(SqlStore.notifications)
+    last_view = _advised(SqlStore.last_view)
+    head_view = _advised(SqlStore.head_view)
+    transitions = _advised(SqlStore.transitions)
+    transitions_of = _advised(SqlStore.transitions_of)
+    begun_in = _advised(SqlStore.begun_in)
+    _outbox_rows = _advised(SqlStore._outbox_rows)
 
     def close(self) -> None:
         self._session.close()
@@ -68,6 +102,16 @@ class PostgresqlStore(SqlStore):
             found += [Entry(*row) for row in page]
             after = (found[-1].field, found[-1].code)
         return found
+
+    def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
+        after = 0
+        while blobs := self._journal_page(account, after):
+            yield from blobs
+            after = blobs[-1][0]
+
+    def _journal_page(self, account: str, after: int) -> list[Any]:
+        values = (account, after, _BLOBS_PAGE, _LARGE)
+        return self._session.read_much(lambda one: one.execute(translated(own.JOURNAL), values, binary=True).fetchall())
 
     def snapshot(self) -> AbstractContextManager[None]:
         return nullcontext() if self._session.in_transaction else self._session.snapshot()
@@ -85,12 +129,18 @@ class PostgresqlStore(SqlStore):
 
     def _many(self, statement: str, values: Sequence[rows.Row]) -> None:
         if values:
+            self._make_room(max(map(_size, values)))
             self._used.cursor().executemany(translated(statement), values)
 
     def _append(self, row: tuple[str, bytes]) -> int:
+        self._make_room(_size(row))
         found = self._used.execute(translated(own.APPEND), row).fetchone()
         assert found is not None
         return int(found[0])
+
+    def _make_room(self, size: int) -> None:
+        if size > _LARGE:
+            self._session.write_much(self._used)
 
     def _write_transitions(self, transitions: Sequence[Transition]) -> None:
         incidents = ["" if one.about is None else one.about.incident for one in transitions]
@@ -149,3 +199,7 @@ class PostgresqlStore(SqlStore):
         """The connection of the present transaction."""
         assert self._connection is not None, "only within a transaction"
         return self._connection
+
+
+def _size(row: Sequence[Any]) -> int:
+    return sum(len(value) for value in row if isinstance(value, str | bytes))

@@ -1,9 +1,11 @@
-"""Opens connections to PostgreSQL, bounds how long they wait, and explains its errors to people."""
+"""Opens connections to PostgreSQL, and bounds how long they wait."""
 
+import fcntl
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+import termios
+import time
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -11,73 +13,87 @@ import psycopg
 from psycopg.abc import Buffer, PQGen
 from psycopg.types.string import StrDumper, TextBinaryLoader
 
-from monitor.runtime.clock import MILLISECOND, SECOND, Duration
+from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration
 from monitor.runtime.errors import StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.postgresql_errors import NOT_OPENED, explained
 
 SCHEMA: Final = "routee_monitor"
 """The schema of the database that holds this program's tables."""
 
 _LONGEST_NAME: Final = 63
 """Characters of an application's name that PostgreSQL keeps."""
-_AGAIN: Final = "; the daemon tries again"
-
-_MEANING: Final = {
-    "57014": f"took too long to answer; is the server overloaded?{_AGAIN}",
-    "55P03": f"is locked by another program{_AGAIN}; if it lasts, see pg_locks",
-    "53100": "cannot grow because the server's disk is full; free some space; nothing stored is lost",
-    "25006": "cannot be written: the server is read-only; is it a standby? Point `store` at the primary",
-    "42501": "may not be used: {said}; the user has to own the database, or the schema routee_monitor in it",
-}
-"""What the server's error codes mean for people."""
-_LOST: Final = f"cannot be reached: {{said}}{_AGAIN}"
-_NOT_OPENED: Final = (
-    "cannot be opened: {said}; is the server running, and are address, user and password right? The daemon tries again"
-)
-"""Such an error has no code: the driver gives only the server's words."""
-_CLASSES: Final = {
-    "08": _LOST,
-    "57": _LOST,
-    "53": f"has not enough resources: {{said}}{_AGAIN}",
-    "XX": "reports an error of its own: {said}; see the server's log",
-}
-"""What the first two characters of other codes mean."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlLimits:
-    """How long to wait: for a connection (at least 2 s), for a statement, for a lock, and for any answer of the server at all.
+    """How long to wait: for a connection (at least 2 s), for a statement, for a lock, and for a silent server.
+
+    ``answer`` counts silence: while bytes go to the server or come from it, it begins anew. ``transfer`` bounds all of a call, and
+    statements that move many bytes, which take their time on a slow network.
 
     ``pause`` is how long every call fails at once after it was in vain to connect: otherwise calls that wait one after the other would
-    make a stop of the daemon take longer than it may.
+    make a stop of the daemon take longer than it may. ``tries_again``: the caller is the daemon, which does; errors say so.
     """
 
     connect: Duration = 2 * SECOND
     statement: Duration = 3 * SECOND
     lock: Duration = SECOND
     answer: Duration = 4 * SECOND
+    transfer: Duration = MINUTE
     pause: Duration = 3 * SECOND
+    tries_again: bool = False
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that waits ``answer`` seconds for each answer, although the server's host may be gone or the server stopped."""
+    """A connection that gives a silent server up, whose host may be gone; see `PostgresqlLimits`."""
 
-    answer: float | None = None
+    limits: PostgresqlLimits | None = None
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Waits for an answer. Closes the connection if none comes in time: what was asked may still be answered later."""
         try:
-            return super().wait(gen, interval, self.answer if timeout is None else timeout)
+            bounded = gen if self.limits is None else _bounded(gen, self.pgconn.socket, self.limits)
+            return super().wait(bounded, interval, timeout)
         except psycopg.errors._WaitTimeout:
             self.close()
             raise psycopg.OperationalError("no answer in time") from None
 
 
-def connect(address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: bool = False) -> BoundedConnection:
-    """Opens a connection in autocommit mode. Raises StoreError."""
-    with explained(address, _NOT_OPENED):
+def _bounded(gen: PQGen[T], fileno: int, limits: PostgresqlLimits) -> PQGen[T]:
+    """Runs the driver's steps. Raises the driver's _WaitTimeout after a silence, or after ``transfer``."""
+    silence, end = limits.answer / SECOND, time.monotonic() + (limits.transfer + limits.answer) / SECOND
+    quiet_until, left = time.monotonic() + silence, _unsent(fileno)
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            wanted = gen.send(ready)
+            now, before, left = time.monotonic(), left, _unsent(fileno)
+            if ready or left < before:
+                quiet_until = now + silence
+            if now > min(quiet_until, end):
+                raise psycopg.errors._WaitTimeout
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _unsent(fileno: int) -> int:
+    """Returns how many bytes this machine still has to send, or that were not acknowledged yet."""
+    try:
+        return int.from_bytes(fcntl.ioctl(fileno, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:  # the driver has closed it, and says so itself
+        return 0
+
+
+def connect(
+    address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: bool = False, primary: bool = False
+) -> BoundedConnection:
+    """Opens a connection in autocommit mode. ``primary``: a standby is refused. Raises StoreError."""
+    with explained(address, NOT_OPENED, tries_again=limits.tries_again):
         connection = BoundedConnection.connect(
             autocommit=True,
             connect_timeout=max(limits.connect // SECOND, 2),
@@ -89,9 +105,10 @@ def connect(address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: 
             keepalives_count=3,
             tcp_user_timeout=limits.answer // MILLISECOND,
             options=_options(limits, read_only),
+            target_session_attrs="primary" if primary else "any",
             **_where(address),
         )
-    connection.answer = limits.answer / SECOND
+    connection.limits = limits
     if connection.info.parameter_status("server_encoding") != "UTF8":
         connection.close()
         raise StoreError(f"the store {address} has not the encoding UTF8: create the database with ENCODING 'UTF8'")
@@ -133,23 +150,10 @@ def _options(limits: PostgresqlLimits, read_only: bool) -> str:
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
-@contextmanager
-def explained(address: PostgresqlAddress, without_code: str = _LOST) -> Iterator[None]:
-    """Turns PostgreSQL's errors into StoreError with a sentence for people. The rows that an error concerns are not shown.
-
-    ``without_code`` is the sentence for errors of the connection that have no code.
-    """
-    try:
-        yield
-    except psycopg.Error as error:
-        raise StoreError(f"the store {address} {_sentence(error, without_code)}") from None
-
-
-def _sentence(error: psycopg.Error, without_code: str) -> str:
-    code = error.sqlstate or ""
-    said = " ".join((error.diag.message_primary or str(error)).split())
-    usual = without_code if isinstance(error, psycopg.OperationalError) else "cannot be used: {said}"
-    return _MEANING.get(code, _CLASSES.get(code[:2], usual)).format(said=said)
+def allow_transfer(connection: BoundedConnection, limits: PostgresqlLimits) -> None:
+    """Lets the statements of the present transaction move many bytes: the server counts what it waits for them as their time."""
+    most = str(max(limits.statement, limits.transfer) // MILLISECOND)
+    connection.execute("SELECT set_config('statement_timeout', %s, true)", (most,))
 
 
 _ESCAPE: Final = "\ufdd0"

@@ -2,29 +2,42 @@
 
 The lock belongs to the connection on which the daemon writes: where the lock is lost, no commit is possible. Each commit leaves a mark
 in the database. A daemon that connects again compares it with the mark that it left last. So it knows whether a commit was made whose
-answer it did not get, and whether anything else happened meanwhile: another daemon, or a standby that lacks the last commits.
+answer it did not get, and whether anything else happened meanwhile: another daemon, or a standby that lacks the last commits. A standby is
+not the store as long as it is one.
 """
 
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
 
 from monitor.runtime.clock import SECOND
-from monitor.runtime.errors import StoreError, StoreOutdated
+from monitor.runtime.errors import StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect, explained, own_name
+from monitor.store.postgresql_connection import (
+    BoundedConnection,
+    PostgresqlLimits,
+    allow_transfer,
+    connect,
+    own_name,
+)
+from monitor.store.postgresql_errors import explained
 from monitor.store.postgresql_migrate import migrate, require_current
 
 _LOCK: Final = (0x524D4F4E, 1)
 """The two numbers of the daemon's advisory lock, which is one in each database."""
 _HOLDER: Final = """
-    SELECT pid, coalesce(application_name, '') FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
+    SELECT pid, coalesce(application_name, ''), coalesce(wait_event, ''), coalesce(state = 'active' AND query = 'COMMIT', FALSE)
+    FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND classid = %s AND objid = %s AND objsubid = 2
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+_WAITS_FOR_STANDBY: Final = (
+    "waits with a commit for its synchronous standby, which does not answer: bring the standby back, or take it out of "
+    "synchronous_standby_names; the daemon tries again"
+)
 
 T = TypeVar("T")
 
@@ -43,10 +56,10 @@ class PostgresqlSession:
         self._outdated: StoreOutdated | None = None
         self._is_closed = False
         self._failure, self._failing_until = "", 0.0
-        connection = connect(address, limits, read_only=read_only)
+        connection = connect(address, limits, read_only=read_only, primary=exclusive)
         self._connection, self._process = connection, connection.info.backend_pid
         try:
-            with explained(address):
+            with self._explained():
                 if exclusive:  # first, so that no tables are changed below a running daemon
                     self._take_lock(connection)
                 (require_current if read_only else migrate)(connection, address)
@@ -65,13 +78,27 @@ class PostgresqlSession:
     def read(self, call: Callable[[BoundedConnection], T]) -> T:
         """Runs ``call``, which only reads; outside a transaction once more if the connection was lost. Raises StoreError."""
         if self.in_transaction:
-            with explained(self.address):
+            with self._explained():
                 return call(self._connection)
         return self._twice(call)
 
+    def read_much(self, call: Callable[[BoundedConnection], T]) -> T:
+        """As `read`, for a call that may read megabytes."""
+
+        def within_transaction(connection: BoundedConnection) -> T:
+            with connection.transaction():
+                allow_transfer(connection, self._limits)
+                return call(connection)
+
+        return self.read(within_transaction)
+
+    def write_much(self, connection: BoundedConnection) -> None:
+        """Lets the present transaction write megabytes in one statement."""
+        allow_transfer(connection, self._limits)
+
     def stream(self, query: str, batch: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yields the rows of a query, ``batch`` at a time, within a transaction. Raises StoreError."""
-        with explained(self.address), self._connection.cursor("stream", binary=True) as cursor:
+        with self._explained(), self._connection.cursor("stream", binary=True) as cursor:
             cursor.execute(query.encode())
             while found := cursor.fetchmany(batch):
                 yield found
@@ -81,6 +108,8 @@ class PostgresqlSession:
         """Begins a transaction that sees one moment and cannot write. Raises StoreError."""
         self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
+            with self._explained():
+                allow_transfer(self._connection, self._limits)
             yield
         finally:
             self._roll_back()
@@ -97,7 +126,7 @@ class PostgresqlSession:
         self._begin("BEGIN")
         mark = secrets.token_hex(16) if marked and self._exclusive else ""
         try:
-            with explained(self.address):
+            with self._explained():
                 yield self._connection
                 if mark:
                     self._write_mark(self._connection, mark)
@@ -105,6 +134,9 @@ class PostgresqlSession:
             self._roll_back()
             raise
         self._commit(mark)
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self.address, tries_again=self._limits.tries_again)
 
     def _begin(self, statement: str) -> None:
         self._twice(lambda connection: connection.execute(statement, prepare=False))
@@ -121,7 +153,7 @@ class PostgresqlSession:
         self.in_transaction = False
         self._unknown = mark
         try:
-            with explained(self.address):
+            with self._explained():
                 done = self._connection.execute("COMMIT", prepare=False)
             if done.statusmessage != "COMMIT":  # the server's word for a transaction that it had given up before
                 raise StoreError(f"the store {self.address} did not make the commit; the daemon tries again")
@@ -152,13 +184,13 @@ class PostgresqlSession:
         """Runs ``call``, and once more on a new connection if the present one turns out to be lost. Raises StoreError."""
         self._ready()
         try:
-            with explained(self.address):
+            with self._explained():
                 return call(self._connection)
         except StoreError:
             if not self._is_lost():
                 raise
         self._ready()
-        with explained(self.address):
+        with self._explained():
             return call(self._connection)
 
     def _ready(self) -> None:
@@ -176,8 +208,8 @@ class PostgresqlSession:
     def _connect_again(self) -> str:
         """Makes a new connection the present one. Returns the mark in the database, empty for who has no lock. Raises StoreError."""
         try:
-            connection = connect(self.address, self._limits, read_only=self._read_only)
-            with explained(self.address):
+            connection = connect(self.address, self._limits, read_only=self._read_only, primary=self._exclusive)
+            with self._explained():
                 found = self._locked(connection) if self._exclusive else ""
         except StoreError as error:
             self._failure, self._failing_until = str(error), time.monotonic() + self._limits.pause / SECOND
@@ -189,14 +221,22 @@ class PostgresqlSession:
         return self._connection.closed
 
     def _locked(self, connection: BoundedConnection) -> str:
-        """Takes the lock again, ending what the server still has of the lost connection. Returns the mark in the database."""
+        """Takes the lock again, ending what the server still has of the lost connection. Returns the mark in the database.
+
+        A standby in recovery gives the lock too, and may have this daemon's last mark, but a later commit may still arrive there.
+        """
         try:
             # By its name too: after a restart of the server another daemon's session may have the same number.
-            if (self._process, own_name()) in connection.execute(_HOLDER, _LOCK).fetchall():
-                # What it was doing is committed or rolled back before the lock is free.
-                connection.execute("SELECT pg_terminate_backend(%s)", (self._process,))
+            ours = (self._process, own_name())
+            for *holder, _, is_committing in connection.execute(_HOLDER, _LOCK).fetchall():
+                # What it was doing is committed or rolled back before the lock is free. A commit is left alone: it would no longer wait
+                # for its synchronous standby, and look as if it had.
+                if tuple(holder) == ours and not is_committing:
+                    connection.execute("SELECT pg_terminate_backend(%s)", ours[:1])
             self._take_lock(connection)
-            row = connection.execute("SELECT last_commit FROM store_state").fetchone()
+            row = connection.execute("SELECT last_commit, pg_is_in_recovery() FROM store_state").fetchone()
+            if row and row[1]:
+                raise StoreUnreachable(f"the store {self.address} is on a standby: point `store` at the primary")
         except BaseException:
             connection.close()
             raise
@@ -222,7 +262,14 @@ class PostgresqlSession:
         try:
             connection.execute("SELECT pg_advisory_lock(%s, %s)", _LOCK)
         except psycopg.errors.LockNotAvailable:
-            holders = [name for _, name in connection.execute(_HOLDER, _LOCK).fetchall()]
+            found = connection.execute(_HOLDER, _LOCK).fetchall()
+            if any(event == "SyncRep" for _, _, event, _ in found):
+                raise StoreUnreachable(f"the store {self.address} {_WAITS_FOR_STANDBY}") from None
+            if any(tuple(holder) == (self._process, own_name()) for *holder, _, _ in found):
+                raise StoreError(
+                    f"the store {self.address} is still busy with the last commit; the daemon tries again"
+                ) from None
+            holders = [name for _, name, _, _ in found]
             raise StoreError(
                 f"another daemon ({named_holder(holders)}) works on the store {self.address}: stop it first"
             ) from None
@@ -244,7 +291,7 @@ def named_process(address: PostgresqlAddress, limits: PostgresqlLimits) -> int |
     connection = connect(address, limits, read_only=True)
     try:
         with explained(address):
-            holders = [str(name).split() for _, name in connection.execute(_HOLDER, _LOCK).fetchall()]
+            holders = [str(name).split() for _, name, _, _ in connection.execute(_HOLDER, _LOCK).fetchall()]
     finally:
         connection.close()
     return next((int(one[1]) for one in holders if len(one) > 1 and one[1].isdecimal()), None)

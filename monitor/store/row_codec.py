@@ -39,10 +39,24 @@ Row = tuple[Any, ...]
 _CHECKSUM: Final = 4
 """Bytes of the checksum before a rule's state."""
 
-_UNREADABLE = (
-    "{what} cannot be read: {reason}; restart the daemon, which moves the file aside and goes on, or restore a backup"
-)
+_TABLES: Final = {
+    "cursor": "cursor",
+    "alert": "alert",
+    "aggregationgroup": "alert_group",
+    "transitionsubject": "transition",
+}
+"""The tables of structs by their names; those of acknowledgements are in the remaining one."""
 Struct = TypeVar("Struct", bound=msgspec.Struct)
+
+
+class UnreadableRow(StoreDamaged):
+    """A value in a row of ``table`` is unreadable: ``what``, and ``why``. ``str()`` is for people with a SQLite file."""
+
+    def __init__(self, what: str, table: str, why: Exception) -> None:
+        self.what, self.table, self.why = what, table, str(why)
+        super().__init__(
+            f"{what} cannot be read: {why}; restart the daemon, which moves the file aside and goes on, or restore a backup"
+        )
 
 
 def is_irreplaceable(commit: Commit) -> bool:
@@ -127,7 +141,7 @@ def silences(found: Iterable[Row]) -> tuple[list[Silence], list[UnusableSilence]
         except msgspec.ValidationError as error:
             unusable.append(UnusableSilence(name, str(error), _start(data)))
         except msgspec.DecodeError as reason:
-            raise StoreDamaged(_UNREADABLE.format(what="a stored silence", reason=reason)) from reason
+            raise UnreadableRow("a stored silence", "silence", reason) from reason
         except ValueError as error:
             unusable.append(UnusableSilence(name, str(error), _start(data)))
     return known, unusable
@@ -206,7 +220,7 @@ def outbox_row(row: Row) -> OutboxRow:
     try:
         decoded = decode(notification)
     except msgspec.MsgspecError as reason:
-        raise StoreDamaged(_UNREADABLE.format(what=f"notification {number} in the store", reason=reason)) from reason
+        raise UnreadableRow(f"notification {number} in the store", "parcel", reason) from reason
     back = None if receipt is None else dict(json.loads(receipt))
     return OutboxRow(number, channel, decoded, state, attempts, next_at, error, back, done_at)
 
@@ -225,7 +239,7 @@ def notification_record(row: Row) -> NotificationRecord:
     try:
         notified = msgspec.json.decode(notification, type=_NotifiedAlerts)
     except msgspec.MsgspecError as reason:
-        raise StoreDamaged(_UNREADABLE.format(what="a notification in the store", reason=reason)) from reason
+        raise UnreadableRow("a notification in the store", "parcel", reason) from reason
     outcome: Fate = "superseded" if receipt is not None and SUPERSEDED in json.loads(receipt) else state
     return NotificationRecord(
         at,
@@ -257,7 +271,7 @@ def _decoded(notification: bytes) -> Notification:
     try:
         return decode(notification)
     except msgspec.MsgspecError as reason:
-        raise StoreDamaged(_UNREADABLE.format(what="a notification in the store", reason=reason)) from reason
+        raise UnreadableRow("a notification in the store", "parcel", reason) from reason
 
 
 def found_in(table: str, data: bytes | None) -> str | list[str]:
@@ -284,4 +298,4 @@ def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
         return [decoder.decode(data) for (data,) in rows]
     except msgspec.MsgspecError as reason:
         name = kind.__name__.lower()
-        raise StoreDamaged(_UNREADABLE.format(what=f"a stored {name}", reason=reason)) from reason
+        raise UnreadableRow(f"a stored {name}", _TABLES.get(name, "acknowledgement"), reason) from reason

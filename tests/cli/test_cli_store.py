@@ -14,7 +14,7 @@ from monitor.cli import cli
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
 from monitor.store.postgresql import open_postgresql
-from tests.fakes.postgresql import PASSWORD
+from tests.fakes.postgresql import PASSWORD, PostgresqlServer
 
 
 @pytest.fixture
@@ -162,3 +162,30 @@ def test_a_password_in_the_command_line_is_refused_and_not_repeated(folder: Fold
 def test_what_cannot_be_copied_is_said(folder: Folder, words: tuple[str, ...], code: int, why: str) -> None:
     done = run(folder, "store", "copy", *words)
     assert (done.exit_code, why in done.stderr) == (code, True), done.stderr
+
+
+def test_one_password_is_not_given_to_two_servers(folder: Folder, password: Path) -> None:
+    done = run(folder, "store", "copy", "postgresql://127.0.0.1/x", "postgresql://localhost/x", *option(password))
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert "one password is not given to two servers" in said
+    assert "PGPASSFILE" in said
+
+
+def test_each_of_two_databases_has_its_password_from_the_drivers_file(
+    stored: Folder,
+    postgresql: PostgresqlAddress,
+    postgresql_server: PostgresqlServer,
+    password: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    into_postgresql(stored, postgresql, password)
+    other = postgresql_server.database()
+    lines = [f"127.0.0.1:{one.port}:{one.database}:{one.user}:{PASSWORD}\n" for one in (postgresql, other)]
+    password.write_text("".join(lines))
+    password.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(password))
+    stored.config.unlink()
+    done = CliRunner().invoke(cli, ["store", "copy", shown(postgresql), shown(other)])
+    postgresql_server.drop(other)
+    assert done.exit_code == 0, done.output

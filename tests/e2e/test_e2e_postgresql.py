@@ -53,6 +53,37 @@ async def test_a_server_that_goes_and_comes_back_is_outlived(
     assert counted(window(config), end) == recount(town.sandbox, end)
 
 
+async def test_at_its_start_the_daemon_waits_for_the_server(
+    town: Town, own_server: PostgresqlServer, tmp_path: Path
+) -> None:
+    config = town.config(tmp_path, **store_keys(own_server.database()))
+    own_server.stop()
+    async with daemon(config) as process:
+        await until(lambda: process.said("the daemon cannot start yet: "), "the daemon to say so")
+        assert "cannot be opened" in process.said("the daemon cannot start yet: ")[0]
+        own_server.start()
+        await town.begun(process)
+        assert await process.stop() == 0
+
+
+async def test_sigterm_ends_the_wait_for_the_server(
+    town: Town, postgresql: PostgresqlAddress, link: PostgresqlLink, tmp_path: Path
+) -> None:
+    link.refusing = True
+    async with daemon(town.config(tmp_path, **store_keys(link.address))) as process:
+        await until(lambda: process.said("the daemon cannot start yet: "), "the daemon to say so")
+        assert await process.stop() == 0
+
+
+async def test_what_stays_wrong_is_not_waited_for(town: Town, postgresql: PostgresqlAddress, tmp_path: Path) -> None:
+    config = town.config(tmp_path, **store_keys(postgresql.with_password("another-password")))
+    async with daemon(config) as process:
+        await until(lambda: process.process.poll() is not None, "the daemon to end")
+        assert process.process.returncode == 69
+        assert any("password authentication failed" in line for line in process.noise)
+        assert not process.said("cannot start yet")
+
+
 async def test_sigterm_ends_in_time_while_the_server_does_not_answer(
     town: Town, link: PostgresqlLink, tmp_path: Path
 ) -> None:

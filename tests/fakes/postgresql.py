@@ -119,6 +119,32 @@ class PostgresqlServer:
     def make_room(self) -> None:
         self._filler().unlink(missing_ok=True)
 
+    @contextmanager
+    def standby(self) -> Iterator["PostgresqlServer"]:
+        """A hot standby of this server, gone at the end."""
+        folder = Path(tempfile.mkdtemp(prefix="routee-monitor-standby-"))
+        other = PostgresqlServer(self._binaries, folder)
+        try:
+            if owner := unprivileged():
+                os.chown(folder, owner["user"], owner["group"])
+            where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", ADMINISTRATOR, "-D", folder / "data"]
+            subprocess.run(
+                [self._binaries / "pg_basebackup", *where, "-R", "-c", "fast", "--no-sync"],
+                check=True,
+                capture_output=True,
+                cwd=folder,
+                timeout=100,
+                env=os.environ | {"PGPASSWORD": PASSWORD},
+                **unprivileged(),
+            )
+            with (folder / "data" / "postgresql.conf").open("a") as file:
+                file.write(f"\nport = {other.port}\nunix_socket_directories = '{folder}'\n")
+            other.start()
+            yield other
+        finally:
+            other.stop(signal.SIGQUIT)
+            shutil.rmtree(folder)
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stops it: SIGINT cuts all connections, SIGQUIT is a crash."""
         if self._process is not None:

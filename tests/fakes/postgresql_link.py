@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -17,6 +18,7 @@ _CHUNK: Final = 1 << 16
 class PostgresqlLink:
     """Forwards connections. ``cut_at_commit``: the next commit is not let through (before), or its answer is not (after); then the link is cut.
 
+    ``rate``: bytes a second that come through in each direction; 0 for no limit.
     ``silent``: answers of the server are held back. ``refusing``: new connections are closed at once.
     """
 
@@ -24,10 +26,12 @@ class PostgresqlLink:
         assert address.port is not None
         self._target = (address.host, address.port)
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _CHUNK)  # no more waits in between
         self.address = replace(address, port=self._listener.getsockname()[1])
         self.cut_at_commit: When | None = None
         self.refusing = False
         self.connections = 0
+        self.rate = 0
         self._speaking = threading.Event()
         self._speaking.set()
         self._open: set[socket.socket] = set()
@@ -41,6 +45,10 @@ class PostgresqlLink:
     def speak(self) -> None:
         """Answers come through again."""
         self._speaking.set()
+
+    def lead_to(self, port: int) -> None:
+        """New connections go to another server on this machine, as after a change of an address."""
+        self._target = ("127.0.0.1", port)
 
     def cut(self) -> None:
         """Cuts every connection."""
@@ -92,6 +100,7 @@ class PostgresqlLink:
                 self.cut_at_commit = None
                 return
             server.sendall(chunk)
+            self._take_time(chunk)
 
     def _to_client(self, client: socket.socket, server: socket.socket) -> None:
         while chunk := server.recv(_CHUNK):
@@ -100,6 +109,11 @@ class PostgresqlLink:
                 return
             self._speaking.wait()
             client.sendall(chunk)
+            self._take_time(chunk)
+
+    def _take_time(self, chunk: bytes) -> None:
+        if self.rate:
+            time.sleep(len(chunk) / self.rate)
 
 
 @contextmanager

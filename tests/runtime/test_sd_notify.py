@@ -107,3 +107,8 @@ def test_a_socket_that_is_not_there_is_a_warning_and_never_an_error(address, cap
 )
 def test_the_watchdog_is_fed_twice_as_often_as_systemd_looks(environment, watchdog):
     assert Systemd.from_environment(environment).watchdog == watchdog
+
+
+def test_a_start_that_takes_longer_asks_for_time(manager, systemd) -> None:
+    systemd.starting("waiting\nfor it", 120_000_000)
+    assert manager.heard() == ["EXTEND_TIMEOUT_USEC=120000000", "STATUS=waiting for it"]

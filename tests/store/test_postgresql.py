@@ -3,29 +3,38 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import trio
 
-from monitor.runtime.clock import HOUR, MILLISECOND
-from monitor.runtime.errors import StoreError, StoreOutdated
+from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
+from monitor.runtime.errors import StoreDamaged, StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
 from monitor.store.daemon_store import daemon_store
 from monitor.store.open import lock_holder, missing_for, open_store
-from monitor.store.postgresql import open_postgresql
+from monitor.store.postgresql import PostgresqlStore, open_postgresql
 from monitor.store.postgresql_connection import PostgresqlLimits, connect
 from monitor.store.postgresql_statements import translated
 from monitor.store.protocol import Commit, Entry, Pending
-from tests.fakes.postgresql import PASSWORD, PostgresqlServer
+from tests.fakes.patience import until
+from tests.fakes.postgresql import PASSWORD, PostgresqlServer, running_server
 from tests.fakes.postgresql_link import PostgresqlLink, When, linked
 from tests.store.store_samples import NOW, alert, cursor, group, keys, notification, transition
 
 SHORT = PostgresqlLimits(lock=100 * MILLISECOND, answer=1_000 * MILLISECOND, pause=0)
+
+
+@dataclass(frozen=True)
+class Kept:
+    data: bytes
+
+    def blob(self) -> bytes:
+        return self.data
 
 
 @pytest.fixture
@@ -137,6 +146,58 @@ def test_a_server_that_lacks_the_last_commits_is_noticed(
             store.commit(poll(3))
 
 
+def test_a_standby_is_not_taken_for_the_store_before_it_has_everything() -> None:
+    with running_server() as server, server.standby() as standby, linked(server.database()) as link:
+        database = link.address.database
+
+        def arrived() -> bool:
+            [(there,)] = standby.administer("SELECT to_regclass('routee_monitor.transition')", database=database)
+            return there and standby.administer("SELECT 1 FROM routee_monitor.transition", database=database) != []
+
+        with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+            store.commit(poll(1))
+            until(arrived, "the standby to have the first commit")
+            standby.administer("SELECT pg_wal_replay_pause()")
+            link.cut_at_commit = "after"
+            link.lead_to(standby.port)
+            with pytest.raises(StoreError, match=r"standby.*is not known yet"):
+                store.commit(poll(2))
+            with pytest.raises(StoreError, match="standby"):
+                store.waiting("ops", "slack/0", 1)
+            standby.administer("SELECT pg_wal_replay_resume()")
+            server.stop()
+            standby.administer("SELECT pg_promote()")
+            with pytest.raises(StoreOutdated, match="a commit was made whose answer got lost"):
+                store.commit(poll(2))
+        assert polls_in(link.address) == [1, 2]
+
+
+def test_a_commit_that_waits_for_a_synchronous_standby_is_not_taken_as_made() -> None:
+    with running_server() as server:
+        address = server.database()
+
+        def waiting() -> bool:
+            return server.administer("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'") != []
+
+        with closing(open_postgresql(address, exclusive=True, limits=SHORT)) as store:
+            store.commit(poll(1))
+            server.administer("ALTER SYSTEM SET synchronous_standby_names = 'away'")
+            server.stop()
+            server.start()
+            for _ in range(3):
+                with pytest.raises(StoreError, match="waits with a commit for its synchronous standby"):
+                    store.commit(poll(2))
+            with pytest.raises(StoreError, match="waits with a commit for its synchronous standby"):
+                open_postgresql(address, exclusive=True, limits=SHORT)
+            assert waiting()
+            assert polls_in(address) == [1]
+            server.administer("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+            until(lambda: not waiting(), "the commit to be made")
+            with pytest.raises(StoreOutdated, match="a commit was made whose answer got lost"):
+                store.commit(poll(2))
+        assert polls_in(address) == [1, 2]
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_commit_whose_answer_is_lost_is_made_once(
     postgresql: PostgresqlAddress, link: PostgresqlLink, when: When
@@ -221,6 +282,39 @@ def test_a_statement_that_waits_for_somebody_elses_lock_is_given_up(
     assert polls_in(postgresql) == [1]
 
 
+def test_a_slow_network_is_no_silent_server(link: PostgresqlLink) -> None:
+    """Each transfer takes longer than the server may be silent, and longer than a statement of few bytes may take."""
+    limits = replace(SHORT, statement=SECOND)
+    blobs = [("main", os.urandom(3_000_000)) for _ in range(2)]
+    link.rate = 2_000_000
+    with closing(open_postgresql(link.address, exclusive=True, limits=limits)) as store:
+        store.commit(Commit(journal=blobs[:1]))
+        store.commit(Commit(rule_states={("main", "r"): Kept(bytes(3_000_000))}))
+        link.rate = 0
+        store.commit(Commit(journal=blobs[1:]))
+        link.rate = 2_000_000
+        assert [blob for _, blob in store.journal("main")] == [blob for _, blob in blobs]
+        with store.snapshot():
+            assert len(store.load().rule_states) == 1
+    assert link.connections == 1
+
+
+def test_a_transfer_that_never_ends_is_given_up(link: PostgresqlLink) -> None:
+    limits = replace(SHORT, statement=100 * MILLISECOND, transfer=100 * MILLISECOND)
+    with closing(open_postgresql(link.address, exclusive=True, limits=limits)) as store:
+        link.rate = 1_000_000
+        with pytest.raises(StoreError, match=r"no answer in time|took too long"):
+            store.commit(Commit(journal=[("main", os.urandom(4_000_000))]))
+
+
+def test_a_page_of_the_journal_is_small_in_bytes(postgresql: PostgresqlAddress) -> None:
+    blobs = [bytes([number]) * size for number, size in enumerate([10, 300_000, 1, 200_000, 200_000, 5])]
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(Commit(journal=[("main", blob) for blob in blobs]))
+        assert [len(blob) for _, blob in store._journal_page("main", 0)] == [10, 300_000]
+        assert [blob for _, blob in store.journal("main")] == blobs
+
+
 def test_a_slow_statement_is_given_up(postgresql: PostgresqlAddress) -> None:
     limits = replace(SHORT, statement=100 * MILLISECOND)
     with closing(open_postgresql(postgresql, limits=limits)) as store:
@@ -250,11 +344,16 @@ def test_what_keeps_a_daemon_out_is_said_without_the_password(
         (postgresql.with_password("a-wrong-password"), "password authentication failed"),
         (replace(postgresql, database="nowhere"), 'database "nowhere" does not exist'),
         (replace(postgresql, user="nobody"), "password authentication failed"),
+        (replace(postgresql, settings=(("sslmode", "require"),)), "SSL was required"),
         (replace(postgresql, port=1), "refused"),
     ]
     for address, why in wrong:
         with pytest.raises(StoreError, match=f"cannot be opened: .*{why}") as caught:
             open_postgresql(address, limits=SHORT)
+        assert isinstance(caught.value, StoreUnreachable) == (why == "refused"), (
+            "only a server that is away is waited for"
+        )
+        assert "tries again" not in str(caught.value)
         assert address.password not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
     assert postgresql.password == PASSWORD
 
@@ -389,3 +488,31 @@ def test_the_servers_detail_of_rows_is_not_shown(postgresql: PostgresqlAddress) 
         with pytest.raises(StoreError) as caught:
             store._rows("INSERT INTO entry VALUES ('main', 'to', 1, 'x') RETURNING code")
         assert "main" not in str(caught.value).partition("cannot be used")[2]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "read"),
+    [
+        ("alert", "data", PostgresqlStore.load),
+        ("alert_group", "data", PostgresqlStore.load),
+        ("cursor", "data", PostgresqlStore.load),
+        ("transition", "about", PostgresqlStore.transitions),
+        ("parcel", "notification", PostgresqlStore.outbox_rows),
+        ("parcel", "notification", PostgresqlStore.history),
+    ],
+)
+def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
+    postgresql: PostgresqlAddress,
+    postgresql_server: PostgresqlServer,
+    table: str,
+    column: str,
+    read: Callable[[PostgresqlStore], object],
+) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(poll(1))
+        postgresql_server.administer(f"UPDATE routee_monitor.{table} SET {column} = 'x'", database=postgresql.database)
+        with pytest.raises(
+            StoreDamaged, match=f"in the table routee_monitor.{table} cannot be read: .*delete that row"
+        ) as caught:
+            read(store)
+    assert "file" not in str(caught.value)

@@ -1,0 +1,71 @@
+"""Explains PostgreSQL's errors to people, and tells a server that cannot be reached now from everything else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+
+from monitor.runtime.errors import StoreError, StoreUnreachable
+from monitor.runtime.postgresql_address import PostgresqlAddress
+
+_MEANING: Final = {
+    "57014": "took too long to answer; is the server overloaded?{again}",
+    "55P03": "is locked by another program{again}; if it lasts, see pg_locks",
+    "53100": "cannot grow because the server's disk is full; free some space; nothing stored is lost",
+    "25006": "cannot be written: the server is read-only; is it a standby? Point `store` at the primary",
+    "42501": "may not be used: {said}; the user has to own the database, or the schema routee_monitor in it",
+}
+"""What the server's error codes mean for people."""
+_LOST: Final = "cannot be reached: {said}{again}"
+NOT_OPENED: Final = "cannot be opened: {said}; is the server running, and are address, user and password right?{again}"
+"""Such an error has no code: the driver gives only the server's words."""
+_CLASSES: Final = {
+    "08": _LOST,
+    "57": _LOST,
+    "53": "has not enough resources: {said}{again}",
+    "XX": "reports an error of its own: {said}; see the server's log",
+}
+"""What the first two characters of other codes mean."""
+
+_AWAY: Final = ("08", "57P01", "57P02", "57P03", "53300")
+"""How codes begin of a server that is stopped, is starting, or has no room for one more connection."""
+_BY_THE_SERVER: Final = ":  "
+"""Two spaces: the driver writes them only between an error's severity and the server's words, in every language."""
+_STARTING: Final = ("starting up", "shutting down", "recovery mode", "accepting connections", "too many", "slots")
+"""Words of a server that lets nobody in now."""
+_SETTLED: Final = ("SSL", "certificate", "password", "authentication")
+"""Words of the driver's own errors that stay until a person does something."""
+
+
+@contextmanager
+def explained(address: PostgresqlAddress, without_code: str = _LOST, *, tries_again: bool = False) -> Iterator[None]:
+    """Turns PostgreSQL's errors into StoreError, or StoreUnreachable, with a sentence for people.
+
+    The rows that an error concerns are not shown. ``without_code`` is the sentence for errors of the connection that have no code;
+    ``tries_again``: the sentence says that the daemon does.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        kind = StoreUnreachable if _is_away(error) else StoreError
+        raise kind(f"the store {address} {_sentence(error, without_code, tries_again)}") from None
+
+
+def _sentence(error: psycopg.Error, without_code: str, tries_again: bool) -> str:
+    code = error.sqlstate or ""
+    said = " ".join((error.diag.message_primary or str(error)).split())
+    usual = without_code if isinstance(error, psycopg.OperationalError) else "cannot be used: {said}"
+    text = _MEANING.get(code, _CLASSES.get(code[:2], usual))
+    return text.format(said=said, again="; the daemon tries again" if tries_again else "")
+
+
+def _is_away(error: psycopg.Error) -> bool:
+    if error.sqlstate:
+        return error.sqlstate.startswith(_AWAY)
+    said = str(error)
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    if _BY_THE_SERVER in said:
+        return any(words in said for words in _STARTING)
+    return not any(words in said for words in _SETTLED)
