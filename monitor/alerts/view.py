@@ -156,6 +156,7 @@ class Views:
             return view
         state, firing = context.account_state, alert.state == "firing"
         inputs = self.evaluator.input_for(rule, context.reading, *span, account_state=state)
+        until = replace(inputs, as_of=min(alert.as_of, inputs.as_of))  # the values after an alert's end are not its own
         shown = view
         try:
             if firing:
@@ -164,7 +165,7 @@ class Views:
                 shown = msgspec.structs.replace(shown, samples=samples(rule, inputs, alert.group))
                 yield
             progress = self.evaluator.history.progress(rule.name, alert.group)
-            values = yield from past_values(rule, inputs, alert.group, progress, context.found)
+            values = yield from past_values(rule, until, alert.group, progress, context.found)
             return msgspec.structs.replace(shown, history=values)
         except Exception:  # a rule that fails cannot be explained either; its alerts are still notified
             log.exception("what explains alert %s cannot be worked out", rule.name)

@@ -68,7 +68,7 @@ def make_app(
         raise ValueError("web.protect_reads needs a token: set web.token_file")
     secret = token if protect_reads else ""
     app = Starlette(
-        routes=[*_Pages(state, metrics, secret, expensive or ExpensiveQueue()).routes(), *apis],
+        routes=[*_Pages(state, metrics, expensive or ExpensiveQueue()).routes(), *apis],
         middleware=[
             Middleware(KnownHosts, names=hosts, token=token),
             Middleware(
@@ -90,11 +90,10 @@ def make_app(
 class _Pages:
     """The endpoints, with what they read from."""
 
-    def __init__(self, state: WebState, metrics: Metrics, token: str, expensive: ExpensiveQueue) -> None:
+    def __init__(self, state: WebState, metrics: Metrics, expensive: ExpensiveQueue) -> None:
         self._state = state
         self._metrics = metrics
         self._exposition = SharedAnswer[tuple[bytes, str]](expensive)
-        self._token = token
 
     def routes(self) -> list[Route]:
         return [
@@ -116,7 +115,7 @@ class _Pages:
 
     def _probe(self, request: Request, good: str, reasons: Sequence[str], warnings: Sequence[str] = ()) -> Response:
         answer: dict[str, object] = {"status": f"not {good}" if reasons else good}
-        if not self._token or present_visitor().is_logged_in or carries(request.headers, self._token):
+        if present_visitor().may_read:
             answer["reasons"] = list(reasons)
             answer |= {"warnings": list(warnings)} if warnings else {}
         return JSONResponse(answer, 503 if reasons else 200)
@@ -125,8 +124,8 @@ class _Pages:
 class ReadToken:
     """Answers 401 unless the request has ``token`` or is of a browser that is logged in; an empty token lets everybody read.
 
-    A person who asks for a page is sent to the login below ``root``. Probes are answered without the token, but then without their reasons.
-    Callbacks have a secret of their own.
+    A person who asks for a page is sent to the login below ``root``. Probes are answered without the token, but then without their reasons,
+    and so are the login and errors, but then without the masthead. Callbacks have a secret of their own.
     """
 
     def __init__(self, app: ASGIApp, token: str, root: str = "") -> None:
@@ -135,7 +134,7 @@ class ReadToken:
         self._root = root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._may_read(scope):
+        if scope["type"] != "http" or self._is_answered(scope):
             await self._app(scope, receive, send)
         elif wants_a_page(scope, Headers(scope=scope)):
             login = f"{self._root}/login?next={quote(address_of(scope), safe='/')}"
@@ -146,10 +145,10 @@ class ReadToken:
             }
             await JSONResponse(error, 401, {"www-authenticate": "Bearer"})(scope, receive, send)
 
-    def _may_read(self, scope: Scope) -> bool:
-        path = scope["path"]
-        is_open = not self._token or path in _OPEN_TO_ALL or path.startswith(CALLBACKS)
-        return is_open or present_visitor().is_logged_in or carries(Headers(scope=scope), self._token)
+    def _is_answered(self, scope: Scope) -> bool:
+        visitor, path = present_visitor(), scope["path"]
+        visitor.may_read = not self._token or visitor.is_logged_in or carries(Headers(scope=scope), self._token)
+        return visitor.may_read or path in _OPEN_TO_ALL or path.startswith(CALLBACKS)
 
 
 async def _http_error(html_pages: HtmlPages, request: Request, error: Exception) -> Response:

@@ -53,8 +53,9 @@ class HtmlPages:
         return Response(_file(name), media_type=FILES[name])
 
     def page(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
-        """Returns the page made from a template of the folder ``pages``."""
-        text = _templates().get_template(name).render(root=self.root, masthead=self._masthead(), **context)
+        """Returns the page made from a template of the folder ``pages``. Who may not read gets it without the masthead."""
+        masthead = self._masthead() if present_visitor().may_read else None
+        text = _templates().get_template(name).render(root=self.root, masthead=masthead, **context)
         return HTMLResponse(text, status)
 
     def form(self, name: str, error: Exception | None = None, **context: Any) -> Response:

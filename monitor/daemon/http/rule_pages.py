@@ -31,7 +31,7 @@ WORDS: Final[dict[str, str]] = {
     "firing": "firing",
     "pending": "pending",
     "blind": "blind",
-    "not_enough_data": "too few messages",
+    "not_enough_data": "not enough data",
     "inactive": "fine",
 }
 _TONES: Final = {"pending": "pending", "blind": "stale", "not_enough_data": "plain", "inactive": "resolved"}

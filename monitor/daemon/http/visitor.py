@@ -67,7 +67,10 @@ class CookieSettings:
 
 @dataclass(slots=True)
 class Visitor:
-    """The sender of one request, seen as a browser. ``new_cookies`` are sent with the answer."""
+    """The sender of one request, seen as a browser. ``new_cookies`` are sent with the answer.
+
+    ``may_read`` says whether it may see anything of the daemon; a page for others, such as the login, says nothing of it.
+    """
 
     sessions: BrowserSessions
     token: str
@@ -75,6 +78,7 @@ class Visitor:
     headers: Headers
     is_https: bool
     new_cookies: list[str] = field(default_factory=list)
+    may_read: bool = False
     _session: str = ""
     _form: str = ""
 

@@ -1,0 +1,25 @@
+"""The pages of rules say of each group how it stands, in words that are true whatever the reason is."""
+
+from pathlib import Path
+
+import httpx
+from plain_client import served
+
+from monitor.config.monitor import Web
+from monitor.daemon.http.reloadable_app import ReloadableApp
+from tests.fakes.daemon_reading import Reading
+
+LEARNING = "rules: [{name: Shift, kind: shift, by: [operator], to: 3x, learn: 72h, receipts_within: 60s}]"
+
+
+async def test_a_group_that_is_still_learning_does_not_have_too_few_messages(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "monitor.db", LEARNING)
+    await reading.fail()
+    harness = reading.harness
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
+        pages = [(await browser.get(path)).text for path in ("/rules", "/rules/Shift")]
+    harness.store.close()
+    assert "not enough data: learning" in pages[1]
+    assert ["</svg>not enough data</span>" in page for page in pages] == [True, True]
+    assert ["too few" in page for page in pages] == [False, False]
