@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monitor.config.settings import Settings
     from monitor.model.alert import Alert
     from monitor.model.notification import AlertView
+    from monitor.runtime.clock import Duration, Instant
     from monitor.store.protocol import Store, StoredState
 
 _STATES: Final = {"firing": "active", "pending": "unprocessed", "resolved": "resolved"}
@@ -167,15 +168,17 @@ def _table(
     from monitor.daemon.read.next_level import next_level_words
     from monitor.model.format import datetime, duration
     from monitor.model.label_fingerprint import label_fingerprint
+    from monitor.runtime.clock import SystemClock
 
-    columns = ("FINGERPRINT",) if is_wide() else ()
+    columns, now = ("FINGERPRINT",) if is_wide() else (), SystemClock().now()
     rows = [
         (
             "report" if alert.is_report and alert.state == "firing" else alert.state,
             view.severity,
             view.name,
             ", ".join(f"{name}={value}" for name, value in alert.group),
-            datetime(view.starts_at, "%m-%d %H:%M:%S") + ("" if view.is_report else f" ({duration(view.duration)})"),
+            datetime(view.starts_at, "%m-%d %H:%M:%S")
+            + ("" if view.is_report else f" ({duration(_lasted(view, now))})"),
             *((label_fingerprint(view.labels),) if columns else ()),
             _why(view)
             + next_level_words(alert, rules.get(alert.rule), config)
@@ -185,6 +188,14 @@ def _table(
         for alert, view in found
     ]
     print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", *columns, "WHY"), rows, _colour)
+
+
+def _lasted(view: "AlertView", now: "Instant") -> "Duration":
+    """Returns the time from SINCE until the alert's end, or until now; in whole seconds."""
+    from monitor.runtime.clock import SECOND
+
+    end = now if view.ends_at is None else view.ends_at
+    return max(end - view.starts_at, 0) // SECOND * SECOND
 
 
 def _incident(alert: "Alert") -> str:

@@ -17,6 +17,7 @@ _NOT_OURS: Final = frozenset({404, 405, 501})
 """Statuses of servers that lack our paths or methods; a routee-monitor answers such a request in JSON."""
 
 IS_IT_RUNNING: Final = "; is the daemon running? (--url names another one)"
+_UNAUTHORISED: Final = 401
 _BUSY: Final = 503
 """Without a body it comes from a listener whose connections are all taken."""
 
@@ -90,11 +91,21 @@ class DaemonApi:
         answer = _from_json(found.body)
         if answer is _NO_JSON and status in _NOT_OURS:
             raise self._not_a_monitor()
+        if status == _UNAUTHORISED and isinstance(answer, dict) and "error" in answer:
+            raise DaemonRefused(self._wrong_token())
         if status >= 400:
             raise DaemonRefused(_sentence(status, answer))
         if answer is _NO_JSON:
             raise self._not_a_monitor()
         return answer
+
+    def _wrong_token(self) -> str:
+        if self.token:
+            return (
+                f"The daemon at {self.url} does not accept the token of this configuration (web.token or web.token_file): "
+                "it runs with another one"
+            )
+        return f"The daemon at {self.url} needs a token, and this configuration has none (web.token or web.token_file)"
 
     def _not_a_monitor(self) -> NoAnswer:
         return NoAnswer(not_a_monitor(self.url))

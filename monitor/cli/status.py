@@ -21,6 +21,9 @@ _MOST_SEARCHES: Final = 8
 _MOST_WARNINGS: Final = 3
 _INTERVALS: Final = 3
 """A poll is late after this many intervals without one."""
+_FROM_STORE: Final = ("alerts", "outbox", "deadLetters", "setAside", "silences")
+"""What is None, because nobody knows it, if no daemon answers and its store cannot be read."""
+_UNKNOWN: Final = "not known"
 
 
 @click.command(short_help="Show the monitor's state on one screen.")
@@ -72,15 +75,15 @@ def _stored(settings: "Settings", why: str) -> dict[str, Any]:
 
     config, now = settings.config, SystemClock().now()
     process = lock_holder(config.store_location)
-    stored, warnings = Overview([], [], [], [], {}, {}), []
+    stored, unknown, warnings = Overview([], [], [], [], {}, {}), dict[str, Any](), []
     try:
         with progress("reading the store"), open_store(config.store_location, read_only=True) as store:
             stored = _stored_overview(settings, store, now)
     except MonitorError as error:
-        warnings = [str(error)]
+        unknown, warnings = dict.fromkeys(_FROM_STORE), [str(error)]
     about = {"running": process is not None and config.web is None, "version": None, "since": None, "process": process}
     where = {"url": None, "why": why, "store": str(config.store_location)}
-    return about | overview(config, stored, now) | {"warnings": warnings} | where
+    return about | overview(config, stored, now) | unknown | {"warnings": warnings} | where
 
 
 def _stored_overview(settings: "Settings", store: Any, now: int) -> Any:
@@ -104,7 +107,8 @@ _LABEL: Final = 14
 def _print(found: dict[str, Any]) -> None:
     for pieces in _head(found):
         say(*pieces, indent=2)
-    rows = [_search(one) for one in _in_order(found["searches"])]
+    is_known = found["alerts"] is not None
+    rows = [_search(one, is_known=is_known) for one in _in_order(found["searches"])]
     say("")
     print_table(("SEARCH", "LAST POLL", Column("PAST READ", drop=1), "STATE"), rows[:_MOST_SEARCHES], _colour)
     if len(rows) > _MOST_SEARCHES:
@@ -124,7 +128,8 @@ def _head(found: dict[str, Any]) -> Iterator[Line]:
         label = f"routee-monitor runs (process {found['process']}), but does not answer."
         yield shaded(label, "yellow"), f" {found['why']}"
     if found["store"] is not None:
-        yield (f"The following is from its store {found['store']}",)
+        is_known = found["alerts"] is not None
+        yield (f"{'The following is from' if is_known else 'Nothing is known from'} its store {found['store']}",)
     for warning in found["warnings"][:_MOST_WARNINGS]:
         yield shaded("warning:", "yellow"), f" {warning}"
     if len(found["warnings"]) > _MOST_WARNINGS:
@@ -140,9 +145,12 @@ def _is_late(one: dict[str, Any]) -> bool:
     return one["age"] is None or one["age"] > _INTERVALS * one["every"]
 
 
-def _search(one: dict[str, Any]) -> tuple[str, ...]:
+def _search(one: dict[str, Any], *, is_known: bool) -> tuple[str, ...]:
     from monitor.model.format import percent
 
+    name = f"{one['account']} {one['search']}"
+    if not is_known:
+        return name, _UNKNOWN, _UNKNOWN, _UNKNOWN
     polled = "never" if one["lastPoll"] is None else _ago(one["lastPoll"], one["age"])
     past = "all" if one["caughtUp"] >= 1 else f"{percent(one['caughtUp'], 0)}"
     if one["blind"] is not None:
@@ -151,7 +159,7 @@ def _search(one: dict[str, Any]) -> tuple[str, ...]:
         state = "late" if one["age"] is not None else "waits for its first poll"
     else:
         state = "ok" if one["caughtUp"] >= 1 else "reads the past"
-    return f"{one['account']} {one['search']}", polled, past, state
+    return name, polled, past, state
 
 
 def _colour(row: Any) -> str | None:
@@ -162,17 +170,26 @@ def _colour(row: Any) -> str | None:
 def _details(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yields the further rows of the screen, each a name and a text."""
     yield from _alerts(found["alerts"])
-    outbox = found["outbox"]
-    waiting = [f"{one['receiver']} {one['channel']} ({one['waiting']})" for one in outbox["channels"]]
-    oldest = f", the oldest {_ago(outbox['oldest'])}: {', '.join(waiting)}" if waiting else ""
-    yield ("Outbox", f"{outbox['waiting']} waiting{oldest}")
+    yield ("Outbox", _outbox(found["outbox"]))
     yield ("Dead letters", _count(found["deadLetters"], "notification", "alerts --dead-letters"))
     yield ("Unreadable", _count(found["setAside"], "record", "search NAME --set-aside"))
     silences = found["silences"]
-    yield ("Silences", f"{silences['active']} active, {silences['pending']} to come")
+    active = _UNKNOWN if silences is None else f"{silences['active']} active, {silences['pending']} to come"
+    yield ("Silences", active)
 
 
-def _alerts(alerts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _outbox(outbox: dict[str, Any] | None) -> str:
+    if outbox is None:
+        return _UNKNOWN
+    waiting = [f"{one['receiver']} {one['channel']} ({one['waiting']})" for one in outbox["channels"]]
+    oldest = f", the oldest {_ago(outbox['oldest'])}: {', '.join(waiting)}" if waiting else ""
+    return f"{outbox['waiting']} waiting{oldest}"
+
+
+def _alerts(alerts: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if alerts is None:
+        yield ("Alerts", _UNKNOWN)
+        return
     by = ", ".join(f"{count} {severity}" for severity, count in alerts["bySeverity"].items())
     firing = f"{alerts['firing']} firing" + (f" ({by})" if by else "")
     reports = f", {alerts['reports']} reported" if alerts["reports"] else ""
@@ -188,7 +205,7 @@ def _count(number: int | None, noun: str, command: str) -> str:
     from monitor.model.plurals import plural
 
     if not number:
-        return "not known" if number is None else "none"
+        return _UNKNOWN if number is None else "none"
     return f"{plural(number, noun)}: see `routee-monitor {command}`"
 
 

@@ -11,7 +11,7 @@ import pytest
 from cli_folder import Folder, poll_once
 
 from monitor.notify.render import sample_notification, sample_view
-from monitor.runtime.clock import HOUR, MINUTE, SECOND, iso, parse_iso
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, iso, parse_iso
 from monitor.store.protocol import Commit, Pending, QuarantinedRecord
 from monitor.store.sqlite import open_sqlite
 
@@ -156,6 +156,33 @@ def test_the_wide_table_has_the_fingerprint_that_ack_takes(polled: Folder) -> No
     assert "FINGERPRINT" in head
     assert alert["fingerprint"] in firing
     assert "FINGERPRINT" not in polled.invoke("alerts").stdout
+
+
+def test_the_duration_beside_since_is_the_time_since_then(polled: Folder, tmp_path: Path) -> None:
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder, now = Folder(tmp_path / "copy"), SystemClock().now()
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        (fires,) = (alert for alert in store.load().alerts if alert.state == "firing")
+        begun = {"pending_at": now - 20 * DAY, "firing_at": now - 10 * DAY - HOUR // 2, "as_of": now - 10 * DAY}
+        fires = msgspec.structs.replace(fires, **begun)
+        built_in = msgspec.structs.replace(
+            fires,
+            rule="MonitorBlind",
+            group=(("search", "outbound"),),
+            as_of=fires.firing_at,
+            pending_at=fires.firing_at,
+        )
+        ended = msgspec.structs.replace(
+            fires, group=(("operator", "Gone"),), state="resolved", resolved_at=now - 10 * DAY - HOUR // 2 + 3 * HOUR
+        )
+        store.commit(Commit(alerts=[fires, built_in, ended]))
+    rows = folder.invoke("alerts", "--state", "all").stdout.splitlines()
+    shown = {(row.split()[0], row.split()[2]): row[row.index("(") :].split(")")[0][1:] for row in rows[1:]}
+    assert shown["firing", "OperatorFailureRate"] == "10d", (
+        "since it fired until now, not since pending until the last poll"
+    )
+    assert shown["firing", "MonitorBlind"] == "10d", "it is not evaluated again while it fires"
+    assert shown["resolved", "OperatorFailureRate"] == "3h"
 
 
 def test_fail_is_1_only_while_something_fires(polled: Folder, tmp_path: Path) -> None:

@@ -6,15 +6,17 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
-from cli_folder import Folder
+from cli_folder import Folder, poll_once
 from terminal import on_terminal, piped
 
 from monitor.cli.alert_history import MOST_READ
+from monitor.ingest.poll.plan import LOOK_BACK
 from monitor.model.alert import Transition, TransitionSubject, fingerprint
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
-from monitor.runtime.clock import HOUR, MINUTE, iso
+from monitor.runtime.clock import HOUR, MINUTE, iso, parse_iso
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.stored_week import CONFIG, START, stored, week
@@ -128,6 +130,30 @@ def test_rates_are_of_the_time_that_was_read(reviewed: Folder, tmp_path: Path) -
     raised = {one["rule"]: one["raised"] for one in json.loads(outcome.stdout)["rules"]}
     assert raised["Ignored"]["since"] == iso(START + 69 * HOUR)
     assert raised["Fine"]["alerts"] == 0
+
+
+def test_one_rule_can_be_reviewed_alone(reviewed: Folder) -> None:
+    outcome = reviewed.invoke(*WORDS, "--rule", "Fine", "--rule", "Off")
+    assert outcome.exit_code == 0, outcome.output
+    heads = [line for line in outcome.stdout.splitlines() if line and not line.startswith(" ")]
+    assert sorted(head.split()[0] for head in heads) == ["Fine", "Off"]
+    assert "switched off" not in outcome.stdout
+    missing = reviewed.invoke(*WORDS, "--rule", "Fin")
+    assert missing.exit_code == 1
+    assert "there is no rule 'Fin'; did you mean 'Fine'?" in missing.stderr
+
+
+def test_of_the_time_before_the_daemon_first_started_no_alerts_are_told(folder: Folder) -> None:
+    poll_once(folder)
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        (cursor,) = store.load().cursors
+        first = cursor.as_of - 12 * MINUTE
+        read = msgspec.structs.replace(cursor, covered_since=first - LOOK_BACK)
+        store.commit(Commit(cursors=[read]))
+    folder.rules.write_text("rules: [{name: Calm, kind: count, window: 1h, above: 100000}]\n")
+    (rule,) = json.loads(folder.invoke("rules", "review", "--json").stdout)["rules"]
+    assert rule["raised"]["alerts"] == 0
+    assert 0 <= parse_iso(rule["raised"]["since"]) - first < MINUTE, "it read a week of messages when it started"
 
 
 def test_without_rules_or_polls_there_is_nothing_to_review(reviewed: Folder, tmp_path: Path) -> None:

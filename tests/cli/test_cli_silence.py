@@ -35,14 +35,17 @@ def actions() -> FakeAlertActions:
 
 
 @asynccontextmanager
-async def listening(actions: FakeAlertActions, folder: Folder):
+async def listening(actions: FakeAlertActions, folder: Folder, *, protect_reads: bool = False):
     """Gives what runs a command on that listener, with the token of the folder's configuration."""
     folder.replace(folder.config, 'web: {listen: "127.0.0.1:0"}', f'web: {{listen: "127.0.0.1:0", token: {TOKEN}}}')
     apis = [
         *AlertmanagerApi(actions, ApiStatus("1", ("ops",), ""), actions.clock, TOKEN).routes(),
         *OwnApi(actions, actions.clock, TOKEN).routes(),
     ]
-    app, stop = make_app(Health(), Metrics(SystemClock()), token=TOKEN, apis=apis), trio.Event()
+    app, stop = (
+        make_app(Health(), Metrics(SystemClock()), token=TOKEN, protect_reads=protect_reads, apis=apis),
+        trio.Event(),
+    )
     async with trio.open_nursery() as nursery:
         url = await nursery.start(partial(serve, app, "127.0.0.1:0", stop=stop))
 
@@ -296,6 +299,27 @@ async def test_what_cannot_be_acknowledged_is_said_in_a_line(actions, folder, ar
         outcome = await invoke("ack", *arguments)
     assert (outcome.exit_code, actions.acknowledged) == (code, {})
     assert says in outcome.stderr
+
+
+@pytest.mark.parametrize("command", ["silence list", "status", "ack"])
+@pytest.mark.parametrize(
+    ("web", "says"),
+    [
+        (
+            ', token: "another-token-for-it"',
+            "does not accept the token of this configuration (web.token or web.token_file)",
+        ),
+        ("", "needs a token, and this configuration has none (web.token or web.token_file)"),
+    ],
+)
+async def test_a_wrong_token_is_said_to_be_wrong(actions, folder, command, web, says):
+    async with listening(actions, folder, protect_reads=True) as invoke:
+        folder.replace(folder.config, f", token: {TOKEN}", web)
+        arguments = ("operator=Cosmote", "--by", "ann") if command == "ack" else ()
+        outcome = await invoke(command, *arguments)
+    assert outcome.exit_code == 1
+    assert re.search(rf"The daemon at http://127\.0\.0\.1:\d+ {re.escape(says)}", " ".join(outcome.stderr.split()))
+    assert "page" not in outcome.stderr
 
 
 def test_without_a_daemon_the_address_is_named(folder):

@@ -69,9 +69,21 @@ def test_without_a_store_it_is_a_warning_and_no_crash(folder: Folder) -> None:
     outcome = folder.invoke("status")
     assert outcome.exit_code == 69
     assert "warning: there is no store" in outcome.stdout
-    assert "waits for its first poll" in outcome.stdout
-    assert "Dead letters  not known" in outcome.stdout
     assert "[Errno" not in outcome.stdout
+
+
+@pytest.mark.parametrize("text", [None, b"this is no database, and was never one" * 100])
+def test_what_an_unreadable_store_holds_is_not_known_and_not_zero(folder: Folder, text: bytes | None) -> None:
+    if text is not None:
+        (folder.path / "monitor.db").write_bytes(text)
+    lines = folder.invoke("status").stdout.splitlines()
+    details = {line[:14].strip(): line[14:].strip() for line in lines[-5:]}
+    assert details == dict.fromkeys(["Alerts", "Outbox", "Dead letters", "Unreadable", "Silences"], "not known")
+    (search,) = (line for line in lines if line.startswith("main outbound"))
+    assert search.split("  ", 1)[1].replace("not known", "").split() == []
+    assert "Nothing is known from its store" in " ".join(lines)
+    found = json.loads(folder.invoke("status", "--json").stdout)
+    assert [found[name] for name in ("alerts", "outbox", "deadLetters", "setAside", "silences")] == [None] * 5
 
 
 async def test_a_daemon_without_a_listener_is_known_by_its_lock(folder: Folder) -> None:

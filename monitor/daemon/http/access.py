@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from monitor.config.yaml import is_loopback
 from monitor.daemon.http.address import named_host, site_of
-from monitor.daemon.http.bearer import carries
+from monitor.daemon.http.bearer import carries, why_refused
 from monitor.daemon.http.visitor import present_visitor
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -26,7 +26,7 @@ def may_change(request: Request, token: str) -> None:
         if not carries(request.headers, token):
             raise HTTPException(
                 HTTPStatus.UNAUTHORIZED,
-                "changes need the header 'Authorization: Bearer <token>' with the token of web.token_file",
+                why_refused(request.headers, token, "changes"),
                 {"www-authenticate": "Bearer"},
             )
     else:

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.daemon.health import WebState
-from monitor.daemon.http.bearer import carries
+from monitor.daemon.http.bearer import carries, why_refused
 from monitor.daemon.http.fair_queue import CALLBACKS, PROBES, ExpensiveQueue, SharedAnswer
 from monitor.daemon.http.hosts import KnownHosts
 from monitor.daemon.http.html_pages import FILES, HtmlPages
@@ -140,10 +140,10 @@ class ReadToken:
             login = f"{self._root}/login?next={quote(address_of(scope), safe='/')}"
             await RedirectResponse(login, HTTPStatus.SEE_OTHER)(scope, receive, send)
         else:
-            error = {
-                "error": "This page needs the header 'Authorization: Bearer <token>' with the token of web.token_file."
-            }
-            await JSONResponse(error, 401, {"www-authenticate": "Bearer"})(scope, receive, send)
+            why = why_refused(Headers(scope=scope), self._token, "all pages")
+            await JSONResponse({"error": f"{why[:1].upper()}{why[1:]}."}, 401, {"www-authenticate": "Bearer"})(
+                scope, receive, send
+            )
 
     def _is_answered(self, scope: Scope) -> bool:
         visitor, path = present_visitor(), scope["path"]

@@ -16,6 +16,13 @@ def carries_wrong(headers: Headers, token: str) -> bool:
     return _shown(headers) is not None and not carries(headers, token)
 
 
+def why_refused(headers: Headers, token: str, what: str) -> str:
+    """Returns why a request without ``token`` is refused, in words; ``what`` are things that need it (``changes``)."""
+    if carries_wrong(headers, token):
+        return "the token of the header 'Authorization: Bearer <token>' is not that of web.token or web.token_file"
+    return f"{what} need the header 'Authorization: Bearer <token>' with the token of web.token or web.token_file"
+
+
 def _shown(headers: Headers) -> str | None:
     scheme, _, shown = headers.get("authorization", "").partition(" ")
     return shown.strip() if scheme.lower() == "bearer" else None

@@ -6,7 +6,7 @@ from typing import Any, Final
 from monitor.alerts.kinds import condition
 from monitor.model.format import duration, number, percent
 from monitor.model.plurals import plural
-from monitor.runtime.clock import SECOND, format_duration, iso
+from monitor.runtime.clock import MINUTE, SECOND, format_duration, iso
 from monitor.simulation.review.alerts import AlertTotals
 from monitor.simulation.review.reach import Nearest
 from monitor.simulation.review.verdict import RuleReview, whole
@@ -88,10 +88,11 @@ def lines(reviews: Sequence[RuleReview]) -> Iterator[str]:
 
 
 def _said(totals: AlertTotals) -> str:
-    span = format_duration(whole(totals.until - totals.since))
+    length = totals.until - totals.since
+    span = format_duration(whole(length))
     reports = f", {plural(totals.reports, 'report')}" if totals.reports else ""
     if not totals.alerts:
-        return f"no alerts in {span}{reports}"
+        return f"no alerts {f'in {span}' if length >= MINUTE else 'yet'}{reports}"
     weekly = "" if totals.a_week is None else f" ({number(totals.a_week)} a week)"
     return f"{plural(len(totals.alerts), 'alert')} in {span}{weekly}, median {duration(totals.median)}{reports}"
 

@@ -24,6 +24,7 @@ def reviews_of(
     """A review of each rule of a backtest, the worst first. ``raised`` are the alerts that the daemon raised between the two instants."""
     reviews = []
     first = min((one.begun for one in raised if one.begun is not None), default=None)
+    begins = max(found.span.since, _first_message(windows, found.span.since))
     for trial in found.trials:
         rule = trial.subject.rule
         known = is_evaluated(rule) and not trial.errors
@@ -32,7 +33,7 @@ def reviews_of(
         one = RuleReview(
             rule,
             AlertTotals.of(own, since, until, first),
-            AlertTotals.of(map(judged, trial.alerts), found.span.since, found.span.until) if known else None,
+            AlertTotals.of(map(judged, trial.alerts), begins, found.span.until) if known else None,
             nearest=observer.nearest(rule),
             never=list(why_never(rule, trial if known else None, observer, windows)),
             small=small,
@@ -45,3 +46,9 @@ def reviews_of(
     for one in reviews:
         one.overlaps = together.get(one.rule.name, ())
     return weigh(reviews)
+
+
+def _first_message(windows: Sequence[Window], otherwise: Instant) -> Instant:
+    """The date of the oldest message: before it an account may not have been in use, which says nothing of a rule."""
+    dates = (window.columns.timeline.begins for window in windows)
+    return min((date for date in dates if date is not None), default=otherwise)

@@ -84,7 +84,22 @@ class RuleReview:
     @property
     def known(self) -> Duration:
         """How long the past is that is known, raised or judged."""
-        return max(self.raised.known, self.judged.known if self.judged is not None else 0)
+        return max(self.raised.known, self.lookable)
+
+    @property
+    def lookable(self) -> Duration:
+        """How long the past is whose messages are known."""
+        return self.judged.known if self.judged is not None else 0
+
+    @property
+    def needs(self) -> Duration:
+        """How much of the past shows whether the rule can fire: what it looks back at or learns from, and at least `LONG_ENOUGH`."""
+        return max(LONG_ENOUGH, self.rule.reach)
+
+    @property
+    def is_too_young(self) -> bool:
+        """Whether it lacked data and that may be only because so little of the past is known. A value that no message has is told at once."""
+        return self.judged is not None and self.lookable < self.needs and not any(map(_is_missing_value, self.never))
 
 
 def weigh(reviews: Sequence[RuleReview]) -> list[RuleReview]:
@@ -101,6 +116,8 @@ def _judgement(one: RuleReview, others: Mapping[str, RuleReview]) -> tuple[Verdi
     if one.often > NOISY and alerts >= ENOUGH_ALERTS:
         return "noisy", _less(one)
     if one.never and not alerts and not usual.reports:
+        if one.is_too_young:
+            return "too little past", _too_little(one, one.lookable, "; ".join(one.never))
         return "never could fire", f"{_capital('; '.join(one.never))}. {_mend(one)}"
     wider = next((overlap for overlap in one.overlaps if _is_always_with(one, overlap, others)), None)
     if wider is not None:
@@ -122,12 +139,14 @@ def _judgement(one: RuleReview, others: Mapping[str, RuleReview]) -> tuple[Verdi
     if not alerts and not usual.reports:
         return "quiet", _why_quiet(one)
     if one.known < LONG_ENOUGH:
-        known, least = format_duration(whole(one.known)), format_duration(LONG_ENOUGH)
-        return (
-            "too little past",
-            f"Only {known} of its past are known. After {least} this command can say whether it is good or noisy.",
-        )
+        return "too little past", _too_little(one, one.known)
     return "good", "Nothing to change."
+
+
+def _too_little(one: RuleReview, known: Duration, why: str = "") -> str:
+    shown, least = format_duration(whole(known)), format_duration(one.needs if why else LONG_ENOUGH)
+    what = "whether it can fire" if why else "whether it is good or noisy"
+    return f"Only {shown} of its past are known{f': {why}' if why else ''}. After {least} this command can say {what}."
 
 
 def _less(one: RuleReview) -> str:
@@ -162,9 +181,13 @@ def whole(span: Duration) -> Duration:
 def _mend(one: RuleReview) -> str:
     if any("min_messages" in why for why in one.never):
         return "Lower min_messages, lengthen the window, or group by less."
-    if any("no message has" in why for why in one.never):
+    if any(map(_is_missing_value, one.never)):
         return "Mend the value, or take the rule out."
     return "`explain` shows what it lacks."
+
+
+def _is_missing_value(why: str) -> bool:
+    return "no message has" in why
 
 
 def _is_always_with(one: RuleReview, overlap: Overlap, others: Mapping[str, RuleReview]) -> bool:

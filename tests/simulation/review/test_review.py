@@ -17,6 +17,7 @@ from monitor.simulation.backtest.run import AccountMessages, Backtest, Trial
 from monitor.simulation.review.alerts import AlertTotals, PastAlert
 from monitor.simulation.review.overlap import Overlap, overlaps
 from monitor.simulation.review.reach import MOST_GROUPS, Observer
+from monitor.simulation.review.report import lines
 from monitor.simulation.review.rules import reviews_of
 from monitor.simulation.review.verdict import RuleReview, weigh
 from monitor.window import Window
@@ -233,6 +234,7 @@ def test_a_rule_that_was_mended_is_not_noisy_any_more() -> None:
     assert found.verdict == "good", "judged as it is now, it does not fire"
 
 
+@pytest.mark.parametrize("days", [1, 4])
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -245,24 +247,53 @@ def test_a_rule_that_was_mended_is_not_noisy_any_more() -> None:
         ({"min_messages": 25, "by": ["operator"]}, ["no group had more than 20 messages in 10m, min_messages is 25"]),
     ],
 )
-def test_why_a_rule_could_never_fire(fields: dict[str, Any], said: list[str]) -> None:
+def test_why_a_rule_could_never_fire(fields: dict[str, Any], said: list[str], days: int) -> None:
     window = Window("main")
     rows = [
         {
             "messageId": f"m{i}",
-            "date": NOW - 5 * HOUR + 1 + i,
+            "date": NOW - MINUTE + i,
             "status": "Delivered",
             "operator": "Nova" if i % 3 else "Q",
         }
         for i in range(30)
     ]
+    rows.append({"messageId": "first", "date": NOW - days * DAY, "status": "Delivered", "operator": "Q"})
     window.upsert(batch_of(rows), "all")
-    span = EvaluationSpan(NOW - 6 * HOUR, NOW, 10 * MINUTE)
-    observer, account = Observer(span), AccountMessages(window, ["all"], NOW - DAY)
+    span = EvaluationSpan(NOW - 4 * DAY, NOW, DAY)
+    observer, account = Observer(span), AccountMessages(window, ["all"], NOW - 5 * DAY)
     found = run([account], [Subject(rule("R", **fields), "R")], span, lambda done: None, observer.watch)
     (one,) = reviews_of(found, observer, [window], [], NOW - DAY, NOW)
     assert list(one.never) == said
-    assert one.verdict == ("never could fire" if said else "quiet")
+    young = days < 3 and "min_messages" in fields
+    assert one.verdict == ("too little past" if young else "never could fire" if said else "quiet")
+    if young:
+        known = "Only 1d of its past are known: no group had more than "
+        assert one.advice.startswith(known)
+        assert one.advice.endswith(". After 3d this command can say whether it can fire.")
+
+
+def test_a_rule_that_is_still_learning_has_too_little_past() -> None:
+    window = Window("main")
+    rows = [
+        {"messageId": f"m{i}", "date": NOW - DAY + i * HOUR, "status": "Delivered", "operator": "Q"} for i in range(24)
+    ]
+    window.upsert(batch_of(rows), "all")
+    span = EvaluationSpan(NOW - 2 * DAY, NOW, HOUR)
+    observer, account = Observer(span), AccountMessages(window, ["all"], NOW - 2 * DAY)
+    subject = Subject(rule_of({"name": "Shift", "kind": "shift", "by": ["operator"]}), "Shift")
+    found = run([account], [subject], span, lambda done: None, observer.watch)
+    (one,) = reviews_of(found, observer, [window], [], NOW - HOUR, NOW)
+    assert one.verdict == "too little past"
+    assert one.judged is not None
+    assert one.judged.since == NOW - DAY, "before its first message nothing is known"
+    assert one.advice.startswith("Only 1d of its past are known: there was never enough data to judge it. After 3d ")
+    assert "  alerts: no alerts in 1h" in list(lines([one]))
+
+
+def test_of_a_daemon_that_has_just_started_no_span_is_told() -> None:
+    one = RuleReview(rule("R"), AlertTotals.of([], NOW, NOW), totals([]))
+    assert "  alerts: no alerts yet" in list(lines([one]))
 
 
 def test_how_near_it_came_and_which_groups_were_too_small() -> None:
