@@ -208,7 +208,7 @@ def _tell_next(config: Path, answers: "StarterAnswers", rules: int, secrets: lis
     first = ""
     if answers.routee and is_local(answers.routee):
         where = urlsplit(answers.routee)
-        listen = where.netloc if where.port else f"{where.netloc}:80"
+        listen = where.netloc if where.port else f"{where.netloc.rstrip(':')}:80"
         first = f"  routee-monitor sandbox --listen {listen}    # in another terminal, unless it runs already"
     named = "" if config == CONFIG_PATHS[0] else f" --config {config}"
     say("")

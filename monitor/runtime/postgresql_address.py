@@ -28,7 +28,8 @@ class PostgresqlAddress:
 
     def __str__(self) -> str:
         user = f"{quote(self.user, safe='')}@" if self.user else ""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        is_folder = self.host.startswith(("/", "@"))  # of a socket
+        host = f"[{quote(self.host, safe=':')}]" if ":" in self.host and not is_folder else quote(self.host, safe="")
         port = "" if self.port is None else f":{self.port}"
         settings = "&".join(f"{name}={quote(value, safe='/')}" for name, value in self.settings)
         return f"postgresql://{user}{host}{port}/{quote(self.database, safe='')}" + (f"?{settings}" if settings else "")
@@ -51,7 +52,14 @@ def parse_postgresql(text: str) -> PostgresqlAddress:
     except ValueError:
         raise ValueError(f"is no address of a database: write {FORM}") from None
     database = unquote(parts.path[1:])
-    if parts.scheme not in SCHEMES or not database or "/" in database or parts.fragment or port == 0 or "," in host:
+    if (
+        parts.scheme not in SCHEMES
+        or not database
+        or "/" in database
+        or parts.fragment
+        or port == 0
+        or "," in unquote(host)
+    ):
         raise ValueError(
             f"is no address of a database: write {FORM}; characters like / and @ in a password have to be written as %2F and %40"
         )

@@ -109,12 +109,27 @@ def connect(
             **_where(address),
         )
     connection.limits = limits
-    if connection.info.parameter_status("server_encoding") != "UTF8":
+    try:
+        _require_settings(connection, address, limits)
+    except BaseException:
         connection.close()
-        raise StoreError(f"the store {address} has not the encoding UTF8: create the database with ENCODING 'UTF8'")
+        raise
     connection.adapters.register_dumper(str, _EscapedText)
     connection.adapters.register_loader("text", _UnescapedText)
     return connection
+
+
+def _require_settings(connection: BoundedConnection, address: PostgresqlAddress, limits: PostgresqlLimits) -> None:
+    """Raises StoreError if the session has not the settings that it asked for: the tables would be made in another schema."""
+    if connection.info.parameter_status("server_encoding") != "UTF8":
+        raise StoreError(f"the store {address} has not the encoding UTF8: create the database with ENCODING 'UTF8'")
+    with explained(address, tries_again=limits.tries_again):
+        found = connection.execute("SELECT current_setting('search_path')").fetchone()
+    if found != (SCHEMA,):
+        raise StoreError(
+            f"the store {address} is behind something that ignores the settings of a connection (`options`), as PgBouncer does with "
+            "ignore_startup_parameters: point `store` at PostgreSQL itself"
+        )
 
 
 def own_name() -> str:

@@ -24,6 +24,7 @@ _CLASSES: Final = {
     "08": _LOST,
     "57": _LOST,
     "53": "has not enough resources: {said}{again}",
+    "54": "cannot hold what was to be written: {said}",
     "XX": "reports an error of its own: {said}; see the server's log",
 }
 """What the first two characters of other codes mean."""
@@ -55,7 +56,7 @@ def explained(address: PostgresqlAddress, without_code: str = _LOST, *, tries_ag
 def _sentence(error: psycopg.Error, without_code: str, tries_again: bool) -> str:
     code = error.sqlstate or ""
     said = " ".join((error.diag.message_primary or str(error)).split())
-    usual = without_code if isinstance(error, psycopg.OperationalError) else "cannot be used: {said}"
+    usual = without_code if isinstance(error, psycopg.OperationalError) and not code else "cannot be used: {said}"
     text = _MEANING.get(code, _CLASSES.get(code[:2], usual))
     return text.format(said=said, again="; the daemon tries again" if tries_again else "")
 

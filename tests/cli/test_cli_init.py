@@ -250,6 +250,12 @@ def test_the_own_credentials_of_another_local_routee_are_kept(tmp_path: Path) ->
     assert kept == ["own", "own-secret", "http://[::1]:9"]
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1", "http://127.0.0.1:", "http://127.0.0.1:/"])
+def test_a_local_routee_without_a_port_is_at_that_of_http(tmp_path: Path, url: str) -> None:
+    outcome = init(tmp_path, "--routee", url, "--tell", "console")
+    assert "  routee-monitor sandbox --listen 127.0.0.1:80 " in outcome.stdout, outcome.output
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://routee.example.org", "ftp://127.0.0.1", "127.0.0.1:9480", "http://a:b@127.0.0.1", "http://127.0.0.1:x"],

@@ -12,12 +12,14 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 
 When = Literal["before", "after"]
 COMMIT: Final = b"COMMIT"
+_PROTOCOL: Final = b"\0\3"
 _CHUNK: Final = 1 << 16
 
 
 class PostgresqlLink:
     """Forwards connections. ``cut_at_commit``: the next commit is not let through (before), or its answer is not (after); then the link is cut.
 
+    ``ignoring_options``: settings of new sessions do not come through, as with some poolers.
     ``rate``: bytes a second that come through in each direction; 0 for no limit.
     ``silent``: answers of the server are held back. ``refusing``: new connections are closed at once.
     """
@@ -32,6 +34,7 @@ class PostgresqlLink:
         self.refusing = False
         self.connections = 0
         self.rate = 0
+        self.ignoring_options = False
         self._speaking = threading.Event()
         self._speaking.set()
         self._open: set[socket.socket] = set()
@@ -99,7 +102,7 @@ class PostgresqlLink:
             if self.cut_at_commit == "before" and COMMIT in chunk:
                 self.cut_at_commit = None
                 return
-            server.sendall(chunk)
+            server.sendall(_without_options(chunk) if self.ignoring_options else chunk)
             self._take_time(chunk)
 
     def _to_client(self, client: socket.socket, server: socket.socket) -> None:
@@ -114,6 +117,16 @@ class PostgresqlLink:
     def _take_time(self, chunk: bytes) -> None:
         if self.rate:
             time.sleep(len(chunk) / self.rate)
+
+
+def _without_options(chunk: bytes) -> bytes:
+    """A session's first message without its ``options``; any other chunk as it is."""
+    words = chunk[8:].split(b"\0")
+    if chunk[4:6] != _PROTOCOL or b"options" not in words:
+        return chunk
+    place = words.index(b"options")
+    rest = b"\0".join(words[:place] + words[place + 2 :])
+    return (len(rest) + 8).to_bytes(4, "big") + chunk[4:8] + rest
 
 
 @contextmanager

@@ -516,3 +516,23 @@ def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
         ) as caught:
             read(store)
     assert "file" not in str(caught.value)
+
+
+def test_behind_a_pooler_that_ignores_settings_nothing_is_made(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer, link: PostgresqlLink
+) -> None:
+    postgresql_server.administer("GRANT CREATE ON SCHEMA public TO monitor", database=postgresql.database)
+    link.ignoring_options = True
+    with pytest.raises(StoreError, match=r"ignores the settings of a connection.*point `store` at PostgreSQL itself"):
+        open_postgresql(link.address, exclusive=True, limits=SHORT)
+    tables = "SELECT schemaname, tablename FROM pg_tables WHERE tableowner = 'monitor'"
+    assert postgresql_server.administer(tables, database=postgresql.database) == []
+
+
+def test_an_error_with_a_code_is_no_unreachable_server(postgresql: PostgresqlAddress) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        with pytest.raises(
+            StoreError, match="cannot hold what was to be written: requested length too large"
+        ) as caught:
+            store._rows("SELECT repeat('x', 2000000000)")
+        assert not isinstance(caught.value, StoreUnreachable)
