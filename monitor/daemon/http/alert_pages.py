@@ -16,6 +16,7 @@ from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.form_pages import FormPages
 from monitor.daemon.http.forms import FormField, filled
 from monitor.daemon.http.html_pages import HtmlPages
+from monitor.daemon.http.page_chart import page_chart
 from monitor.daemon.http.refusals import REFUSALS
 from monitor.daemon.read.alerts import AlertCourse, SampleMessage
 from monitor.daemon.read.daemon_reader import DaemonReader
@@ -25,7 +26,6 @@ from monitor.model.message import UNKNOWN
 from monitor.notify.render.alert_chart import alert_chart, worth_drawing
 from monitor.notify.render.alert_sentence import cause, sentence
 from monitor.notify.render.chart_geometry import Span
-from monitor.notify.render.chart_svg import svg
 from monitor.notify.render.links import acknowledge_url, page_url, silence_url
 from monitor.notify.render.notification_text import marks, notes
 from monitor.notify.render.sanitize import tone
@@ -91,7 +91,7 @@ class AlertPages(FormPages):
 
     def _present(self, one: AlertStatus, course: AlertCourse | None) -> Response:
         view = one.view
-        drawn = svg(alert_chart(view), ALERT_FRAME) if worth_drawing(view) else ""
+        drawn = page_chart(alert_chart(view), ALERT_FRAME) if worth_drawing(view) else ""
         return self._html.page(
             "alert.html",
             one=one,
@@ -125,7 +125,7 @@ class AlertPages(FormPages):
         start, end = course.firing_at, course.ended_at or self._clock.now()
         spans = () if start is None else (Span("critical", start, end, "it fired"),)
         chart = None if found is None else evaluation_chart(found, zone, spans)
-        return "" if chart is None else svg(chart, ALERT_FRAME)
+        return "" if chart is None else page_chart(chart, ALERT_FRAME)
 
     async def acknowledge(self, request: Request) -> Response:
         async with self._expensive.alone():
