@@ -90,14 +90,14 @@ class AlertPages(FormPages):
             return None, error
 
     def _present(self, one: AlertStatus, course: AlertCourse | None) -> Response:
-        view = one.view
+        view, now = one.view, self._clock.now()
         drawn = page_chart(alert_chart(view), ALERT_FRAME) if worth_drawing(view) else ""
         return self._html.page(
             "alert.html",
             one=one,
             view=view,
             course=course,
-            now=self._clock.now(),
+            now=now,
             state=one.state,
             tone=tone(view.severity, view.status),
             sentence=sentence(view),
@@ -108,7 +108,7 @@ class AlertPages(FormPages):
             samples=[example(sample) for sample in view.samples],
             marks=marks(view),
             since=moments(view.since, view.time_zone),
-            lasted=duration(view.duration),
+            lasted=duration(view.lasted(now)),
             fires_on_until=None if one.fires_on_until is None else datetime(one.fires_on_until),
             acknowledge=acknowledge_url(self._root, view.fingerprint),
             silence=silence_url(self._root, view.labels),
