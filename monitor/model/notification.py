@@ -133,7 +133,11 @@ class AlertView(msgspec.Struct, frozen=True):
     @property
     def duration(self) -> Duration:
         """Returns how long the trouble has lasted so far, or lasted until its end."""
-        return (self.ends_at if self.ends_at is not None else self.as_of) - self.since
+        return self.lasted(self.as_of)
+
+    def lasted(self, now: Instant) -> Duration:
+        """Returns how long the trouble has lasted at ``now``, or lasted until its end."""
+        return (now if self.ends_at is None else self.ends_at) - self.since
 
 
 def history_step(window: Duration | None) -> Duration:

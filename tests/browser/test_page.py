@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from conftest import Daemon, LocalRoutee, browsing, messages
 from playwright.sync_api import Browser, Page, expect
 
@@ -104,6 +105,38 @@ def every_page(page: Page, daemon: Daemon) -> list[str]:
         page.goto(f"{daemon.url}{start}")
         found += [f"{daemon.url}{one.get_attribute('href')}" for one in page.locator(links).all()[:1]]
     return found
+
+
+CUT = """() => [...document.querySelectorAll('.scroll, th, td, .badge, .plot, svg.chart text')].flatMap((one) => {
+  const box = one.getBoundingClientRect(), inside = document.createRange();
+  if (box.width <= 1 || one.closest('.unseen, thead, .heat')) return [];
+  inside.selectNodeContents(one);
+  const hidden = [...one.querySelectorAll('.unseen, thead')].some((each) => getComputedStyle(each).position === 'absolute');
+  const padding = one.closest('svg') ? 0 : parseFloat(getComputedStyle(one).paddingRight);
+  const beyond = hidden ? one.scrollWidth - one.clientWidth : inside.getBoundingClientRect().right - box.right + padding;
+  const small = one.localName === 'text' && box.height < 9, wide = box.right > innerWidth;
+  return beyond > 1 || small || wide ? [`${one.localName}.${one.className.baseVal ?? one.className}: ${one.textContent.trim().slice(0, 40)}`] : [];
+})"""
+"""What stands out of its cell, its table or the screen, or is too small to read."""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_cut_off_on_a_phone_or_a_wide_screen(
+    page: Page, daemon: Daemon, routee: LocalRoutee, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    long = {"campaign": "Summer sale of the shop", "campaignTrackingId": "182d20da-0000-4000-8000-000000000001"}
+    routee.put(messages("first", "Undelivered", 40, detailedStatus="Carrier Violation, permanent", **long))
+    wait_for_alert(page, daemon)
+    for total in (50, 60, 70):  # so that there are values to draw
+        routee.put(messages(f"up to {total}"))
+        expect(page.locator(".incident")).to_contain_text(f"of {total} messages", timeout=30_000)
+    others = [f"{daemon.url}/{path}" for path in ("receivers", "searches", "history", "silences")]
+    found = {}
+    for address in every_page(page, daemon) + others:
+        page.goto(address)
+        found[address.removeprefix(daemon.url)] = page.evaluate(CUT)
+    assert {address: cut for address, cut in found.items() if cut} == {}
 
 
 def test_an_alert_that_is_over_still_has_its_page(page: Page, daemon: Daemon, routee: LocalRoutee):

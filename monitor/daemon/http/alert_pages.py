@@ -16,6 +16,7 @@ from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.form_pages import FormPages
 from monitor.daemon.http.forms import FormField, filled
 from monitor.daemon.http.html_pages import HtmlPages
+from monitor.daemon.http.page_chart import page_chart
 from monitor.daemon.http.refusals import REFUSALS
 from monitor.daemon.read.alerts import AlertCourse, SampleMessage
 from monitor.daemon.read.daemon_reader import AlertPast, DaemonReader
@@ -25,7 +26,6 @@ from monitor.model.message import UNKNOWN
 from monitor.notify.render.alert_chart import alert_chart, worth_drawing
 from monitor.notify.render.alert_sentence import cause, sentence
 from monitor.notify.render.chart_geometry import Span
-from monitor.notify.render.chart_svg import svg
 from monitor.notify.render.links import acknowledge_url, page_url, silence_url
 from monitor.notify.render.notification_text import marks, notes
 from monitor.notify.render.sanitize import tone
@@ -91,14 +91,14 @@ class AlertPages(FormPages):
             return None, error
 
     def _present(self, one: AlertStatus, course: AlertCourse | None) -> Response:
-        view = one.view
-        drawn = svg(alert_chart(view), ALERT_FRAME) if worth_drawing(view) else ""
+        view, now = one.view, self._clock.now()
+        drawn = page_chart(alert_chart(view), ALERT_FRAME) if worth_drawing(view) else ""
         return self._html.page(
             "alert.html",
             one=one,
             view=view,
             course=course,
-            now=self._clock.now(),
+            now=now,
             state=one.state,
             tone=tone(view.severity, view.status),
             sentence=sentence(view),
@@ -109,7 +109,7 @@ class AlertPages(FormPages):
             samples=[example(sample) for sample in view.samples],
             marks=marks(view),
             since=moments(view.since, view.time_zone),
-            lasted=duration(view.duration),
+            lasted=duration(view.lasted(now)),
             fires_on_until=None if one.fires_on_until is None else datetime(one.fires_on_until),
             acknowledge=acknowledge_url(self._root, view.fingerprint),
             silence=silence_url(self._root, view.labels),
@@ -126,7 +126,7 @@ class AlertPages(FormPages):
         start, end = course.firing_at, course.ended_at or self._clock.now()
         spans = () if start is None else (Span("critical", start, end, "it fired"),)
         chart = None if found is None else evaluation_chart(found, zone, spans)
-        return "" if chart is None else svg(chart, ALERT_FRAME)
+        return "" if chart is None else page_chart(chart, ALERT_FRAME)
 
     async def acknowledge(self, request: Request) -> Response:
         async with self._expensive.alone():

@@ -11,10 +11,10 @@ from starlette.routing import Route
 from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.list_query import ListQuery
+from monitor.daemon.http.page_chart import page_chart
 from monitor.daemon.read.campaigns import CampaignDetail
 from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.notify.render.chart_geometry import Frame, Line, TimeChart
-from monitor.notify.render.chart_svg import svg
 
 ROWS: Final = 50
 VALUES: Final = 12
@@ -84,4 +84,4 @@ def _chart(found: CampaignDetail, zone: str) -> str:
         text=f"{found.summary.messages} messages, {found.summary.failed} failed",
         zone=zone,
     )
-    return svg(chart, _FRAME)
+    return page_chart(chart, _FRAME)

@@ -1,6 +1,7 @@
 """Renders the HTML pages: one look, one frame around all of them, and the files that they load."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -9,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import jinja2
+from markupsafe import escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -80,6 +82,24 @@ def short(count: int) -> str:
     return str(count)
 
 
+_CELL: Final = re.compile(r"<t[rhd]\b(?![^>]*colspan)")
+"""Matches the beginning of a row, and of each cell of its own column. Text of a page has no bare ``<``."""
+
+
+def labelled(rows: str, heads: Sequence[str]) -> str:
+    """Returns the rows of a table (markup) in which each cell has its column's heading, which is shown where there is no room for columns."""
+    column = 0
+
+    def with_heading(found: re.Match[str]) -> str:
+        nonlocal column
+        column = 0 if found[0] == "<tr" else column + 1
+        if found[0] != "<td" or column > len(heads):
+            return found[0]
+        return f'<td data-h="{escape(heads[column - 1].removeprefix("#"))}"'
+
+    return _CELL.sub(with_heading, rows)
+
+
 def _visible(value: object) -> object:
     """Returns a text without characters that hide or reorder other text; what is markup already stays, as with the filter ``e``."""
     return lines(value) if type(value) is str else value
@@ -104,6 +124,7 @@ def _templates() -> jinja2.Environment:
         "number": number,
         "percent": percent,
         "short": short,
+        "labelled": labelled,
         "part": lambda text: quote(str(text), safe="", errors="replace"),
     }
     made.globals |= {"tone": tone, "visitor": present_visitor, "form_field": FORM_FIELD}

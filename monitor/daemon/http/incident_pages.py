@@ -33,6 +33,7 @@ class IncidentPages:
             "incident.html",
             one=found,
             alerts=found.alerts[-ROWS:],
+            since=min((each.began_at for each in found.alerts), default=found.summary.began_at),
             summary=found.summary,
             now=self._reader.now,
             as_of=self._reader.as_of,

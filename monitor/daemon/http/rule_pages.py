@@ -13,11 +13,11 @@ from monitor.daemon.http.evaluation_chart import ALERT_FRAME, evaluation_chart
 from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.list_query import ListQuery
+from monitor.daemon.http.page_chart import page_chart
 from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.daemon.read.evaluations import GroupEvaluations
 from monitor.daemon.read.rule_groups import STATES, GroupState, GroupSummary
 from monitor.daemon.read.rules import RuleSummary
-from monitor.notify.render.chart_svg import svg
 from monitor.notify.render.sanitize import tone
 
 ROWS: Final = 50
@@ -87,7 +87,7 @@ class RulePages:
             words=WORDS,
             pages=query.pages(groups.total, ROWS),
             chosen=chosen,
-            chart="" if chart is None else svg(chart, ALERT_FRAME),
+            chart="" if chart is None else page_chart(chart, ALERT_FRAME),
             course=() if course is None else course.points[: -EVALUATIONS - 1 : -1],
             several=len(self._reader.accounts) > 1,
             now=self._reader.now,

@@ -45,6 +45,8 @@ class IncidentAlert:
     rule: str
     account: str
     labels: dict[str, str]
+    began_at: Time
+    """When the threshold was first crossed."""
     firing_at: Time | None
     ended_at: Time | None
     """Null while it fires."""
@@ -145,6 +147,7 @@ def incident_alerts(
             episode.rule,
             episode.account,
             labels if now is None else now.labels,
+            episode.began_at,
             episode.firing_at,
             episode.ended_at,
             episode.because or "",

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from monitor.model.finding import Unit
 from monitor.model.format import amount
-from monitor.notify.render.chart_scale import Scale, ticks, times, zone_name
+from monitor.notify.render.chart_scale import MOST_ACROSS, Scale, ticks, times, zone_name
 from monitor.runtime.clock import Duration, Instant
 
 LARGEST: Final = 1e300
@@ -143,6 +143,8 @@ class TextMark:
 Mark = Stroke | Box | Dot | TextMark
 
 _BAND: Final = 6
+_TIME: Final = 5
+"""The room of a time's label, in sizes of its text."""
 
 
 def layout(chart: TimeChart, frame: Frame) -> Iterator[Mark]:
@@ -209,7 +211,8 @@ class _Plot:
             yield TextMark("label", self._left - 6, y, words, size, "end", "middle")
         y, zone = self._bottom, self._chart.zone
         yield Stroke("axis", [(self._left, y), (self._right, y)])
-        for at, words in times(round(self._chart.since), round(self._chart.until), zone):
+        most = min(max(int((self._right - self._left) / (_TIME * size)), 1), MOST_ACROSS)
+        for at, words in times(round(self._chart.since), round(self._chart.until), zone, most):
             x = self._across.at(at)
             yield Stroke("axis", [(x, y), (x, y + 4)])
             wide = len(words) * size * 0.3

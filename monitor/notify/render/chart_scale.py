@@ -10,7 +10,7 @@ from monitor.model.finding import Unit
 from monitor.runtime.clock import DAY, MINUTE, SECOND, Duration, Instant, to_datetime
 
 _MOST_UP: Final = 4
-_MOST_ACROSS: Final = 6
+MOST_ACROSS: Final = 6
 _ROUND: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _SPANS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 """Round distances between labelled times, in seconds."""
@@ -57,9 +57,9 @@ def _step(least: float, unit: Unit) -> float:
     return max(step, 1.0) if unit == "count" else step
 
 
-def times(first: Instant, last: Instant, zone: str = "") -> list[tuple[Instant, str]]:
-    """Returns at most seven round times of the time zone (empty: UTC) within the span, with their texts: ``17:05``, over days ``21 Nov``."""
-    step = _time_step((last - first) / _MOST_ACROSS)
+def times(first: Instant, last: Instant, zone: str = "", most: int = MOST_ACROSS) -> list[tuple[Instant, str]]:
+    """Returns the round times of the time zone (empty: UTC) within the span, ``most`` and one at most, with their texts: ``17:05``, ``21 Nov``."""
+    step = _time_step((last - first) / most)
     place = ZoneInfo(zone or "UTC")
     ahead = round((to_datetime(first).astimezone(place).utcoffset() or timedelta()).total_seconds()) * SECOND
     start = -(-(first + ahead) // step) * step - ahead

@@ -1,5 +1,6 @@
 """The pages that links in messages lead to."""
 
+import re
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -217,3 +218,12 @@ async def test_what_is_acknowledged_and_silenced_offers_neither_again(actions):
         page = (await browser.get(f"/alerts/{view.fingerprint}")).text
     assert ">Acknowledge<" not in page
     assert "acknowledged by Ann" in page
+
+
+async def test_an_alert_that_is_evaluated_only_when_it_changes_lasts_all_the_same(actions):
+    began = actions.clock.now() - 7 * MINUTE
+    blind = change(actions.views[0], kind="builtin", starts_at=began, began_at=began, as_of=began)
+    actions.views = [blind]
+    async with browsing(actions) as browser:
+        page = (await browser.get(f"/alerts/{blind.fingerprint}")).text
+    assert re.search(r"UTC[^<]* \(7m\d*s?\)</td>", page)

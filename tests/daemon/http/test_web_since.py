@@ -1,0 +1,30 @@
+"""All pages say the same of since when something is wrong, and for how long, whenever it was evaluated last."""
+
+import re
+from pathlib import Path
+
+import httpx
+from plain_client import served
+
+from monitor.config.monitor import Web
+from monitor.daemon.http.reloadable_app import ReloadableApp
+from monitor.runtime.clock import SECOND
+from tests.fakes.daemon_reading import Reading
+
+
+async def test_the_pages_of_an_alert_and_its_incident_agree_on_since_when_and_how_long(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "monitor.db")
+    await reading.fail()
+    [alert] = (await reading.reader.alerts()).items
+    reading.clock.at += 40 * SECOND
+    harness = reading.harness
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    paths = ("/", f"/alerts/{alert.fingerprint}", f"/incidents/{alert.incident}")
+    async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
+        now, of_alert, of_incident = [(await browser.get(path)).text for path in paths]
+    harness.store.close()
+    assert alert.since < alert.starts_at, "it was pending first"
+    assert "since 12:01 UTC" in now
+    assert "Since</th><td>2026-11-18 12:01 UTC (2m40s)" in of_alert
+    assert "<dt>Since</dt><dd>2026-11-18 12:01:00 UTC</dd>" in of_incident
+    assert [re.findall(r"<dt>For</dt><dd[^>]*>(.*?)</dd>", page) for page in (now, of_incident)] == [["2m40s"]] * 2
