@@ -31,6 +31,7 @@ def warnings_of(loaded: "SettingsWithTemplates") -> Iterator[str]:
         yield "there are no rules, so nothing but the monitor's own alerts can fire (see `rules` in README.md)"
     if why := missing_for(config.store_location):
         yield f"{why}: the daemon does not start until it is there"
+    yield from _in_clear_text(config)
     yield from _doubtful_routing(config)
     yield from _doubtful_report(config)
     yield from _without_effect(loaded)
@@ -92,6 +93,20 @@ def _stored_silences(config: "Config") -> Iterator["Silence"]:
             yield from (silence for silence in store.load().silences if silence.ends_at > now)
     except StoreError:
         return
+
+
+def _in_clear_text(config: "Config") -> Iterator[str]:
+    """Yields the addresses of Routee on other machines that are asked without TLS."""
+    from urllib.parse import urlsplit
+
+    from monitor.config.yaml import is_loopback
+
+    sent = {"api_url": "the access token and all messages", "auth_url": "the application's id and secret"}
+    for account in config.accounts:
+        for key, what in sent.items():
+            url = urlsplit(getattr(account, key))
+            if url.scheme == "http" and not is_loopback(url.hostname or ""):
+                yield f"account {account.name}: {key} is http://: {what} go unencrypted to {url.hostname}; write https://"
 
 
 def _doubtful_routing(config: "Config") -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What `check` warns of: matchers that no alert can meet, and severities that no route asks for."""
 
+import re
 import time
 from contextlib import closing
 from pathlib import Path
@@ -145,3 +146,23 @@ def test_a_receiver_that_cannot_show_a_report_or_keeps_it_open_is_named(folder: 
     folder.replace(folder.config, "report: {receiver: am}", "report: {receiver: pager}")
     [kept] = [line for line in warnings(folder) if line.startswith("report:")]
     assert "may keep the report open" in kept
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://10.0.0.1:8080", "10.0.0.1"),
+        ("http://routee.example.org", "routee.example.org"),
+        ("http://127.0.0.1:9480", ""),
+        ("http://[::1]:9480", ""),
+        ("http://localhost", ""),
+        ("https://routee.example.org", ""),
+    ],
+)
+@pytest.mark.parametrize("key", ["api_url", "auth_url"])
+def test_an_account_that_is_asked_in_clear_text_is_named(folder: Folder, key: str, url: str, host: str) -> None:
+    text = re.sub(rf"{key}: .*", f'{key}: "{url}"', folder.config.read_text())
+    folder.config.write_text(text)
+    found = [one for one in warnings(folder) if "unencrypted" in one]
+    assert len(found) == bool(host)
+    assert all(one.startswith(f"account main: {key} is http://: ") and f" to {host};" in one for one in found)

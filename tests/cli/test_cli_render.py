@@ -56,7 +56,7 @@ def test_the_routes_receiver_and_an_example_are_what_is_shown_by_default(folder:
 
 def test_a_sample_of_a_rule_through_a_template(folder: Folder) -> None:
     (made,) = shown(folder, "hook", "--alert", "OperatorFailureRate", "--sample")
-    assert (made["receiver"], made["channel"], made["address"]) == ("hook", "webhook/0", "http://127.0.0.1/…")
+    assert (made["receiver"], made["channel"], made["address"]) == ("hook", "webhook/0", "http://127.0.0.1:9/…")
     assert made["headers"]["Content-Type"] == "application/json"
     assert made["body"]["text"].startswith("OperatorFailureRate: 34.2%")
     (made,) = shown(folder, "hook", "--alert", "OperatorFailureRate", "--sample", "--resolved")
