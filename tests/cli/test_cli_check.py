@@ -174,7 +174,7 @@ def test_online_asks_routee_and_the_receivers(folder: Folder) -> None:
 def test_online_opens_a_connection_to_webhooks(folder: Folder) -> None:
     outcome = folder.invoke("check", "--online")
     assert outcome.exit_code == 69
-    assert "✗ receiver hook webhook/0: http://127.0.0.1 could not be reached: " in outcome.stdout
+    assert "✗ receiver hook webhook/0: http://127.0.0.1:9 could not be reached: " in outcome.stdout
     assert "secret-path" not in outcome.output
 
 

@@ -54,9 +54,10 @@ async def test_a_certificate_that_nobody_vouches_for_is_named():
     async with trio.open_nursery() as nursery:
         serve = partial(tls, authority=trustme.CA(), heard=[])
         (listener,) = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
-        said = await unreached(f"https://localhost:{listener.socket.getsockname()[1]}/", 5)
+        port = listener.socket.getsockname()[1]
+        said = await unreached(f"https://localhost:{port}/", 5)
         nursery.cancel_scope.cancel()
-    assert said.startswith("https://localhost could not be reached: ")
+    assert said.startswith(f"https://localhost:{port} could not be reached: ")
     assert "name its certificates in SSL_CERT_FILE" in said
 
 
@@ -106,4 +107,4 @@ async def test_a_proxy_that_refuses_is_named(answer, said, authority, monkeypatc
         monkeypatch.setenv("HTTPS_PROXY", f"http://ann:secret@127.0.0.1:{listener.socket.getsockname()[1]}")
         found = await unreached("https://[2001:db8::1]/path", 5)
         nursery.cancel_scope.cancel()
-    assert found == (f"https://2001:db8::1 could not be reached: {said}" if said else "")
+    assert found == (f"https://[2001:db8::1] could not be reached: {said}" if said else "")

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 import trio
@@ -22,6 +23,11 @@ from tests.fakes.http import Answer
 from tests.fakes.webhook import FakeWebhook, webhook
 
 Maker = Callable[[str], WebhookNotifier]
+
+
+def address(fake: FakeWebhook) -> str:
+    """The part of its URL that is shown."""
+    return f"http://127.0.0.1:{urlsplit(fake.url).port}"
 
 
 def to(
@@ -107,7 +113,7 @@ async def test_an_answer_that_repeats_headers_or_fields_is_not_shown_with_them()
         )
         outcome = await channel.send(notification_of(), None)
         assert isinstance(outcome, Rejected)
-        assert outcome.why.startswith("http://127.0.0.1 answered 403: …, …, chat … of you")
+        assert outcome.why.startswith(f"{address(fake)} answered 403: …, …, chat … of you")
 
 
 def test_secrets_behind_whsec_are_base64_with_or_without_padding() -> None:
@@ -197,7 +203,7 @@ async def test_any_2xx_is_sent(status: int) -> None:
 async def test_these_are_tried_again(status: int) -> None:
     async with webhook(Answer(status, b"later", {"Retry-After": "7"})) as fake:
         outcome = await to(fake).send(notification_of(), None)
-        assert outcome == Retry(f"http://127.0.0.1 answered {status}: later", 7 * SECOND)
+        assert outcome == Retry(f"{address(fake)} answered {status}: later", 7 * SECOND)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
@@ -205,7 +211,7 @@ async def test_these_a_person_has_to_look_at(status: int) -> None:
     async with webhook(Answer(status, b"no\nsuch\x1b[2J thing")) as fake:
         outcome = await to(fake).send(notification_of(), None)
         assert isinstance(outcome, Rejected)
-        assert outcome.why.startswith(f"http://127.0.0.1 answered {status}: no such[2J thing; ")
+        assert outcome.why.startswith(f"{address(fake)} answered {status}: no such[2J thing; ")
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -295,7 +301,11 @@ def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(header: str | None, 
 
 
 def test_of_a_url_only_scheme_and_host_are_shown() -> None:
-    assert origin("https://user:pw@example.org:8443/a/b?c=d#e") == "https://example.org"
+    assert origin("https://user:pw@example.org:8443/a/b?c=d#e") == "https://example.org:8443"
+    assert origin("https://user:pw@example.org/a/b?c=d#e") == "https://example.org"
+    assert origin("http://[2001:db8::1]:8080/a") == "http://[2001:db8::1]:8080"
+    assert origin("http://:8080/a") == "http://"
+    assert origin("http://example.org:secret/a") == "an unreadable URL"
     assert "secret" not in origin("http://[::1/secret")
     assert outcome_of("https://x", 302, None, "", NOW) == Rejected(
         "https://x answered 302; redirects are not followed: put the final URL into the configuration"
