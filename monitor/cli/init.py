@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 from urllib.parse import urlsplit
@@ -119,19 +120,27 @@ def _asked(application_id: str | None, secret: str, tell: str | None) -> "Starte
         if missing:
             raise click.UsageError(f"{' and '.join(missing)} missing; without a terminal nothing is asked")
         return StarterAnswers((application_id or "").strip(), secret, _whom(tell or ""))
+    number = count(1)
     if application_id is None or not secret:
-        say("Leave 1 and 2 empty to use the variables ROUTEE_APPLICATION_ID and ROUTEE_APPLICATION_SECRET instead.")
+        _say_what_may_be_empty(id_is_asked=application_id is None, secret_is_asked=not secret)
     if application_id is None:
-        application_id = click.prompt("1. Id of your Routee application", default="", show_default=False)
+        application_id = click.prompt(f"{next(number)}. Id of your Routee application", default="", show_default=False)
     if not secret:
-        where = "2. Its secret (not shown)"
+        where = f"{next(number)}. Its secret (not shown)"
         secret = click.prompt(where, default="", hide_input=True, show_default=False).strip()
     if tell is None:
-        where = "3. Notify: Slack channel, webhook URL or console"
+        where = f"{next(number)}. Notify: Slack channel, webhook URL or console"
         return StarterAnswers(
             application_id.strip(), secret, click.prompt(where, default="#sms-ops", value_proc=_typed)
         )
     return StarterAnswers(application_id.strip(), secret, _whom(tell))
+
+
+def _say_what_may_be_empty(*, id_is_asked: bool, secret_is_asked: bool) -> None:
+    if id_is_asked and secret_is_asked:
+        say("Leave 1 and 2 empty to use the variables ROUTEE_APPLICATION_ID and ROUTEE_APPLICATION_SECRET instead.")
+    else:
+        say(f"Leave 1 empty to use the variable ROUTEE_APPLICATION_{'ID' if id_is_asked else 'SECRET'} instead.")
 
 
 def _whom(tell: str) -> str:
@@ -205,6 +214,8 @@ def _tell_next(config: Path, answers: "StarterAnswers", rules: int, secrets: lis
     say(f"Written: {config}; {rules} files of rules and their tests in {config.parent / 'rules'}")
     for path in secrets:
         say(f"Written: {path} (a secret: only you can read it)")
+    if answers.slack_channel:
+        say(f"Notifications go to the Slack channel {answers.slack_channel}.")
     first = ""
     if answers.routee and is_local(answers.routee):
         where = urlsplit(answers.routee)

@@ -42,7 +42,7 @@ def find_config(given: Path | None) -> Path:
             return path
     searched = " or ".join(str(path.absolute()) for path in looked)
     raise ConfigMissing(
-        f"There is no configuration at {searched}: write one as README.md shows (accounts and receivers are enough), "
+        f"There is no configuration at {searched}: write one with `routee-monitor init`, "
         "name it with --config FILE, or see `routee-monitor demo`, which needs none"
     )
 

@@ -70,12 +70,20 @@ class StarterAnswers:
         return HOOK_FILE if urlsplit(self.receiver).hostname in _SLACK_HOSTS else WEBHOOK_FILE
 
     @property
+    def slack_channel(self) -> str:
+        """Returns the Slack channel's name, with ``#``, or its id; empty if the receiver is none."""
+        if self.receiver == _CONSOLE or self.hook_file:
+            return ""
+        is_whole = self.receiver.startswith("#") or _CHANNEL_ID.fullmatch(self.receiver) is not None
+        return self.receiver if is_whole else f"#{self.receiver}"
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """Returns the environment variables that must be set."""
         needed = {
             "ROUTEE_APPLICATION_ID": not self.application_id,
             "ROUTEE_APPLICATION_SECRET": not self.secret,
-            "SLACK_BOT_TOKEN": not self.hook_file and self.receiver != _CONSOLE,
+            "SLACK_BOT_TOKEN": bool(self.slack_channel),
         }
         return tuple(name for name, is_needed in needed.items() if is_needed)
 
@@ -106,12 +114,8 @@ class StarterAnswers:
             return f"slack: [{{webhook_url_file: {HOOK_FILE}}}]"
         if self.hook_file:
             return f"webhook: [{{url_file: {WEBHOOK_FILE}}}]"
-        channel = (
-            self.receiver
-            if self.receiver.startswith("#") or _CHANNEL_ID.fullmatch(self.receiver)
-            else f"#{self.receiver}"
-        )
-        return f'slack: [{{channel: {json.dumps(channel, ensure_ascii=False)}, token: "${{SLACK_BOT_TOKEN}}"}}]'
+        channel = json.dumps(self.slack_channel, ensure_ascii=False)
+        return f'slack: [{{channel: {channel}, token: "${{SLACK_BOT_TOKEN}}"}}]'
 
 
 def is_receiver(text: str) -> bool:

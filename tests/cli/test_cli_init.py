@@ -165,11 +165,11 @@ def test_without_a_terminal_nothing_is_asked(tmp_path: Path, arguments: tuple[st
     assert not list(tmp_path.iterdir())
 
 
-def on_a_terminal(folder: Path, answers: list[bytes]) -> tuple[int, bytes]:
+def on_a_terminal(folder: Path, answers: list[bytes], *options: str) -> tuple[int, bytes]:
     """The exit code, and what the terminal shows. ``answers`` are typed one a prompt; those that were not asked for are left."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*PROGRAM, "init"], cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        [*PROGRAM, "init", *options], cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     ) as asking:  # fmt: skip
         os.close(theirs)
@@ -204,6 +204,49 @@ def test_on_a_terminal_it_asks_three_questions(tmp_path: Path) -> None:
         "#sms-ops",
     )
     assert b"routee-monitor run" in seen
+
+
+@pytest.mark.parametrize(
+    ("options", "questions", "variables"),
+    [
+        (("--routee", "http://127.0.0.1:9480"), ["1. Notify"], None),
+        (("--application-id", "a"), ["1. Its secret", "2. Notify"], "variable ROUTEE_APPLICATION_SECRET instead"),
+        (
+            ("--tell", "console"),
+            ["1. Id of", "2. Its secret"],
+            "variables ROUTEE_APPLICATION_ID and ROUTEE_APPLICATION_SECRET",
+        ),
+    ],
+)
+def test_the_questions_that_are_asked_are_numbered_from_1(
+    tmp_path: Path, options: tuple[str, ...], questions: list[str], variables: str | None
+) -> None:
+    code, seen = on_a_terminal(tmp_path, [b"\n"] * len(questions), *options)
+    assert code == 0, seen
+    shown = seen.decode()
+    asked = [line for line in shown.splitlines() if re.match(r"\d\. ", line)]
+    assert [line[: len(question)] for line, question in zip(asked, questions, strict=True)] == questions
+    if variables is None:
+        assert "Leave " not in shown
+    else:
+        assert variables in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("told", "channel"),
+    [("foo", "#foo"), ("#sms-ops", "#sms-ops"), ("C0123456789", "C0123456789"), ("console", ""), ("http://h/x", "")],
+)
+def test_the_slack_channel_that_a_word_means_is_said(tmp_path: Path, told: str, channel: str) -> None:
+    outcome = init(tmp_path, "--application-id", "a", "--tell", told)
+    assert outcome.exit_code == 0
+    said = re.findall(r"Notifications go to the Slack channel (\S+)\.\n", outcome.stdout)
+    assert said == ([channel] if channel else [])
+
+
+def test_without_a_configuration_init_is_named(tmp_path: Path) -> None:
+    outcome = CliRunner().invoke(cli, ["check", "--config", str(tmp_path / "none.yaml")])
+    assert outcome.exit_code == 78
+    assert "write one with `routee-monitor init`" in " ".join(outcome.stderr.split())
 
 
 def test_on_a_terminal_it_asks_again_for_what_is_no_receiver(tmp_path: Path) -> None:
