@@ -92,6 +92,8 @@ def open_exclusively(location: StoreLocation, *, existing: bool) -> Iterator[Sql
     ``existing``: it has to be there already.
     """
     if existing:
+        if isinstance(location, Path) and location.parent.is_dir() and not location.exists():
+            raise StoreError(f"there is no store {location}: check its name")
         with open_store(location, read_only=True):
             pass
     with closing(_opened_for_command(location, read_only=False, exclusive=True)) as store:

@@ -154,7 +154,7 @@ def test_a_password_in_the_command_line_is_refused_and_not_repeated(folder: Fold
     ("words", "code", "why"),
     [
         (("monitor.db", "sqlite:x.db"), 2, "should be sqlite:///absolute/path"),
-        (("sqlite:none.db", "sqlite:x.db"), 69, "there is no store"),
+        (("sqlite:none.db", "sqlite:x.db"), 69, "none.db: check its name"),
         (("sqlite:a.db", "postgresql://127.0.0.1/x", "--password-file", "none"), 2, "cannot be read"),
         (("sqlite:a.db",), 2, "Missing argument"),
     ],
