@@ -50,8 +50,13 @@ async def _ask_routee(account: Account, loaded: SettingsWithTemplates, note: Not
                     now = clock.now()
                     page = await routee.search(search.question, now - search.every, now, size=10)
                 except RouteeError as error:
-                    note(what, str(error), "")
+                    note(what, _why(error, account), "")
                 else:
                     note(what, "", f"{plural(page.total, 'message')} in its last interval")
     except RouteeError as error:
-        note(f"account {account.name}", str(error), "")
+        note(f"account {account.name}", _why(error, account), "")
+
+
+def _why(error: RouteeError, account: Account) -> str:
+    """Returns the reason without the account, which is named beside it."""
+    return str(error).removeprefix(f"account {account.name}: ")

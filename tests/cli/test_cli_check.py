@@ -185,7 +185,7 @@ def test_online_with_a_wrong_secret_is_69_and_does_not_show_it(folder: Folder) -
     assert outcome.exit_code == 69
     (bad,) = [answer for answer in json.loads(outcome.stdout)["online"] if not answer["ok"]]
     assert bad["what"] == "account main"
-    assert "does not accept the credentials" in bad["why"]
+    assert bad["why"].startswith("Routee does not accept the credentials"), "its account is named beside it"
     assert "wrong-secret-of-test" not in outcome.output
 
 
