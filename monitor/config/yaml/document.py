@@ -24,6 +24,7 @@ LARGEST: Final = 4 * 1024 * 1024
 MOST_PROBLEMS: Final = 100
 """The most problems of one file that are listed before reading stops."""
 
+_STRAY: Final = "this looks like an entry of a list, but continues the text of line {}: take it out, or put the whole text in quotes"
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -128,6 +129,7 @@ class _Reader:
 
     def __init__(self, text: str, file: str, environ: Mapping[str, str]) -> None:
         self._text = text
+        self._lines = text.splitlines()
         self._file = file
         self._environ = environ
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CSafeLoader)
@@ -219,8 +221,23 @@ class _Reader:
         return self._fill(event)
 
     def _scalar(self, event: yaml.ScalarEvent) -> object:
+        if event.implicit[0]:
+            self._no_stray_entry(event)
         text = self._fill(event)
         return resolve(text) if event.implicit[0] else text
+
+    def _no_stray_entry(self, event: yaml.ScalarEvent) -> None:
+        """Reports a line that looks like an entry of a list, but continues the plain text before it, as YAML has it."""
+        if event.start_mark is None or event.end_mark is None:
+            return
+        first = event.start_mark.line
+        for line in range(first + 1, event.end_mark.line + 1):
+            written = self._lines[line] if line < len(self._lines) else ""
+            shown = written.lstrip(" ")
+            if shown.startswith("- "):
+                self._broken.add(tuple(self._path))
+                self._report(line + 1, len(written) - len(shown) + 1, _STRAY.format(first + 1))
+                return
 
     def _fill(self, event: yaml.ScalarEvent) -> str:
         self._no_extras(event)

@@ -46,11 +46,23 @@ def test_places_of_keys_and_values_are_known() -> None:
         ("? [a]\n: 1\n", "a key must be one word"),
         ("a: ${X}\n", "f.yaml:1:4: a: the environment variable X is not set"),
         ("a: ${X\n", "f.yaml:1:4: a: ${ begins a variable"),
+        ("store: sqlite:a.db\n  - bad\nb: 1\n", "f.yaml:2:3: store: this looks like an entry of a list"),
+        (
+            "a:\n  - b\n\n    c\n    - d\n",
+            "f.yaml:5:5: a[0]: this looks like an entry of a list, but continues the text of line 2",
+        ),
     ],
 )
 def test_what_is_refused_has_its_place(text: str | bytes, message: str) -> None:
     (problem,) = said(text)
     assert message in problem
+
+
+def test_text_of_several_lines_may_hold_dashes_where_it_is_clear() -> None:
+    text = 'a: b\n  c - d\nb: |\n  - e\nc: >\n  - f\nd: "g\n  - h"\ne: i\n  # - j\nf:\n  - -2\n  - k\n'
+    assert said(text) == []
+    found = {"a": "b c - d", "b": "- e\n", "c": "- f\n", "d": "g - h", "e": "i", "f": [-2, "k"]}
+    assert read(text).data == found
 
 
 def test_a_nest_of_200_000_levels_and_a_bomb_of_aliases_end_at_once() -> None:
