@@ -94,7 +94,7 @@ def test_for_people_slacks_blocks_are_their_texts(folder: Folder) -> None:
 def test_for_people_a_webhook_is_its_headers_and_its_body(folder: Folder) -> None:
     outcome = folder.invoke("render", "oncall", "--channel", "webhook/2")
     head, body = outcome.stdout.split("\n\n", 1)
-    assert head.splitlines()[0] == "── oncall webhook/2 http://127.0.0.1/…"
+    assert head.splitlines()[0] == "── oncall webhook/2 http://127.0.0.1:9/…"
     assert "webhook-timestamp: (when it is sent)" in head.splitlines()
     assert json.loads(body)["version"] == "4"
 
