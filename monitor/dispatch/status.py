@@ -50,6 +50,9 @@ class AlertStatus:
     fires_on_until: Instant | None = None
     """Until when it fires on for ``keep_firing_for``, if its threshold is no longer crossed."""
 
+    next_at: Instant | None = None
+    """When a notification of it can be made next; None if it is in no group yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupStatus:
@@ -202,6 +205,7 @@ class StatusSnapshot:
             ack=self._input.acked.get(fingerprint),
             incident="" if alert.incident is None else alert.incident.id,
             fires_on_until=views.fires_on_until(alert),
+            next_at=self._next_at(routed),
         )
 
     def _viewing(
@@ -215,6 +219,11 @@ class StatusSnapshot:
             flapping=flapping(self._input.recent_starts, alert, self._now) if alert.state == "firing" else 0,
             suppressed=why.word if why.silenced_by or why.inhibited_by else "",
         )
+
+    def _next_at(self, routed: AlertDestinations) -> Instant | None:
+        """Returns when a group of the alert is looked at next."""
+        known = (self._dispatcher.groups.get(destination.key) for destination in routed.destinations)
+        return min((group.flush_at for group in known if group is not None), default=None)
 
     def _muted(self, routed: AlertDestinations) -> list[tuple[str, ...]]:
         """Returns, for each route of the alert, the time intervals that mute it."""

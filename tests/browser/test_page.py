@@ -170,3 +170,12 @@ def test_ten_thousand_groups_are_paged_and_found(page: Page, daemon: Daemon, rou
     expect(page.locator("main")).to_contain_text("Operator 04711")
     page.goto(daemon.url)
     assert len(page.content().encode()) < 100_000
+
+
+def test_the_button_of_a_form_of_filters_is_level_with_its_fields(page: Page, daemon: Daemon) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{daemon.url}/history")
+    fields = page.locator(".filters input, .filters select, .filters button")
+    bottoms = fields.evaluate_all("all => all.map((one) => Math.round(one.getBoundingClientRect().bottom))")
+    assert len(bottoms) == 4
+    assert max(bottoms) - min(bottoms) <= 1

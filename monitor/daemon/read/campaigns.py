@@ -33,6 +33,8 @@ class CampaignSummary:
     """Empty if it has none."""
     state: str
     """Its state at Routee; empty if that is not known."""
+    recipients: int | None
+    """The number of recipients that Routee knows; null if it is not known."""
     messages: int
     final: int
     """The number of messages with a final status."""
@@ -47,8 +49,8 @@ class CampaignSummary:
 
     @property
     def progress(self) -> float:
-        """Returns the share of its messages with a final status."""
-        return self.final / self.messages if self.messages else 0.0
+        """Returns the share of its messages with a final status; each recipient without a message yet counts as one."""
+        return self.final / max(self.messages, self.recipients or 0, 1)
 
 
 @read_model
@@ -59,6 +61,11 @@ class CountByValue:
     messages: int
     delivered: int
     failed: int
+
+    @property
+    def final(self) -> int:
+        """Returns the number of messages with a final status."""
+        return self.delivered + self.failed
 
 
 @read_model
@@ -152,6 +159,7 @@ def _summary(account: str, tracking_id: str, tally: _Tally, known: CampaignAt | 
         tracking_id=tracking_id,
         name=(known.state.name if known else "") or tally.name,
         state=known.state.state if known else "",
+        recipients=known.state.recipients if known else None,
         messages=sum(statuses.values()),
         final=sum(count for status, count in statuses.items() if status in FINAL),
         delivered=statuses.get(DELIVERED, 0),

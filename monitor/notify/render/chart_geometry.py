@@ -246,9 +246,20 @@ class _Plot:
 
     def _named(self, level: FixedLine, y: float, *, under: bool) -> TextMark:
         size, x = self._frame.text, self._left + 6
-        if (under and y + 15 < self._bottom) or y - size - 4 < 0:
+        is_low, is_high = y + 15 >= self._bottom, y - 0.8 * size - 4 < 0
+        if not is_low and (is_high or under or self._crowded(y - size - 4, y) > self._crowded(y, y + size + 4)):
             return TextMark(level.role, x, y + 3, level.name, size, up="top")
         return TextMark(level.role, x, y - 4, level.name, size)
+
+    def _crowded(self, top: float, bottom: float) -> int:
+        """Returns how many values are drawn between two heights, at the left where levels have their names."""
+        until = self._left + (self._right - self._left) / 3
+        drawn = ((self._x(at), value) for line in self._chart.lines if not line.relative for at, value in line.points)
+        return sum(
+            x <= until and top <= self._y(value) <= bottom
+            for x, value in drawn
+            if value is not None and drawable(value)
+        )
 
     def line(self, line: Line) -> Iterator[Mark]:
         """Yields a line through the known values, with gaps for unknown ones; a single value becomes a dot."""

@@ -10,6 +10,7 @@ from plain_client import served
 
 from monitor.config.monitor import Web
 from monitor.daemon.http.reloadable_app import ReloadableApp
+from monitor.model.routee_query import CampaignState
 from monitor.runtime.clock import MINUTE
 from tests.fakes.daemon_reading import Reading
 from tests.fakes.pipeline_harness import traffic
@@ -82,3 +83,21 @@ async def test_a_cost_is_as_of_the_latest_poll_and_says_how_many_prices_are_miss
     assert "at least 0.12 as of 18 Nov 12:00 UTC; 1 message has no price yet" in early
     assert "<dd>0.20 as of 18 Nov 12:01 UTC</dd>" in late
     assert (shown["cost"], shown["unpriced"]) == (0.2, 0)
+
+
+async def test_a_campaign_is_not_done_before_its_recipients_have_messages(tmp_path):
+    reading = Reading(tmp_path / "monitor.db")
+    rows = [{"status": status} for status in ("Delivered", "Undelivered", "Undelivered", "Queued")]
+    await reading.harness.poll([row | {"operator": "Nova", "campaignTrackingId": "c"} for row in rows])
+    harness = reading.harness
+    state = CampaignState("c", "Spring", "Running", {}, recipients=12)
+    account = harness.pipeline.accounts["main"]
+    account.evaluator.account_state = account.evaluator.account_state.with_campaign(reading.clock.at, state)
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
+        listed, one = [(await browser.get(path)).text for path in ("/campaigns", "/campaigns/c")]
+    harness.store.close()
+    assert '25%</progress> 25% <span class="soft">of 12</span>' in listed
+    assert ">25%</progress>" in one
+    assert re.findall(r"<dt>(Final.*?)</dt><dd[^>]*>(.*?)</dd>", one) == [("Final of 12", "25%")]
+    assert one.count("33.3%") == 5, "what was delivered: at the top, and of the one value of each field"

@@ -8,8 +8,9 @@ from plain_client import served
 
 from monitor.config.monitor import Web
 from monitor.daemon.http.reloadable_app import ReloadableApp
-from monitor.runtime.clock import SECOND
-from tests.fakes.daemon_reading import Reading
+from monitor.model.format import datetime
+from monitor.runtime.clock import MINUTE, SECOND
+from tests.fakes.daemon_reading import AT_ONCE, RULES, Reading
 
 
 async def test_the_pages_of_an_alert_and_its_incident_agree_on_since_when_and_how_long(tmp_path: Path) -> None:
@@ -28,3 +29,16 @@ async def test_the_pages_of_an_alert_and_its_incident_agree_on_since_when_and_ho
     assert "Since</th><td>2026-11-18 12:01 UTC (2m40s)" in of_alert
     assert "<dt>Since</dt><dd>2026-11-18 12:01:00 UTC</dd>" in of_incident
     assert [re.findall(r"<dt>For</dt><dd[^>]*>(.*?)</dd>", page) for page in (now, of_incident)] == [["2m40s"]] * 2
+
+
+async def test_an_alert_that_waits_for_its_group_says_when_it_can_be_sent(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "monitor.db", RULES, AT_ONCE.replace("group_wait: 0s", "group_wait: 2m"))
+    await reading.fail()
+    fired = (await reading.reader.alerts()).items[0].starts_at
+    harness = reading.harness
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
+        page = (await browser.get("/")).text
+    harness.store.close()
+    due = datetime(fired + 2 * MINUTE, "%H:%M:%S UTC")
+    assert f"Nothing was sent yet; the receivers are ops, at {due} at the earliest" in page
