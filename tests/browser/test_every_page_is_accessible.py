@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 from axe_playwright_python.sync_playwright import Axe
-from conftest import RATE, Daemon, LocalRoutee, browsing, messages
+from browser_stage import RATE, Daemon, LocalRoutee, browsing, messages
 from ops_daemon import Hook, hook
 from playwright.sync_api import Browser, Page, expect
 from starlette.routing import Route

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import Daemon, LocalRoutee, browsing, messages
+from browser_stage import Daemon, LocalRoutee, browsing, messages
 from playwright.sync_api import Browser, Page, expect
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}\u202egpj.exe"
