@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -13,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.daemon.process import PATIENCE, processor_seconds, until_answers
 from monitor.config.starter import rules
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
 
-PATIENCE = 60.0
 SECRET = "the-secret-of-callbacks"
 TOKEN = "the-token-of-the-listener"
 
@@ -36,8 +35,7 @@ class Daemon:
 
     def processor_seconds(self) -> float:
         """Returns the processor time that the process has used, in seconds."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(self.pid)
 
     def most_memory(self) -> float:
         """Returns the most resident memory that the process ever had, in MB."""
@@ -77,7 +75,7 @@ def daemon(config: Path) -> Iterator[Daemon]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         running = Daemon((host, int(port)), process.pid)
         try:
-            _until_ready(running, process)
+            until_answers(running.address, "/readyz", time.perf_counter(), lambda: process.poll() is None)
             yield running
         finally:
             process.terminate()
@@ -92,17 +90,3 @@ def ask(address: Address, path: str, headers: dict[str, str] | None = None) -> t
         return answer.status, answer.read()
     finally:
         connection.close()
-
-
-def _until_ready(running: Daemon, process: "subprocess.Popen[bytes]") -> None:
-    began = time.perf_counter()
-    while time.perf_counter() - began < PATIENCE:
-        try:
-            if ask(running.address, "/readyz")[0] == 200:
-                return
-        except OSError:
-            pass  # it does not listen yet
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise RuntimeError("the daemon was never ready")

@@ -3,6 +3,7 @@
 import http.client
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +11,11 @@ PATIENCE: Final = 60.0
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
-def until_answers(address: tuple[str, int], path: str, began: float) -> float:
-    """Returns the seconds from ``began`` until the path answers 200. Raises RuntimeError after a minute."""
-    while time.perf_counter() - began < PATIENCE:
+def until_answers(
+    address: tuple[str, int], path: str, began: float, is_running: Callable[[], bool] = lambda: True
+) -> float:
+    """Returns the seconds from ``began`` until the path answers 200. Raises RuntimeError after a minute, or once it is not running."""
+    while time.perf_counter() - began < PATIENCE and is_running():
         connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
         try:
             connection.request("GET", path)

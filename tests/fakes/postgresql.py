@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import psycopg
 import pytest
 
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from tests.fakes.alertmanager import free_port
 from tests.fakes.patience import until
 
 PASSWORD = "a-test-password"
@@ -56,13 +56,6 @@ def unprivileged() -> dict[str, Any]:
         return {}
     user = pwd.getpwnam("postgres")
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 class PostgresqlServer:

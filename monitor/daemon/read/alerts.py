@@ -30,20 +30,6 @@ class Acknowledgement:
 
 
 @read_model
-class ReceiverNotified:
-    """When one channel was last told of an alert."""
-
-    receiver: str
-    channel: str
-    at: Time
-    """When the notification was made."""
-    done_at: Time | None
-    """When it was sent or given up; null while it waits."""
-    outcome: str
-    error: str
-
-
-@read_model
 class AlertSummary:
     """An alert that fires or is pending, or whose end is still to be notified."""
 
