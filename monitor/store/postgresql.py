@@ -80,10 +80,7 @@ def _advised(method: Callable[Concatenate["PostgresqlStore", P], T]) -> Callable
         try:
             return method(self, *args, **kwargs)
         except rows.UnreadableRow as error:
-            raise StoreDamaged(
-                f"the store {self.address} is damaged: {error.what} in the table {SCHEMA}.{error.table} cannot be read: {error.why}; "
-                "restore a backup of the database, or delete that row, which the daemon then no longer knows, and start the daemon again"
-            ) from error
+            raise self.damaged(error) from error
 
     return advised
 
@@ -250,6 +247,15 @@ class PostgresqlStore(SqlStore):
         self._many(
             own.ENQUEUE, [(*row, one.incident, [view.fingerprint for view in one.alerts]) for row, one in written]
         )
+
+    def damaged(self, error: rows.UnreadableRow) -> StoreDamaged:
+        return StoreDamaged(
+            f"the store {self.address} is damaged: {error.what} in the table {SCHEMA}.{error.table} cannot be read: {error.why}; "
+            "restore a backup of the database, or delete that row, which the daemon then no longer knows, and start the daemon again"
+        )
+
+    def count_forwarded(self) -> int:
+        return int(self._rows(own.COUNT_FORWARDED)[0][0])
 
     def read_table(self, table: Table) -> Iterator[list[rows.Row]]:
         yield from self._session.stream(translated(table.select), table.batch)
