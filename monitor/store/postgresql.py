@@ -10,7 +10,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from monitor.model.alert import Alert, Transition
 from monitor.routing.route import AggregationGroup
-from monitor.runtime.clock import MINUTE, SECOND, Instant
+from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant
 from monitor.runtime.errors import LeaseLost, StoreDamaged
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
@@ -174,6 +174,9 @@ class PostgresqlStore(SqlStore):
 
     def close(self) -> None:
         self._session.close()
+
+    def hurry(self, within: Duration) -> None:
+        self._session.haste.ask(within)
 
     def entries(self, account: str) -> list[Entry]:
         found: list[Entry] = []

@@ -12,7 +12,7 @@ from monitor.model.alert import Alert, Transition
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
-from monitor.runtime.clock import Instant
+from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store import row_codec as rows
 from monitor.store import statements
@@ -145,6 +145,9 @@ class SqlStore(ABC):
                 self._run(statements.NEW_KEY, (name, secrets.token_bytes(32)))
             found = self._rows(statements.KEY, name)
         return bytes(found[0][0])
+
+    def hurry(self, within: Duration) -> None:  # noqa: B027 - what most stores do
+        """Calls take no time worth mentioning."""
 
     def leases(self) -> LeaseStore | None:
         return None
