@@ -180,6 +180,11 @@ class PostgresqlServer:
         return True
 
 
+def store_keys(address: PostgresqlAddress) -> dict[str, str]:
+    """What a configuration has for a store in PostgreSQL."""
+    return {"store": str(address.with_password("")), "store_password": address.password}
+
+
 @contextmanager
 def running_server(*, on_a_small_disk: bool = False) -> Iterator[PostgresqlServer]:
     """A server that is gone at the end. Skips the test where PostgreSQL is not installed."""
