@@ -98,6 +98,12 @@ class PostgresqlServer:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         until(self._answers, "PostgreSQL to start")
 
+    @property
+    def process_id(self) -> int:
+        """The server's first process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def _filler(self) -> Path:
         assert self._process is not None
         assert self._disk is not None
