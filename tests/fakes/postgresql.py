@@ -170,6 +170,13 @@ class PostgresqlServer:
             f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{address.database}'"
         )
 
+    def contents(self, address: PostgresqlAddress) -> bytes:
+        """All values in the tables of this program, one after the other."""
+        where = {"database": address.database}
+        tables = self.administer("SELECT tablename FROM pg_tables WHERE schemaname = 'routee_monitor'", **where)
+        rows = [row for (table,) in tables for row in self.administer(f"SELECT * FROM routee_monitor.{table}", **where)]
+        return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
+
     def drop(self, address: PostgresqlAddress) -> None:
         self.administer(f"DROP DATABASE IF EXISTS {address.database} WITH (FORCE)")
 
