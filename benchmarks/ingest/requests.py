@@ -65,14 +65,15 @@ async def requests_of_a_day(messages_a_day: int, span: Duration) -> list[Figure]
 class Day(NoObserver):
     """Sink and observer of polling: puts what is read into a window, and compares it with the truth at the local Routee at each poll.
 
-    Nothing is recorded before `measure`. ``polls`` and ``sweeps`` count complete ones, ``exact`` those of each after which all was right.
+    Nothing is recorded before `measure`. ``seen`` is the date of each row's status, as it was received last.
+    ``polls`` and ``sweeps`` count complete ones, ``exact`` those of each after which all was right.
     """
 
     def __init__(self, sandbox: Sandbox, clock: Clock, plan: SearchPlan) -> None:
         self._rows, self._clock, self._plan = sandbox.messages.rows, clock, plan
-        self._window = Window("main", RecipientMask("mask", bytes(32)))
+        self.window = Window("main", RecipientMask("mask", bytes(32)))
         self._statuses = [outcome.status for outcome in sandbox.known.outcomes.entries]
-        self._seen = np.full(len(self._rows), -1, np.int64)  # the date of each row's status, as it was received last
+        self.seen = np.full(len(self._rows), -1, np.int64)
         self._status = np.full(len(self._rows), "", "U16")
         self._cursor: Cursor | None = None
         self._began: Instant | None = None
@@ -94,12 +95,16 @@ class Day(NoObserver):
     ) -> None:
         """See `monitor.ingest.poll.Sink`."""
         await trio.lowlevel.checkpoint()
-        self._window.upsert(batch, search, origin)
-        rows = np.array([int(text[1:]) for text in batch.recipient]) - FIRST_NUMBER
+        self.window.upsert(batch, search, origin)
+        rows = self.rows_of(batch)
         if self._began is not None:
-            self._note_delays(rows[batch.date > np.maximum(self._seen[rows], self._began)])
-        self._seen[rows] = batch.date
+            self._note_delays(rows[batch.date > np.maximum(self.seen[rows], self._began)])
+        self.seen[rows] = batch.date
         self._status[rows] = batch.fields["status"]
+
+    def rows_of(self, batch: Batch) -> Instants:
+        """Returns which rows of the local Routee these are."""
+        return np.array([int(text[1:]) for text in batch.recipient]) - FIRST_NUMBER
 
     async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
         """See `monitor.ingest.poll.Sink`."""
@@ -135,25 +140,25 @@ class Day(NoObserver):
         """Counts a poll or sweep, and whether what it reaches is known as it is now."""
         span = span_of(self._rows, start, end)
         codes, dates = self._rows.take(span).present(now)
-        same = np.array_equal(dates, self._seen[span])
+        same = np.array_equal(dates, self.seen[span])
         self.done[kind] += 1
         self.exact[kind] += same and np.array_equal(np.array(self._statuses)[codes], self._status[span])
 
     def _compare_counts(self, now: Instant) -> None:
         """Compares the window's counts of COUNTED with what was received, and notes the share of Routee's that it does not know yet."""
-        reader = WindowReader(self._window)
+        reader = WindowReader(self.window)
         counts = reader.tally(Query(now - COUNTED, now, by=("status",)))
         found = {
             reader.labels(("status",), code)[0]: n
             for code, n in zip(counts.codes.tolist(), counts.counts.tolist(), strict=True)
         }
-        received = (self._seen > now - COUNTED) & (self._seen <= now)
+        received = (self.seen > now - COUNTED) & (self.seen <= now)
         self.done["counts"] += 1
         self.exact["counts"] += found == Counter(self._status[received].tolist())
         sent = span_of(self._rows, now - 3 * DAY, now)
         _, dates = self._rows.take(sent).present(now)
         recent = dates > now - COUNTED
-        self._unseen.append(float(np.mean(dates[recent] != self._seen[sent][recent])))
+        self._unseen.append(float(np.mean(dates[recent] != self.seen[sent][recent])))
 
     def figures(self, span: Duration) -> list[Figure]:
         """Returns what was counted, brought to a day."""
