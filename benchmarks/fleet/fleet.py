@@ -118,7 +118,7 @@ def whole(costs: Costs, fleet: Fleet) -> list[Figure]:
         Figure("messages sent, busiest hour", busiest, "a second"),
         Figure("messages fetched, busiest hour", busiest * costs.fetched, "a second"),
         Figure("requests to Routee, busiest hour", busiest * costs.requests, "a second"),
-        Figure("those of one account", busiest * costs.requests / fleet.accounts, "a second", at_most=fleet.rate),
+        Figure("those of one account", busiest * costs.requests / fleet.accounts, "a second"),
         Figure("requests to Routee, a day", sent * DAY / SECOND * costs.requests, "requests"),
         Figure("from Routee with gzip, busiest hour", busiest * costs.fetched * costs.gzip_bytes / 1e6, "MB a second"),
         Figure(
