@@ -1,26 +1,22 @@
 """What polling one account takes, counted in virtual time: requests, messages fetched, rows that change, rows that are written."""
 
 from collections import Counter
-from functools import partial
 from itertools import count
 
 import numpy as np
 import trio
 import trio.testing
 
-from benchmarks.ingest.late_traffic import late_sandbox, span_of
-from benchmarks.ingest.requests import START, WARM_UP, Day
-from monitor.daemon.search_plan import plan_of
+from benchmarks.ingest.late_traffic import span_of
+from benchmarks.ingest.requests import START, WARM_UP, Day, lived
 from monitor.ingest.poll.plan import SearchPlan
-from monitor.ingest.poll.search_tasks import poll_search
 from monitor.ingest.poll.sink import PollFigures
 from monitor.model.batch import Batch
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.routee_query import RejectedRecord
-from monitor.runtime.clock import Clock, Duration, TrioClock
+from monitor.runtime.clock import Clock, Duration
 from monitor.simulation.sandbox import Sandbox
 from monitor.store.protocol import Cursor
-from tests.fakes.watched import Wire, written
 
 
 class CountedDay(Day):
@@ -62,17 +58,8 @@ def polled(messages_a_day: int, span: Duration) -> dict[str, float]:
 
 
 async def _polled(messages_a_day: int, span: Duration) -> dict[str, float]:
-    clock = TrioClock(START)
-    sandbox = late_sandbox(clock, messages_a_day, WARM_UP + span)
-    plan = plan_of(written("{name: all}").config.searches[0])
-    day = CountedDay(sandbox, clock, plan)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(poll_search, plan, Wire(sandbox), day, clock, None, observer=day))
-        await clock.sleep(WARM_UP)
-        day.measure()
-        await clock.sleep(span)
-        nursery.cancel_scope.cancel()
-    sent = span_of(sandbox.messages.rows, START + WARM_UP, START + WARM_UP + span)
+    day = await lived(CountedDay, messages_a_day, span)
+    sent = span_of(day.rows, START + WARM_UP, START + WARM_UP + span)
     polls = day.requests["polls"]
     counted = {
         "poll_fetched": day.fetched["poll"],
