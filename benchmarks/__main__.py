@@ -37,6 +37,7 @@ MODULES = {
     "floors": "floors.floors",
     "requests": "ingest.requests",
     "peers": "peers.peers",
+    "fleet": "fleet.fleet",
 }
 """Each benchmark's module: it lies in the folder of what it measures."""
 

@@ -4,13 +4,14 @@ import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from tests.fakes.patience import until
-from tests.fakes.postgresql import PostgresqlServer, running_server
+from tests.fakes.postgresql import PostgresqlServer, running_server, store_keys
 
 TESTS = Path(__file__).parent
 SLOW = {TESTS / line for line in (TESTS / "slow.txt").read_text("utf-8").splitlines() if not line.startswith("#")}
@@ -68,3 +69,9 @@ def postgresql(postgresql_server: PostgresqlServer) -> Iterator[PostgresqlAddres
     address = postgresql_server.database()
     yield address
     postgresql_server.drop(address)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_in(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The keys of ``monitor.yaml`` that say where the store is (the file ``monitor.db`` beside it where there is none): each test runs on both."""
+    return {} if request.param == "sqlite" else store_keys(request.getfixturevalue("postgresql"))

@@ -4,7 +4,8 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import trio
@@ -21,26 +22,33 @@ ROUNDS = 3
 
 def ingesting(messages: int, *, encrypted: bool) -> list[Figure]:
     """Returns the processor time of a page of 2,000 parts, medians over rounds."""
-    with tempfile.TemporaryDirectory() as name, routee_with(messages, tls=Path(name) if encrypted else None) as url:
-        if encrypted:
-            os.environ["SSL_CERT_FILE"] = str(Path(name) / "ca.pem")
-        try:
-            found = [trio.run(_round, url, messages) for _ in range(ROUNDS)]
-        finally:
-            os.environ.pop("SSL_CERT_FILE", None)
+    with served(messages, encrypted=encrypted) as url:
+        found = [trio.run(_round, url, messages) for _ in range(ROUNDS)]
     here, least = (statistics.median(each) for each in zip(*found, strict=True))
     how = "TLS and gzip" if encrypted else "plain HTTP"
     return compared(f"a page into the store over {how}", "fetched and decoded", here * 1e3, least * 1e3, "ms")
 
 
+@contextmanager
+def served(messages: int, *, encrypted: bool) -> Iterator[str]:
+    """Serves messages from another process; where ``encrypted``, with TLS, which this process trusts, and gzip. Yields the URL."""
+    with tempfile.TemporaryDirectory() as name, routee_with(messages, tls=Path(name) if encrypted else None) as url:
+        if encrypted:
+            os.environ["SSL_CERT_FILE"] = str(Path(name) / "ca.pem")
+        try:
+            yield url
+        finally:
+            os.environ.pop("SSL_CERT_FILE", None)
+
+
 async def _round(url: str, messages: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         async with client(url) as routee, page_ingestion(Path(folder)) as here:
-            least = await _each_page(routee, ignore, messages)
-            return await _each_page(routee, here.take, messages, here.complete), least
+            least = await each_page(routee, ignore, messages)
+            return await each_page(routee, here.take, messages, here.complete), least
 
 
-async def _each_page(
+async def each_page(
     routee: Routee, take: Take, messages: int, complete: Callable[[], Awaitable[None]] | None = None
 ) -> float:
     """Returns the seconds of processor time for each 2,000 parts."""

@@ -26,7 +26,7 @@ from monitor.notify.render import Templates
 from monitor.routing.route import Route
 from monitor.runtime.clock import DAY, HOUR, SystemClock
 from monitor.store.async_store import AsyncStore
-from monitor.store.open import open_store
+from monitor.store.open import StoreLocation, open_store
 from monitor.store.protocol import Cursor
 from monitor.window import Window
 
@@ -55,9 +55,10 @@ class PageIngestion:
 
 
 @asynccontextmanager
-async def page_ingestion(folder: Path) -> AsyncIterator[PageIngestion]:
-    """Yields a pipeline whose store is a file in that folder."""
-    with open_store(folder / "monitor.db", exclusive=True) as store:
+async def page_ingestion(place: StoreLocation) -> AsyncIterator[PageIngestion]:
+    """Yields a pipeline whose store is a file in that folder, or that database."""
+    location = place / "monitor.db" if isinstance(place, Path) else place
+    with open_store(location, exclusive=True) as store:
         async_store = AsyncStore(store)
         yield PageIngestion(async_store, await async_store.secret("recipients"))
 

@@ -6,7 +6,7 @@ messages, a poll brings what is new or has changed since within its overlap, a s
 
 from collections import Counter
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import trio
@@ -38,6 +38,7 @@ COUNTED: Final[Duration] = 15 * MINUTE
 """The window whose counts are compared at each poll."""
 A_DAY: Final = 1_000_000
 Instants = NDArray[np.int64]
+ADay = TypeVar("ADay", bound="Day")
 
 
 def run(quick: bool) -> list[Figure]:
@@ -48,32 +49,38 @@ def run(quick: bool) -> list[Figure]:
 
 
 async def requests_of_a_day(messages_a_day: int, span: Duration) -> list[Figure]:
-    """Polls for ``span`` after WARM_UP, in virtual time, and returns what was counted. Needs trio's MockClock."""
+    """Returns what was counted. Needs trio's MockClock."""
+    return (await lived(Day, messages_a_day, span)).figures(span)
+
+
+async def lived(kind: type[ADay], messages_a_day: int, span: Duration) -> ADay:
+    """Polls for ``span`` after WARM_UP, in virtual time; returns its sink and observer."""
     clock = TrioClock(START)
     sandbox = late_sandbox(clock, messages_a_day, WARM_UP + span)
     plan = plan_of(written("{name: all}").config.searches[0])
-    day = Day(sandbox, clock, plan)
+    day = kind(sandbox, clock, plan)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(poll_search, plan, Wire(sandbox), day, clock, None, observer=day))
         await clock.sleep(WARM_UP)
         day.measure()
         await clock.sleep(span)
         nursery.cancel_scope.cancel()
-    return day.figures(span)
+    return day
 
 
 class Day(NoObserver):
     """Sink and observer of polling: puts what is read into a window, and compares it with the truth at the local Routee at each poll.
 
-    Nothing is recorded before `measure`. ``polls`` and ``sweeps`` count complete ones, ``exact`` those of each after which all was right.
+    Nothing is recorded before `measure`. ``rows`` are the local Routee's, ``seen`` is the date of each row's status, as it was received last.
+    ``polls`` and ``sweeps`` count complete ones, ``exact`` those of each after which all was right.
     """
 
     def __init__(self, sandbox: Sandbox, clock: Clock, plan: SearchPlan) -> None:
-        self._rows, self._clock, self._plan = sandbox.messages.rows, clock, plan
-        self._window = Window("main", RecipientMask("mask", bytes(32)))
+        self.rows, self._clock, self._plan = sandbox.messages.rows, clock, plan
+        self.window = Window("main", RecipientMask("mask", bytes(32)))
         self._statuses = [outcome.status for outcome in sandbox.known.outcomes.entries]
-        self._seen = np.full(len(self._rows), -1, np.int64)  # the date of each row's status, as it was received last
-        self._status = np.full(len(self._rows), "", "U16")
+        self.seen = np.full(len(self.rows), -1, np.int64)
+        self._status = np.full(len(self.rows), "", "U16")
         self._cursor: Cursor | None = None
         self._began: Instant | None = None
         self._sweep = ""  # what the latest complete sweep is called
@@ -94,12 +101,16 @@ class Day(NoObserver):
     ) -> None:
         """See `monitor.ingest.poll.Sink`."""
         await trio.lowlevel.checkpoint()
-        self._window.upsert(batch, search, origin)
-        rows = np.array([int(text[1:]) for text in batch.recipient]) - FIRST_NUMBER
+        self.window.upsert(batch, search, origin)
+        rows = self.rows_of(batch)
         if self._began is not None:
-            self._note_delays(rows[batch.date > np.maximum(self._seen[rows], self._began)])
-        self._seen[rows] = batch.date
+            self._note_delays(rows[batch.date > np.maximum(self.seen[rows], self._began)])
+        self.seen[rows] = batch.date
         self._status[rows] = batch.fields["status"]
+
+    def rows_of(self, batch: Batch) -> Instants:
+        """Returns which rows of the local Routee these are."""
+        return np.array([int(text[1:]) for text in batch.recipient]) - FIRST_NUMBER
 
     async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
         """See `monitor.ingest.poll.Sink`."""
@@ -128,32 +139,32 @@ class Day(NoObserver):
     def _note_delays(self, rows: Instants) -> None:
         """Notes how late the changes of these rows are seen, of those that were reported late."""
         now = self._clock.now()
-        _, dates = self._rows.take(rows).present(now)
-        self._delays.append((now - dates)[dates - self._rows.created[rows] > SOON])
+        _, dates = self.rows.take(rows).present(now)
+        self._delays.append((now - dates)[dates - self.rows.created[rows] > SOON])
 
     def _compare(self, kind: str, start: Instant, end: Instant, now: Instant) -> None:
         """Counts a poll or sweep, and whether what it reaches is known as it is now."""
-        span = span_of(self._rows, start, end)
-        codes, dates = self._rows.take(span).present(now)
-        same = np.array_equal(dates, self._seen[span])
+        span = span_of(self.rows, start, end)
+        codes, dates = self.rows.take(span).present(now)
+        same = np.array_equal(dates, self.seen[span])
         self.done[kind] += 1
         self.exact[kind] += same and np.array_equal(np.array(self._statuses)[codes], self._status[span])
 
     def _compare_counts(self, now: Instant) -> None:
         """Compares the window's counts of COUNTED with what was received, and notes the share of Routee's that it does not know yet."""
-        reader = WindowReader(self._window)
+        reader = WindowReader(self.window)
         counts = reader.tally(Query(now - COUNTED, now, by=("status",)))
         found = {
             reader.labels(("status",), code)[0]: n
             for code, n in zip(counts.codes.tolist(), counts.counts.tolist(), strict=True)
         }
-        received = (self._seen > now - COUNTED) & (self._seen <= now)
+        received = (self.seen > now - COUNTED) & (self.seen <= now)
         self.done["counts"] += 1
         self.exact["counts"] += found == Counter(self._status[received].tolist())
-        sent = span_of(self._rows, now - 3 * DAY, now)
-        _, dates = self._rows.take(sent).present(now)
+        sent = span_of(self.rows, now - 3 * DAY, now)
+        _, dates = self.rows.take(sent).present(now)
         recent = dates > now - COUNTED
-        self._unseen.append(float(np.mean(dates[recent] != self._seen[sent][recent])))
+        self._unseen.append(float(np.mean(dates[recent] != self.seen[sent][recent])))
 
     def figures(self, span: Duration) -> list[Figure]:
         """Returns what was counted, brought to a day."""

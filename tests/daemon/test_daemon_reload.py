@@ -133,7 +133,7 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path, store_in: dict[str, Any]) -> AsyncIterator[World]:
     clock = TrioClock(START, speed=60)
     async with local_routee(clock) as routee:
         account = {"name": "main", "application_id": APPLICATION_ID, "application_secret": APPLICATION_SECRET}
@@ -145,7 +145,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             "store": "sqlite:monitor.db",
             "route": {"receiver": "ops", "group_wait": "1s", "group_interval": "1m"},
             "web": {"listen": "127.0.0.1:0"},
-        }
+        } | store_in
         found: list[World] = []
         async with serving(lambda asked: found[0].receive(asked)) as url:
             world = World(tmp_path, routee, url, clock, written, [RULE])
@@ -211,7 +211,7 @@ async def test_wrong_files_change_nothing_and_are_shown_until_they_are_right(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"store": "sqlite:other.db"}, "a change of the store needs a restart"),
+        ({"store": "postgresql://db.example.org/other"}, "a change of the store needs a restart"),
         ({"web": {"listen": "127.0.0.1:9"}}, "a change of the listener needs a restart"),
         ({"web": "off"}, "a change of the listener needs a restart"),
     ],

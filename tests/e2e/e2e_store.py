@@ -10,10 +10,10 @@ from monitor.daemon.restore import restored_window
 from monitor.daemon.validate import load
 from monitor.model.alert import Transition
 from monitor.runtime.clock import HOUR, Duration, Instant
-from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
 from monitor.store.protocol import OutboxRow, Store
 from monitor.window import Query, Window, WindowReader
+from tests.fakes.postgresql import store_keys as store_keys
 
 
 @contextmanager
@@ -22,11 +22,6 @@ def opened(path: Path) -> Iterator[Store]:
     location = path if path.suffix == ".db" else load_config(path, {}).store_location
     with open_store(location, read_only=True) as store:
         yield store
-
-
-def store_keys(address: PostgresqlAddress) -> dict[str, str]:
-    """What a configuration has for a store in PostgreSQL."""
-    return {"store": str(address.with_password("")), "store_password": address.password}
 
 
 def window(config: Path, account: str = "main") -> Window:

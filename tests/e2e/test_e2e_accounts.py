@@ -1,6 +1,7 @@
 """Several accounts and searches: each alert says whose it is, and nobody waits for anybody."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import account, message, write
@@ -16,7 +17,7 @@ from tests.fakes.waiting import until
 pytestmark = pytest.mark.e2e
 
 
-async def test_an_account_whose_routee_hangs_holds_up_no_other(tmp_path: Path) -> None:
+async def test_an_account_whose_routee_hangs_holds_up_no_other(tmp_path: Path, store_in: dict[str, Any]) -> None:
     clock = fast_clock()
     well, ill = Sandbox(clock), Sandbox(clock)
     put_operator(ill, "Cosmote", failed=5)
@@ -31,6 +32,7 @@ async def test_an_account_whose_routee_hangs_holds_up_no_other(tmp_path: Path) -
             searches=[SEARCH | {"account": "well"}, SEARCH | {"account": "ill"}],
             receivers=receivers(told.url),
             route=EACH_ALONE,
+            **store_in,
         )
         async with running(config, clock) as daemon:
             await until_polled(daemon, clock.now(), "well")

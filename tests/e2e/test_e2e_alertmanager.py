@@ -40,7 +40,9 @@ def statuses(hook: FakeWebhook) -> list[tuple[str, str]]:
     return [(one.json["groupLabels"]["operator"], one.json["status"]) for one in hook.asked]
 
 
-async def test_an_incident_is_pushed_silenced_and_ended_with_alertmanagers_own_tools(tmp_path: Path) -> None:
+async def test_an_incident_is_pushed_silenced_and_ended_with_alertmanagers_own_tools(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
     sandbox = Sandbox(SystemClock())
     (tmp_path / "am").mkdir()
     async with (
@@ -53,9 +55,8 @@ async def test_an_incident_is_pushed_silenced_and_ended_with_alertmanagers_own_t
             {"name": "ops", "webhook": [{"url": ours.url}]},
             {"name": "am", "alertmanager": [{"url": am.url}]},
         ]
-        config = write(
-            *(tmp_path, [FAILING]), accounts=[account(url)], searches=[SEARCH], receivers=receivers, route=ROUTE
-        )
+        given = {"accounts": [account(url)], "searches": [SEARCH], "receivers": receivers, "route": ROUTE}
+        config = write(tmp_path, [FAILING], **(given | store_in))
         async with running(config) as daemon:
             put_operator(sandbox, "Cosmote", failed=5)
             await until(lambda: ours.asked and theirs.asked, "both to be told")

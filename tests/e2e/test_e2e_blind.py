@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import account, write
@@ -20,7 +21,9 @@ pytestmark = pytest.mark.e2e
 BLIND = 'routee_monitor_blind{account="main",search="all"} 1.0'
 
 
-async def test_five_minutes_of_503_fire_monitor_blind_and_nothing_else_and_end_in_exact_values(tmp_path: Path) -> None:
+async def test_five_minutes_of_503_fire_monitor_blind_and_nothing_else_and_end_in_exact_values(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
     clock = fast_clock()
     sandbox = Sandbox(clock)
     for operator, failed in {"Ends": 5, "GoesOn": 5, "Begins": 0, "Calm": 0}.items():
@@ -32,6 +35,7 @@ async def test_five_minutes_of_503_fire_monitor_blind_and_nothing_else_and_end_i
             "searches": [SEARCH],
             "receivers": receivers(told.url),
             "route": EACH_ALONE,
+            **store_in,
         }
         async with running(write(tmp_path, [FAILING], **given), clock) as daemon:
             await until(lambda: told.failing() == {"Ends", "GoesOn"}, "two operators to be told")
@@ -67,11 +71,13 @@ async def test_five_minutes_of_503_fire_monitor_blind_and_nothing_else_and_end_i
             assert ended.end > outage + 5 * MINUTE
 
 
-async def test_a_start_after_more_than_seven_days_tells_the_gap_and_goes_on(tmp_path: Path) -> None:
+async def test_a_start_after_more_than_seven_days_tells_the_gap_and_goes_on(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
     async with hook() as told:
         before = fast_clock()
         async with routee(Sandbox(before)) as url:
-            given = {"searches": [SEARCH], "receivers": receivers(told.url), "route": EACH_ALONE}
+            given = {"searches": [SEARCH], "receivers": receivers(told.url), "route": EACH_ALONE} | store_in
             async with running(write(tmp_path, [FAILING], accounts=[account(url)], **given), before) as daemon:
                 last = await until_polled(daemon, NOW)
         later = fast_clock(NOW + 8 * DAY)

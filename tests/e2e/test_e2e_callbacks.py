@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -61,7 +62,9 @@ def _request(name: str) -> bytes:
     return head.encode() + body
 
 
-async def test_none_that_was_answered_is_lost_when_the_daemon_is_killed(tmp_path: Path) -> None:
+async def test_none_that_was_answered_is_lost_when_the_daemon_is_killed(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
     pusher = Pusher()
     async with routee(Sandbox(SystemClock())) as url, hook() as told:
         config = write(
@@ -69,6 +72,7 @@ async def test_none_that_was_answered_is_lost_when_the_daemon_is_killed(tmp_path
             accounts=[account(url) | {"callback_secret": SECRET}],
             searches=[{"name": "all", "every": "1h"}],
             receivers=receivers(told.url),
+            **store_in,
         )
         for life in range(1, LIVES + 1):
             async with daemon(config) as running:

@@ -1,4 +1,7 @@
-"""A store that is damaged while the daemon is down: an incident that goes on is not told as over, and its real end is told."""
+"""A store that is damaged while the daemon is down: an incident that goes on is not told as over, and its real end is told.
+
+A SQLite file is set aside and salvaged. PostgreSQL looks after its own files; a row there that cannot be read is in tests/store/test_postgresql.py.
+"""
 
 import os
 import sqlite3

@@ -1,6 +1,7 @@
 """The first start: while history is still being fetched, what rests on history says nothing."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import Written, account, write
@@ -49,14 +50,17 @@ async def test_nothing_that_rests_on_history_fires_before_the_history_is_there(t
         assert set(told.names("firing")) == {"TrulyTooFew"}
 
 
-async def test_an_account_of_two_days_has_nothing_usual_at_the_first_start(tmp_path: Path) -> None:
+async def test_an_account_of_two_days_has_nothing_usual_at_the_first_start(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
     clock = TrioClock(NOW)
     sandbox = Sandbox(clock, seed=1, history=2 * DAY, messages=MESSAGES)
     surge: Written = {"kind": "spike", "by": ["country"], "window": "30m", "baseline": {"same_hour": "7d"}}
     rules = [surge | {"name": "Surge", "above": "5x", "min_messages": 20}, IN_TWO_HOURS | {"name": "Any", "above": 0}]
     async with routee(sandbox) as url, hook() as told:
         searches = [{"name": "all", "every": "1s"}]
-        config = write(tmp_path, rules, accounts=[account(url)], searches=searches, receivers=receivers(told.url))
+        given = {"accounts": [account(url)], "searches": searches, "receivers": receivers(told.url)}
+        config = write(tmp_path, rules, **(given | store_in))
         for start in ("the first", "another, from the store"):
             async with running(config, clock) as daemon:
                 evaluator = daemon.pipeline.accounts["main"].evaluator

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import account, hook, write
@@ -24,7 +25,7 @@ OTHERS = {"Telekom": "DE", "O2": "DE", "Cyta": "CY", "Epic": "CY"}
 
 
 async def test_an_outage_that_grows_is_one_message_and_one_group_over_a_restart_until_it_is_over(
-    tmp_path: Path,
+    tmp_path: Path, store_in: dict[str, Any]
 ) -> None:
     clock = fast_clock()
     sandbox = Sandbox(clock)
@@ -38,6 +39,7 @@ async def test_an_outage_that_grows_is_one_message_and_one_group_over_a_restart_
             searches=[SEARCH],
             receivers=[receiver | {"slack": [channel]}],
             route={"group_interval": "30s"},
+            **store_in,
         )
 
         def preview() -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import account, write
@@ -35,7 +36,7 @@ def incidents(config: Path) -> set[str]:
 
 
 @pytest.mark.timeout(300)
-async def test_an_incident_outlives_two_kills(tmp_path: Path) -> None:
+async def test_an_incident_outlives_two_kills(tmp_path: Path, store_in: dict[str, Any]) -> None:
     sandbox = Sandbox(SystemClock())
     async with routee(sandbox) as url, hook() as told:
         config = write(
@@ -46,6 +47,7 @@ async def test_an_incident_outlives_two_kills(tmp_path: Path) -> None:
             receivers=receivers(told.url),
             route={"group_wait": "0s", "group_interval": "2s"},
             flapping="off",
+            **store_in,
         )
 
         def firing(rule: str) -> int:

@@ -1,6 +1,7 @@
 """The morning report from configuration to a webhook, by the whole daemon."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import account, write
@@ -14,7 +15,9 @@ from tests.fakes.webhook import webhook
 pytestmark = pytest.mark.e2e
 
 
-async def test_the_report_reaches_its_receiver_at_its_time_and_a_restart_does_not_repeat_it(tmp_path: Path) -> None:
+async def test_the_report_reaches_its_receiver_at_its_time_and_a_restart_does_not_repeat_it(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
     clock = fast_clock()  # 10:00 UTC on a Saturday, and a minute passes in a second
     sandbox = Sandbox(clock)
     async with routee(sandbox) as url, webhook() as people, webhook() as oncall:
@@ -30,6 +33,7 @@ async def test_the_report_reaches_its_receiver_at_its_time_and_a_restart_does_no
             receivers=receivers,
             route={"receiver": "ops", "group_wait": "1s"},
             report={"receiver": "people", "at": "12:05", "weekdays": ["saturday"], "time_zone": "Europe/Athens"},
+            **store_in,
         )
         async with running(config, clock) as daemon:
             put_operator(sandbox, "Cosmote", failed=5)

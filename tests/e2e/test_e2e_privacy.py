@@ -1,6 +1,7 @@
 """Numbers of people and what messages say: nothing of them is kept that `privacy` does not allow, and bodies never."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import account, message, write
@@ -11,6 +12,7 @@ from e2e_stage import EACH_ALONE, FAILING, SEARCH, fast_clock, routee, running
 from monitor.runtime.clock import SECOND
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.listener import ask
+from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -32,7 +34,9 @@ def put_people(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("mode", ["mask", "hash", "show"])
-async def test_people_are_kept_and_told_of_as_privacy_says(tmp_path: Path, mode: str) -> None:
+async def test_people_are_kept_and_told_of_as_privacy_says(
+    request: pytest.FixtureRequest, tmp_path: Path, store_in: dict[str, Any], mode: str
+) -> None:
     clock = fast_clock()
     sandbox = Sandbox(clock)
     put_people(sandbox)
@@ -46,11 +50,16 @@ async def test_people_are_kept_and_told_of_as_privacy_says(tmp_path: Path, mode:
             receivers=receivers(told.url),
             route=EACH_ALONE,
             privacy={"recipients": mode},
+            **store_in,
         )
         async with running(config, clock) as daemon:
             await until(lambda: {"Failing", "Senders"} <= set(told.names("firing")), "both rules to be told")
             shown = [(await ask(daemon.url, path)).body for path in ("/metrics", "/api/v2/alerts", "/readyz")]
-    kept = b"".join(file.read_bytes() for file in tmp_path.glob("monitor.db*"))
+    if store_in:
+        server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+        kept = server.contents(request.getfixturevalue("postgresql"))
+    else:
+        kept = b"".join(file.read_bytes() for file in tmp_path.glob("monitor.db*"))
     out = kept + b"".join(one.body for one in told.taken) + "".join(shown).encode()
     assert b"Senders" in out
     assert BODY.encode() not in out

@@ -1,6 +1,7 @@
 """Two campaigns end ten minutes apart: Slack has two messages, each told once, none repeated, edited or resolved."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import account, message, write
@@ -18,8 +19,10 @@ pytestmark = pytest.mark.e2e
 RULE = {"name": "CampaignReport", "kind": "campaign", "ended": "report", "min_messages": 10}
 
 
-async def test_two_campaigns_end_as_two_reports_and_programs_get_their_ends(tmp_path: Path) -> None:
-    clock = TrioClock(NOW, speed=120)
+async def test_two_campaigns_end_as_two_reports_and_programs_get_their_ends(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
+    clock = TrioClock(NOW, speed=360)
     sandbox = Sandbox(clock)
     async with routee(sandbox) as url, slack() as seen, webhook() as hook:
         channel = {"channel": "#sms-ops", "token": TOKEN, "api_url": seen.api_url}
@@ -27,9 +30,10 @@ async def test_two_campaigns_end_as_two_reports_and_programs_get_their_ends(tmp_
             tmp_path,
             [RULE],
             accounts=[account(url)],
-            searches=[SEARCH],
+            searches=[SEARCH | {"every": "2m", "resweep": [{"back": "30m", "every": "2m"}]}],
             receivers=[{"name": "ops", "slack": [channel], "webhook": [{"url": hook.url}]}],
             route={"group_wait": "10s", "group_interval": "30s", "repeat_interval": "5m"},
+            **store_in,
         )
         async with running(config, clock) as daemon:
             send(sandbox, "Sale")

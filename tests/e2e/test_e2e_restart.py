@@ -168,11 +168,11 @@ async def test_a_rule_that_groups_differently_ends_the_old_groups(town: Town) ->
     assert dict(alert) == {"alertname": "Failing", "country": "GR", "severity": "warning"}
 
 
-async def test_sigterm_ends_in_time_while_routee_and_the_webhook_hang(tmp_path: Path) -> None:
+async def test_sigterm_ends_in_time_while_routee_and_the_webhook_hang(tmp_path: Path, store_in: dict[str, Any]) -> None:
     sandbox = Sandbox(SystemClock())
     put_operator(sandbox, "Cosmote", failed=5)
     async with routee(sandbox) as url, hook() as told:
-        town = Town(tmp_path, SystemClock(), sandbox, url, told, {})
+        town = Town(tmp_path, SystemClock(), sandbox, url, told, store_in)
         told.answer = lambda asked: Answer(fault="hang")
         async with daemon(town.config(FAILING, every="1s")) as process:
             await process.watching()

@@ -1,6 +1,7 @@
 """One incident in Slack: posted once, edited as it changes, each change in its thread, also over a restart."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_folder import account, write
@@ -13,7 +14,9 @@ from tests.fakes.waiting import until
 pytestmark = pytest.mark.e2e
 
 
-async def test_an_incident_is_one_message_that_is_edited_over_a_restart_until_it_is_over(tmp_path: Path) -> None:
+async def test_an_incident_is_one_message_that_is_edited_over_a_restart_until_it_is_over(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
     clock = fast_clock()
     sandbox = Sandbox(clock)
     async with routee(sandbox) as url, slack() as seen:
@@ -25,6 +28,7 @@ async def test_an_incident_is_one_message_that_is_edited_over_a_restart_until_it
             searches=[SEARCH],
             receivers=[{"name": "ops", "slack": [channel]}],
             route={"group_interval": "30s"},
+            **store_in,
         )
         async with running(config, clock):
             put_operator(sandbox, "Cosmote", failed=5)
@@ -45,7 +49,9 @@ async def test_an_incident_is_one_message_that_is_edited_over_a_restart_until_it
     assert "resolved" in text(seen).lower()
 
 
-async def test_an_end_that_came_while_the_channel_was_archived_is_told_once_it_is_open_again(tmp_path: Path) -> None:
+async def test_an_end_that_came_while_the_channel_was_archived_is_told_once_it_is_open_again(
+    tmp_path: Path, store_in: dict[str, Any]
+) -> None:
     clock = fast_clock()
     sandbox = Sandbox(clock)
     async with routee(sandbox) as url, slack() as seen:
@@ -57,6 +63,7 @@ async def test_an_end_that_came_while_the_channel_was_archived_is_told_once_it_i
             searches=[SEARCH],
             receivers=[{"name": "ops", "slack": [channel]}],
             route={"group_interval": "30s"},
+            **store_in,
         )
         async with running(config, clock):
             put_operator(sandbox, "Cosmote", failed=5)

@@ -1,4 +1,7 @@
-"""A store that cannot be written for a while: said, outlived, and nothing lost."""
+"""A store in SQLite that cannot be written for a while: said, outlived, and nothing lost.
+
+What locks and fills a file does so to no server: PostgreSQL's troubles are in test_e2e_postgresql.py and tests/faults/test_postgresql_trouble.py.
+"""
 
 import sqlite3
 from collections.abc import AsyncIterator

@@ -98,6 +98,12 @@ class PostgresqlServer:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         until(self._answers, "PostgreSQL to start")
 
+    @property
+    def process_id(self) -> int:
+        """The server's first process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def _filler(self) -> Path:
         assert self._process is not None
         assert self._disk is not None
@@ -164,6 +170,13 @@ class PostgresqlServer:
             f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{address.database}'"
         )
 
+    def contents(self, address: PostgresqlAddress) -> bytes:
+        """All values in the tables of this program, one after the other."""
+        where = {"database": address.database}
+        tables = self.administer("SELECT tablename FROM pg_tables WHERE schemaname = 'routee_monitor'", **where)
+        rows = [row for (table,) in tables for row in self.administer(f"SELECT * FROM routee_monitor.{table}", **where)]
+        return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
+
     def drop(self, address: PostgresqlAddress) -> None:
         self.administer(f"DROP DATABASE IF EXISTS {address.database} WITH (FORCE)")
 
@@ -178,6 +191,11 @@ class PostgresqlServer:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def store_keys(address: PostgresqlAddress) -> dict[str, str]:
+    """What a configuration has for a store in PostgreSQL."""
+    return {"store": str(address.with_password("")), "store_password": address.password}
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Kills the pipeline, the store and the delivery, as one process, at random instants, and lets the last one come to rest.
 
-Run as a program of its own (``kill_stack.py DATABASE WEBHOOK KILLS SEED``), so that it can fork: a life begins in milliseconds. Each life
-posts to a path of its own. Prints, as JSON, how many lives were killed before they had begun their work, and how the last one ended.
+Run as a program of its own (``kill_stack.py STORE WEBHOOK KILLS SEED``), so that it can fork: a life begins in milliseconds. The store is given by
+its keys in ``monitor.yaml``, as JSON. Each life posts to a path of its own. Prints, as JSON, how many lives were killed before
+they had begun their work, and how the last one ended.
 """
 
 import functools
@@ -15,8 +16,6 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import closing
-from pathlib import Path
 
 import trio
 
@@ -28,7 +27,8 @@ from monitor.notify.render import Templates
 from monitor.runtime.certificates import trust
 from monitor.runtime.clock import SECOND, Clock, Duration, Instant
 from monitor.store.async_store import AsyncStore
-from monitor.store.sqlite import SqliteStore, open_sqlite
+from monitor.store.open import missing_for, open_exclusively
+from monitor.store.protocol import Store
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
 from tests.faults.many_alerts import BEGIN, RULES, config, rows
@@ -55,7 +55,7 @@ class SharedClock(Clock):
 class Life(PipelineHarness):
     """From polls to the webhook; the ``number``-th life of so many."""
 
-    def __init__(self, written: Settings, clock: SharedClock, store: SqliteStore, number: int, lives: int) -> None:
+    def __init__(self, written: Settings, clock: SharedClock, store: Store, number: int, lives: int) -> None:
         super().__init__(written, clock, store, fronted=AsyncStore)
         self._number, self._lives = number, lives
         self._polls = 0
@@ -91,7 +91,7 @@ class Life(PipelineHarness):
         return self._number == self._lives and not believed and not await self.front.backlog()
 
 
-def fork(database: Path, url: str, origin: float, number: int, lives: int) -> tuple[int, int]:
+def fork(written: Settings, origin: float, number: int, lives: int) -> tuple[int, int]:
     """Begin a life; gives its process and where it says that it has begun its work."""
     read, began = os.pipe()
     process = os.fork()
@@ -99,8 +99,8 @@ def fork(database: Path, url: str, origin: float, number: int, lives: int) -> tu
         os.close(began)
         return process, read
     try:
-        with closing(open_sqlite(database, exclusive=True)) as store:
-            life = Life(settings(RULES, config(url)), SharedClock(origin), store, number, lives)
+        with open_exclusively(written.config.store_location, existing=False) as store:
+            life = Life(written, SharedClock(origin), store, number, lives)
             trio.run(life.live, began)
     except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as its parent
         traceback.print_exc()
@@ -123,26 +123,27 @@ def killed(process: int, began: int, luck: random.Random) -> bool:
     return had_begun
 
 
-def warm_up(url: str) -> None:
+def warm_up(written: Settings) -> None:
     """What every life would import, or read (the certificates that are trusted), before its first request."""
     for module in ("monitor.notify.channels.webhook.notifier", "httpcore", "h11", "anyio._backends._trio"):
         importlib.import_module(module)
-    settings(RULES, config(url))
+    missing_for(written.config.store_location)
     trust()
 
 
-def main(database: Path, url: str, kills: int, seed: int) -> None:
+def main(store_in: dict[str, str], url: str, kills: int, seed: int) -> None:
     """So many lives that are killed, and one that comes to rest."""
     logging.getLogger().addHandler(logging.NullHandler())
-    warm_up(url)
+    lives = [settings(RULES, config(f"{url}/life-{number}", store_in)) for number in range(kills + 1)]
+    warm_up(lives[0])
     luck, origin, early = random.Random(seed), time.monotonic(), 0  # noqa: TID251 - the same
     for number in range(kills):
-        early += not killed(*fork(database, f"{url}/life-{number}", origin, number, kills), luck)
-    last, _ = fork(database, f"{url}/life-{kills}", origin, kills, kills)
+        early += not killed(*fork(lives[number], origin, number, kills), luck)
+    last, _ = fork(lives[kills], origin, kills, kills)
     signal.alarm(AT_REST_WITHIN)
     _, status = os.waitpid(last, 0)
     sys.stdout.write(json.dumps({"early": early, "code": os.waitstatus_to_exitcode(status)}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

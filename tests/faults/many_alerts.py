@@ -21,9 +21,10 @@ EACH_ALONE = CONFIG.replace(
 )
 
 
-def config(url: str) -> str:
-    """Everyone is told at once, by a webhook."""
-    return EACH_ALONE.replace("console: [{}]", f"webhook: [{{url: {url}}}]")
+def config(url: str, store_in: dict[str, str]) -> str:
+    """Everyone is told at once, by a webhook; ``store_in`` are the keys of the store."""
+    keys = "".join(f"{name}: {value}\n" for name, value in store_in.items())
+    return EACH_ALONE.replace("console: [{}]", f"webhook: [{{url: {url}}}]") + keys
 
 
 def incident(number: int, lives: int) -> tuple[float, float]:
