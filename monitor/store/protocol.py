@@ -68,10 +68,14 @@ class QuarantinedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A notification to be written to the outbox for one channel (``slack/0`` is the receiver's first Slack entry)."""
+    """A notification to be written to the outbox for one channel (``slack/0`` is the receiver's first Slack entry).
+
+    ``account`` is that of its group (`AggregationGroup.account`).
+    """
 
     channel: str
     notification: Notification
+    account: str = ""
 
 
 class Keepable(Protocol):
