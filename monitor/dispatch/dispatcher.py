@@ -23,7 +23,9 @@ from monitor.dispatch.destinations import (
 from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known
 from monitor.dispatch.incident_assigner import IncidentAssigner, with_incidents
 from monitor.dispatch.notification_builder import MOST_ALERTS, NotificationBuilder, new_group, to_all
+from monitor.dispatch.scheduled_report import KEY as REPORT_KEY
 from monitor.dispatch.storm_overflow import GroupDecision, limit_new_groups
+from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import NOTIFICATION_FAILING
@@ -95,8 +97,9 @@ class Dispatcher:
 
     ``channels`` are the receivers' channels, such as ``slack/0``. ``editable`` are those that can change messages they have sent;
     ``keeping`` are those behind which a program keeps an alert open until it is resolved, reports included. ``most`` is the most alerts
-    that one notification holds. ``most_groups`` is the number of new groups above which a storm begins. With ``by_account`` every account
-    is decided on as if it were the only one; else groups and inhibition span them.
+    that one notification holds. ``most_groups`` is the number of new groups above which a storm begins. Where several daemons share the
+    accounts, ``leading`` is the account to which what concerns none belongs. Every account is then decided on as if it were the only one;
+    else groups and inhibition span them.
     """
 
     def __init__(
@@ -110,7 +113,7 @@ class Dispatcher:
         editable: Mapping[str, tuple[str, ...]] | None = None,
         keeping: Mapping[str, tuple[str, ...]] | None = None,
         watchdog: WatchdogState | None = None,
-        by_account: bool = False,
+        leading: str = "",
     ) -> None:
         self.route = route
         self.channels = channels
@@ -118,19 +121,20 @@ class Dispatcher:
         self.most = most
         self.most_groups = MOST_GROUPS
         self.watchdog = watchdog
-        self.by_account = by_account
+        self.leading = leading
+        self.by_account = bool(leading)
         self.groups: dict[Key, AggregationGroup] = {}
         self.silences = Silences()
         self.acks: dict[str, Ack] = {}
         self.reported: AggregationGroup | None = None
         """Which morning report was sent last (`monitor.dispatch.scheduled_report`); None: none was ever due."""
         self.leads = True
-        """Whether the watchdog and the morning report, which concern no account, are this dispatcher's to send."""
+        """Whether the leading account is here, and so are the watchdog and the morning report to be sent."""
         self.recent_starts = RecentStarts()
         self._editable = editable or {}
         self._keeping = keeping or {}
         self._routes = routes_by_receiver(route)
-        self._destinations = DestinationCache(route, tuple(channels), by_account=by_account)
+        self._destinations = DestinationCache(route, tuple(channels), by_account=self.by_account)
         self._suppression = Suppression(tuple(inhibitions))
         self._timed = any(one.mute or one.active for one in self._routes.values())
 
@@ -209,15 +213,33 @@ class Dispatcher:
     def adopt(
         self, groups: Iterable[AggregationGroup], acks: Iterable[Ack], begun: Iterable[tuple[str, Instant]]
     ) -> None:
-        """Takes over an account's groups, the acknowledgements of its alerts, and when alerts began lately."""
-        self.groups |= {(group.receiver, group.key): group for group in groups}
-        self.acks |= {ack.fingerprint: ack for ack in acks}
+        """Takes over stored groups, acknowledgements, and when alerts began lately."""
+        for group in groups:
+            if group.key == WATCHDOG_KEY:
+                if self.watchdog is not None and self.watchdog.is_own(group):
+                    self.watchdog.group = group
+            elif group.key == REPORT_KEY:
+                self.reported = group if self.reported is None and group.account == self.leading else self.reported
+            else:
+                self.groups[group.receiver, group.key] = group
+        self.acks = self.acks | {ack.fingerprint: ack for ack in acks}
         self.recent_starts.add(begun)
 
     def release(self, account: str, fingerprints: Collection[str]) -> None:
         """Forgets an account's groups, and the acknowledgements of its alerts."""
         self.groups = {key: group for key, group in self.groups.items() if group.account != account}
         self.acks = {one: ack for one, ack in self.acks.items() if one not in fingerprints}
+        if account == self.leading:
+            self.reported = None
+            if self.watchdog is not None:
+                self.watchdog.group = None
+
+    def suppress(self, silences: Iterable[Silence], acks: Iterable[Ack]) -> None:
+        """Replaces all silences and acknowledgements. Equal silences stay, with what is known of whom they match."""
+        stored = {silence.id: silence for silence in silences}
+        if stored != {silence.id: silence for silence in self.silences.all()}:
+            self.silences = Silences(stored.values())
+        self.acks = {ack.fingerprint: ack for ack in acks}
 
     def notified_fingerprints(self) -> set[str]:
         """Returns the fingerprints of the alerts that some receiver believes to be firing."""

@@ -32,6 +32,10 @@ class WatchdogState:
     group: AggregationGroup | None = None
     account: str = ""
 
+    def is_own(self, group: AggregationGroup) -> bool:
+        """Returns whether a stored group of a watchdog is that of this one."""
+        return group.receiver == self.receiver and group.account == self.account
+
     def flush(
         self, now: Instant, external_url: str = "", *, well: bool = True
     ) -> tuple[AggregationGroup | None, Notification | None]:
