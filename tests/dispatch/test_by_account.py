@@ -36,7 +36,7 @@ rules:
     window: 1m
     INCIDENT
     levels: [{above: 20%, severity: warning}, {above: 50%, severity: major}, {above: 70%, severity: critical}]
-  - {name: OfOne, kind: count, search: only, window: 1m, levels: [{above: 25, severity: major}, {above: 35, severity: warning}]}
+  - {name: OfOne, kind: count, search: only, window: 1m, levels: [{above: 25, severity: critical}, {above: 35, severity: major}]}
 """
 CONFIG = f"""
 accounts:
