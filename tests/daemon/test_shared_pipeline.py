@@ -1,10 +1,15 @@
 """What a worker does with the accounts that it holds, those that it does not, and none at all."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
+import trio
+import trio.testing
 
 from monitor.daemon.morning_report import MorningReport
+from monitor.daemon.pipeline_commits import PipelineConfig
+from monitor.daemon.restore import order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
 from monitor.dispatch.scheduled_report import KEY as REPORT
 from monitor.model.builtin_alerts import INTERNAL_ERROR, NOTIFICATION_FAILING, finding
 from monitor.routing.matchers import Matcher
@@ -218,3 +223,73 @@ async def test_the_watchdog_and_the_report_go_with_the_first_account() -> None:
     assert pair.second.pipeline.dispatcher.reported == next(
         one for one in pair.store.load().groups if one.key == REPORT
     )
+
+
+async def test_an_alert_that_flaps_does_so_wherever_its_account_is() -> None:
+    pair = await Pair().start((), ("a", "b"))
+    here, there = pair.second, pair.first
+    for _ in range(4):
+        await pair.fail(here, "a")
+        pair.clock.at += 6 * MINUTE
+        await pair.fail(here, "a", failing=0)
+        pair.clock.at += 6 * MINUTE
+        await here.pipeline.release("a")
+        await there.adopt("a")
+        here, there = there, here
+    firing = [
+        one.notification for one in pair.store.outbox if one.account == "a" and one.notification.reason != "repeat"
+    ]
+    assert [one.alerts[0].flapping for one in firing if one.status == "firing" and one.group_key != "{watchdog}"][
+        -1
+    ] == 4
+    assert pair.reasons("a")[-1] != "all resolved", "its end is held back"
+
+
+async def reload(worker: SharedWorker, config: str) -> None:
+    """Reloads as the daemon does."""
+    before, after = worker.present, SharedWorker(settings(RULES, config), worker.clock, worker.store).present
+    pipeline, key = worker.pipeline, worker.store.secret("recipients")
+    held = tuple(pipeline.accounts)
+    found = await worker.front.run(
+        partial(state_for_reload, before=before.config, config=after.config, key=key, held=held)
+    )
+
+    def make() -> PipelineConfig:
+        anew = after.changed_searches(before)
+        accounts = reloaded_accounts(pipeline.accounts, after.config, after.rules, after.templates, found, anew)
+        dispatcher = reloaded_dispatcher(after.config, pipeline.dispatcher)
+        return PipelineConfig(accounts, dispatcher, after.config.retention, order_of(after.config))
+
+    await pipeline.reload(make)
+    worker.present = after
+    await pipeline.begin()
+
+
+def without_a(config: str) -> str:
+    """Returns the configuration without the account a."""
+    return "\n".join(line for line in config.splitlines() if "name: a," not in line and "account: a," not in line)
+
+
+async def test_a_reload_takes_no_account_and_ends_what_was_removed_where_it_is_held() -> None:
+    pair = await Pair().start()
+    await pair.fail(pair.first, "a")
+    await pair.fail(pair.second, "b")
+    pair.clock.at += 10 * MINUTE
+    for worker in (pair.first, pair.second):
+        await reload(worker, without_a(CONFIG))
+    assert (list(pair.first.pipeline.accounts), list(pair.second.pipeline.accounts)) == (["a"], ["b"])
+    assert (pair.reasons("a"), pair.reasons("b")) == (["first", "all resolved"], ["first"])
+    assert pair.second.pipeline.dispatcher.leads
+    assert not pair.first.pipeline.dispatcher.leads
+    await reload(pair.first, CONFIG)
+    assert list(pair.first.pipeline.accounts) == ["a"], "b is held elsewhere"
+    assert pair.first.pipeline.accounts["a"].evaluator.window.messages == 10, "its messages are there again"
+
+
+async def test_an_account_is_not_adopted_while_a_configuration_is_reloaded() -> None:
+    pair = await Pair().start((), ())
+    async with trio.open_nursery() as nursery, pair.first.pipeline.membership:
+        nursery.start_soon(pair.first.adopt, "a")
+        await trio.testing.wait_all_tasks_blocked()
+        assert list(pair.first.pipeline.accounts) == []
+    assert list(pair.first.pipeline.accounts) == ["a"]
