@@ -23,7 +23,7 @@ from monitor.routing.silences import Silence
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, TrioClock, parse_iso
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
-from tests.fakes.shared_worker import SHARED, SharedWorker
+from tests.fakes.shared_worker import SHARED, THREE_ACCOUNTS, SharedWorker
 from tests.fakes.written import settings
 
 ACCOUNTS = ("a", "b", "c")
@@ -42,15 +42,7 @@ rules:
     levels: [{above: 20%, severity: warning}, {above: 60%, severity: critical}]
 """
 CONFIG = f"""
-accounts:
-  - {{name: a, application_id: id, application_secret: secret}}
-  - {{name: b, application_id: id, application_secret: secret}}
-  - {{name: c, application_id: id, application_secret: secret}}
-searches:
-  - {{name: all, account: a, every: 1d}}
-  - {{name: all, account: b, every: 1d}}
-  - {{name: all, account: c, every: 1d}}
-rules: [rules.yaml]
+{THREE_ACCOUNTS}rules: [rules.yaml]
 receivers:
   - {{name: ops, slack: [{{channel: "#ops", token: xoxb-1}}]}}
   - {{name: oncall, console: [{{}}]}}
