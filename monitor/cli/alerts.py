@@ -144,13 +144,14 @@ def _annotator(config: "Config") -> "Annotator":
 
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:
-    """Returns an alert in the form of Alertmanager's API v2; ``state``, ``incident``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
+    """Returns an alert in the form of Alertmanager's API v2; ``state``, ``incident`` and those with ``own`` or ``acknowledged`` are ours."""
     from monitor.notify.render.alertmanager_payload import shown, shown_status
 
     external = (config.web.external_url or "") if config.web is not None else ""
     state = "suppressed" if held.is_suppressed and alert.state == "firing" else _STATES[alert.state]
     status = shown_status(state, held.silenced_by, held.inhibited_by, held.muted_by)
     return shown(view, status, held.receivers or (config.route.receiver,), alert.as_of, external) | {
+        "ownFingerprint": view.fingerprint,
         "acknowledgedBy": held.acknowledged_by,
         "acknowledgedComment": held.acknowledged_comment,
         "state": alert.state,
@@ -170,7 +171,7 @@ def _table(
     from monitor.model.label_fingerprint import label_fingerprint
     from monitor.runtime.clock import SystemClock
 
-    columns, now = ("FINGERPRINT",) if is_wide() else (), SystemClock().now()
+    columns, now = ("FINGERPRINT", "OF ITS LABELS") if is_wide() else (), SystemClock().now()
     rows = [
         (
             "report" if alert.is_report and alert.state == "firing" else alert.state,
@@ -179,7 +180,7 @@ def _table(
             ", ".join(f"{name}={value}" for name, value in alert.group),
             datetime(view.starts_at, "%m-%d %H:%M:%S")
             + ("" if view.is_report else f" ({duration(_lasted(view, now))})"),
-            *((label_fingerprint(view.labels),) if columns else ()),
+            *((view.fingerprint, label_fingerprint(view.labels)) if columns else ()),
             _why(view)
             + next_level_words(alert, rules.get(alert.rule), config)
             + held[view.fingerprint].words

@@ -14,6 +14,7 @@ class AlertAnswer(TypedDict):
     """An alert of `/api/v2/alerts`."""
 
     fingerprint: str
+    ownFingerprint: NotRequired[str]
     labels: dict[str, str]
     status: StatusAnswer
 

@@ -22,6 +22,7 @@ from monitor.daemon.read.alerts import AlertCourse, SampleMessage
 from monitor.daemon.read.daemon_reader import AlertPast, DaemonReader
 from monitor.dispatch.status import AlertStatus
 from monitor.model.format import datetime, duration, moments, sparkline
+from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.message import UNKNOWN
 from monitor.notify.render.alert_chart import alert_chart, worth_drawing
 from monitor.notify.render.alert_sentence import cause, sentence
@@ -97,6 +98,7 @@ class AlertPages(FormPages):
             "alert.html",
             one=one,
             view=view,
+            of_labels=label_fingerprint(view.labels),
             course=course,
             now=now,
             state=one.state,

@@ -66,6 +66,8 @@ class ChangedAcknowledgement:
     """The alert of an acknowledgement that was made or removed."""
 
     fingerprint: str
+    label_fingerprint: str
+    """Empty if the alert is over."""
     labels: dict[str, str]
 
 
@@ -151,8 +153,10 @@ class ReadApi:
         return await self._reader.incident(given["id"])
 
     async def _history(self, given: Given) -> object:
-        wanted = NotificationFilter(**{one.name: given[one.name] for one in HISTORY})
-        return await self._reader.notifications(wanted, given["offset"], given["limit"])
+        wanted = {one.name: given[one.name] for one in HISTORY}
+        if wanted["fingerprint"]:
+            wanted["fingerprint"] = await self._reader.own_fingerprint(wanted["fingerprint"])
+        return await self._reader.notifications(NotificationFilter(**wanted), given["offset"], given["limit"])
 
     async def _dead_letters(self, given: Given) -> object:
         wanted = NotificationFilter(receiver=given["receiver"], channel=given["channel"], outcome="dead")
@@ -187,7 +191,7 @@ class ReadApi:
 
     def _operations(self) -> tuple[Operation, ...]:
         name = Parameter("name", "The name of the rule.", place="path")
-        fingerprint = Parameter("fingerprint", "The alert's own fingerprint or that of its labels.", place="path")
+        (fingerprint,) = _FINGERPRINT
         no_rule, no_account = (
             "there is no rule of that name, or not for that account",
             "there is no account of that name",
@@ -342,6 +346,7 @@ class ReadApi:
         )
 
 
+NAMED_BY: Final = "The alert's own fingerprint, or of a present alert that of its labels or the first characters (at least 4) of either."
 CHANNEL: Final = (
     Parameter("receiver", "Only this receiver."),
     Parameter("channel", "Only this channel of a receiver: `slack/0`."),
@@ -349,7 +354,7 @@ CHANNEL: Final = (
 HISTORY: Final = (
     *CHANNEL,
     words("outcome", "Only notifications with this outcome.", FATES),
-    Parameter("fingerprint", "Only notifications with this alert."),
+    Parameter("fingerprint", f"Only notifications with this alert. {NAMED_BY}"),
     Parameter("incident", "Only notifications of this incident."),
     time("since", "Only notifications that were made at this time or later."),
     time("until", "Only notifications that were made at this time or earlier."),
@@ -361,7 +366,7 @@ _RETRIED: Final = {
     "channel": {"type": "string", "maxLength": LONGEST, "description": "Only those to this channel: `slack/0`."},
 }
 _RETRY: Final = {"type": "object", "additionalProperties": False, "properties": _RETRIED}
-_FINGERPRINT: Final = (Parameter("fingerprint", "The alert's own fingerprint or that of its labels.", place="path"),)
+_FINGERPRINT: Final = (Parameter("fingerprint", NAMED_BY, place="path"),)
 _ACKNOWLEDGEMENT: Final = f"{ROOT}/alerts/{{fingerprint}}/acknowledgement"
 DESCRIBED: Final = (
     Described(

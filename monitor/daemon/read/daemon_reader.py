@@ -51,8 +51,9 @@ from monitor.daemon.read.rules import (
 from monitor.daemon.read.searches import SearchSummary, search_summary
 from monitor.daemon.read.spans import spans_of
 from monitor.daemon.read.store_reads import StoreReads
-from monitor.dispatch.status import AlertStatus, StatusSnapshot
+from monitor.dispatch.status import AlertStatus, StatusSnapshot, named_alert
 from monitor.model.alert import Alert, Transition
+from monitor.model.alert_names import NamedAlert, alert_named
 from monitor.model.builtin_alerts import MONITOR_BLIND
 from monitor.model.notification import AlertView
 from monitor.notify.outbox import Outbox
@@ -254,15 +255,18 @@ class DaemonReader:
         return ResultPage(tuple(part), len(found), offset, limit)
 
     async def alert(self, fingerprint: str) -> AlertCourse | None:
-        """Returns one alert, present or over; None if nothing is known of it. ``fingerprint`` is its own or that of its labels."""
-        present = await self._explained(fingerprint)
-        own = fingerprint if present is None else present.view.fingerprint
+        """Returns one alert, present or over; None if nothing is known of it.
+
+        ``fingerprint`` is its own or, of a present one, also that of its labels, or the beginning of either. Raises AmbiguousName.
+        """
+        own = await self.own_fingerprint(fingerprint)
+        # From a new snapshot: what explains an alert is read from the window as it is now.
+        present = await self._actions.explained(own)
         return self.alert_course(await self.reads.run(partial(_past_of_alert, own)), present)
 
     async def alert_past(self, fingerprint: str) -> AlertPast:
-        """Returns what the store has of an alert, for `alert_course`."""
-        known = await self._known(fingerprint)
-        return await self.reads.run(partial(_past_of_alert, fingerprint if known is None else known.fingerprint))
+        """Returns what the store has of an alert, for `alert_course`. Raises AmbiguousName."""
+        return await self.reads.run(partial(_past_of_alert, await self.own_fingerprint(fingerprint)))
 
     def alert_course(self, past: AlertPast, status: AlertStatus | None) -> AlertCourse | None:
         """Returns what `alert` does, from what the store has of the alert, and from its explained status if it is present."""
@@ -274,18 +278,18 @@ class DaemonReader:
             view = status.view if status.state == "firing" or view is None else view
         return course_of(episodes, view, present, map(notification_of, past.notifications), self._rules_by_name())
 
-    async def _explained(self, fingerprint: str) -> AlertStatus | None:
-        """Returns the present alert with this fingerprint, its own or that of its labels, with what explains it."""
-        known = await self._known(fingerprint)
-        # From a new snapshot: what explains an alert is read from the window as it is now.
-        return None if known is None else await self._actions.explained(known.fingerprint)
+    async def own_fingerprint(self, fingerprint: str) -> str:
+        """Returns the own fingerprint of the present alert that ``fingerprint`` names (see `alert_named`); as it is if there is none.
 
-    async def _known(self, fingerprint: str) -> Alert | None:
-        """Returns the present alert with this fingerprint, its own or that of its labels."""
+        Raises AmbiguousName.
+        """
+        known = list[NamedAlert]()
         async for alert, routed in with_checkpoints(self._snapshot().routed()):
-            if fingerprint in (alert.fingerprint, routed.fingerprint):
-                return alert
-        return None
+            if alert.fingerprint == fingerprint:
+                return fingerprint
+            known.append(named_alert(alert.fingerprint, routed))
+        named = alert_named(fingerprint, known)
+        return fingerprint if named is None else named.own
 
     def _snapshot(self) -> StatusSnapshot:
         """Returns the alerts as of the latest change, which is made anew every few seconds, because it takes long if there are many alerts."""

@@ -275,6 +275,15 @@ async def test_an_alert_is_answered_after_it_is_over(reading):
     assert alerts["total"] == 0
 
 
+async def test_notifications_are_found_by_every_name_of_their_alert(reading):
+    await reading.fail()
+    [alert] = (await reading.reader.alerts()).items
+    async with api_of(reading) as client:
+        for name in (alert.fingerprint, alert.label_fingerprint, alert.label_fingerprint[:5]):
+            found = (await client.get("/api/v1/history", params={"fingerprint": name})).json()
+            assert [one["fingerprint"] for item in found["items"] for one in item["alerts"]] == [alert.fingerprint]
+
+
 async def test_a_store_that_cannot_be_read_is_said(reading):
     reading.harness.store.close()
     async with api_of(reading) as client:

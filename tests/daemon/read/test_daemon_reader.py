@@ -7,6 +7,7 @@ from monitor.model.account_state import AccountState
 from monitor.model.alert import Transition, TransitionSubject
 from monitor.model.batch import batch_of
 from monitor.model.complete_read import POLL, CompleteRead, ReadOrigin
+from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.routee_query import CampaignState
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
 from monitor.store.protocol import Commit, Cursor, NotificationFilter
@@ -77,6 +78,16 @@ async def test_an_alert_is_read_while_it_fires_and_after_it_is_over(reading):
     assert [one.what for one in after.events][-1] == "resolved"
     assert after.ended_at is not None
     assert await reading.reader.alert("0123") is None
+
+
+async def test_an_alert_is_found_by_both_fingerprints_and_by_the_beginning_of_either(reading):
+    await reading.fail()
+    [alert] = (await reading.reader.alerts()).items
+    assert alert.label_fingerprint == label_fingerprint(alert.labels) != alert.fingerprint
+    for name in (alert.fingerprint, alert.label_fingerprint, alert.fingerprint[:4], alert.label_fingerprint[:4]):
+        found = await reading.reader.alert(name)
+        assert (found.fingerprint, found.label_fingerprint) == (alert.fingerprint, alert.label_fingerprint)
+        assert reading.harness.actions.status().find(name).view.fingerprint == alert.fingerprint
 
 
 async def test_an_alert_that_is_over_says_so_also_while_its_end_is_still_to_be_notified(reading):
