@@ -6,6 +6,7 @@ from functools import partial
 
 from monitor.alerts.view import Views
 from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.first_evaluations import FirstEvaluations
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.restore import (
     accounts_of,
@@ -36,7 +37,10 @@ async def restored_pipeline(store: AsyncStore, present: RuntimeConfig, services:
         evaluator = restored_evaluator(window, config, present.rules, loaded, services.clock.now())
         several, zone = len(config.accounts) > 1, config.time_zone_of(name)
         views = Views(evaluator, present.templates, distinguish=several, time_zone=zone)
-        accounts.append(AccountPipeline(evaluator, views, stored_state=evaluator.account_state))
+        first = FirstEvaluations.of(name, loaded.first_evaluations)
+        accounts.append(
+            AccountPipeline(evaluator, views, stored_state=evaluator.account_state, first_evaluations=first)
+        )
     services.health.searches(present.searches)
     pipeline = Pipeline(store, accounts, restored_dispatcher(config, loaded), config.retention, services)
     await pipeline.begin()
