@@ -8,7 +8,7 @@ import click
 
 from monitor.cli.choices import OneOf
 from monitor.cli.format_history import show_history
-from monitor.cli.load import read_as_it_runs
+from monitor.cli.load import as_warning, read_as_it_runs
 from monitor.cli.options import config_option, json_option, level_option, since_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.suppression import SuppressionState, held_of
@@ -77,9 +77,9 @@ def alerts(
     """
     from monitor.cli.read_store import is_stale, stored_state
 
-    settings, warning = read_as_it_runs(config)
-    if warning:
-        say(f"warning: {warning}", err=True)
+    settings, wrong = read_as_it_runs(config)
+    if wrong is not None:
+        say(f"warning: {as_warning(wrong)}", err=True)
     with stored_state(settings.config) as (store, kept):
         if dead_letters:
             _dead_letters(store, as_json)

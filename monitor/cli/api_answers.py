@@ -113,6 +113,7 @@ class SearchStatus(TypedDict):
     age: float | None
     caughtUp: float
     blind: str | None
+    trouble: NotRequired[str]
 
 
 class WorstAlert(TypedDict):
