@@ -13,6 +13,7 @@ import trio
 
 from monitor.config.starter import rules
 from monitor.daemon.main import Running, run
+from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.validate import load
 from monitor.runtime import log
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Instant, parse_iso
@@ -121,15 +122,15 @@ async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: StoryCl
             await clock.sleep(act.wait)
             acts.start_soon(_play, act, words, sandbox, clock, name=act.kind)
     deadline = clock.now() + _LONGEST
-    while _is_open(running) and clock.now() < deadline:
+    while is_open(running.pipeline) and clock.now() < deadline:
         await clock.sleep(10 * SECOND)
     await trio.sleep(1)  # the last notification may still be on its way to the terminal
 
 
-def _is_open(running: Running) -> bool:
+def is_open(pipeline: Pipeline) -> bool:
     """Returns whether an alert goes on, or its end has not been sent. A group without alerts stays for a while, for those that come again."""
-    groups, alerts = running.pipeline.dispatcher.groups.values(), running.pipeline.every_alert()
-    return any(group.told for group in groups) or any(alert.state != "resolved" for alert in alerts)
+    told = any(group.told for group in pipeline.dispatcher.groups.values())
+    return told or any(alert.state != "resolved" for alert in pipeline.every_alert())
 
 
 async def _play(act: DemoIncident, words: Words, sandbox: Sandbox, clock: StoryClock) -> None:
