@@ -50,7 +50,7 @@ def history_of_alerts(
     """Show what happened to each alert, the latest first: when it began, fired, got worse, was acknowledged and by whom, was silenced, and
     ended. With RULE only that rule's.
 
-    It reads the daemon's store, whether the daemon runs or not. `alerts --history` shows which notifications were sent to whom.
+    It reads the daemon's store, whether the daemon runs or not. `alerts --notifications` shows which notifications were sent to whom.
 
     \b
     Exit codes: 0 shown; 1 there is no such rule; 69 there is no store or no

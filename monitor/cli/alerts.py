@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.choices import OneOf
-from monitor.cli.format_history import show_history
 from monitor.cli.load import as_warning, read_as_it_runs
+from monitor.cli.notifications import show_notifications
 from monitor.cli.options import config_option, json_option, level_option, since_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.suppression import SuppressionState, held_of
@@ -42,17 +42,19 @@ _STATES: Final = {"firing": "active", "pending": "unprocessed", "resolved": "res
 @click.option("--fail", is_flag=True, help="Exit with 1 if anything fires, for scripts. A report does not count.")
 @click.option("--dead-letters", is_flag=True, help="Show notifications that were given up, with the reason.")
 @click.option(
+    "--notifications",
     "--history",
+    "notifications",
     is_flag=True,
     help="Show which notifications were sent to whom and when, newest first; kept for 30 days.",
 )
-@since_option("7d", "With --history: how far back (7d), or a time.")
+@since_option("7d", "With --notifications: how far back (7d), or a time.")
 @click.option(
     "--limit",
     type=click.IntRange(1),
     default=100,
     show_default=True,
-    help="With --history: the most notifications to show.",
+    help="With --notifications: the most notifications to show.",
 )
 @url_option
 def alerts(
@@ -61,7 +63,7 @@ def alerts(
     state: str | None,
     fail: bool,
     dead_letters: bool,
-    history: bool,
+    notifications: bool,
     since: When,
     limit: int,
     url: str | None,
@@ -84,10 +86,10 @@ def alerts(
         if dead_letters:
             _dead_letters(store, as_json)
             return 0
-        if history:
+        if notifications:
             from monitor.runtime.clock import SystemClock
 
-            show_history(store.history(limit, since.relative_to(SystemClock().now())), as_json)
+            show_notifications(store.history(limit, since.relative_to(SystemClock().now())), as_json)
             return 0
         found = [
             (alert, view) for alert, view in views_of(settings, kept, annotated=as_json) if _is_wanted(alert, state)

@@ -174,7 +174,7 @@ def test_ten_thousand_groups_are_paged_and_found(page: Page, daemon: Daemon, rou
 
 def test_the_button_of_a_form_of_filters_is_level_with_its_fields(page: Page, daemon: Daemon) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
-    page.goto(f"{daemon.url}/history")
+    page.goto(f"{daemon.url}/notifications")
     fields = page.locator(".filters input, .filters select, .filters button")
     bottoms = fields.evaluate_all("all => all.map((one) => Math.round(one.getBoundingClientRect().bottom))")
     assert len(bottoms) == 4

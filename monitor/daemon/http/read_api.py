@@ -152,8 +152,8 @@ class ReadApi:
     async def _incident(self, given: Given) -> object | None:
         return await self._reader.incident(given["id"])
 
-    async def _history(self, given: Given) -> object:
-        wanted = {one.name: given[one.name] for one in HISTORY}
+    async def _notifications(self, given: Given) -> object:
+        wanted = {one.name: given[one.name] for one in NOTIFICATIONS}
         if wanted["fingerprint"]:
             wanted["fingerprint"] = await self._reader.own_fingerprint(wanted["fingerprint"])
         return await self._reader.notifications(NotificationFilter(**wanted), given["offset"], given["limit"])
@@ -192,6 +192,14 @@ class ReadApi:
     def _operations(self) -> tuple[Operation, ...]:
         name = Parameter("name", "The name of the rule.", place="path")
         (fingerprint,) = _FINGERPRINT
+        notifications = Operation(
+            f"{ROOT}/notifications",
+            "notifications",
+            "Which notifications were sent to whom, the newest first.",
+            ResultPage[NotificationSummary],
+            self._notifications,
+            (*PAGE, *NOTIFICATIONS),
+        )
         no_rule, no_account = (
             "there is no rule of that name, or not for that account",
             "there is no account of that name",
@@ -271,13 +279,12 @@ class ReadApi:
                 (Parameter("id", "The id of the incident.", place="path"),),
                 "nothing is known of an incident of that id",
             ),
-            Operation(
-                f"{ROOT}/history",
-                "history",
-                "Which notifications were sent to whom, the newest first.",
-                ResultPage[NotificationSummary],
-                self._history,
-                (*PAGE, *HISTORY),
+            notifications,
+            replace(
+                notifications,
+                path=f"{ROOT}/history",
+                name="history",
+                about="The same under its earlier name, which goes on. The command `history` is about alerts.",
             ),
             Operation(
                 f"{ROOT}/dead-letters",
@@ -351,7 +358,7 @@ CHANNEL: Final = (
     Parameter("receiver", "Only this receiver."),
     Parameter("channel", "Only this channel of a receiver: `slack/0`."),
 )
-HISTORY: Final = (
+NOTIFICATIONS: Final = (
     *CHANNEL,
     words("outcome", "Only notifications with this outcome.", FATES),
     Parameter("fingerprint", f"Only notifications with this alert. {NAMED_BY}"),
@@ -359,7 +366,9 @@ HISTORY: Final = (
     time("since", "Only notifications that were made at this time or later."),
     time("until", "Only notifications that were made at this time or earlier."),
 )
-_FROM_STORE: Final = frozenset({"alert", "incidents", "incident", "history", "deadLetters", "receivers"})
+_FROM_STORE: Final = frozenset(
+    {"alert", "incidents", "incident", "notifications", "history", "deadLetters", "receivers"}
+)
 _RETRIED: Final = {
     "id": {"type": "integer", "minimum": 1, "maximum": (1 << 53) - 1, "description": "Only this notification."},
     "receiver": {"type": "string", "maxLength": LONGEST, "description": "Only those to this receiver."},

@@ -280,7 +280,8 @@ async def test_notifications_are_found_by_every_name_of_their_alert(reading):
     [alert] = (await reading.reader.alerts()).items
     async with api_of(reading) as client:
         for name in (alert.fingerprint, alert.label_fingerprint, alert.label_fingerprint[:5]):
-            found = (await client.get("/api/v1/history", params={"fingerprint": name})).json()
+            found = (await client.get("/api/v1/notifications", params={"fingerprint": name})).json()
+            assert found == (await client.get("/api/v1/history", params={"fingerprint": name})).json()
             assert [one["fingerprint"] for item in found["items"] for one in item["alerts"]] == [alert.fingerprint]
 
 

@@ -1,4 +1,4 @@
-"""Prints ``routee-monitor alerts --history``: which notifications were sent to whom, and when."""
+"""Prints ``routee-monitor alerts --notifications``: which notifications were sent to whom, and when."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ _MOST_NAMED = 3
 """The most alerts of a notification that the table names."""
 
 
-def show_history(records: "Sequence[NotificationRecord]", as_json: bool) -> None:
+def show_notifications(records: "Sequence[NotificationRecord]", as_json: bool) -> None:
     """Prints past notifications, newest first."""
     if as_json:
         print_json([_as_json(one) for one in records])
