@@ -53,7 +53,7 @@ class DeliveryPages(FormPages):
         ]
 
     async def searches(self, request: Request) -> Response:
-        found = self._reader.searches()
+        found = self._reader.searches.all()
         page, pages, part = page_of(request.query_params.get("page"), len(found), PER_PAGE)
         return self._html.page(
             "searches.html",
@@ -67,8 +67,8 @@ class DeliveryPages(FormPages):
 
     async def receivers(self, request: Request) -> Response:
         query = request.query_params
-        found = await self._reader.receivers()
-        dead = await self._reader.notifications(NotificationFilter(outcome="dead"), limit=DEAD_SHOWN)
+        found = await self._reader.notifications.receivers()
+        dead = await self._reader.notifications.page(NotificationFilter(outcome="dead"), limit=DEAD_SHOWN)
         page, pages, part = page_of(query.get("page"), len(found), PER_PAGE)
         return self._html.page(
             "receivers.html",
@@ -110,10 +110,10 @@ class DeliveryPages(FormPages):
         text = request.query_params.get("page")
         # The number of pages is known once the total is, so a page beyond the last one is read again.
         page, _, part = page_of(text, 10**9, PER_PAGE)
-        found = await self._reader.notifications(wanted, part.start, PER_PAGE)
+        found = await self._reader.notifications.page(wanted, part.start, PER_PAGE)
         if not found.items and found.total:
             page, _, part = page_of(text, found.total, PER_PAGE)
-            found = await self._reader.notifications(wanted, part.start, PER_PAGE)
+            found = await self._reader.notifications.page(wanted, part.start, PER_PAGE)
         config = self._reader.config
         return self._html.page(
             "notifications.html",

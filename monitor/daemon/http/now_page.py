@@ -117,7 +117,7 @@ class NowPage:
             shown = now.incidents[(number - 1) * CARDS : number * CARDS]
             cards = await self._cards(shown, now, waiting_since)
             accounts = await self._accounts(episodes)
-            found = heat_rows(await self._reader.delivery_by_place(HOUR))
+            found = heat_rows(await self._reader.delivery.by_place(HOUR))
             return self._html.page(
                 "now.html",
                 text=text,
@@ -183,8 +183,8 @@ class NowPage:
             cursors = account.evaluator.coverage.cursors.values()
             if cursors:
                 as_of, since = min(one.as_of for one in cursors), max(one.covered_since for one in cursors)
-                today = await self._reader.delivery(SPAN, STEP, account=account.name)
-                before = await self._reader.delivery(SPAN, STEP, account=account.name, before=DAY)
+                today = await self._reader.delivery.over_time(SPAN, STEP, account=account.name)
+                before = await self._reader.delivery.over_time(SPAN, STEP, account=account.name, before=DAY)
                 spans = (*_unread(since, as_of), *_spans(episodes, account.name, as_of, self._severity))
                 rules = list(account.evaluator.rules.values())
                 marked = DeliveryMarks(as_of, since, spans, rules, self._config.time_zone_of(account.name))

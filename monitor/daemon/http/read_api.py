@@ -122,7 +122,7 @@ class ReadApi:
         wanted = given["search"].casefold()
         found = [
             one
-            for one in await self._reader.rules()
+            for one in await self._reader.rules.all()
             if wanted in f"{one.name}\n{one.description}".casefold()
             and (not given["state"] or one.state in given["state"])
             and given["account"] in (None, one.account)
@@ -130,52 +130,52 @@ class ReadApi:
         return listed(found, given["offset"], given["limit"])
 
     async def _rule(self, given: Given) -> object | None:
-        return await self._reader.rule(given["name"])
+        return await self._reader.rules.one(given["name"])
 
     async def _groups(self, given: Given) -> object | None:
         page = given["offset"], given["limit"]
-        return await self._reader.groups(given["name"], *page, given["search"], given["state"], given["account"])
+        return await self._reader.rules.groups(given["name"], *page, given["search"], given["state"], given["account"])
 
     async def _evaluations(self, given: Given) -> object | None:
-        return self._reader.evaluations(given["name"], dict(given["label"]), given["account"])
+        return self._reader.rules.evaluations(given["name"], dict(given["label"]), given["account"])
 
     async def _alerts(self, given: Given) -> object:
         states = given["state"] or ALERT_STATES[:2]
-        return await self._reader.alerts(given["offset"], given["limit"], given["search"], states)
+        return await self._reader.alerts.page(given["offset"], given["limit"], given["search"], states)
 
     async def _alert(self, given: Given) -> object | None:
-        return await self._reader.alert(given["fingerprint"])
+        return await self._reader.alerts.one(given["fingerprint"])
 
     async def _incidents(self, given: Given) -> object:
-        return await self._reader.incidents(given["offset"], given["limit"])
+        return await self._reader.incidents.page(given["offset"], given["limit"])
 
     async def _incident(self, given: Given) -> object | None:
-        return await self._reader.incident(given["id"])
+        return await self._reader.incidents.one(given["id"])
 
     async def _notifications(self, given: Given) -> object:
         wanted = {one.name: given[one.name] for one in NOTIFICATIONS}
         if wanted["fingerprint"]:
-            wanted["fingerprint"] = await self._reader.own_fingerprint(wanted["fingerprint"])
-        return await self._reader.notifications(NotificationFilter(**wanted), given["offset"], given["limit"])
+            wanted["fingerprint"] = await self._reader.alerts.own_fingerprint(wanted["fingerprint"])
+        return await self._reader.notifications.page(NotificationFilter(**wanted), given["offset"], given["limit"])
 
     async def _dead_letters(self, given: Given) -> object:
         wanted = NotificationFilter(receiver=given["receiver"], channel=given["channel"], outcome="dead")
-        return await self._reader.notifications(wanted, given["offset"], given["limit"])
+        return await self._reader.notifications.page(wanted, given["offset"], given["limit"])
 
     async def _searches(self, given: Given) -> object:
-        return listed(self._reader.searches(), given["offset"], given["limit"])
+        return listed(self._reader.searches.all(), given["offset"], given["limit"])
 
     async def _receivers(self, given: Given) -> object:
-        return listed(await self._reader.receivers(), given["offset"], given["limit"])
+        return listed(await self._reader.notifications.receivers(), given["offset"], given["limit"])
 
     async def _campaigns(self, given: Given) -> object:
-        return await self._reader.campaigns(given["offset"], given["limit"], given["search"])
+        return await self._reader.campaigns.page(given["offset"], given["limit"], given["search"])
 
     async def _campaign(self, given: Given) -> object | None:
-        return await self._reader.campaign(given["trackingId"])
+        return await self._reader.campaigns.one(given["trackingId"])
 
     async def _map(self, given: Given) -> object | None:
-        return await self._reader.delivery_by_place(given["for"], given["account"]) if self._knows(given) else None
+        return await self._reader.delivery.by_place(given["for"], given["account"]) if self._knows(given) else None
 
     async def _series(self, given: Given) -> object | None:
         where = dict(given["where"])
@@ -184,7 +184,7 @@ class ReadApi:
                 raise ValueError(f"where: {unknown_words(name, CODED_FIELDS)}")
         if not self._knows(given):
             return None
-        return await self._reader.delivery(given["for"], given["step"], where, given["account"])
+        return await self._reader.delivery.over_time(given["for"], given["step"], where, given["account"])
 
     def _knows(self, given: Given) -> bool:
         return given["account"] in (None, *self._reader.accounts)

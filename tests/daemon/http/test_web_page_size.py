@@ -80,7 +80,7 @@ async def test_no_page_is_larger_than_it_may_be(reading: Reading) -> None:
     app = ReloadableApp(
         Web(), reading.harness.settings.config, reading.harness.pipeline, reading.harness.front, reading.reader
     )
-    alerts = await reading.reader.alerts()
+    alerts = await reading.reader.alerts.page()
     first = next(one for one in alerts.items if one.labels["alertname"] == "Failing")
     addresses = {
         "/": "/",
