@@ -121,6 +121,9 @@ def test_what_was_told_to_whom_and_what_became_of_it(folder: Folder) -> None:
     assert len(tellings(folder)) == before + 3
     assert len(tellings(folder, "--since", "30d")) == before + 4
     assert len(tellings(folder, "--limit", "2")) == 2
+    [alert] = json.loads(folder.invoke("alerts", "--notifications", "--json").stdout)[0]["alerts"]
+    view = sample_view("Sample", "rate")
+    assert (alert["fingerprint"], alert["labelFingerprint"]) == (view.fingerprint, label_fingerprint(view.labels))
     table = folder.invoke("alerts", "--notifications").stdout
     for words in ("waiting, tried 1x: HTTP 503", "not sent: replaced by a newer one", "HTTP 410: gone", "Sample"):
         assert words in table
