@@ -30,7 +30,7 @@ FAILING_EACH = 20
 ROUNDS = 5
 PATIENCE = 60.0
 RULE = {"name": "Failing", "kind": "rate", "by": ["operator"], "window": "1h", "above": "20%", "min_messages": 5}
-PAGES = ("/", "/rules", "/rules/Failing", "/campaigns", "/searches", "/receivers", "/silences", "/history")
+PAGES = ("/", "/rules", "/rules/Failing", "/campaigns", "/searches", "/receivers", "/silences", "/notifications")
 PAINTED = ("/", "/rules/Failing")
 _LOADED = re.compile(rb'(?:src|href)="(/page\.\w+)"')
 

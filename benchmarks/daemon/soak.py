@@ -287,7 +287,8 @@ def _counted(window: Window, end: int) -> Counter[tuple[str, str]]:
     by, reading = ("operator", "status"), WindowReader(window)
     tally = reading.tally(Query(end - COUNTED, end, by=by))
     found = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
-    return Counter({reading.labels(by, code): count for code, count in found if count})
+    pairs = ((reading.labels(by, code), count) for code, count in found if count)
+    return Counter({(operator, status): count for (operator, status), count in pairs})
 
 
 def run(span: Duration, rate: int, say: Callable[[str], None], within: float = math.inf) -> Report:

@@ -4,6 +4,7 @@ The true values are computed here with separate arrays, so that the daemon's num
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -160,7 +161,7 @@ class World:
 
 def _batch(number: Numbers, date: Numbers, code: Numbers, operator: Numbers) -> Batch:
     count = len(number)
-    fields = {name: [UNKNOWN] * count for name in CODED_FIELDS}
+    fields: dict[str, Sequence[str]] = {name: [UNKNOWN] * count for name in CODED_FIELDS}
     which = operator.tolist()
     fields["status"] = [STATUSES[how] for how in code.tolist()]
     fields["operator"] = [OPERATORS[one] for one in which]

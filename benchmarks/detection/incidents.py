@@ -157,7 +157,8 @@ def rows(account: Account, messages: Messages, one: Incident, *, ever: bool = Fa
     found = np.flatnonzero(inside)
     scope = one.scope
     if "campaign" in scope:
-        return found[messages.campaign[found] == scope["campaign"]]
+        sent: NDArray[np.int64] = found[messages.campaign[found] == scope["campaign"]]
+        return sent
     if "operator" in scope:
         found = found[messages.operator[found] == scope["operator"]]
     elif "country" in scope:

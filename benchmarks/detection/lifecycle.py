@@ -1,6 +1,7 @@
 """From "over the threshold at this poll" to alerts: ``for`` and ``keep_firing_for``, as the daemon has them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ def alerts_of(
     rule: str,
     labels: Sequence[dict[str, int]],
     breached: NDArray[np.bool_],
-    polls: NDArray[np.float64],
+    polls: NDArray[np.floating[Any]],
     *,
     hold: float = 0,
     keep: float = 0,
@@ -26,7 +27,12 @@ def alerts_of(
 
 
 def _of_group(
-    rule: str, labels: dict[str, int], breached: NDArray[np.bool_], polls: NDArray[np.float64], hold: float, keep: float
+    rule: str,
+    labels: dict[str, int],
+    breached: NDArray[np.bool_],
+    polls: NDArray[np.floating[Any]],
+    hold: float,
+    keep: float,
 ) -> list[Alert]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], breached, [False]])))
     last = len(polls) - 1

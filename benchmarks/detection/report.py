@@ -1,8 +1,9 @@
 """What the scores of many weeks come to: recall by kind and size, delay, false alarms, notifications, blips."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -76,10 +77,7 @@ class Report:
     def _line(self, kind: str) -> str:
         held = [one for one in self.outcomes if one.kind == kind and one.provable]
         found = self.provable(lambda one: one.kind == kind)
-        shares = [
-            self.recall(lambda one, sizes=sizes: one.kind == kind and one.size in sizes)
-            for sizes in (SIZES, *((size,) for size in SIZES))
-        ]
+        shares = [self.recall(partial(_is_of, kind, sizes)) for sizes in (SIZES, *((size,) for size in SIZES))]
         ratios = [one.ratio for one in found if np.isfinite(one.ratio)]
         columns = ([one.minutes for one in found], [one.bound for one in found], ratios)
         recall = " ".join(f"{share:>6.0%}" for share in shares)
@@ -88,3 +86,7 @@ class Report:
 
 def _quantiles(values: Sequence[float]) -> str:
     return f"{np.median(values):.2f} {np.quantile(values, 0.9):.2f}" if len(values) else "-"
+
+
+def _is_of(kind: str, sizes: Collection[str], one: Outcome) -> bool:
+    return one.kind == kind and one.size in sizes

@@ -239,7 +239,7 @@ def _undecided(
     campaign: int,
     unknown: Floats,
     wander: Probabilities,
-    cell: Ints,
+    cell: NDArray[np.int32],
 ) -> Messages:
     count = len(sent)
     mean = wander.mean.ravel().astype(np.float32)[cell]

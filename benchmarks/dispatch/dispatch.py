@@ -55,7 +55,7 @@ def _looks(many: int) -> list[Figure]:
     grouped, quiet = _dispatch(("alertname",)), _dispatch(("...",))
     quiet.apply(quiet.flush(alerts, NOW))
     grouped.apply(grouped.flush(alerts, NOW))
-    measured = [(_as_of(alert, 1), *shown) for alert, *shown in alerts]
+    measured = [(_as_of(alert, 1), of, context) for alert, of, context in alerts]
     return [
         Figure(f"a look at {many:,} new alerts, each a group of its own", timed(first, 3).best, "s", at_most=1.0),
         Figure(

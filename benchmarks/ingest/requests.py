@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.figure import Figure
 from benchmarks.ingest.fewest_requests import FewestRequests
 from benchmarks.ingest.late_traffic import FIRST_NUMBER, SOON, late_sandbox, span_of
-from monitor.daemon.account_tasks import plan_of
+from monitor.daemon.search_plan import plan_of
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.search_tasks import poll_search
 from monitor.ingest.poll.sink import NoObserver, PollFigures

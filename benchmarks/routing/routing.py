@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+from functools import partial
 
 from benchmarks.figure import Figure, timed
 from monitor.routing.inhibition import Inhibition, inhibited
@@ -59,7 +60,7 @@ def run(quick: bool) -> list[Figure]:
         ),
         Figure(
             "a hostile matcher read or refused, the slowest",
-            max(timed(lambda text=text: _read(text), 3).median for text in HOSTILE),
+            max(timed(partial(_read, text), 3).median for text in HOSTILE),
             "s",
             at_most=2,
         ),

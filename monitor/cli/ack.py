@@ -13,8 +13,10 @@ from monitor.cli.options import config_option, duration_text, url_option
 from monitor.cli.output import say
 from monitor.cli.silenced import named_alert, suggestion
 
-_FINGERPRINT: Final = re.compile("[0-9a-f]{16}")
-"""Matches both kinds of fingerprints."""
+_WHOLE: Final = 16
+"""The characters of a fingerprint, of both kinds."""
+_FINGERPRINT: Final = re.compile(f"[0-9a-f]{{1,{_WHOLE}}}")
+"""Matches a fingerprint and the beginning of one."""
 
 
 @click.command(short_help="Acknowledge alerts: no repeats until they resolve.")
@@ -34,7 +36,8 @@ def ack(
 ) -> None:
     """Acknowledge alerts. They are not repeated until they resolve. Receivers are still notified when they get worse or resolve.
 
-    ALERT is a fingerprint (of `alerts --json`, amtool and webhooks, or of the log and the alert's page), or a matcher: operator=Cosmote.
+    ALERT is a fingerprint (of `alerts --json`, amtool and webhooks, or of the log and the alert's page) or its first characters, at least 4;
+    or a matcher: operator=Cosmote.
 
     \b
     Exit codes: 0 done; 1 no such alert fires, or refused, with the reason;
@@ -65,24 +68,41 @@ def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
     return f"; did you mean alertname={near}?" if near is not None else ""
 
 
+def _named(text: str, firing: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the alert that a fingerprint, or the beginning of one, names. Raises AmbiguousName and click.ClickException."""
+    from monitor.model.alert_names import SHORTEST, NamedAlert, alert_named
+
+    # a daemon of an earlier version says only the fingerprints of labels
+    known = [NamedAlert(one.get("ownFingerprint", ""), one["fingerprint"], one["labels"]) for one in firing]
+    found = alert_named(text, known)
+    if found is not None:
+        return {"fingerprint": found.own or found.of_labels, "labels": found.labels}
+    if len(text) == _WHOLE:  # of an alert that is over, whose acknowledgement the daemon may still have
+        return {"fingerprint": text, "labels": {}}
+    if len(text) < SHORTEST:
+        raise click.ClickException(
+            f"{text!r} is too short for a fingerprint: write at least {SHORTEST} characters of it"
+        )
+    raise _unknown(text, firing)
+
+
+def _unknown(text: str, firing: list[dict[str, Any]]) -> click.ClickException:
+    return click.ClickException(
+        f"no alert with the fingerprint {text!r} fires{_by_name(text, firing)}; see `routee-monitor alerts`"
+    )
+
+
 def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
     """Returns the firing alerts that a text selects. Raises click.ClickException."""
     from monitor.routing.matchers import matches, parse_matchers
 
     firing = [one for one in api.get("/api/v2/alerts", list[AlertAnswer]) if one["status"]["state"] != "unprocessed"]
-    by_fingerprint = [one for one in firing if one["fingerprint"] == text]
-    if by_fingerprint:
-        return by_fingerprint
-    if _FINGERPRINT.fullmatch(
-        text
-    ):  # the other kind, from the log, `history --json` or the page's address; the daemon knows it too
-        return [{"fingerprint": text, "labels": {}}]
+    if _FINGERPRINT.fullmatch(text):
+        return [_named(text, firing)]
     try:
         wanted = parse_matchers(text)
     except ValueError:
-        raise click.ClickException(
-            f"no alert with the fingerprint {text!r} fires{_by_name(text, firing)}; see `routee-monitor alerts`"
-        ) from None
+        raise _unknown(text, firing) from None
     found = [one for one in firing if matches(wanted, one["labels"])]
     if not found:
         raise click.ClickException(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from monitor.alerts.alert_episodes import AlertEpisode
     from monitor.config.rules import Rule
     from monitor.model.alert import Transition
+    from monitor.model.notification import AlertView
     from monitor.routing.silences import Silence
 
 MOST_READ: Final = 50_000
@@ -49,7 +50,7 @@ def history_of_alerts(
     """Show what happened to each alert, the latest first: when it began, fired, got worse, was acknowledged and by whom, was silenced, and
     ended. With RULE only that rule's.
 
-    It reads the daemon's store, whether the daemon runs or not. `alerts --history` shows which notifications were sent to whom.
+    It reads the daemon's store, whether the daemon runs or not. `alerts --notifications` shows which notifications were sent to whom.
 
     \b
     Exit codes: 0 shown; 1 there is no such rule; 69 there is no store or no
@@ -64,18 +65,19 @@ def history_of_alerts(
     start = since.relative_to(SystemClock().now())
     with stored_state(settings.config) as (store, kept):
         found = alert_episodes(reversed(store.transitions(MOST_READ)))
-    names = {rule.name: rule for rule in settings.rules}
-    for rule in rules:
-        known("rule", rule, {*names, *(one.rule for one in found)})
-    shown = [
-        one
-        for one in found
-        if (one.ended_at is None or one.ended_at >= start)
-        and (not rules or one.rule in rules)
-        and (everything or one.fired)
-    ][:limit]
+        names = {rule.name: rule for rule in settings.rules}
+        for rule in rules:
+            known("rule", rule, {*names, *(one.rule for one in found)})
+        shown = [
+            one
+            for one in found
+            if (one.ended_at is None or one.ended_at >= start)
+            and (not rules or one.rule in rules)
+            and (everything or one.fired)
+        ][:limit]
+        views = {one.fingerprint: store.last_view(one.fingerprint) for one in shown} if as_json else {}
     if as_json:
-        print_json([_as_json(one, names, kept.silences) for one in shown])
+        print_json([_as_json(one, names, kept.silences, views[one.fingerprint]) for one in shown])
     elif not shown:
         say("No alert fired.")
     else:
@@ -121,7 +123,11 @@ def _silenced_between(silence: "Silence", start: int, end: int | None) -> bool:
     return any(silence.during.contains(at) for at in range(first, min(last, first + _LONGEST_SEARCH), MINUTE))
 
 
-def _as_json(one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> dict[str, Any]:
+def _as_json(
+    one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]", view: "AlertView | None"
+) -> dict[str, Any]:
+    """Returns an alert; ``view`` is how it was notified last."""
+    from monitor.model.label_fingerprint import label_fingerprint
     from monitor.runtime.clock import SECOND, iso
 
     def time(instant: int | None) -> str | None:
@@ -132,6 +138,7 @@ def _as_json(one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequen
         "account": one.account,
         "labels": dict(one.group),
         "fingerprint": one.fingerprint,
+        "labelFingerprint": None if view is None else label_fingerprint(view.labels),
         "pendingAt": time(one.pending_at),
         "firingAt": time(one.firing_at),
         "endedAt": time(one.ended_at),

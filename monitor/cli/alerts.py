@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.choices import OneOf
-from monitor.cli.format_history import show_history
-from monitor.cli.load import read_as_it_runs
+from monitor.cli.load import as_warning, read_as_it_runs
+from monitor.cli.notifications import show_notifications
 from monitor.cli.options import config_option, json_option, level_option, since_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.suppression import SuppressionState, held_of
@@ -42,17 +42,19 @@ _STATES: Final = {"firing": "active", "pending": "unprocessed", "resolved": "res
 @click.option("--fail", is_flag=True, help="Exit with 1 if anything fires, for scripts. A report does not count.")
 @click.option("--dead-letters", is_flag=True, help="Show notifications that were given up, with the reason.")
 @click.option(
+    "--notifications",
     "--history",
+    "notifications",
     is_flag=True,
     help="Show which notifications were sent to whom and when, newest first; kept for 30 days.",
 )
-@since_option("7d", "With --history: how far back (7d), or a time.")
+@since_option("7d", "With --notifications: how far back (7d), or a time.")
 @click.option(
     "--limit",
     type=click.IntRange(1),
     default=100,
     show_default=True,
-    help="With --history: the most notifications to show.",
+    help="With --notifications: the most notifications to show.",
 )
 @url_option
 def alerts(
@@ -61,7 +63,7 @@ def alerts(
     state: str | None,
     fail: bool,
     dead_letters: bool,
-    history: bool,
+    notifications: bool,
     since: When,
     limit: int,
     url: str | None,
@@ -77,17 +79,17 @@ def alerts(
     """
     from monitor.cli.read_store import is_stale, stored_state
 
-    settings, warning = read_as_it_runs(config)
-    if warning:
-        say(f"warning: {warning}", err=True)
+    settings, wrong = read_as_it_runs(config)
+    if wrong is not None:
+        say(f"warning: {as_warning(wrong)}", err=True)
     with stored_state(settings.config) as (store, kept):
         if dead_letters:
             _dead_letters(store, as_json)
             return 0
-        if history:
+        if notifications:
             from monitor.runtime.clock import SystemClock
 
-            show_history(store.history(limit, since.relative_to(SystemClock().now())), as_json)
+            show_notifications(store.history(limit, since.relative_to(SystemClock().now())), as_json)
             return 0
         found = [
             (alert, view) for alert, view in views_of(settings, kept, annotated=as_json) if _is_wanted(alert, state)
@@ -144,13 +146,14 @@ def _annotator(config: "Config") -> "Annotator":
 
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:
-    """Returns an alert in the form of Alertmanager's API v2; ``state``, ``incident``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
+    """Returns an alert in the form of Alertmanager's API v2; ``state``, ``incident`` and those with ``own`` or ``acknowledged`` are ours."""
     from monitor.notify.render.alertmanager_payload import shown, shown_status
 
     external = (config.web.external_url or "") if config.web is not None else ""
     state = "suppressed" if held.is_suppressed and alert.state == "firing" else _STATES[alert.state]
     status = shown_status(state, held.silenced_by, held.inhibited_by, held.muted_by)
     return shown(view, status, held.receivers or (config.route.receiver,), alert.as_of, external) | {
+        "ownFingerprint": view.fingerprint,
         "acknowledgedBy": held.acknowledged_by,
         "acknowledgedComment": held.acknowledged_comment,
         "state": alert.state,
@@ -170,7 +173,7 @@ def _table(
     from monitor.model.label_fingerprint import label_fingerprint
     from monitor.runtime.clock import SystemClock
 
-    columns, now = ("FINGERPRINT",) if is_wide() else (), SystemClock().now()
+    columns, now = ("FINGERPRINT", "OF ITS LABELS") if is_wide() else (), SystemClock().now()
     rows = [
         (
             "report" if alert.is_report and alert.state == "firing" else alert.state,
@@ -179,7 +182,7 @@ def _table(
             ", ".join(f"{name}={value}" for name, value in alert.group),
             datetime(view.starts_at, "%m-%d %H:%M:%S")
             + ("" if view.is_report else f" ({duration(_lasted(view, now))})"),
-            *((label_fingerprint(view.labels),) if columns else ()),
+            *((view.fingerprint, label_fingerprint(view.labels)) if columns else ()),
             _why(view)
             + next_level_words(alert, rules.get(alert.rule), config)
             + held[view.fingerprint].words

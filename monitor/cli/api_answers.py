@@ -14,6 +14,7 @@ class AlertAnswer(TypedDict):
     """An alert of `/api/v2/alerts`."""
 
     fingerprint: str
+    ownFingerprint: NotRequired[str]
     labels: dict[str, str]
     status: StatusAnswer
 
@@ -112,6 +113,7 @@ class SearchStatus(TypedDict):
     age: float | None
     caughtUp: float
     blind: str | None
+    trouble: NotRequired[str]
 
 
 class WorstAlert(TypedDict):

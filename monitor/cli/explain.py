@@ -9,7 +9,7 @@ from monitor.cli.choices import known
 from monitor.cli.load import read_settings
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import clear, height_of_output, rows_taken, say
-from monitor.cli.table import Column, print_json, print_table
+from monitor.cli.table import Column, is_wide, print_json, print_table
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def _as_json(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]") -> dict[s
     groups = [
         {
             "labels": line.labels,
+            "fingerprint": None if line.fingerprints is None else line.fingerprints[0],
+            "label_fingerprint": None if line.fingerprints is None else line.fingerprints[1],
             "state": line.state,
             "value": line.finding.value,
             "threshold": line.finding.threshold,
@@ -120,6 +122,7 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
     from monitor.model.finding import why_beside
     from monitor.model.format import amount, number, sparkline
 
+    wide = is_wide() and any(line.fingerprints for line in lines)
     file, number_of_line = rule.source
     head = [f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {DataAge.of(as_of)}"]
     head += [_UNASKED] if asks_routee(rule) else []
@@ -145,6 +148,7 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
             number(finding.messages),
             number(finding.matching),
             sparkline([one.value for one in line.history], 12),
+            *((line.fingerprints or ("", "")) if wide else ()),
             why_beside(line.state, line.why),
         )
 
@@ -157,6 +161,7 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
         Column("MESSAGES", 4),
         Column("MATCHING", 5),
         Column("TREND", 1),
+        *(("FINGERPRINT", "OF ITS LABELS") if wide else ()),
         "WHY",
     )
     left = height - sum(map(rows_taken, head)) - 1  # one row is left for the cursor

@@ -7,6 +7,7 @@ from monitor.alerts.evaluation import Group
 from monitor.alerts.evaluation_history import Evaluation
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
+from monitor.alerts.view import NoAnnotations, Views
 from monitor.cli.progress import progress
 from monitor.cli.trend import trend
 from monitor.config.monitor import Config
@@ -16,6 +17,7 @@ from monitor.daemon.read.rule_groups import STATES, GroupState, blindness, fires
 from monitor.daemon.restore import restored_evaluator, restored_window
 from monitor.model.alert import Alert
 from monitor.model.finding import Finding, excess
+from monitor.model.label_fingerprint import label_fingerprint
 from monitor.runtime.clock import Instant, SystemClock, iso
 from monitor.runtime.errors import MonitorError, StoreError
 from monitor.store.protocol import Store, StoredState
@@ -33,6 +35,8 @@ class GroupLine:
     history: tuple[Evaluation, ...] = ()
     fires_on_until: Instant | None = None
     """Until when the alert still fires because of ``keep_firing_for``, if its threshold is no longer crossed."""
+    fingerprints: tuple[str, str] | None = None
+    """Of its alert, its own and that of the alert's labels; None if it has no alert now."""
 
 
 def explained(rule: Rule, settings: Settings, store: Store, kept: StoredState) -> tuple[Instant, list[GroupLine]]:
@@ -76,6 +80,7 @@ def _lines(
     if not findings and not rule.grouping:
         findings = [rule_result.of(())]
     blind = blindness(rule, evaluator)
+    views = Views(evaluator, NoAnnotations(), distinguish=len(config.accounts) > 1)
     alerts, recent = evaluator.alerts.get(rule.name, {}), trend(rule, evaluator)
     shown = {finding.group for finding in findings}
     findings += [
@@ -85,7 +90,14 @@ def _lines(
         labels = dict(finding.group) | ({"account": evaluator.account} if len(config.accounts) > 1 else {})
         alert, stored = alerts.get(finding.group), _with_stored_values(rule, finding, alerts)
         state, why = state_of(rule, stored, alert, blind, config)
-        yield GroupLine(labels, state, stored, why, recent.of(rule.name, finding.group), fires_on(rule, alert))
+        history, until = recent.of(rule.name, finding.group), fires_on(rule, alert)
+        yield GroupLine(labels, state, stored, why, history, until, _fingerprints(alert, views))
+
+
+def _fingerprints(alert: Alert | None, views: Views) -> tuple[str, str] | None:
+    if alert is None or not _is_unresolved(alert):
+        return None
+    return alert.fingerprint, label_fingerprint(views.labels(alert))
 
 
 def _is_unresolved(alert: Alert) -> bool:

@@ -50,8 +50,8 @@ def read_everything(given: Path | None) -> "SettingsWithTemplates":
     return loaded
 
 
-def read_as_it_runs(given: Path | None) -> "tuple[Settings, str]":
-    """Returns configuration and rules for commands that show a daemon's state, and a warning, empty if all of them are valid.
+def read_as_it_runs(given: Path | None) -> "tuple[Settings, InputError | None]":
+    """Returns configuration and rules for commands that show a daemon's state, and what is wrong with them; None if all of them are valid.
 
     Rule files with errors do not hide the state of a daemon, which continues with the files that it read before. Raises InputError if the
     configuration itself is wrong, and ConfigMissing.
@@ -64,11 +64,11 @@ def read_as_it_runs(given: Path | None) -> "tuple[Settings, str]":
     if found.config is None:
         raise InputError(list(found.problems))
     hide_secrets(found.config)
-    warning = _as_warning(InputError(list(found.problems))) if found.problems else ""
-    return Settings(found.config, found.rules), warning
+    return Settings(found.config, found.rules), InputError(list(found.problems)) if found.problems else None
 
 
-def _as_warning(error: "InputError") -> str:
+def as_warning(error: "InputError") -> str:
+    """Returns in one line what is wrong with the files beside a daemon's state."""
     first, *others = str(error).splitlines()
     more = f" (and {len(others)} more: `routee-monitor check` shows them)" if others else ""
     return f"the files have errors, a running daemon goes on with what it read before: {first}{more}"

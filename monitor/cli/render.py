@@ -1,5 +1,6 @@
 """``routee-monitor render``: shows what a receiver would get for an alert."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,8 @@ from monitor.cli.table import print_json
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from monitor.daemon.validate import SettingsWithTemplates
     from monitor.model.notification import AlertView, Notification
     from monitor.notify.receivers import Preview
@@ -42,7 +45,7 @@ def render(
 ) -> int:
     """Show the notification that RECEIVER (default: the route's) would get for an alert. Nothing is sent.
 
-    --alert takes a fingerprint, or a rule (then its latest alert). The notification is shown as it was last sent, with the
+    --alert takes a fingerprint or its first characters, or a rule (then its latest alert). The notification is shown as it was last sent, with the
     other alerts of its group or incident. An alert that was never sent is shown alone, as it is now.
 
     \b
@@ -104,15 +107,14 @@ def _found(name: str, receiver: str, loaded: "SettingsWithTemplates") -> "Notifi
     from monitor.cli.sample_alert import notification_to
 
     with stored_state(loaded.settings.config) as (store, kept):
-        sent = [
-            outbox_row.notification
-            for outbox_row in store.outbox_rows(limit=_LOOKED_AT)
-            if any(_is_meant(view, name) for view in outbox_row.notification.alerts)
-        ]
+        outbox = [outbox_row.notification for outbox_row in store.outbox_rows(limit=_LOOKED_AT)]
+        views = _present_views(loaded, kept.alerts)
+        own = _own_fingerprint(name, [*(view for one in outbox for view in one.alerts), *views])
+        sent = [one for one in outbox if any(name == view.rule or own == view.fingerprint for view in one.alerts)]
         if sent:
             latest = next((one for one in sent if one.receiver == receiver), sent[0])
             return msgspec.structs.replace(latest, receiver=receiver)
-        present = [view for view in _present_views(loaded, kept.alerts) if _is_meant(view, name)]
+        present = [view for view in views if name == view.rule or own == view.fingerprint]
     if not present:
         from monitor.config.yaml import nearest
 
@@ -147,11 +149,17 @@ def _present_views(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertV
     ]
 
 
-def _is_meant(view: "AlertView", name: str) -> bool:
-    """Returns whether a name is the alert's rule, our fingerprint, or that of its labels, which Alertmanager and ``alerts --json`` show."""
+def _own_fingerprint(name: str, views: "Sequence[AlertView]") -> str:
+    """Returns the own fingerprint of the alert that a fingerprint names, empty if there is none. Raises AmbiguousName."""
+    from monitor.model.alert_names import NamedAlert, alert_named
     from monitor.model.label_fingerprint import label_fingerprint
 
-    return name in (view.rule, view.fingerprint) or (len(name) == 16 and label_fingerprint(view.labels) == name)
+    if not re.fullmatch("[0-9a-f]{4,16}", name) or any(name == view.rule for view in views):
+        return ""
+    # each once: an alert is in several notifications, and its labels change only with its severity
+    shown = {(view.fingerprint, view.severity): view for view in views}.values()
+    found = alert_named(name, (NamedAlert(one.fingerprint, label_fingerprint(one.labels), one.labels) for one in shown))
+    return "" if found is None else found.own
 
 
 def _as_json(receiver: str, channel: str, made: "Preview") -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """``routee-monitor status``: shows the monitor's state on one screen."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.load import read_as_it_runs
+from monitor.cli.load import as_warning, read_as_it_runs
 from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
 from monitor.cli.output import Shaded, say, shaded
 from monitor.cli.progress import progress
 from monitor.cli.table import Column, print_json, print_table
-from monitor.runtime.errors import MonitorError
+from monitor.runtime.errors import InputError, MonitorError
 
 if TYPE_CHECKING:
     from monitor.config.settings import Settings
@@ -42,15 +43,22 @@ def status(config: Path | None, as_json: bool, url: str | None) -> int:
     Exit codes: 0 the daemon runs; 69 it does not run or does not answer;
     78 bad configuration.
     """
-    settings, warning = read_as_it_runs(config)
+    settings, wrong = read_as_it_runs(config)
     found = _asked(settings, url)
-    if warning:
-        found["warnings"] = [warning, *found["warnings"]]
+    if wrong is not None and not _is_known(wrong, found["warnings"]):
+        found["warnings"] = [as_warning(wrong), *found["warnings"]]
     if as_json:
         print_json(found)
     else:
         _print(found)
     return 0 if found["running"] else EXIT_NOT_RUNNING
+
+
+def _is_known(wrong: InputError, warnings: list[str]) -> bool:
+    """Returns whether the daemon warns of the same itself, because it was asked to use these files; it may name them by another path."""
+    first = wrong.problems[0]
+    here = replace(first, file=Path(first.file).name)
+    return any(str(here) in warning for warning in warnings)
 
 
 def _asked(settings: "Settings", url: str | None) -> dict[str, Any]:
@@ -156,7 +164,8 @@ def _search(one: dict[str, Any], *, is_known: bool) -> tuple[str, ...]:
     if one["blind"] is not None:
         state = f"blind: {one['blind']}"
     elif _is_late(one):
-        state = "late" if one["age"] is not None else "waits for its first poll"
+        why = f": {one['trouble']}" if one.get("trouble") else ""
+        state = ("late" if one["age"] is not None else "waits for its first poll") + why
     else:
         state = "ok" if one["caughtUp"] >= 1 else "reads the past"
     return name, polled, past, state

@@ -11,6 +11,7 @@ import numpy as np
 from monitor.alerts.evaluation import EvaluationResult
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
+from monitor.daemon.first_evaluations import FirstEvaluations
 from monitor.dispatch.dispatcher import SuppressionEdits
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.batch import Batch
@@ -35,7 +36,7 @@ class AccountPipeline:
     """One account's evaluator, views and uncommitted data.
 
     ``changed`` counts the rows and ``quarantined`` holds the records that wait for the next commit; ``stored_state`` is the account's
-    state in the store.
+    state in the store, and ``first_evaluations`` those of its rules.
     """
 
     evaluator: RuleEvaluator
@@ -44,6 +45,7 @@ class AccountPipeline:
     changed: int = 0
     expired_at: Instant = 0
     stored_state: AccountState = NOTHING_KNOWN
+    first_evaluations: FirstEvaluations = field(default_factory=FirstEvaluations)
 
     @property
     def name(self) -> str:

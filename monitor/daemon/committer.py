@@ -65,6 +65,8 @@ class Committer:
             raise
         window.saved(unsaved, numbers[0] if numbers else None)
         account.stored_state = state
+        gone = [rule for name, rule in commit.dropped_first_evaluations if name == account.name]
+        account.first_evaluations.take({rule: at for (_, rule), at in commit.first_evaluations.items()}, gone)
         self._services.metrics.delivery.add(account.name, taken)
 
     async def _write(self, commit: Commit) -> list[int]:
@@ -139,8 +141,18 @@ def commit_of(
             elif (before := accounts[name].evaluator.alerts.get(rule, {}).get(group)) is not None:
                 commit.dropped_alerts.append(before.fingerprint)
         commit.rule_states |= {(name, rule): state for rule, state in result.kept.items() if state.is_ready}
+    if proposal.account is not None:
+        _put_first_evaluations(commit, proposal.account, results[proposal.account.name])
     _put_plan(commit, plan)
     return commit
+
+
+def _put_first_evaluations(commit: Commit, account: AccountPipeline, result: EvaluationResult) -> None:
+    """Adds as of when rules of the account were evaluated first, and drops those of rules that are gone."""
+    known, rules = account.first_evaluations, account.evaluator.rules
+    evaluated = {rule: as_of for rule, (as_of, _) in result.evaluated.items()}
+    commit.first_evaluations = {(account.name, rule): at for rule, at in known.added(rules, evaluated).items()}
+    commit.dropped_first_evaluations = [(account.name, rule) for rule in known.gone(rules)]
 
 
 def is_worth_a_commit(proposal: Proposal, plan: DispatchPlan) -> bool:

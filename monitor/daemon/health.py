@@ -133,6 +133,15 @@ class Health:
         store = [f"The store cannot be written: {self._store_error}"] if self._store_error else []
         return starting + polls + store
 
+    def beside_searches(self) -> list[str]:
+        """Returns all that is stuck, missing or wrong, without what `trouble_of` says of each search."""
+        of_searches = {self._unpolled_yet(*search) for search in (*self._unpolled, *self._new)}
+        return [one for one in (*self.stuck(), *self.unready(), *self.warnings()) if one not in of_searches]
+
+    def trouble_of(self, account: str, search: str) -> str:
+        """Returns why polls of that search fail; empty while they do not."""
+        return self._troubles[account, search]() if (account, search) in self._troubles else ""
+
     def _unpolled_yet(self, account: str, search: str) -> str:
-        why = self._troubles[account, search]() if (account, search) in self._troubles else ""
+        why = self.trouble_of(account, search)
         return f"Search {search} of account {account} has not been polled yet" + (f": {why}" if why else "")

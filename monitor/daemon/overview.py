@@ -5,7 +5,7 @@ It is built from plain values: the daemon takes them from its memory, the comman
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.config.monitor import Config, Search
@@ -29,7 +29,8 @@ Outbox = Mapping[tuple[str, str], tuple[int, Instant]]
 class Overview:
     """The values of the status at one time.
 
-    ``alerts`` are with their states; ``counts`` and ``outbox`` are as the store returns them, empty if they are not known.
+    ``alerts`` are with their states; ``counts`` and ``outbox`` are as the store returns them, empty if they are not known. ``troubles`` says, by
+    account and search, why polls fail now.
     """
 
     cursors: Sequence[Cursor]
@@ -38,6 +39,7 @@ class Overview:
     acks: Sequence[Ack]
     counts: Mapping[str, int]
     outbox: Outbox
+    troubles: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def overview(config: Config, snapshot: Overview, now: Instant) -> dict[str, Any]:
@@ -46,8 +48,9 @@ def overview(config: Config, snapshot: Overview, now: Instant) -> dict[str, Any]
     blind = _blind(snapshot.alerts)
     return {
         "searches": [
-            _search(one, cursors.get((one.account, one.name)), blind.get((one.account, one.name)), now)
+            _search(one, cursors.get(key), now) | {"blind": blind.get(key), "trouble": snapshot.troubles.get(key, "")}
             for one in config.searches
+            for key in [(one.account, one.name)]
         ],
         "alerts": _alerts(snapshot.alerts) | {"acknowledged": len(snapshot.acks)},
         "outbox": _outbox(snapshot.outbox),
@@ -63,7 +66,7 @@ def caught_up(plan: SearchPlan, cursor: Cursor | None) -> float:
     return 0.0 if cursor is None else share_read(plan, cursor.as_of, cursor.covered_since, cursor.swept)
 
 
-def _search(search: Search, cursor: Cursor | None, blind: str | None, now: Instant) -> dict[str, Any]:
+def _search(search: Search, cursor: Cursor | None, now: Instant) -> dict[str, Any]:
     return {
         "account": search.account,
         "search": search.name,
@@ -72,7 +75,6 @@ def _search(search: Search, cursor: Cursor | None, blind: str | None, now: Insta
         "age": None if cursor is None else max(now - cursor.as_of, 0) / SECOND,
         "coveredSince": None if cursor is None else iso(cursor.covered_since),
         "caughtUp": caught_up(plan_of(search), cursor),
-        "blind": blind,
     }
 
 

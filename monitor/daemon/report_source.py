@@ -34,7 +34,7 @@ def report_of(
 
 def source_of(store: Store, config: Config, rules: Sequence[Rule], since: Instant, now: Instant) -> ReportSource:
     """Returns what the store knows. Raises StoreError."""
-    key, cursors = store.secret("recipients"), store.load().cursors
+    key, loaded = store.secret("recipients"), store.load()
     transitions = store.transitions(MOST_TRANSITIONS)
     notifications = store.history(MOST_NOTIFICATIONS, since)
     told_since = now - HISTORY_KEPT
@@ -43,12 +43,13 @@ def source_of(store: Store, config: Config, rules: Sequence[Rule], since: Instan
     if len(notifications) == MOST_NOTIFICATIONS:
         told_since = max(told_since, notifications[-1].at)
     return ReportSource(
-        accounts=[_account(store, account.name, config, key, cursors) for account in config.accounts],
+        accounts=[_account(store, account.name, config, key, loaded.cursors) for account in config.accounts],
         rules=rules,
         transitions=transitions[::-1],
         notifications=notifications,
         waiting=store.backlog(),
         told_since=told_since,
+        first_evaluations=loaded.first_evaluations,
     )
 
 

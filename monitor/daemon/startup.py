@@ -6,6 +6,7 @@ from functools import partial
 
 from monitor.alerts.view import Views
 from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.first_evaluations import FirstEvaluations
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.restore import (
     accounts_of,
@@ -67,7 +68,8 @@ async def _restored_account(
     evaluator = restored_evaluator(window, config, present.rules, loaded, services.clock.now())
     several, zone = len(config.accounts) > 1, config.time_zone_of(name)
     views = Views(evaluator, present.templates, distinguish=several, time_zone=zone)
-    return AccountPipeline(evaluator, views, stored_state=evaluator.account_state)
+    first = FirstEvaluations.of(name, loaded.first_evaluations)
+    return AccountPipeline(evaluator, views, stored_state=evaluator.account_state, first_evaluations=first)
 
 
 def log_damage(damage: str) -> None:

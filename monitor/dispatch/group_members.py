@@ -1,8 +1,11 @@
 """Determines each group's alerts at one flush: which fire, which are resolved, and which stay as last notified.
 
-An alert belongs to the groups that the routing tree gives it. If it moves to another group, the group that notified of it keeps
-following it: its receiver is notified of changes and of the end. A silenced, inhibited or muted alert does not exist for a group that was
-never notified of it; a group that was notified of it keeps it as last notified until it is resolved.
+An alert belongs to the groups that the routing tree gives it. A receiver that was notified of it in a group to which another routing tree no
+longer leads hears of it there until its end, and not in a second group as well: it would get its end twice. Only a change of severity moves
+an alert from one group to another; the group that notified of it then follows it to its end.
+
+A silenced, inhibited or muted alert does not exist for a group that was never notified of it; a group that was notified of it keeps it as
+last notified until it is resolved.
 """
 
 from collections.abc import Mapping
@@ -104,12 +107,7 @@ class GroupAssembler:
         """Adds a firing alert to the groups that it is routed to."""
         routed = self._input.destinations[fingerprint]
         for destination in routed.destinations:
-            if (
-                alert.is_report
-                and self._notified_in.get((destination.route.receiver, fingerprint), destination.key) != destination.key
-            ):
-                continue  # a report is notified once, wherever it is routed by now
-            key, group = self._group_of(destination, fingerprint)
+            key, group = self._group_of(destination, alert, routed)
             members = self.members_by_key.get(key)
             if members is None:
                 members = self.members_by_key[key] = self._new(key, destination, group)
@@ -118,16 +116,31 @@ class GroupAssembler:
             self._enter(members, alert, routed.severity, notified_severity)
 
     @cached_property
-    def _notified_in(self) -> dict[tuple[str, str], Key]:
-        """The group in which a receiver was notified of an alert, by receiver and fingerprint."""
-        return {(key[0], one): key for key, group in self._groups.items() for one in group.told}
+    def _notified_in(self) -> dict[tuple[str, str], list[Key]]:
+        """The groups in which a receiver was notified of an alert, by receiver and fingerprint."""
+        found: dict[tuple[str, str], list[Key]] = {}
+        for key, group in self._groups.items():
+            for one in group.told:
+                found.setdefault((group.receiver, one), []).append(key)
+        return found
 
-    def _group_of(self, destination: Destination, fingerprint: str) -> tuple[Key, AggregationGroup | None]:
-        """Returns the destination's group, or the overflow of its route if the receiver was notified of the alert there."""
-        group, overflow = self._groups.get(destination.key), self._groups.get(destination.overflow)
-        if overflow is None or fingerprint not in overflow.told or (group is not None and fingerprint in group.told):
-            return destination.key, group
-        return destination.overflow, overflow
+    def _group_of(
+        self, destination: Destination, alert: Alert, routed: AlertDestinations
+    ) -> tuple[Key, AggregationGroup | None]:
+        """Returns the destination's group, or the one in which the receiver was notified of the alert instead.
+
+        That is the overflow of the route, or a group that is no destination of the alert any more, unless its severity has moved it.
+        """
+        for key in (destination.key, destination.overflow):
+            group = self._groups.get(key)
+            if group is not None and alert.fingerprint in group.told:
+                return key, group
+        reachable = {key for one in routed.destinations for key in (one.key, one.overflow)}
+        for key in self._notified_in.get((destination.route.receiver, alert.fingerprint), ()):
+            group = self._groups[key]
+            if key not in reachable and (alert.is_report or group.told[alert.fingerprint] == routed.severity):
+                return key, group
+        return destination.key, self._groups.get(destination.key)
 
     def _enter(self, members: GroupMembers, alert: Alert, severity: str, notified_severity: str | None) -> None:
         fingerprint = alert.fingerprint

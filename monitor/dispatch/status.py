@@ -14,6 +14,7 @@ from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.group_members import DispatchInput
 from monitor.dispatch.watchdog import FINGERPRINT, SEVERITY, sign_of_life
 from monitor.model.alert import Alert, State
+from monitor.model.alert_names import NamedAlert, alert_named
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.flapping import flapping
@@ -110,17 +111,22 @@ class StatusSnapshot:
         return ((alert, self._input.destinations[one].severity) for one, (alert, _, _) in self._input.known.items())
 
     def find(self, fingerprint: str, *, deep: bool = False) -> AlertStatus | None:
-        """Returns the alert with this fingerprint, its own or that of its labels. ``deep`` adds the explanation."""
+        """Returns the alert that a fingerprint names, its own or that of its labels, also shortened. ``deep`` adds the explanation.
+
+        Raises AmbiguousName if a shortened one names several.
+        """
         return at_once(self.finding(fingerprint, deep=deep))
 
     def finding(self, fingerprint: str, *, deep: bool = False) -> Work[AlertStatus | None]:
         """Does what `find` does, in pieces. The windows must not change meanwhile."""
-        destinations = self._input.destinations.items()
-        known = [fingerprint] if fingerprint in self._input.known else []
-        known = known or [one for one, routed in destinations if routed.fingerprint == fingerprint]
-        if not known:
+        own: str | None = fingerprint
+        if fingerprint not in self._input.known:
+            destinations = self._input.destinations.items()
+            named = alert_named(fingerprint, (named_alert(one, routed) for one, routed in destinations))
+            own = None if named is None else named.own
+        if own is None:
             return None
-        return (yield from self._making_status(known[0], deep=True)) if deep else self._status(known[0])
+        return (yield from self._making_status(own, deep=True)) if deep else self._status(own)
 
     def routed(self) -> Iterator[tuple[Alert, AlertDestinations]]:
         """Yields every alert with its labels and severity, which takes less than its whole status."""
@@ -234,3 +240,8 @@ class StatusSnapshot:
             if route not in self._mutes:
                 self._mutes[route] = muted_by(destination.route, self._now)
         return [self._mutes[destination.route.receiver, destination.route.key] for destination in routed.destinations]
+
+
+def named_alert(own: str, routed: AlertDestinations) -> NamedAlert:
+    """Returns what an alert can be named by; ``own`` is its own fingerprint."""
+    return NamedAlert(own, routed.fingerprint, routed.labels)

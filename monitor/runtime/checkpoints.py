@@ -1,7 +1,7 @@
 """Lets other tasks run during long loops and long work, so that thousands of alerts do not delay polling."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
 import trio
@@ -61,3 +61,9 @@ class Pieces:
             return result
         finally:
             work.close()
+
+
+async def work_off(steps: Iterator[None]) -> None:
+    """Does work that pauses by itself, and lets other tasks run in the pauses."""
+    for _ in steps:
+        await trio.lowlevel.checkpoint()

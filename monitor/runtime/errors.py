@@ -8,6 +8,7 @@ MonitorError
 │   ├── RouteeRefused       credentials or permissions are not accepted: a person has to act          exit 69
 │   └── RouteeRejected      the request was wrong (unknown campaign, unknown message)                 exit 1
 ├── NothingThere            no object has the requested id (no such silence, no such alert)           exit 1
+├── AmbiguousName          a shortened name means several objects                                 exit 1
 ├── StoreError              the store cannot be read or written now                                   exit 69
 │   ├── StoreDamaged        the store's content is corrupt: the daemon moves a SQLite file aside when it starts
 │   ├── StoreUnreachable    its server is away, or only just starts: the daemon tries again, also when it starts
@@ -98,6 +99,10 @@ class RouteeRejected(RouteeError):
 
 class NothingThere(MonitorError):
     """The requested id does not exist."""
+
+
+class AmbiguousName(MonitorError):
+    """The first characters of a name are those of several objects; says which."""
 
 
 class ChangedMeanwhile(MonitorError):

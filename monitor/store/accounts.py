@@ -32,6 +32,7 @@ def of_accounts(state: StoredState, accounts: Collection[str]) -> StoredState:
         acks=[one for one in state.acks if one.fingerprint in known],
         account_states={name: kept for name, kept in state.account_states.items() if name in accounts},
         rule_states={key: kept for key, kept in state.rule_states.items() if key[0] in accounts},
+        first_evaluations={key: at for key, at in state.first_evaluations.items() if key[0] in accounts},
     )
 
 
@@ -45,6 +46,8 @@ def accounts_of(commit: Commit) -> set[str]:
         account for _, _, account in commit.dropped_groups
     }
     found |= {account for account, _ in commit.rule_states} | {account for account, _ in commit.dropped_rule_states}
+    found |= {account for account, _ in commit.first_evaluations}
+    found |= {account for account, _ in commit.dropped_first_evaluations}
     return (found | set(commit.forgotten) | set(commit.account_states)) - {""}
 
 

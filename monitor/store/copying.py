@@ -38,6 +38,7 @@ TABLES: Final = (
     Table("acknowledgement", ("fingerprint", "data"), "rowid", _USUAL),
     Table("fact", ("account", "data"), "account", _USUAL),
     Table("rule_state", ("account", "rule", "data"), "account, rule", _LARGE),
+    Table("first_evaluation", ("account", "rule", "at"), "account, rule", _USUAL),
 )
 """What is copied, in that order."""
 FOLLOWING: Final = Table("notified", ("fingerprint", "parcel"), "fingerprint, parcel", _USUAL)

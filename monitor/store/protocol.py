@@ -93,7 +93,8 @@ class Commit:
     ``dropped_entries`` by (account, field, code), ``dropped_alerts`` and ``dropped_acks`` by fingerprint, ``dropped_groups`` by
     (key, receiver, account), ``dropped_silences`` by id. ``forgotten`` are accounts whose journal, dictionaries and cursors are deleted before
     anything is written, so that their messages are fetched from Routee again. ``account_states`` are replaced by account.
-    ``rule_states`` is what rules keep, by (account, rule); ``dropped_rule_states`` are those of rules that are gone. ``durable``: it is on
+    ``rule_states`` is what rules keep, by (account, rule); ``dropped_rule_states`` are those of rules that are gone. ``first_evaluations`` and
+    ``dropped_first_evaluations`` are likewise, of as of when each rule was evaluated first. ``durable``: it is on
     the disk before the call returns, whatever it contains; otherwise only what cannot be fetched from Routee again is.
 
     Writing the same entry, cursor, alert, group, silence or acknowledgement again replaces it. A notification whose key its channel
@@ -120,6 +121,8 @@ class Commit:
     account_states: dict[str, AccountState] = field(default_factory=dict)
     rule_states: dict[tuple[str, str], Keepable] = field(default_factory=dict)
     dropped_rule_states: list[tuple[str, str]] = field(default_factory=list)
+    first_evaluations: dict[tuple[str, str], Instant] = field(default_factory=dict)
+    dropped_first_evaluations: list[tuple[str, str]] = field(default_factory=list)
     durable: bool = False
 
 
@@ -138,7 +141,7 @@ class StoredState:
 
     ``account_states`` has Routee's latest balances and campaigns by account. ``begun`` has (fingerprint, instant) of the alerts that began
     to fire within BEGUN_KEPT before the latest change of any alert. ``unusable`` are the silences that are not in ``silences``.
-    ``rule_states`` is what rules keep, by (account, rule).
+    ``rule_states`` is what rules keep, by (account, rule), and ``first_evaluations`` as of when they were evaluated first.
     """
 
     cursors: list[Cursor]
@@ -150,6 +153,7 @@ class StoredState:
     account_states: dict[str, AccountState] = field(default_factory=dict)
     unusable: list[UnusableSilence] = field(default_factory=list)
     rule_states: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    first_evaluations: dict[tuple[str, str], Instant] = field(default_factory=dict)
 
 
 OutboxState = Literal["waiting", "sent", "dead"]

@@ -36,6 +36,7 @@ TABLES: Final = (
     "aside",
     "fact",
     "rule_state",
+    "first_evaluation",
 )
 """The tables to recover: those whose data cannot be fetched from Routee, and account states."""
 

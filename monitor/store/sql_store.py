@@ -194,6 +194,9 @@ class SqlStore(ABC):
                 begun=self._rows(statements.BEGUN, BEGUN_KEPT),
                 account_states=rows.account_states(self._rows(statements.ACCOUNT_STATES)),
                 rule_states=rows.rule_states(self._rule_states(accounts)),
+                first_evaluations={
+                    (account, rule): at for account, rule, at in self._rows(statements.FIRST_EVALUATIONS)
+                },
             )
         return state if accounts is None else of_accounts(state, accounts)
 
@@ -233,6 +236,8 @@ class SqlStore(ABC):
         self._many(statements.ACCOUNT_STATE, rows.account_state_values(commit.account_states))
         self._many(statements.DROP_RULE_STATE, commit.dropped_rule_states)
         self._many(statements.RULE_STATE, rows.rule_state_values(commit.rule_states))
+        self._many(statements.DROP_FIRST_EVALUATION, commit.dropped_first_evaluations)
+        self._many(statements.FIRST_EVALUATION, [(*key, at) for key, at in commit.first_evaluations.items()])
         return sequences
 
     def _write_alerts(self, commit: Commit) -> None:

@@ -72,6 +72,12 @@ RULE_STATES_OF: Final = "SELECT account, rule, data FROM rule_state WHERE accoun
 RULE_STATE: Final = "INSERT OR REPLACE INTO rule_state (account, rule, data) VALUES (?, ?, ?)"
 DROP_RULE_STATE: Final = "DELETE FROM rule_state WHERE account = ? AND rule = ?"
 
+FIRST_EVALUATIONS: Final = "SELECT account, rule, at FROM first_evaluation"
+FIRST_EVALUATION: Final = """
+    INSERT INTO first_evaluation (account, rule, at) VALUES (?, ?, ?)
+    ON CONFLICT (account, rule) DO UPDATE SET at = excluded.at"""
+DROP_FIRST_EVALUATION: Final = "DELETE FROM first_evaluation WHERE account = ? AND rule = ?"
+
 FORGET_WINDOW: Final = (
     "DELETE FROM journal WHERE account = ?",
     "DELETE FROM entry WHERE account = ?",

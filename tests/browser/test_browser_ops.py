@@ -153,12 +153,12 @@ def test_a_dead_letter_is_sent_again_by_its_button(page: Page, receiver: Hook) -
     receiver.status = 200
     page.get_by_role("button", name="Send all dead letters again").click()
     expect(page.get_by_role("status").filter(has_text="will be sent again")).to_be_visible()
-    until_it_says(page, "/history?outcome=sent", "Busy")
+    until_it_says(page, "/notifications?outcome=sent", "Busy")
     assert receiver.accepted
 
 
 @pytest.mark.parametrize("page", [True], indirect=True, ids=["with JavaScript"])
-@pytest.mark.parametrize("path", ["/silences", "/silences/new", "/receivers", "/searches", "/history", "/login"])
+@pytest.mark.parametrize("path", ["/silences", "/silences/new", "/receivers", "/searches", "/notifications", "/login"])
 def test_pages_load_nothing_that_the_policy_refuses(page: Page, path: str) -> None:
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))

@@ -17,7 +17,7 @@ from tests.fakes.daemon_reading import Reading
 
 TOKEN = "a-web-token-of-many-letters"
 WIDTHS = (360, 1280)
-NO_PAGES = {"/healthz", "/readyz", "/metrics", "/events", "/page.css", "/page.js"}
+NO_PAGES = {"/history", "/healthz", "/readyz", "/metrics", "/events", "/page.css", "/page.js"}
 """What is answered, below ``/api`` besides, and is no page."""
 
 
@@ -118,7 +118,7 @@ class Site:
             "/silences/{id}/edit": self.first("/silences", "a[href$='/edit']"),
             "/searches": "/searches",
             "/receivers": "/receivers",
-            "/history": "/history",
+            "/notifications": "/notifications",
         }
 
     def barriers(self, address: str) -> list[tuple[object, ...]]:

@@ -6,6 +6,8 @@ import pytest
 from browser_stage import Daemon, LocalRoutee, browsing, messages
 from playwright.sync_api import Browser, Page, expect
 
+from monitor.runtime.clock import MINUTE, SystemClock, iso
+
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}\u202egpj.exe"
 CAMPAIGN = {"campaign": HOSTILE, "campaignTrackingId": "c/1 <b>"}
 
@@ -120,8 +122,19 @@ CUT = """() => [...document.querySelectorAll('.scroll, th, td, .badge, .plot, sv
 """What stands out of its cell, its table or the screen, or is too small to read."""
 
 
+NARROW = """() => [...document.querySelectorAll('svg.chart')].flatMap((chart) => {
+  const card = chart.closest('.card, .incident'), box = chart.getBoundingClientRect();
+  if (!card || box.width < 60) return [];
+  const plot = chart.closest('.plot'), around = plot && plot !== card ? [card, plot] : [card];
+  const padding = around.reduce((sum, each) => sum + parseFloat(getComputedStyle(each).paddingRight), 0);
+  const left = card.getBoundingClientRect().right - padding - box.right;
+  return left > 2 ? [`${chart.textContent.trim().slice(0, 40)}: ${left} px`] : [];
+})"""
+"""Each chart that leaves a part of its card empty, and how much."""
+
+
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_is_cut_off_on_a_phone_or_a_wide_screen(
+def test_nothing_is_cut_off_on_a_phone_or_a_wide_screen_and_charts_fill_their_cards(
     page: Page, daemon: Daemon, routee: LocalRoutee, width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 800})
@@ -131,12 +144,32 @@ def test_nothing_is_cut_off_on_a_phone_or_a_wide_screen(
     for total in (50, 60, 70):  # so that there are values to draw
         routee.put(messages(f"up to {total}"))
         expect(page.locator(".incident")).to_contain_text(f"of {total} messages", timeout=30_000)
-    others = [f"{daemon.url}/{path}" for path in ("receivers", "searches", "history", "silences")]
+    others = [f"{daemon.url}/{path}" for path in ("receivers", "searches", "notifications", "silences")]
     found = {}
     for address in every_page(page, daemon) + others:
         page.goto(address)
-        found[address.removeprefix(daemon.url)] = page.evaluate(CUT)
+        found[address.removeprefix(daemon.url)] = page.evaluate(CUT) + page.evaluate(NARROW)
     assert {address: cut for address, cut in found.items() if cut} == {}
+
+
+@pytest.fixture
+def bad_hour(routee: LocalRoutee) -> None:
+    """Messages that fail more and more, up to now: an alert with a course that is worth drawing as soon as it fires."""
+    now = SystemClock().now()
+    for back in range(55, 0, -5):
+        for status, count in (("Delivered", back), ("Undelivered", 60 - back)):
+            rows = messages(f"{status} {back}", status, count)
+            routee.put([row | {"status": {"status": status, "date": iso(now - back * MINUTE)}} for row in rows])
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_the_chart_of_an_alert_fills_its_card_on_the_first_page(
+    bad_hour: None, page: Page, daemon: Daemon, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    wait_for_alert(page, daemon)
+    expect(page.locator(".incident svg.chart").locator("visible=true")).to_have_count(1, timeout=30_000)
+    assert page.evaluate(NARROW) == []
 
 
 def test_an_alert_that_is_over_still_has_its_page(page: Page, daemon: Daemon, routee: LocalRoutee):
@@ -174,7 +207,7 @@ def test_ten_thousand_groups_are_paged_and_found(page: Page, daemon: Daemon, rou
 
 def test_the_button_of_a_form_of_filters_is_level_with_its_fields(page: Page, daemon: Daemon) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
-    page.goto(f"{daemon.url}/history")
+    page.goto(f"{daemon.url}/notifications")
     fields = page.locator(".filters input, .filters select, .filters button")
     bottoms = fields.evaluate_all("all => all.map((one) => Math.round(one.getBoundingClientRect().bottom))")
     assert len(bottoms) == 4

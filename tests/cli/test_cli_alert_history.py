@@ -47,6 +47,9 @@ def folder(polled: Folder, tmp_path: Path) -> Folder:
 def test_each_episode_says_what_happened_and_who_did_it(folder: Folder) -> None:
     found = json.loads(folder.invoke("history", "--json").stdout)
     fires, over, old = found
+    [alert] = [one for one in json.loads(folder.invoke("alerts", "--json").stdout) if one["state"] == "firing"]
+    assert fires["fingerprint"] == alert["ownFingerprint"]
+    assert (fires["labelFingerprint"], old["labelFingerprint"]) == (alert["fingerprint"], None)
     assert [event["what"] for event in fires["events"]] == ["fired", "acknowledged"]
     assert (fires["labels"], fires["endedAt"], fires["seconds"]) == (
         {"operator": "Cosmote", "country": "GR"},

@@ -150,11 +150,12 @@ def test_an_alert_that_has_not_held_its_worse_level_yet_says_when_it_gets_worse(
     )
 
 
-def test_the_wide_table_has_the_fingerprint_that_ack_takes(polled: Folder) -> None:
+def test_the_wide_table_has_both_fingerprints_that_ack_takes(polled: Folder) -> None:
     alert = json.loads(polled.invoke("alerts", "--json").stdout)[0]
     head, firing, _ = polled.invoke("alerts", "--wide").stdout.splitlines()
     assert "FINGERPRINT" in head
     assert alert["fingerprint"] in firing
+    assert alert["ownFingerprint"] in firing
     assert "FINGERPRINT" not in polled.invoke("alerts").stdout
 
 

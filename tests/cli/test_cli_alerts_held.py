@@ -99,7 +99,7 @@ async def test_what_is_asked_for_by_its_address_has_to_answer(folder: Folder) ->
 
 
 def tellings(folder: Folder, *more: str) -> list[tuple[str, str]]:
-    found = json.loads(folder.invoke("alerts", "--history", "--json", *more).stdout)
+    found = json.loads(folder.invoke("alerts", "--notifications", "--json", *more).stdout)
     return [(one["channel"], one["outcome"]) for one in found]
 
 
@@ -121,7 +121,10 @@ def test_what_was_told_to_whom_and_what_became_of_it(folder: Folder) -> None:
     assert len(tellings(folder)) == before + 3
     assert len(tellings(folder, "--since", "30d")) == before + 4
     assert len(tellings(folder, "--limit", "2")) == 2
-    table = folder.invoke("alerts", "--history").stdout
+    [alert] = json.loads(folder.invoke("alerts", "--notifications", "--json").stdout)[0]["alerts"]
+    view = sample_view("Sample", "rate")
+    assert (alert["fingerprint"], alert["labelFingerprint"]) == (view.fingerprint, label_fingerprint(view.labels))
+    table = folder.invoke("alerts", "--notifications").stdout
     for words in ("waiting, tried 1x: HTTP 503", "not sent: replaced by a newer one", "HTTP 410: gone", "Sample"):
         assert words in table
 
@@ -130,5 +133,6 @@ def test_where_nobody_was_told_it_says_so(folder: Folder) -> None:
     with closing(sqlite3.connect(folder.path / "monitor.db")) as file:
         file.execute("DELETE FROM parcel")
         file.commit()
-    assert "No notification was sent" in folder.invoke("alerts", "--history").stdout
-    assert folder.invoke("alerts", "--history", "--json").stdout.strip() == "[]"
+    assert "No notification was sent" in folder.invoke("alerts", "--notifications").stdout
+    assert folder.invoke("alerts", "--notifications", "--json").stdout.strip() == "[]"
+    assert folder.invoke("alerts", "--history", "--json").stdout.strip() == "[]", "its earlier name goes on"

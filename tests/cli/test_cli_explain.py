@@ -36,6 +36,15 @@ def test_groups_with_their_numbers_worst_first(polled: Folder) -> None:
     assert (few["labels"]["operator"], few["state"]) == ("Cyta", "not_enough_data")
 
 
+def test_a_group_with_an_alert_has_its_fingerprints(polled: Folder) -> None:
+    fires, other, _ = json.loads(polled.invoke("explain", "OperatorFailureRate", "--json").stdout)["groups"]
+    alert = json.loads(polled.invoke("alerts", "--json").stdout)[0]
+    assert (fires["fingerprint"], fires["label_fingerprint"]) == (alert["ownFingerprint"], alert["fingerprint"])
+    assert (other["fingerprint"], other["label_fingerprint"]) == (None, None)
+    assert fires["fingerprint"] in polled.invoke("explain", "OperatorFailureRate", "--wide").stdout
+    assert fires["fingerprint"] not in polled.invoke("explain", "OperatorFailureRate").stdout
+
+
 def test_a_pending_group_says_since_when(polled: Folder) -> None:
     (group,) = json.loads(polled.invoke("explain", "ManyMessages", "--json").stdout)["groups"]
     assert (group["state"], group["value"], group["labels"]) == ("pending", 161.0, {})

@@ -20,6 +20,9 @@ RULES = """\
 rules:
   - {name: Operators, kind: rate, by: [operator, country], window: 30m, above: 20%, min_messages: 10}
   - {name: Quiet, kind: count, window: 1h, above: 1000000}
+  - {name: Later, kind: count, window: 1h, above: 1000000}
+  - {name: Late, kind: count, window: 1h, above: 1000000}
+  - {name: Last, kind: count, window: 1h, above: 1000000}
 """
 SPAN = ("--since", "2026-11-10T00:00Z", "--until", "2026-11-11T00:00Z")
 HOSTILE = "<script>alert(1)</script>\x1b[31m & \u202eco"
@@ -40,6 +43,10 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     begun = DAY + 10 * HOUR + 5 * MINUTE
     moves = episode("Cosmote", begun, begun + HOUR) + episode(HOSTILE, begun + 2 * HOUR, begun + 3 * HOUR)
     stored(account.evaluator.window, account.now, folder.path / "monitor.db", moves)
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        young = {name: START + DAY + hours * HOUR for name, hours in (("Later", 9), ("Late", 9), ("Last", 11))}
+        first = {"Operators": START, "Quiet": START, **young}
+        store.commit(Commit(first_evaluations={("main", rule): at for rule, at in first.items()}))
     folder.config.write_text(CONFIG)
     (folder.path / "rules").mkdir()
     (folder.path / "rules" / "rules.yaml").write_text(RULES)
@@ -54,9 +61,15 @@ def test_text_fits_a_terminal_and_says_what_matters_first(reported: Folder) -> N
     assert max(map(cells, lines)) <= 80
     assert re.fullmatch(r"  \d+(\.\d)?% delivered +[\d,]+ of [\d,]+ with a final status, .*", lines[2])
     heads = [line.split()[0] for line in lines if re.match(r"[A-Z]{4,} ", line)]
-    assert heads == ["INCIDENT", "COUNTRY", "OPERATOR", "CAMPAIGN", "RULE", "RULES"]
+    assert heads == ["INCIDENT", "COUNTRY", "OPERATOR", "CAMPAIGN", "RULE", "RULES", "RULES"]
     assert re.search(r"Operators Cosmote, GR +11-10 10:06 +59m +\d+ +\d+\.\d\d", done.output)
-    assert lines[-1] == "Quiet"
+    assert lines[-5:] == [
+        "RULES THAT NEVER FIRED (1)",
+        "Quiet",
+        "",
+        "RULES THAT DID NOT FIRE, EVALUATED FOR A PART OF THE TIME (3)",
+        "since 11-10 09:00: Later, Late; since 11-10 11:00: Last",
+    ]
     assert "\x1b" not in done.output
     assert "\u202e" not in done.output
 
@@ -77,6 +90,8 @@ def test_json_is_what_the_document_describes(reported: Folder) -> None:
     assert found["lost"] == sum(one["loss"]["lost"] or 0 for one in found["incidents"])
     assert found["total"]["before"]["final"] > 1000
     assert found["never_fired"] == ["Quiet"]
+    assert found["younger"][0] == {"rule": "Later", "since": "2026-11-10T09:00:00Z", "blind_seconds": 0}
+    assert [one["rule"] for one in found["younger"]] == ["Later", "Late", "Last"]
 
 
 def test_html_is_one_file_that_needs_nothing_and_shows_data_as_text(reported: Folder, tmp_path: Path) -> None:

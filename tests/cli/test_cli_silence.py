@@ -273,6 +273,31 @@ async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(act
     assert 3 * HOUR < until - actions.clock.now() <= 4 * HOUR
 
 
+async def test_the_beginning_of_either_fingerprint_is_enough(actions, folder):
+    fires, other = actions.views
+    async with listening(actions, folder) as invoke:
+        for text in (fires.fingerprint[:4], label_fingerprint(other.labels)[:6]):
+            done = await invoke("ack", text, "--by", "ann")
+            assert done.exit_code == 0, done.stderr
+        assert actions.acknowledged.keys() == {fires.fingerprint, other.fingerprint}
+        assert (await invoke("ack", fires.fingerprint[:5], "--undo")).exit_code == 0
+    assert actions.acknowledged.keys() == {other.fingerprint}
+
+
+async def test_what_begins_the_fingerprints_of_several_names_them(actions, folder):
+    first, second = (
+        msgspec.structs.replace(view, fingerprint=f"abcd{number}" * 3) for number, view in enumerate(actions.views)
+    )
+    actions.views = [first, second]
+    async with listening(actions, folder) as invoke:
+        refused = await invoke("ack", "abcd")
+        assert (refused.exit_code, actions.acknowledged) == (1, {})
+        done = await invoke("ack", "abcd1")
+    assert f"2 alerts begin with abcd; write more of it: {first.fingerprint} (OperatorFailureRate" in refused.stderr
+    assert second.fingerprint in refused.stderr
+    assert (done.exit_code, list(actions.acknowledged)) == (0, [second.fingerprint])
+
+
 async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(actions, folder):
     _, last = actions.views
     async with listening(actions, folder) as invoke:
@@ -289,6 +314,8 @@ async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(acti
         (["operator=Cosmot"], 1, "; did you mean 'Cosmote'?"),
         (["OperatorFailureRat"], 1, "; did you mean alertname=OperatorFailureRate?"),
         (["0000000000000000"], 1, "no alert with this fingerprint fires"),
+        (["00000"], 1, "no alert with the fingerprint '00000' fires; see `routee-monitor alerts`"),
+        (["0a"], 1, "'0a' is too short for a fingerprint: write at least 4 characters of it"),
         (["operator=Cosmote", "--for", "soon"], 2, "'soon' is not a duration"),
         (["operator=Cosmote", "--by", " "], 1, "who takes care of the alert"),
         (["operator=Cosmote", "--undo"], 1, "no alert with this fingerprint is acknowledged"),

@@ -73,7 +73,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory, routee_url: str) -> Folder:
     ("words", "unused"),
     [
         ("alerts", NEVER | CLIENT | COUNTING | TEMPLATES),
-        ("alerts --history", NEVER | CLIENT | COUNTING | TEMPLATES),
+        ("alerts --notifications", NEVER | CLIENT | COUNTING | TEMPLATES),
         ("alerts --dead-letters", NEVER | CLIENT | COUNTING | TEMPLATES),
         ("status", NEVER | CLIENT | COUNTING | TEMPLATES),
         ("history", NEVER | CLIENT | COUNTING | TEMPLATES),

@@ -14,6 +14,7 @@ import trio
 from cli_folder import Folder
 
 from monitor.daemon import main as daemon
+from monitor.daemon.reload import Reloads
 from monitor.daemon.validate import load
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.http import Answer, Asked, serving
@@ -21,14 +22,16 @@ from tests.fakes.waiting import guarded
 
 
 @asynccontextmanager
-async def running(folder: Folder) -> AsyncIterator[str]:
-    """A daemon that has polled once; gives its address, empty where it has no listener."""
+async def running(folder: Folder, reloads: Reloads | None = None, *, polled: bool = True) -> AsyncIterator[str]:
+    """A daemon, by default one that has polled once; gives its address, empty where it has no listener."""
     loaded, stop = load(folder.config, dict(os.environ)), trio.Event()
-    run = functools.partial(daemon.run, loaded.settings, loaded.templates, stop=stop, stream=io.StringIO())
+    run = functools.partial(
+        daemon.run, loaded.settings, loaded.templates, stop=stop, stream=io.StringIO(), reloads=reloads
+    )
     async with trio.open_nursery() as nursery:
         started = await nursery.start(run)
         with guarded():
-            while not started.pipeline.accounts["main"].evaluator.coverage.cursors:
+            while polled and not started.pipeline.accounts["main"].evaluator.coverage.cursors:
                 await trio.sleep(0.01)
         yield started.url
         stop.set()
@@ -36,6 +39,15 @@ async def running(folder: Folder) -> AsyncIterator[str]:
 
 async def asked(folder: Folder, *arguments: str):
     return await trio.to_thread.run_sync(functools.partial(folder.invoke, "status", *arguments))
+
+
+async def said_with(text: str, folder: Folder, url: str) -> str:
+    """What `status` says, without line breaks, once that has ``text``."""
+    with guarded():
+        while True:
+            said = " ".join((await asked(folder, "--url", url)).stdout.split())
+            if text in said:
+                return said
 
 
 async def test_the_running_daemon_says_how_it_stands(folder: Folder) -> None:
@@ -125,6 +137,33 @@ async def test_an_address_that_is_named_has_to_be_a_daemons(folder: Folder) -> N
         outcome = await asked(folder, "--url", url)
     assert outcome.exit_code == 69
     assert "is no routee-monitor" in outcome.stderr
+
+
+async def test_a_mistake_that_the_daemon_has_refused_is_said_once(folder: Folder) -> None:
+    reloads = Reloads(folder.config, dict(os.environ), lambda _: None)
+    async with running(folder, reloads) as url:
+        folder.replace(folder.rules, "kind: rate", "kind: rat")
+        reloads.request()
+        said = await said_with("daemon uses the previous", folder, url)
+        folder.replace(folder.rules, "kind: rat\n", "kind: rates\n")
+        changed = await said_with("'rates'", folder, url)
+    assert said.count("warning:") == said.count("'rat'") == 1
+    assert changed.count("warning:") == 2, "another mistake than the one that was refused"
+
+
+async def test_what_keeps_a_search_from_its_first_poll_is_said_once_and_in_its_row(folder: Folder) -> None:
+    async def broken(_: Asked) -> Answer:
+        return Answer(503, b"")
+
+    async with serving(broken) as routee:
+        for key in ("api_url", "auth_url"):
+            line = next(line for line in folder.config.read_text().splitlines() if key in line)
+            folder.replace(folder.config, line, f'    {key}: "{routee}"')
+        async with running(folder, polled=False) as url:
+            said = await said_with("503", folder, url)
+    assert said.count("503") == 1
+    assert "main outbound never 0% waits for its first poll: 503 from Routee" in said
+    assert "warning:" not in said
 
 
 async def test_a_mistake_in_a_rule_file_does_not_hide_what_the_daemon_does(folder: Folder) -> None:

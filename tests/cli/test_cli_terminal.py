@@ -92,7 +92,7 @@ CASES = {
 """Each command by its words; one that is new needs a line here."""
 
 FURTHER = {
-    "alerts --history": Case(""),
+    "alerts --notifications": Case(""),
     "alerts --dead-letters": Case(""),
     "alerts --state all": Case(""),
     "search outbound --set-aside": Case(""),

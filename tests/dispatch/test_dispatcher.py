@@ -221,19 +221,45 @@ async def test_grouping_by_severity_moves_an_alert_from_one_group_to_the_other()
     assert world.last.status == "resolved"
 
 
-async def test_other_grouping_ends_the_old_group_only_after_the_new_one_told_the_end() -> None:
+async def test_other_grouping_leaves_what_was_told_where_it_was_told_and_its_end_is_told_once() -> None:
     world = World()
     await world.poll(Cosmote=4)
-    await world.poll(Cosmote=4, Nova=4)
     await world.restart(config=AT_ONCE.replace("[alertname]", "[operator]"))
     await world.poll(Cosmote=4, Nova=4)
-    old = world.told[0].group_key
-    await world.poll(4 * MINUTE, Cosmote=0, Nova=4)
-    assert world.last.group_key != old
-    await world.poll(2 * MINUTE, Cosmote=0, Nova=4)
-    ends = [one.group_key for one in world.told if ("resolved", "Cosmote", "warning") in payload(one)]
-    assert ends[-1] == old
-    assert len(set(ends)) == 2
+    assert [payload(one) for one in world.told] == [
+        [("firing", "Cosmote", "warning")],
+        [("firing", "Nova", "warning")],
+    ]
+    old, new = (one.group_key for one in world.told)
+    assert new != old
+    await world.poll(10 * MINUTE, Cosmote=0, Nova=0)
+    await world.flush(DAY)
+    assert [(one.group_key, payload(one)) for one in world.told[2:]] == [
+        (old, [("resolved", "Cosmote", "warning")]),
+        (new, [("resolved", "Nova", "warning")]),
+    ]
+    await world.poll(Cosmote=4)
+    assert world.last.group_key != old, "what begins afterwards goes along the new routes"
+
+
+async def test_what_stays_in_a_group_of_other_routes_is_repeated_and_gets_worse_as_they_say() -> None:
+    world = World()
+    await world.poll(Cosmote=4)
+    await world.restart(
+        config=AT_ONCE.replace("[alertname]", "[operator]").replace("repeat_interval: 4h", "repeat_interval: 1h")
+    )
+    await world.poll(MINUTE, Cosmote=4)
+    await world.flush(HOUR - 1 * MINUTE)
+    assert world.harness.reasons() == ["first", "repeat"]
+    await world.poll(Cosmote=8)
+    await world.flush(5 * MINUTE)
+    await world.poll(Cosmote=0)
+    await world.flush(DAY)
+    assert [payload(one) for one in world.told[2:]] == [
+        [("firing", "Cosmote", "critical")],
+        [("resolved", "Cosmote", "warning")],
+        [("resolved", "Cosmote", "critical")],
+    ]
 
 
 async def test_too_many_groups_are_held_back_counted_and_told_when_there_is_room() -> None:

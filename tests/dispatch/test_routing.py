@@ -1,5 +1,11 @@
 """The tree in use: who is told through which route, and what becomes of it when routes, receivers and severities change."""
 
+from typing import Any
+
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from monitor.runtime.clock import HOUR, MINUTE
 from tests.fakes.operator_harness import AT_ONCE, TWO, OperatorHarness, payload
 
@@ -63,6 +69,54 @@ async def test_a_route_that_is_gone_tells_the_end_and_a_restart_with_the_same_ro
     await world.restart(config=TWO)
     await world.poll(5 * MINUTE, Cosmote=0)
     assert world.to("oncall")[-1] == ("all resolved", [("Cosmote", "resolved")])
+    assert world.harness.pipeline.dispatcher.groups == {}
+
+
+EACH = AT_ONCE.replace("[alertname]", "[operator]")
+OTHERS = (
+    AT_ONCE,
+    EACH,
+    EACH.replace(
+        "repeat_interval: 4h}", "repeat_interval: 4h, routes: [{matchers: [operator=Cosmote], receiver: ops}]}"
+    ),
+    AT_ONCE.replace(
+        "repeat_interval: 4h}", "repeat_interval: 4h, routes: [{matchers: [operator=~.+], receiver: ops}]}"
+    ),
+)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("routes"), st.sampled_from(OTHERS)),
+            st.tuples(st.just("poll"), st.sampled_from([0, 4])),
+            st.tuples(st.just("later"), st.sampled_from([MINUTE, 5 * MINUTE, HOUR])),
+        ),
+        max_size=14,
+    )
+)
+@settings(deadline=None, max_examples=60)
+def test_each_firing_that_was_told_gets_one_end_however_the_routes_change(steps: list[tuple[str, Any]]) -> None:
+    trio.run(_one_end_each, [*steps, ("poll", 0), ("later", HOUR), ("later", HOUR)])
+
+
+async def _one_end_each(steps: list[tuple[str, Any]]) -> None:
+    world = OperatorHarness()
+    firing: set[str] = set()
+    for what, how in steps:
+        if what == "routes":
+            await world.restart(config=how)
+        elif what == "poll":
+            await world.poll(Cosmote=how, Nova=4 - how)
+        else:
+            await world.flush(how)
+    await world.poll(Cosmote=0, Nova=0)
+    await world.flush(HOUR)
+    for told in world.told:
+        for status, operator, _ in payload(told):
+            assert status == "firing" or operator in firing, f"{operator} gets a second end"
+            firing = firing | {operator} if status == "firing" else firing - {operator}
+    assert not firing
     assert world.harness.pipeline.dispatcher.groups == {}
 
 

@@ -100,6 +100,31 @@ def _catches_sighup(status: str) -> bool:
     return bool(int(caught.split()[1], 16) & 1 << signal.SIGHUP - 1)
 
 
+async def test_an_alert_that_was_told_before_the_routes_changed_gets_one_resolve_and_is_not_told_anew(
+    place: Place,
+) -> None:
+    of_country = {"matchers": ['alertname="Failing"'], "receiver": "ops", "group_by": ["country"]}
+    async with daemon(place.write()) as process:
+        await process.watching()
+        put_operator(place.sandbox, "Cosmote", failed=5)
+        await until(lambda: place.told.failing() == {"Cosmote"}, "the alert")
+        place.config = {"route": EACH_ALONE | {"group_wait": "1s", "group_interval": "1s", "routes": [of_country]}}
+        place.write()
+        await hang_up(process)
+        put_operator(place.sandbox, "Nova", failed=5)
+        await until(lambda: "Nova" in place.told.failing(), "an alert along the new route")
+        for operator in ("Cosmote", "Nova"):
+            put_operator(place.sandbox, operator, failed=0)
+        await until(lambda: not place.told.failing(), lambda: f"the ends: {place.told.failing()}", within=40)
+        await until(lambda: not waiting(place.folder / "monitor.yaml"), "nothing to wait")
+        assert await process.stop() == 0
+    said = [
+        (entry["labels"]["operator"], entry["status"]) for one in place.told.told for entry in one.payload["alerts"]
+    ]
+    assert sorted(said) == [(name, status) for name in ("Cosmote", "Nova") for status in ("firing", "resolved")]
+    assert all(episode.end is not None for episode in place.told.episodes())
+
+
 async def test_fifty_reloads_in_a_row_under_load_lose_and_repeat_nothing(place: Place) -> None:
     """Operators begin to fail and recover while rules, searches, routes and the receiver's entry change, and a third of all sends fail."""
     tries = 0

@@ -42,7 +42,7 @@ COMMANDS = (
     "explain Failing --json",
     "explain Nothing",
     "alerts --json",
-    "alerts --history",
+    "alerts --notifications",
     "alerts --dead-letters",
     "ack operator=Cosmote",
     "silence list",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from monitor.dispatch.status import ENDS_SOON, AlertStatus, GroupStatus, SilenceStatus
 from monitor.model.alert import State
+from monitor.model.alert_names import NamedAlert, alert_named
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
@@ -38,10 +39,9 @@ class FakeAlertActions:
         yield from (self._standing(view, "resolved") for view in self.over)
 
     def find(self, fingerprint: str, *, deep: bool = False) -> AlertStatus | None:
-        return next(
-            (one for one in self.alerts() if fingerprint in (one.view.fingerprint, label_fingerprint(one.view.labels))),
-            None,
-        )
+        found = {one.view.fingerprint: one for one in self.alerts()}
+        named = alert_named(fingerprint, (_named(one.view) for one in found.values()))
+        return None if named is None else found[named.own]
 
     async def explained(self, fingerprint: str, snapshot: object = None) -> AlertStatus | None:
         return self.find(fingerprint, deep=True)
@@ -124,3 +124,7 @@ class FakeAlertActions:
             return None
         by, comment, until = self.acknowledged[view.fingerprint]
         return Ack(view.fingerprint, 0, by, comment, self.clock.now(), until)
+
+
+def _named(view: AlertView) -> NamedAlert:
+    return NamedAlert(view.fingerprint, label_fingerprint(view.labels), view.labels)

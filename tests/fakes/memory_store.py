@@ -31,6 +31,7 @@ class MemoryStore:
         self._entries: dict[tuple[str, str, int], str] = {}
         self._account_states: dict[str, bytes] = {}
         self._rule_states: dict[tuple[str, str], bytes] = {}
+        self._first_evaluations: dict[tuple[str, str], int] = {}
         self._sequence = 0
         self._revision = 0
 
@@ -75,6 +76,9 @@ class MemoryStore:
         for key in commit.dropped_rule_states:
             self._rule_states.pop(key, None)
         self._rule_states |= {key: state.blob() for key, state in commit.rule_states.items()}
+        for key in commit.dropped_first_evaluations:
+            self._first_evaluations.pop(key, None)
+        self._first_evaluations |= commit.first_evaluations
         for account, blob in commit.journal:
             self._sequence += 1
             self._journal[self._sequence] = (account, blob)
@@ -101,6 +105,7 @@ class MemoryStore:
             [(one.fingerprint, one.at) for one in self.transitions if one.what == "fired"],
             {account: msgspec.json.decode(data, type=AccountState) for account, data in self._account_states.items()},
             rule_states=dict(self._rule_states),
+            first_evaluations=dict(self._first_evaluations),
         )
 
     def entries(self, account: str) -> list[Entry]:

@@ -9,6 +9,7 @@ from monitor.config.settings import Settings
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.account_sink import AccountSink
 from monitor.daemon.alert_actions import AlertActions
+from monitor.daemon.first_evaluations import FirstEvaluations
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
 from monitor.daemon.pipeline import Pipeline
@@ -70,9 +71,9 @@ class PipelineHarness:
             window = restored_window(self.store, account, config, key)
             evaluator = restored_evaluator(window, config, settings.rules, loaded)
             several, zone = len(config.accounts) > 1, config.time_zone_of(account)
-            accounts.append(
-                AccountPipeline(evaluator, Views(evaluator, Templates(), distinguish=several, time_zone=zone))
-            )
+            views = Views(evaluator, Templates(), distinguish=several, time_zone=zone)
+            first = FirstEvaluations.of(account, loaded.first_evaluations)
+            accounts.append(AccountPipeline(evaluator, views, first_evaluations=first))
         self.services = Services(self.clock, self.metrics, self.health, self._wake, pieces=Pieces(0.0))
         dispatcher = restored_dispatcher(config, loaded)
         dispatcher.most_groups = self.most_groups

@@ -43,6 +43,8 @@ def spanning(*alerts: Alert, **more: object) -> AggregationGroup:
         Commit(account_states={"x": AccountState()}),
         Commit(rule_states={("x", "R"): State()}),
         Commit(dropped_rule_states=[("x", "R")]),
+        Commit(first_evaluations={("x", "R"): NOW}),
+        Commit(dropped_first_evaluations=[("x", "R")]),
     ],
 )
 def test_a_commit_tells_for_which_accounts_it_writes(commit: Commit) -> None:
@@ -56,6 +58,7 @@ def test_every_field_of_a_commit_is_thought_of() -> None:
     of_an_account = {
         *("journal", "cleaned", "forgotten", "entries", "dropped_entries", "cursors", "alerts", "groups"),
         *("dropped_groups", "outbox", "quarantined", "account_states", "rule_states", "dropped_rule_states"),
+        *("first_evaluations", "dropped_first_evaluations"),
     }
     assert set(Commit.__dataclass_fields__) == of_no_account | of_an_account
 

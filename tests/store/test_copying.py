@@ -69,6 +69,7 @@ def fill(store: Store) -> None:
             ],
             account_states={"main": AccountState()},
             rule_states={("main", "B"): Kept(b"\0"), ("main", "A"): Kept(b"a" * 3_000)},
+            first_evaluations={("main", "B"): NOW, ("main", "A"): NOW + 1},
         )
     )
     in_incident = msgspec.structs.replace(notification("k\0", "e0"), incident="i1", head="f1")

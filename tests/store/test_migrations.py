@@ -49,6 +49,7 @@ def test_an_older_store_is_brought_up_to_date_with_all_that_is_in_it(step: int, 
         assert [one.state for one in loaded.alerts] == ["firing", "resolved"]
         assert list(loaded.groups[0].told) == [alert().fingerprint]
         assert loaded.account_states == {}
+        assert loaded.first_evaluations == {("main", ""): 0}, "of the rules of then nobody knows"
         assert store.receipt("ops", "slack/0", "e1") == {"ts": "1.2", "channel": "C1"}
         assert keys(store.waiting("ops", "slack/0", 9)) == ["k2"]
         assert [one.outcome for one in store.history()] == ["waiting", "sent"]

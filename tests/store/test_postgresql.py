@@ -425,6 +425,21 @@ def test_tables_of_a_newer_version_are_refused(
             open_postgresql(postgresql, read_only=read_only)
 
 
+def test_a_store_before_first_evaluations_is_brought_up_to_date(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(poll(1))
+    for undone in (
+        "DROP TABLE routee_monitor.first_evaluation",
+        "DELETE FROM routee_monitor.applied_step WHERE number = 3",
+    ):
+        postgresql_server.administer(undone, database=postgresql.database)
+    with closing(open_postgresql(postgresql)) as store:
+        assert store.load().first_evaluations == {("main", ""): 0}, "of the rules of then nobody knows"
+        assert [one.as_of for one in store.load().cursors] == [1]
+
+
 def test_a_reader_makes_no_store_and_writes_nothing(postgresql: PostgresqlAddress) -> None:
     with pytest.raises(StoreError, match="there is no store"), open_store(postgresql, read_only=True):
         pass

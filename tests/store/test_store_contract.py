@@ -561,6 +561,15 @@ class Kept:
         return self.data
 
 
+def test_as_of_when_a_rule_was_evaluated_first_is_kept_until_the_rule_goes(reopen: Opener) -> None:
+    with closing(reopen()) as store:
+        assert store.load().first_evaluations == {}
+        store.commit(Commit(first_evaluations={("main", "A"): NOW, ("main", "B"): NOW, ("x", "A"): NOW + 1}))
+        store.commit(Commit(dropped_first_evaluations=[("main", "B")], first_evaluations={("x", "A"): NOW + 2}))
+    with closing(reopen()) as store:
+        assert store.load().first_evaluations == {("main", "A"): NOW, ("x", "A"): NOW + 2}
+
+
 def test_what_a_rule_keeps_is_replaced_and_goes_with_the_rule(reopen: Opener) -> None:
     with closing(reopen()) as store:
         store.commit(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from benchmarks.detection.lifecycle import alerts_of
 from benchmarks.detection.scorer import Alert
 from benchmarks.detection.traffic import DELIVERED, HOUR, MINUTE, UNKNOWN_NUMBER
 from benchmarks.detection.week import HISTORY
+
+Moments = NDArray[np.signedinteger[Any]]
+"""Minutes, one of each message."""
 
 _FIRST: Final = HISTORY * 1440
 _Z: Final = NormalDist().inv_cdf(0.95)
@@ -74,7 +77,7 @@ def _without_reports(feed: Feed, groups: Groups) -> tuple[Ints, Ints]:
     )
 
 
-def _during(groups: Groups, enters: NDArray[np.int64], leaves: NDArray[np.int64], which: Marked) -> Ints:
+def _during(groups: Groups, enters: Moments, leaves: Moments, which: Marked) -> Ints:
     counted = which & (groups.code >= 0) & (enters < leaves)
     cell, size = groups.code[counted].astype(np.int64) * (MINUTES + 1), len(groups) * (MINUTES + 1)
     change = np.bincount(cell + enters[counted], minlength=size) - np.bincount(cell + leaves[counted], minlength=size)

@@ -84,4 +84,5 @@ def _wilson(f: np.ndarray, n: np.ndarray, confidence: float) -> np.ndarray:
     z = NormalDist().inv_cdf(confidence)
     share = f / n
     middle, half = share + z * z / (2 * n), z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return (middle - half) / (1 + z * z / n)
+    lower: np.ndarray = (middle - half) / (1 + z * z / n)
+    return lower

@@ -53,7 +53,8 @@ def _final(feed: Feed) -> Breached:
 
 
 def _failed(feed: Feed) -> Breached:
-    return _final(feed) & (feed.week.messages.outcome != DELIVERED)
+    failed: Breached = _final(feed) & (feed.week.messages.outcome != DELIVERED)
+    return failed
 
 
 def fixed(feed: Feed, groups: Groups, *, fresh: bool = False) -> Breached:

@@ -119,7 +119,7 @@ def slow(feed: Feed, groups: Groups) -> Evidence:
 def _limit(took: NDArray[np.int32]) -> float:
     """The daemon keeps delays in bins."""
     usual = np.quantile(took, delays.USUAL) if len(took) else float(FRESH)
-    return float(delays.EDGES[min(np.searchsorted(delays.EDGES, usual), delays.BINS - 1)])
+    return float(delays.EDGES[min(int(np.searchsorted(delays.EDGES, usual)), delays.BINS - 1)])
 
 
 def _judge(weeks: Sequence[Counted], settings: ShiftSettings) -> list[NDArray[np.bool_]]:

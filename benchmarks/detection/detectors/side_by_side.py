@@ -4,7 +4,7 @@ What is an account's own (the pooled baseline, the number of groups) is worked o
 own functions over slices of the arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from itertools import pairwise
 
@@ -54,7 +54,7 @@ class SideBySide:
         if at.size:
             sequential._fold_counts(state, minute, at, n[at].astype(np.float64), f[at].astype(np.float64), self.settings)  # fmt: skip
 
-    def _each(self, work: object) -> None:
+    def _each(self, work: Callable[[ShiftState], object]) -> None:
         derived, known = [], self.whole.hypotheses
         for number, span in enumerate(self.slices):
             part = ShiftState(

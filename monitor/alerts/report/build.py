@@ -8,10 +8,9 @@ from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
 from monitor.alerts.incident_loss import loss_of
 from monitor.alerts.report import alerts as told
 from monitor.alerts.report import traffic
-from monitor.alerts.report.blind import blind_times
+from monitor.alerts.report.blind import unseen_times
 from monitor.alerts.report.model import (
     AccountLine,
-    BlindRule,
     CampaignLine,
     Compared,
     Counts,
@@ -65,7 +64,8 @@ class AccountSource:
 class ReportSource:
     """What a report is made from. ``transitions`` are in the order of time, ``notifications`` newest first.
 
-    ``told_since`` is since when both are complete. ``waiting`` is what `Store.backlog` returns.
+    ``told_since`` is since when both are complete. ``waiting`` is what `Store.backlog` returns. ``first_evaluations`` is by account and rule as of
+    when it was evaluated first; those that are not in it were not evaluated yet.
     """
 
     accounts: Sequence[AccountSource]
@@ -74,6 +74,7 @@ class ReportSource:
     notifications: Sequence[NotificationRecord]
     waiting: Mapping[tuple[str, str], tuple[int, Instant]]
     told_since: Instant
+    first_evaluations: Mapping[tuple[str, str], Instant]
 
 
 def build(
@@ -111,7 +112,9 @@ class _Builder:
         noisy = told.noise(fired, self.since, self.until)
         quiet = told.never_fired(self.source.rules, every, self.since, self.until)
         known = {one.window.account: one.searches for one in self.source.accounts}
-        blind = blind_times(self.source.rules, every, known, self.since, self.until)
+        first = self.source.first_evaluations
+        unseen = unseen_times(self.source.rules, every, known, first, self.since, self.until)
+        seeing_less = [unseen[name] for name in quiet if name in unseen]
         found = self._incidents(groups[:MOST_COUNTED])
         losses = [one.loss for one in found if one.loss is not None]
         return DeliveryReport(
@@ -129,8 +132,9 @@ class _Builder:
             lost=_known_sum([one.lost for one in losses]),
             spent_on_lost=_known_sum([one.spent for one in losses]),
             rules=self._cut("rules", noisy, MOST_RULES),
-            never=tuple(name for name in quiet if name not in blind),
-            blind=tuple(BlindRule(name, blind[name]) for name in quiet if name in blind),
+            never=tuple(name for name in quiet if name not in unseen),
+            younger=tuple(one for one in seeing_less if one.since is not None),
+            blind=tuple(one for one in seeing_less if one.since is None),
             receivers=tuple(told.receivers(self.source.notifications, self.source.waiting, self.until)),
             more=self.more,
             notes=tuple(self._notes(accounts, len(groups) - len(found))),

@@ -136,10 +136,14 @@ class RuleLine:
 
 @dataclass(frozen=True, slots=True)
 class BlindRule:
-    """A rule that did not fire, and for how long in the span it could not be evaluated."""
+    """A rule that did not fire, and for how long in the span it could not be evaluated.
+
+    ``since`` is when it was evaluated first, if that was in the span; the time before does not count as blind.
+    """
 
     rule: str
     blind: Duration
+    since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +163,9 @@ class DeliveryReport:
     """What happened in (since, until]. Lists are cut to their most important lines; ``more`` says how many were left out, by list.
 
     ``lost`` and ``spent_on_lost`` are those of all incidents together, also of those that are left out; None if that is known of none.
-    ``never`` are the rules that are switched on, could be evaluated all the time, and did not fire;
-    ``blind`` are those that did not fire and could not always be evaluated. ``notes`` say in sentences what is not known, or not up to date.
+    ``never`` are the rules that are switched on, could be evaluated all the time, and did not fire. Of the others that did not fire
+    ``younger`` are those that were first evaluated in the span, and ``blind`` those that could not always be evaluated.
+    ``notes`` say in sentences what is not known, or not up to date.
     """
 
     since: Instant
@@ -178,6 +183,7 @@ class DeliveryReport:
     spent_on_lost: float | None
     rules: tuple[RuleLine, ...]
     never: tuple[str, ...]
+    younger: tuple[BlindRule, ...]
     blind: tuple[BlindRule, ...]
     receivers: tuple[ReceiverLine, ...]
     more: dict[str, int]

@@ -18,10 +18,12 @@ from monitor.daemon.http.forms import FormField, filled
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.page_chart import page_chart
 from monitor.daemon.http.refusals import REFUSALS
+from monitor.daemon.read.alert_reader import AlertPast
 from monitor.daemon.read.alerts import AlertCourse, SampleMessage
-from monitor.daemon.read.daemon_reader import AlertPast, DaemonReader
+from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.dispatch.status import AlertStatus
 from monitor.model.format import datetime, duration, moments, sparkline
+from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.message import UNKNOWN
 from monitor.notify.render.alert_chart import alert_chart, worth_drawing
 from monitor.notify.render.alert_sentence import cause, sentence
@@ -68,7 +70,7 @@ class AlertPages(FormPages):
         past, refused = await self._past(request.path_params["fingerprint"])
         async with self._expensive.alone():
             one = await self._actions.explained(request.path_params["fingerprint"])
-            course = None if self._reader is None or past is None else self._reader.alert_course(past, one)
+            course = None if self._reader is None or past is None else self._reader.alerts.course(past, one)
             if one is not None:
                 return self._present(one, course)
         if refused is not None:
@@ -86,7 +88,7 @@ class AlertPages(FormPages):
     async def _past(self, fingerprint: str) -> tuple[AlertPast | None, StoreError | None]:
         """Returns what the store has of the alert, and why the store could not be read, if so."""
         try:
-            return None if self._reader is None else await self._reader.alert_past(fingerprint), None
+            return None if self._reader is None else await self._reader.alerts.past(fingerprint), None
         except StoreError as error:
             return None, error
 
@@ -97,6 +99,7 @@ class AlertPages(FormPages):
             "alert.html",
             one=one,
             view=view,
+            of_labels=label_fingerprint(view.labels),
             course=course,
             now=now,
             state=one.state,
@@ -117,11 +120,11 @@ class AlertPages(FormPages):
 
     def _drawn(self, course: AlertCourse) -> str:
         """Returns the recent values of the alert's group as SVG; empty if they are not kept."""
-        rule = None if self._reader is None else self._reader.rule_named(course.rule)
+        rule = None if self._reader is None else self._reader.rules.named(course.rule)
         if rule is None or self._reader is None or any(name not in course.labels for name in rule.grouping):
             return ""
         labels = {name: course.labels[name] for name in rule.grouping}
-        found = self._reader.evaluations(course.rule, labels, course.account or None)
+        found = self._reader.rules.evaluations(course.rule, labels, course.account or None)
         zone = self._reader.config.time_zone_of(course.account)
         start, end = course.firing_at, course.ended_at or self._clock.now()
         spans = () if start is None else (Span("critical", start, end, "it fired"),)

@@ -33,13 +33,13 @@ _MOST_TEXT: Final = 1_000
 def alert(one: AlertStatus, external_url: str, inhibiting: Mapping[str, str], now: Instant) -> dict[str, Any]:
     """Returns an alert; ``inhibiting`` maps our fingerprints to those of labels, which Alertmanager uses.
 
-    ``acknowledgedBy``, ``acknowledgedComment``, ``report``, ``incident`` and ``firesOnUntil`` are ours, and present only where they apply. The
-    last is for an alert that fires on for ``keep_firing_for`` although its threshold is no longer crossed.
+    ``ownFingerprint`` is ours, and so are ``acknowledgedBy``, ``acknowledgedComment``, ``report``, ``incident`` and ``firesOnUntil``, which are
+    present only where they apply. The last is for an alert that fires on for ``keep_firing_for`` although its threshold is no longer crossed.
     """
     view = one.view
-    ours: dict[str, Any] = {}
+    ours: dict[str, Any] = {"ownFingerprint": view.fingerprint}
     if one.ack is not None:
-        ours = {"acknowledgedBy": one.ack.by, "acknowledgedComment": one.ack.comment}
+        ours |= {"acknowledgedBy": one.ack.by, "acknowledgedComment": one.ack.comment}
     ours |= {} if one.fires_on_until is None else {"firesOnUntil": iso(one.fires_on_until)}
     ours |= {"report": True} if view.is_report else {}
     ours |= {"incident": one.incident} if one.incident else {}

@@ -22,11 +22,11 @@ from monitor.daemon.http.bearer import carries, why_refused
 from monitor.daemon.http.fair_queue import CALLBACKS, PROBES, ExpensiveQueue, SharedAnswer
 from monitor.daemon.http.hosts import KnownHosts
 from monitor.daemon.http.html_pages import FILES, HtmlPages
-from monitor.daemon.http.refusals import headers_of
+from monitor.daemon.http.refusals import headers_of, status_of
 from monitor.daemon.http.sessions import BrowserSessions
 from monitor.daemon.http.visitor import Visitors, address_of, present_visitor, wants_a_page
 from monitor.daemon.metrics import Metrics
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import AmbiguousName, StoreError
 
 _OPEN_TO_ALL = PROBES | {"/login", *(f"/{name}" for name in FILES)}
 """Paths that are answered without the token: probes, but without their reasons, and what a browser needs to log in."""
@@ -78,7 +78,8 @@ def make_app(
         ],
         exception_handlers={
             HTTPException: partial(_http_error, html or HtmlPages()),
-            StoreError: partial(_store_error, html or HtmlPages()),
+            StoreError: partial(_refusal, html or HtmlPages()),
+            AmbiguousName: partial(_refusal, html or HtmlPages()),
             500: _internal_error,
         },
     )
@@ -163,9 +164,10 @@ async def _http_error(html_pages: HtmlPages, request: Request, error: Exception)
     )
 
 
-async def _store_error(html_pages: HtmlPages, request: Request, error: Exception) -> Response:
-    """Answers that the store cannot be read, or written, now."""
-    refused = HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers_of(HTTPStatus.SERVICE_UNAVAILABLE))
+async def _refusal(html_pages: HtmlPages, request: Request, error: Exception) -> Response:
+    """Answers that the store cannot be read or written now, or that a shortened name means several."""
+    status = status_of(error)
+    refused = HTTPException(status, str(error), headers_of(status))
     return await _http_error(html_pages, request, refused)
 
 

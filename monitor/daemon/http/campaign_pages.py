@@ -43,13 +43,13 @@ class CampaignPages:
 
     async def campaigns(self, request: Request) -> Response:
         query = ListQuery.of(request)
-        found = await self._reader.campaigns((query.page - 1) * ROWS, ROWS, query.text)
+        found = await self._reader.campaigns.page((query.page - 1) * ROWS, ROWS, query.text)
         return self._html.page(
             "campaigns.html", found=found, query=query, pages=query.pages(found.total, ROWS), now=self._reader.now
         )
 
     async def campaign(self, request: Request) -> Response:
-        found = await self._reader.campaign(request.path_params["tracking_id"])
+        found = await self._reader.campaigns.one(request.path_params["tracking_id"])
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "no messages of such a campaign are known")
         zone = self._reader.config.time_zone_of(found.summary.account)

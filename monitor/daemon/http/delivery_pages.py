@@ -1,4 +1,4 @@
-"""The pages about reading and sending: the searches, the receivers with their dead letters, and the history of notifications."""
+"""The pages about reading and sending: the searches, the receivers with their dead letters, and the notifications."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -20,7 +20,7 @@ from monitor.store.protocol import FATES, NotificationFilter, Retried
 
 PER_PAGE: Final = 50
 DEAD_SHOWN: Final = 20
-"""The most dead letters that the page of the receivers lists; the history has all."""
+"""The most dead letters that the page of the receivers lists; that of the notifications has all."""
 _MOST_TEXT: Final = 300
 
 RetryDeadLetters = Callable[[NotificationFilter, int | None], Awaitable[Retried]]
@@ -48,11 +48,12 @@ class DeliveryPages(FormPages):
             Route("/searches", self._expensive.endpoint(self.searches)),
             Route("/receivers", self.receivers),
             Route("/receivers/retry", self.retry, methods=["POST"]),
-            Route("/history", self.history),
+            Route("/notifications", self.notifications),
+            Route("/history", self.moved),
         ]
 
     async def searches(self, request: Request) -> Response:
-        found = self._reader.searches()
+        found = self._reader.searches.all()
         page, pages, part = page_of(request.query_params.get("page"), len(found), PER_PAGE)
         return self._html.page(
             "searches.html",
@@ -66,8 +67,8 @@ class DeliveryPages(FormPages):
 
     async def receivers(self, request: Request) -> Response:
         query = request.query_params
-        found = await self._reader.receivers()
-        dead = await self._reader.notifications(NotificationFilter(outcome="dead"), limit=DEAD_SHOWN)
+        found = await self._reader.notifications.receivers()
+        dead = await self._reader.notifications.page(NotificationFilter(outcome="dead"), limit=DEAD_SHOWN)
         page, pages, part = page_of(query.get("page"), len(found), PER_PAGE)
         return self._html.page(
             "receivers.html",
@@ -96,7 +97,12 @@ class DeliveryPages(FormPages):
         query = f"waiting={retried.waiting}&superseded={retried.superseded}"
         return RedirectResponse(f"{self._root}/receivers?{query}", HTTPStatus.SEE_OTHER)
 
-    async def history(self, request: Request) -> Response:
+    async def moved(self, request: Request) -> Response:
+        """Leads from the page's earlier address to its present one."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"{self._root}/notifications{query}", HTTPStatus.PERMANENT_REDIRECT)
+
+    async def notifications(self, request: Request) -> Response:
         asked = {name: request.query_params.get(name, "")[:_MOST_TEXT] for name in ("receiver", "rule", "outcome")}
         outcome = next((one for one in FATES if one == asked["outcome"]), None)
         asked["outcome"] = outcome or ""
@@ -104,14 +110,14 @@ class DeliveryPages(FormPages):
         text = request.query_params.get("page")
         # The number of pages is known once the total is, so a page beyond the last one is read again.
         page, _, part = page_of(text, 10**9, PER_PAGE)
-        found = await self._reader.notifications(wanted, part.start, PER_PAGE)
+        found = await self._reader.notifications.page(wanted, part.start, PER_PAGE)
         if not found.items and found.total:
             page, _, part = page_of(text, found.total, PER_PAGE)
-            found = await self._reader.notifications(wanted, part.start, PER_PAGE)
+            found = await self._reader.notifications.page(wanted, part.start, PER_PAGE)
         config = self._reader.config
         return self._html.page(
-            "history.html",
-            here="history",
+            "notifications.html",
+            here="notifications",
             found=found,
             asked=asked,
             query={name: value for name, value in asked.items() if value},

@@ -26,7 +26,7 @@ class IncidentPages:
         return [Route("/incidents/{id}", self.incident)]
 
     async def incident(self, request: Request) -> Response:
-        found = await self._reader.incident(request.path_params["id"])
+        found = await self._reader.incidents.one(request.path_params["id"])
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "nothing is known of such an incident")
         return self._html.page(

@@ -18,6 +18,7 @@ from monitor.daemon.http.heat_rows import heat_rows
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.list_query import ListQuery
 from monitor.daemon.http.masthead import is_stale
+from monitor.daemon.http.page_chart import page_chart
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.daemon.read.now import FiringIncident, ListedAlert, Now, Told, now_of, statuses, told
@@ -28,7 +29,6 @@ from monitor.model.notification import AlertView
 from monitor.notify.render.alert_chart import alert_chart, worth_drawing
 from monitor.notify.render.alert_sentence import cause, sentence
 from monitor.notify.render.chart_geometry import Frame, Span
-from monitor.notify.render.chart_svg import svg
 from monitor.notify.render.links import acknowledge_url, page_url, silence_url
 from monitor.notify.render.notification_text import marks
 from monitor.notify.render.sanitize import tone
@@ -49,7 +49,7 @@ MARKED: Final = 30
 """The most alerts that are marked on charts, the latest ones: more would cover each other, and be most of the page's bytes."""
 STEP: Final = 5 * MINUTE
 _TRANSITIONS: Final = 2_000
-_ALERT_FRAME: Final = Frame(370, 170, left=50, right=66, top=14, bottom=26, text=12)
+_ALERT_FRAME: Final = Frame(560, 190, left=50, right=66, top=14, bottom=26, text=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class NowPage:
             shown = now.incidents[(number - 1) * CARDS : number * CARDS]
             cards = await self._cards(shown, now, waiting_since)
             accounts = await self._accounts(episodes)
-            found = heat_rows(await self._reader.delivery_by_place(HOUR))
+            found = heat_rows(await self._reader.delivery.by_place(HOUR))
             return self._html.page(
                 "now.html",
                 text=text,
@@ -162,7 +162,7 @@ class NowPage:
 
     def _card(self, status: AlertStatus, notified: Sequence[Told]) -> AlertCard:
         view = status.view
-        drawn = svg(alert_chart(view), _ALERT_FRAME) if worth_drawing(view) else ""
+        drawn = page_chart(alert_chart(view), _ALERT_FRAME) if worth_drawing(view) else ""
         root = self._html.root
         return AlertCard(
             status,
@@ -183,8 +183,8 @@ class NowPage:
             cursors = account.evaluator.coverage.cursors.values()
             if cursors:
                 as_of, since = min(one.as_of for one in cursors), max(one.covered_since for one in cursors)
-                today = await self._reader.delivery(SPAN, STEP, account=account.name)
-                before = await self._reader.delivery(SPAN, STEP, account=account.name, before=DAY)
+                today = await self._reader.delivery.over_time(SPAN, STEP, account=account.name)
+                before = await self._reader.delivery.over_time(SPAN, STEP, account=account.name, before=DAY)
                 spans = (*_unread(since, as_of), *_spans(episodes, account.name, as_of, self._severity))
                 rules = list(account.evaluator.rules.values())
                 marked = DeliveryMarks(as_of, since, spans, rules, self._config.time_zone_of(account.name))

@@ -13,6 +13,7 @@ from monitor.daemon.http.alertmanager_api import with_error_answers
 from monitor.daemon.http.alertmanager_json import read_object, text_of
 from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.methods import route_of
+from monitor.model.label_fingerprint import label_fingerprint
 from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
 from monitor.runtime.errors import NothingThere
 
@@ -89,11 +90,13 @@ class OwnApi:
         return JSONResponse(alert)
 
     async def _own(self, fingerprint: str) -> tuple[str, dict[str, Any]]:
-        """Returns the alert's own fingerprint, also for the fingerprint of its labels, which amtool and webhooks show; and the answer about it."""
+        """Returns the alert's own fingerprint, for each of its names, and the answer about it. Raises AmbiguousName."""
         async with self._expensive.alone():
             found = self._actions.status().find(fingerprint)
-        own = fingerprint if found is None else found.view.fingerprint
-        return own, {"fingerprint": own, "labels": {} if found is None else found.view.labels}
+        if found is None:
+            return fingerprint, {"fingerprint": fingerprint, "labelFingerprint": "", "labels": {}}
+        own, labels = found.view.fingerprint, found.view.labels
+        return own, {"fingerprint": own, "labelFingerprint": label_fingerprint(labels), "labels": labels}
 
 
 def _until(moment: str, duration: str, now: Instant) -> Instant | None:

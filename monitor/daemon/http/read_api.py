@@ -66,6 +66,8 @@ class ChangedAcknowledgement:
     """The alert of an acknowledgement that was made or removed."""
 
     fingerprint: str
+    label_fingerprint: str
+    """Empty if the alert is over."""
     labels: dict[str, str]
 
 
@@ -120,7 +122,7 @@ class ReadApi:
         wanted = given["search"].casefold()
         found = [
             one
-            for one in await self._reader.rules()
+            for one in await self._reader.rules.all()
             if wanted in f"{one.name}\n{one.description}".casefold()
             and (not given["state"] or one.state in given["state"])
             and given["account"] in (None, one.account)
@@ -128,50 +130,52 @@ class ReadApi:
         return listed(found, given["offset"], given["limit"])
 
     async def _rule(self, given: Given) -> object | None:
-        return await self._reader.rule(given["name"])
+        return await self._reader.rules.one(given["name"])
 
     async def _groups(self, given: Given) -> object | None:
         page = given["offset"], given["limit"]
-        return await self._reader.groups(given["name"], *page, given["search"], given["state"], given["account"])
+        return await self._reader.rules.groups(given["name"], *page, given["search"], given["state"], given["account"])
 
     async def _evaluations(self, given: Given) -> object | None:
-        return self._reader.evaluations(given["name"], dict(given["label"]), given["account"])
+        return self._reader.rules.evaluations(given["name"], dict(given["label"]), given["account"])
 
     async def _alerts(self, given: Given) -> object:
         states = given["state"] or ALERT_STATES[:2]
-        return await self._reader.alerts(given["offset"], given["limit"], given["search"], states)
+        return await self._reader.alerts.page(given["offset"], given["limit"], given["search"], states)
 
     async def _alert(self, given: Given) -> object | None:
-        return await self._reader.alert(given["fingerprint"])
+        return await self._reader.alerts.one(given["fingerprint"])
 
     async def _incidents(self, given: Given) -> object:
-        return await self._reader.incidents(given["offset"], given["limit"])
+        return await self._reader.incidents.page(given["offset"], given["limit"])
 
     async def _incident(self, given: Given) -> object | None:
-        return await self._reader.incident(given["id"])
+        return await self._reader.incidents.one(given["id"])
 
-    async def _history(self, given: Given) -> object:
-        wanted = NotificationFilter(**{one.name: given[one.name] for one in HISTORY})
-        return await self._reader.notifications(wanted, given["offset"], given["limit"])
+    async def _notifications(self, given: Given) -> object:
+        wanted = {one.name: given[one.name] for one in NOTIFICATIONS}
+        if wanted["fingerprint"]:
+            wanted["fingerprint"] = await self._reader.alerts.own_fingerprint(wanted["fingerprint"])
+        return await self._reader.notifications.page(NotificationFilter(**wanted), given["offset"], given["limit"])
 
     async def _dead_letters(self, given: Given) -> object:
         wanted = NotificationFilter(receiver=given["receiver"], channel=given["channel"], outcome="dead")
-        return await self._reader.notifications(wanted, given["offset"], given["limit"])
+        return await self._reader.notifications.page(wanted, given["offset"], given["limit"])
 
     async def _searches(self, given: Given) -> object:
-        return listed(self._reader.searches(), given["offset"], given["limit"])
+        return listed(self._reader.searches.all(), given["offset"], given["limit"])
 
     async def _receivers(self, given: Given) -> object:
-        return listed(await self._reader.receivers(), given["offset"], given["limit"])
+        return listed(await self._reader.notifications.receivers(), given["offset"], given["limit"])
 
     async def _campaigns(self, given: Given) -> object:
-        return await self._reader.campaigns(given["offset"], given["limit"], given["search"])
+        return await self._reader.campaigns.page(given["offset"], given["limit"], given["search"])
 
     async def _campaign(self, given: Given) -> object | None:
-        return await self._reader.campaign(given["trackingId"])
+        return await self._reader.campaigns.one(given["trackingId"])
 
     async def _map(self, given: Given) -> object | None:
-        return await self._reader.delivery_by_place(given["for"], given["account"]) if self._knows(given) else None
+        return await self._reader.delivery.by_place(given["for"], given["account"]) if self._knows(given) else None
 
     async def _series(self, given: Given) -> object | None:
         where = dict(given["where"])
@@ -180,14 +184,22 @@ class ReadApi:
                 raise ValueError(f"where: {unknown_words(name, CODED_FIELDS)}")
         if not self._knows(given):
             return None
-        return await self._reader.delivery(given["for"], given["step"], where, given["account"])
+        return await self._reader.delivery.over_time(given["for"], given["step"], where, given["account"])
 
     def _knows(self, given: Given) -> bool:
         return given["account"] in (None, *self._reader.accounts)
 
     def _operations(self) -> tuple[Operation, ...]:
         name = Parameter("name", "The name of the rule.", place="path")
-        fingerprint = Parameter("fingerprint", "The alert's own fingerprint or that of its labels.", place="path")
+        (fingerprint,) = _FINGERPRINT
+        notifications = Operation(
+            f"{ROOT}/notifications",
+            "notifications",
+            "Which notifications were sent to whom, the newest first.",
+            ResultPage[NotificationSummary],
+            self._notifications,
+            (*PAGE, *NOTIFICATIONS),
+        )
         no_rule, no_account = (
             "there is no rule of that name, or not for that account",
             "there is no account of that name",
@@ -267,13 +279,12 @@ class ReadApi:
                 (Parameter("id", "The id of the incident.", place="path"),),
                 "nothing is known of an incident of that id",
             ),
-            Operation(
-                f"{ROOT}/history",
-                "history",
-                "Which notifications were sent to whom, the newest first.",
-                ResultPage[NotificationSummary],
-                self._history,
-                (*PAGE, *HISTORY),
+            notifications,
+            replace(
+                notifications,
+                path=f"{ROOT}/history",
+                name="history",
+                about="The same under its earlier name, which goes on. The command `history` is about alerts.",
             ),
             Operation(
                 f"{ROOT}/dead-letters",
@@ -342,26 +353,29 @@ class ReadApi:
         )
 
 
+NAMED_BY: Final = "The alert's own fingerprint, or of a present alert that of its labels or the first characters (at least 4) of either."
 CHANNEL: Final = (
     Parameter("receiver", "Only this receiver."),
     Parameter("channel", "Only this channel of a receiver: `slack/0`."),
 )
-HISTORY: Final = (
+NOTIFICATIONS: Final = (
     *CHANNEL,
     words("outcome", "Only notifications with this outcome.", FATES),
-    Parameter("fingerprint", "Only notifications with this alert."),
+    Parameter("fingerprint", f"Only notifications with this alert. {NAMED_BY}"),
     Parameter("incident", "Only notifications of this incident."),
     time("since", "Only notifications that were made at this time or later."),
     time("until", "Only notifications that were made at this time or earlier."),
 )
-_FROM_STORE: Final = frozenset({"alert", "incidents", "incident", "history", "deadLetters", "receivers"})
+_FROM_STORE: Final = frozenset(
+    {"alert", "incidents", "incident", "notifications", "history", "deadLetters", "receivers"}
+)
 _RETRIED: Final = {
     "id": {"type": "integer", "minimum": 1, "maximum": (1 << 53) - 1, "description": "Only this notification."},
     "receiver": {"type": "string", "maxLength": LONGEST, "description": "Only those to this receiver."},
     "channel": {"type": "string", "maxLength": LONGEST, "description": "Only those to this channel: `slack/0`."},
 }
 _RETRY: Final = {"type": "object", "additionalProperties": False, "properties": _RETRIED}
-_FINGERPRINT: Final = (Parameter("fingerprint", "The alert's own fingerprint or that of its labels.", place="path"),)
+_FINGERPRINT: Final = (Parameter("fingerprint", NAMED_BY, place="path"),)
 _ACKNOWLEDGEMENT: Final = f"{ROOT}/alerts/{{fingerprint}}/acknowledgement"
 DESCRIBED: Final = (
     Described(

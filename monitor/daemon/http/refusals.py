@@ -3,19 +3,20 @@
 from http import HTTPStatus
 from typing import Final
 
-from monitor.runtime.errors import ChangedMeanwhile, NothingThere, StoreError
+from monitor.runtime.errors import AmbiguousName, ChangedMeanwhile, NothingThere, StoreError
 
 RETRY_SECONDS: Final = 5
 """After how many seconds it makes sense to ask the store again."""
 
 _STATUSES: Final = (
     (NothingThere, HTTPStatus.NOT_FOUND),
+    (AmbiguousName, HTTPStatus.BAD_REQUEST),
     (ChangedMeanwhile, HTTPStatus.CONFLICT),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
     (ValueError, HTTPStatus.BAD_REQUEST),
 )
 REFUSALS: Final = tuple(kind for kind, _ in _STATUSES)
-"""What a change can raise: an id that does not exist, something that has changed meanwhile, a store that refuses, or invalid input."""
+"""What a request can raise: an id that does not exist or means several, something that has changed meanwhile, a store that refuses, invalid input."""
 
 
 def status_of(error: Exception) -> HTTPStatus:

@@ -178,10 +178,12 @@ class ReloadableApp:
             list(pipeline.dispatcher.acks.values()),
             counts,
             outbox,
+            {(one.account, one.name): health.trouble_of(one.account, one.name) for one in config.searches},
         )
         process = {"running": True, "version": self._api_status.version, "since": iso(self._api_status.since)}
-        trouble = {"warnings": [*health.stuck(), *health.unready(), *broken, *health.warnings()]}
-        return process | overview(config, snapshot, self._clock.now()) | trouble
+        known = health.beside_searches()
+        unread = [why for why in broken if not any(why in one for one in known)]
+        return process | overview(config, snapshot, self._clock.now()) | {"warnings": [*known, *unread]}
 
     def _api_status_of(self, web: Web, config: Config) -> ApiStatus:
         receivers = tuple(receiver.name for receiver in config.receivers)

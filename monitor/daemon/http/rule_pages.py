@@ -53,7 +53,7 @@ class RulePages:
     async def rules(self, request: Request) -> Response:
         query = ListQuery.of(request)
         text = query.text.casefold()
-        found = [one for one in await self._reader.rules() if text in f"{one.name} {one.description}".casefold()]
+        found = [one for one in await self._reader.rules.all() if text in f"{one.name} {one.description}".casefold()]
         return self._html.page(
             "rules.html",
             rules=found[(query.page - 1) * RULES : query.page * RULES],
@@ -67,11 +67,11 @@ class RulePages:
 
     async def rule(self, request: Request) -> Response:
         name = request.path_params["name"]
-        rule = await self._reader.rule(name)
+        rule = await self._reader.rules.one(name)
         if rule is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such rule")
         query, states = ListQuery.of(request), _states(request)
-        groups = await self._reader.groups(name, (query.page - 1) * ROWS, ROWS, query.text, states)
+        groups = await self._reader.rules.groups(name, (query.page - 1) * ROWS, ROWS, query.text, states)
         assert groups is not None
         chosen = _chosen(groups.items, request.query_params.get("group", ""))
         course = self._course(name, chosen)
@@ -98,7 +98,7 @@ class RulePages:
         if group is None:
             return None
         try:
-            return self._reader.evaluations(name, group.labels, group.account)
+            return self._reader.rules.evaluations(name, group.labels, group.account)
         except ValueError:  # a group that an earlier version of the rule had
             return None
 

@@ -10,6 +10,7 @@ from monitor.daemon.read.notifications import NotificationSummary
 from monitor.dispatch.status import AlertStatus
 from monitor.model.alert import Alert, State, Transition
 from monitor.model.finding import Unit
+from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView
 from monitor.notify.render.alert_sentence import cause, sentence
 from monitor.notify.render.sanitize import URGENCY, tone
@@ -34,6 +35,9 @@ class AlertSummary:
     """An alert that fires or is pending, or whose end is still to be notified."""
 
     fingerprint: str
+    """Its own: of its account, rule and group."""
+    label_fingerprint: str
+    """Of its labels, as Alertmanager's API and webhooks have it. It changes with the severity."""
     rule: str
     kind: str
     account: str
@@ -122,6 +126,9 @@ class AlertCourse:
     """One alert from its beginning to its end; also after it is over."""
 
     fingerprint: str
+    """Its own: of its account, rule and group."""
+    label_fingerprint: str
+    """Of its labels, as Alertmanager's API and webhooks have it; empty if it is not known with all of its labels."""
     rule: str
     account: str
     labels: dict[str, str]
@@ -159,6 +166,7 @@ def alert_of(one: AlertStatus, account: str) -> AlertSummary:
     view = one.view
     return AlertSummary(
         fingerprint=view.fingerprint,
+        label_fingerprint=label_fingerprint(view.labels),
         rule=view.rule,
         kind=view.kind,
         account=account,
@@ -245,6 +253,7 @@ def course_of(
     ended = episode if episode is not None and known.state == "resolved" else None
     return AlertCourse(
         fingerprint=known.fingerprint,
+        label_fingerprint=known.label_fingerprint,
         rule=known.rule,
         account=known.account,
         labels=known.labels,
@@ -281,6 +290,11 @@ class _AlertIdentity:
     @property
     def fingerprint(self) -> str:
         return self._best.fingerprint
+
+    @property
+    def label_fingerprint(self) -> str:
+        best = self._best
+        return "" if isinstance(best, AlertEpisode) else label_fingerprint(best.labels)
 
     @property
     def rule(self) -> str:

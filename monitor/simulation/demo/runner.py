@@ -13,10 +13,11 @@ import trio
 
 from monitor.config.starter import rules
 from monitor.daemon.main import Running, run
+from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.validate import load
 from monitor.runtime import log
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Instant, parse_iso
-from monitor.simulation.demo.clock import StoryClock
+from monitor.simulation.demo.clock import StoryClock, StoryProgress
 from monitor.simulation.demo.screen import Screen
 from monitor.simulation.demo.script import FURTHER, STORY, DemoIncident
 from monitor.simulation.demo.sparklines import SparklineHistory, take_snapshot
@@ -31,8 +32,10 @@ _START: Final = parse_iso("2026-11-21T10:00:00Z")
 """A fixed start, so that a seed always gives the same story."""
 _RATE: Final = 300.0
 _HISTORY: Final = 4 * HOUR
-_TAKES: Final = 50
-"""How many minutes of the demo's clock the story takes, approximately."""
+_TAKES: Final = 49 * MINUTE
+"""How long the story takes on the demo's clock, from its begin to the last resolve, approximately."""
+_STARTS: Final = 8 * SECOND
+"""How long everything else takes in real time, approximately: the start, the history that rules compare with, the end."""
 _PREPARING: Final = 20 * SECOND
 _LONGEST: Final = 120 * MINUTE
 """The longest wait for the end of the alerts; edited rules may never end."""
@@ -58,15 +61,19 @@ async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: 
             daemon = functools.partial(run, loaded.settings, loaded.templates, stop=over, clock=clock, stream=screen)
             async with trio.open_nursery() as work:
                 running: Running = await work.start(daemon)
-                words.opening(speed, _RATE, _TAKES, running.url, forever=forever)
+                takes = None if forever else round(_TAKES / speed) + _STARTS
+                words.opening(speed, _RATE, takes, running.url)
+                progress = StoryProgress(clock, None if forever else _TAKES)
                 reach = max((rule.reach for rule in loaded.settings.rules), default=0)
 
                 async def story() -> None:
                     await _until_known(running, _START - reach, clock)
                     clock.run_at(speed)
+                    progress.begin()
                     await _tell(words, sandbox, running, clock, forever)
 
-                finished = await _until(stop, story, functools.partial(_show_traffic, screen, words, running, clock))
+                traffic = functools.partial(_show_traffic, screen, words, running, progress)
+                finished = await _until(stop, story, traffic)
                 screen.live("")
                 over.set()
             routee.cancel_scope.cancel()
@@ -115,9 +122,15 @@ async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: StoryCl
             await clock.sleep(act.wait)
             acts.start_soon(_play, act, words, sandbox, clock, name=act.kind)
     deadline = clock.now() + _LONGEST
-    while running.pipeline.dispatcher.groups and clock.now() < deadline:  # alerts are open whose end has not been sent
+    while is_open(running.pipeline) and clock.now() < deadline:
         await clock.sleep(10 * SECOND)
     await trio.sleep(1)  # the last notification may still be on its way to the terminal
+
+
+def is_open(pipeline: Pipeline) -> bool:
+    """Returns whether an alert goes on, or its end has not been sent. A group without alerts stays for a while, for those that come again."""
+    told = any(group.told for group in pipeline.dispatcher.groups.values())
+    return told or any(alert.state != "resolved" for alert in pipeline.every_alert())
 
 
 async def _play(act: DemoIncident, words: Words, sandbox: Sandbox, clock: StoryClock) -> None:
@@ -127,7 +140,7 @@ async def _play(act: DemoIncident, words: Words, sandbox: Sandbox, clock: StoryC
     words.comment(clock.now(), act.ends)
 
 
-async def _show_traffic(screen: Screen, words: Words, running: Running, clock: StoryClock) -> None:
+async def _show_traffic(screen: Screen, words: Words, running: Running, progress: StoryProgress) -> None:
     """Updates the changing line about every second; without a terminal, prints a line every five."""
     (account,) = running.pipeline.accounts.values()
     history = SparklineHistory()
@@ -136,9 +149,9 @@ async def _show_traffic(screen: Screen, words: Words, running: Running, clock: S
         if snapshot is not None:
             history.add(snapshot)
             if screen.moves:
-                screen.live(words.rendered(history.line(snapshot, words.width)))
+                screen.live(words.rendered(history.line(snapshot, words.width, progress.done)))
             else:
-                words.plain(history.plain(snapshot, clock.now()))
+                words.plain(history.plain(snapshot, progress.now, progress.done))
         await trio.sleep(0.5 if screen.moves else 5)
 
 

@@ -57,8 +57,11 @@ class SparklineHistory:
         """Adds a snapshot."""
         self._failing.append(0.0 if snapshot.delivered is None else 1 - snapshot.delivered)
 
-    def line(self, snapshot: DeliverySnapshot, width: int) -> Text:
-        """Returns the last snapshot in at most ``width`` columns, with bars if there is space for them."""
+    def line(self, snapshot: DeliverySnapshot, width: int, done: float | None = None) -> Text:
+        """Returns the last snapshot in at most ``width`` columns, with bars if there is space for them.
+
+        ``done`` is the share of the demo that is over; None: it has no end.
+        """
         text = Text(no_wrap=True, end="")
         text.append(datetime(snapshot.as_of, " %H:%M:%S" if width >= _WIDE else " %H:%M"), "bold")
         text.append(
@@ -66,25 +69,30 @@ class SparklineHistory:
         )
         text.append("   ")
         text.append(f"{percent(snapshot.delivered, 1)} delivered", _colour(snapshot.delivered))
-        firing_text = _firing_text(snapshot.firing)
-        room = width - text.cell_len - len(firing_text) - len("   failing ") - 5
+        firing_text, over = _firing_text(snapshot.firing), _over(done)
+        room = width - text.cell_len - len(firing_text) - len(over) - len("   failing ") - 5
         if room >= 8:
             text.append("   failing ", "dim")
             text.append(_bars(list(self._failing)[-room:]), "cyan")
         text.append(f"   {firing_text}", "bold red" if snapshot.firing else "dim")
+        text.append(over, "dim")
         text.truncate(max(width - 1, 1))
         return text
 
-    def plain(self, snapshot: DeliverySnapshot, now: Instant) -> str:
+    def plain(self, snapshot: DeliverySnapshot, now: Instant, done: float | None = None) -> str:
         """Returns the last snapshot for a log or a pipe, beginning with its time as other lines do."""
         return (
             f"{datetime(now, '%H:%M:%S')}  {number(snapshot.messages)} messages/min  "
-            f"{percent(snapshot.delivered, 1)} delivered  {_firing_text(snapshot.firing)}"
+            f"{percent(snapshot.delivered, 1)} delivered  {_firing_text(snapshot.firing)}{_over(done)}"
         )
 
 
 def _firing_text(firing: int) -> str:
     return "no alert" if not firing else "1 alert firing" if firing == 1 else f"{firing} alerts firing"
+
+
+def _over(done: float | None) -> str:
+    return "" if done is None else f"   {percent(done, 0)} of the demo"
 
 
 def _colour(delivered: float | None) -> str:

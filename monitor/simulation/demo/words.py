@@ -8,8 +8,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from monitor.model.format import datetime, number
-from monitor.runtime.clock import Instant
+from monitor.model.format import datetime, duration, number
+from monitor.runtime.clock import SECOND, Duration, Instant
 from monitor.simulation.demo.screen import Screen
 
 _LONGEST_LINE: Final = 110
@@ -35,16 +35,17 @@ class Words:
             self._console.print(text, end="", no_wrap=True, crop=True)
         return capture.get()
 
-    def opening(self, speed: float, rate: float, minutes: float, url: str, *, forever: bool) -> None:
-        """Prints what the demo will show."""
+    def opening(self, speed: float, rate: float, takes: Duration | None, url: str) -> None:
+        """Prints what the demo will show. ``takes`` is how long it takes in real time; None: until somebody ends it."""
         self._paragraph(Text("routee-monitor demo", "bold"))
         self._paragraph(
             f"A local Routee delivers {number(rate)} SMS a minute. The real daemon polls it over HTTP and evaluates three "
             "rules, two of them starter rules of rules/. It shows on this terminal what it would send to Slack."
         )
-        seconds = round(minutes * 60 / speed)
         length = (
-            "It goes on until Ctrl-C." if forever else f"It takes about {seconds} seconds; Ctrl-C ends it at any time."
+            "It goes on until Ctrl-C."
+            if takes is None
+            else f"It takes about {duration(takes // SECOND * SECOND)}; Ctrl-C ends it at any time."
         )
         self._paragraph(
             Text.assemble(

@@ -43,12 +43,14 @@ def made(
     rules: list[Rule] = RULES,
     searches: tuple[str, ...] = ("all",),
     others: dict[str, dict[str, Instant | None]] | None = None,
+    first: dict[tuple[str, str], Instant] | None = None,
 ) -> DeliveryReport:
     """The report of one account, and of ``others`` without messages: by account and search since when they are known."""
     accounts = [AccountSource(window_of(found), as_of, dict.fromkeys(searches, known_since), MINUTE)]
     accounts += [AccountSource(window_of([], name), as_of, known, MINUTE) for name, known in (others or {}).items()]
     told = sorted(moves or [], key=lambda one: one.at)
-    source = ReportSource(accounts, rules, told, notifications or [], waiting or {}, told_since)
+    evaluated = {(one.window.account, rule.name): START for one in accounts for rule in rules} | (first or {})
+    source = ReportSource(accounts, rules, told, notifications or [], waiting or {}, told_since, evaluated)
     return build(source, since, until, now)
 
 
@@ -223,6 +225,27 @@ def test_a_rule_sees_with_the_searches_that_it_reads_whatever_the_others_do() ->
         report = made(messages(1), rules=rules, searches=("all", "rare", "other"), others=others)
         assert {one.rule: one.blind for one in report.blind} == blind, others
         assert set(report.never) == {"All", "Rare", "Other"} - set(blind)
+
+
+def test_a_rule_that_is_younger_than_the_report_says_since_when_and_the_time_before_is_not_blind() -> None:
+    blind = episode("MonitorBlind", {"search": "all"}, BEGUN, BEGUN + HOUR)  # fires five minutes after it begins
+    young = SINCE + 3 * HOUR
+    report = made(messages(1), blind, first={("main", "Quiet"): young}, known_since=SINCE + HOUR)
+    assert [(one.rule, one.since, one.blind) for one in report.younger] == [("Quiet", young, 55 * MINUTE)]
+    assert [(one.rule, one.since, one.blind) for one in report.blind] == [("Operators", None, HOUR + 55 * MINUTE)]
+    assert report.never == ()
+
+
+def test_a_rule_that_was_evaluated_before_the_span_is_not_young_and_one_that_never_was_saw_nothing() -> None:
+    report = made(messages(1), first={("main", "Quiet"): SINCE, ("main", "Operators"): UNTIL})
+    assert (report.never, report.younger) == (("Quiet",), ())
+    assert [(one.rule, one.blind) for one in report.blind] == [("Operators", UNTIL - SINCE)]
+
+
+def test_of_several_accounts_that_counts_in_which_a_rule_saw_least() -> None:
+    report = made(messages(1), others={"second": {"all": START}}, first={("second", "Quiet"): SINCE + HOUR})
+    assert [(one.rule, one.since) for one in report.younger] == [("Quiet", SINCE + HOUR)]
+    assert report.never == ("Operators",)
 
 
 def test_a_rule_whose_search_no_account_has_could_not_be_evaluated_at_all() -> None:

@@ -25,8 +25,8 @@ async def test_the_chart_of_a_resolved_alert_ends_when_it_resolved_however_much_
 ) -> None:
     reading = Reading(tmp_path / "monitor.db", RULES, SLOW)
     await reading.fail()
-    [alert] = (await reading.reader.alerts()).items
-    while (over := (await reading.reader.alert(alert.fingerprint)).present).state == "firing":
+    [alert] = (await reading.reader.alerts.page()).items
+    while (over := (await reading.reader.alerts.one(alert.fingerprint)).present).state == "firing":
         await reading.poll(Cosmote=1)
     at_its_end = await page_of(reading, alert.fingerprint)
     for _ in range(4):

@@ -14,6 +14,7 @@ from monitor.daemon.http.app import make_app
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.silence_pages import SilencePages
 from monitor.daemon.metrics import Metrics
+from monitor.model.label_fingerprint import label_fingerprint
 from monitor.notify.render.links import acknowledge_url, page_url, silence_url
 from monitor.runtime.clock import HOUR, MINUTE, SystemClock
 from tests.fakes.alert_actions import FakeAlertActions
@@ -72,6 +73,25 @@ async def test_an_alerts_page_says_what_its_message_says(actions):
     assert page.count("UTC") == 1
     assert 'href="/sms/page.css"' in page, "behind a proxy the pages may have a path before theirs"
     assert f'href="/sms/alerts/{view.fingerprint}/acknowledge"' in page
+
+
+async def test_an_alerts_page_has_both_fingerprints_and_is_found_by_the_beginning_of_either(actions):
+    view = actions.views[0]
+    of_labels = label_fingerprint(view.labels)
+    async with browsing(actions) as browser:
+        for name in (of_labels, of_labels[:4], view.fingerprint[:4]):
+            page = (await browser.get(f"/alerts/{name}")).text
+            assert f"<td>{view.fingerprint}</td>" in page
+            assert f"<td>{of_labels} " in page
+
+
+async def test_what_begins_the_fingerprints_of_several_alerts_is_no_address(actions):
+    actions.views = [change(actions.views[0], fingerprint=f"abcd{number}" * 3) for number in (1, 2)]
+    async with browsing(actions) as browser:
+        answers = [await browser.get("/alerts/abcd"), await browser.get("/alerts/abcd/acknowledge")]
+    for answer in answers:
+        assert answer.status_code == 400
+        assert "2 alerts begin with abcd" in answer.text
 
 
 async def test_an_alert_that_is_over_is_said_to_be(actions):

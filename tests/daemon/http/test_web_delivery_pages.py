@@ -163,7 +163,15 @@ async def test_where_a_token_is_set_the_buttons_are_for_browsers_that_are_logged
     assert "1 notification will be sent again." in text_of(done)
 
 
-async def test_the_history_is_filtered_and_paged(world):
+async def test_the_address_that_the_notifications_had_before_leads_to_them(world):
+    async with world.browser() as browser:
+        moved = await browser.get("/history?receiver=ops&outcome=dead", follow_redirects=False)
+        plain = await browser.get("/history", follow_redirects=False)
+    assert (moved.status_code, moved.headers["location"]) == (308, "/notifications?receiver=ops&outcome=dead")
+    assert (plain.status_code, plain.headers["location"]) == (308, "/notifications")
+
+
+async def test_the_notifications_are_filtered_and_paged(world):
     await world.poll(Cosmote=5)
     more = [
         Pending("slack/0", notification(f"k{number}", episode=f"e{number}", receiver="other"))
@@ -171,13 +179,13 @@ async def test_the_history_is_filtered_and_paged(world):
     ]
     world.store.commit(Commit(outbox=more))
     async with world.browser() as browser:
-        first = text_of(await browser.get("/history"))
-        last = await browser.get("/history?page=4")
-        beyond = await browser.get("/history?page=999")
-        ops = text_of(await browser.get("/history?receiver=ops"))
-        rule = text_of(await browser.get("/history?rule=Failing&outcome=waiting"))
-        none = text_of(await browser.get("/history?outcome=dead"))
-        hostile = await browser.get("/history", params={"receiver": HOSTILE, "rule": HOSTILE, "page": "x"})
+        first = text_of(await browser.get("/notifications"))
+        last = await browser.get("/notifications?page=4")
+        beyond = await browser.get("/notifications?page=999")
+        ops = text_of(await browser.get("/notifications?receiver=ops"))
+        rule = text_of(await browser.get("/notifications?rule=Failing&outcome=waiting"))
+        none = text_of(await browser.get("/notifications?outcome=dead"))
+        hostile = await browser.get("/notifications", params={"receiver": HOSTILE, "rule": HOSTILE, "page": "x"})
     assert f"{3 * PER_PAGE + 1} notifications" in first
     assert "Page 1 of 4" in first
     assert last.text.count("<tr>") == beyond.text.count("<tr>") == 2
@@ -192,7 +200,7 @@ async def test_the_history_is_filtered_and_paged(world):
 async def test_a_page_whose_store_cannot_be_read_says_so_and_is_asked_for_again(world):
     world.store.close()
     async with world.browser() as browser:
-        for path in ("/receivers", "/history", "/incidents/abc"):
+        for path in ("/receivers", "/notifications", "/incidents/abc"):
             answer = await browser.get(path)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
             assert re.search(r"The store .* cannot be used: [^.]*\. ", text_of(answer))

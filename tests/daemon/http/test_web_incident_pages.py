@@ -11,14 +11,14 @@ from tests.fakes.daemon_reading import Reading
 async def test_an_incident_has_a_page_with_what_it_cost(tmp_path):
     reading = Reading(tmp_path / "monitor.db")
     await reading.fail()
-    [incident] = (await reading.reader.incidents()).items
+    [incident] = (await reading.reader.incidents.page()).items
     config = reading.harness.settings.config
     app = ReloadableApp(Web.model_construct(), config, reading.harness.pipeline, reading.harness.front, reading.reader)
     async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
         page = (await browser.get(f"/incidents/{incident.id}")).text
         missing = await browser.get("/incidents/none")
         nowhere = await browser.get("/nowhere")
-    cost = (await reading.reader.incident(incident.id)).cost
+    cost = (await reading.reader.incidents.one(incident.id)).cost
     reading.harness.store.close()
     assert cost.failed > 0
     assert "What it cost" in page

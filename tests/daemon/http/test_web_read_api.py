@@ -57,8 +57,8 @@ def checked(document, path, answer):
 
 async def test_every_answer_is_what_the_document_says(reading):
     store = reading.harness.store
-    [alert] = (await reading.reader.alerts()).items
-    [incident] = (await reading.reader.incidents()).items
+    [alert] = (await reading.reader.alerts.page()).items
+    [incident] = (await reading.reader.incidents.page()).items
     filled = {
         "/api/v1/rules/{name}": {"name": "Failing"},
         "/api/v1/rules/{name}/groups": {"name": "Failing"},
@@ -262,7 +262,7 @@ async def test_who_may_not_change_anything_retries_nothing(reading):
 
 
 async def test_an_alert_is_answered_after_it_is_over(reading):
-    [alert] = (await reading.reader.alerts()).items
+    [alert] = (await reading.reader.alerts.page()).items
     for _ in range(7):
         await reading.poll(Cosmote=0)
     reading.clock.at += HOUR
@@ -273,6 +273,16 @@ async def test_an_alert_is_answered_after_it_is_over(reading):
     assert (answer["state"], answer["because"], answer["present"]) == ("resolved", "recovered", None)
     assert [one["what"] for one in answer["events"]] == ["pending", "fired", "resolved"]
     assert alerts["total"] == 0
+
+
+async def test_notifications_are_found_by_every_name_of_their_alert(reading):
+    await reading.fail()
+    [alert] = (await reading.reader.alerts.page()).items
+    async with api_of(reading) as client:
+        for name in (alert.fingerprint, alert.label_fingerprint, alert.label_fingerprint[:5]):
+            found = (await client.get("/api/v1/notifications", params={"fingerprint": name})).json()
+            assert found == (await client.get("/api/v1/history", params={"fingerprint": name})).json()
+            assert [one["fingerprint"] for item in found["items"] for one in item["alerts"]] == [alert.fingerprint]
 
 
 async def test_a_store_that_cannot_be_read_is_said(reading):

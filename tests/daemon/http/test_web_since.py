@@ -16,7 +16,7 @@ from tests.fakes.daemon_reading import AT_ONCE, RULES, Reading
 async def test_the_pages_of_an_alert_and_its_incident_agree_on_since_when_and_how_long(tmp_path: Path) -> None:
     reading = Reading(tmp_path / "monitor.db")
     await reading.fail()
-    [alert] = (await reading.reader.alerts()).items
+    [alert] = (await reading.reader.alerts.page()).items
     reading.clock.at += 40 * SECOND
     harness = reading.harness
     app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
@@ -34,7 +34,7 @@ async def test_the_pages_of_an_alert_and_its_incident_agree_on_since_when_and_ho
 async def test_an_alert_that_waits_for_its_group_says_when_it_can_be_sent(tmp_path: Path) -> None:
     reading = Reading(tmp_path / "monitor.db", RULES, AT_ONCE.replace("group_wait: 0s", "group_wait: 2m"))
     await reading.fail()
-    fired = (await reading.reader.alerts()).items[0].starts_at
+    fired = (await reading.reader.alerts.page()).items[0].starts_at
     harness = reading.harness
     app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
     async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:

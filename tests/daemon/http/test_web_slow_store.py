@@ -91,7 +91,7 @@ async def test_reads_of_the_store_wait_in_one_short_queue_and_nothing_else_waits
         Web(), made.settings.config, made.pipeline, store, DaemonReader(made.pipeline, store, lambda: made.settings)
     )
     paths = {
-        "people": ["/receivers", "/history", "/incidents/x", "/alerts/x"],
+        "people": ["/receivers", "/notifications", "/incidents/x", "/alerts/x"],
         "programs": ["/api/v1/history", "/api/v1/incidents", "/api/v1/alerts/x", "/api/v1/status"],
     }[crowd]
     accept = {"people": "text/html", "programs": "application/json"}[crowd]

@@ -141,6 +141,7 @@ async def test_an_alert_has_every_key_of_alertmanagers(actions):
         "startsAt": iso(view.starts_at),
         "updatedAt": iso(view.as_of),
         "fingerprint": label_fingerprint(view.labels),
+        "ownFingerprint": view.fingerprint,
         "generatorURL": view.links[0].url,
         "receivers": [{"name": "ops"}],
         "status": {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []},

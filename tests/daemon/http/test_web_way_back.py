@@ -13,13 +13,13 @@ from tests.fakes.daemon_reading import Reading
 async def test_the_pages_of_alerts_and_incidents_lead_back_to_the_first_page(tmp_path: Path) -> None:
     reading = Reading(tmp_path / "monitor.db")
     await reading.fail()
-    [alert] = (await reading.reader.alerts()).items
+    [alert] = (await reading.reader.alerts.page()).items
     paths = [f"/alerts/{alert.fingerprint}", f"/incidents/{alert.incident}"]
     harness = reading.harness
     app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
     async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
         pages = [(await browser.get(path)).text for path in paths]
-        while (await reading.reader.alert(alert.fingerprint)).present is not None:
+        while (await reading.reader.alerts.one(alert.fingerprint)).present is not None:
             await reading.poll(Cosmote=0)
         pages += [(await browser.get(path)).text for path in paths]
         first = (await browser.get("/")).text

@@ -12,10 +12,13 @@ import pytest
 import trio
 
 from monitor.config.settings import load
-from monitor.runtime.clock import SECOND, parse_iso
-from monitor.simulation.demo.runner import DEFAULT_SEED, demo, own_configuration, rules
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, parse_iso
+from monitor.simulation.demo.clock import StoryProgress
+from monitor.simulation.demo.runner import DEFAULT_SEED, demo, is_open, own_configuration, rules
 from monitor.simulation.demo.screen import Screen
 from monitor.simulation.demo.sparklines import DeliverySnapshot, SparklineHistory
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.operator_harness import RULES, OperatorHarness
 from tests.fakes.waiting import guarded
 
 SPEED = 300.0
@@ -57,6 +60,11 @@ async def test_both_incidents_are_told_with_their_reasons_and_their_ends(tmp_pat
     stamps = re.findall(r"^(\d\d:\d\d:\d\d)  ", story, re.MULTILINE)
     assert re.search(r"^\d\d:\d\d:\d\d  \d+ messages/min", story, re.MULTILINE)
     assert stamps == sorted(stamps), "what happens and how the traffic does stand in the order of time"
+    said = float(re.findall(r"It\s+takes\s+about\s+(\d+)s;", story)[0])
+    assert said == 49 * 60 / SPEED // 1 + 8
+    shares = [int(share) for share in re.findall(r"   (\d+)% of the demo$", story, re.MULTILINE)]
+    assert shares == sorted(shares)
+    assert shares[-1] >= 50
     assert not list(tmp_path.iterdir())
     assert logging.getLogger().handlers == handlers
 
@@ -105,13 +113,44 @@ def test_a_line_about_the_traffic_says_when_it_is_written_like_those_around_it()
     assert line == "10:17:09  257 messages/min  73.3% delivered  1 alert firing"
 
 
+async def test_it_is_over_when_all_ends_were_sent_although_the_groups_of_incidents_stay() -> None:
+    world = OperatorHarness(RULES.replace("    window", "    for: 1m\n    incident: {by: [operator]}\n    window"))
+    course = [is_open(world.harness.pipeline)]
+    for failing in (4, 4, 0):
+        await world.poll(Cosmote=failing)
+        course.append(is_open(world.harness.pipeline))
+    assert course == [False, True, True, True], "pending, told, and its end not told yet"
+    await world.flush(5 * MINUTE)
+    assert [reason for reason, _ in world.to("ops")] == ["first", "all resolved"]
+    assert world.harness.pipeline.dispatcher.groups
+    assert not is_open(world.harness.pipeline)
+
+
+def test_progress_begins_with_the_story_and_is_not_whole_before_its_end() -> None:
+    clock = HandClock(0)
+    progress, endless = StoryProgress(clock, 40 * MINUTE), StoryProgress(clock, None)
+    clock.at += HOUR
+    assert progress.done == 0
+    progress.begin()
+    endless.begin()
+    shares = []
+    for _ in range(3):
+        clock.at += 20 * MINUTE
+        shares.append(progress.done)
+    assert shares == [0.5, 0.99, 0.99]
+    assert endless.done is None
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 120, 300])
 def test_the_changing_line_never_wraps(width: int) -> None:
     history = SparklineHistory()
     for delivered in (None, 0.97, 0.5, 1.0):
         snapshot = DeliverySnapshot(1_795_280_824_000_000, 12_345, delivered, 2)
         history.add(snapshot)
-        assert history.line(snapshot, width).cell_len < width
+        for done in (None, 0.0, 0.42):
+            assert history.line(snapshot, width, done).cell_len < width
+    if width >= 120:
+        assert "42% of the demo" in history.line(snapshot, width, 0.42).plain
 
 
 def test_on_a_terminal_what_is_printed_takes_the_place_of_the_changing_line(monkeypatch: pytest.MonkeyPatch) -> None:

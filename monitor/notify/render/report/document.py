@@ -80,6 +80,9 @@ def document(report: DeliveryReport) -> dict[str, Any]:
             for one in report.rules
         ],
         "never_fired": list(report.never),
+        "younger": [
+            {"rule": one.rule, "since": _time(one.since), "blind_seconds": one.blind / SECOND} for one in report.younger
+        ],
         "could_not_see": [{"rule": one.rule, "blind_seconds": one.blind / SECOND} for one in report.blind],
         "receivers": [
             {

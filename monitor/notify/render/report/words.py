@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from monitor.alerts.report.model import (
+    BlindRule,
     CampaignLine,
     Compared,
     Counts,
@@ -226,11 +228,29 @@ def _receiver(one: ReceiverLine) -> tuple[str, ...]:
 def quiet_rules(report: DeliveryReport, most: int) -> Iterator[tuple[str, int, str]]:
     """Yields the lists of rules that did not fire, if there are any: a title, how many there are, and the names of at most ``most``."""
     blind = [f"{one.rule} ({duration(one.blind)})" for one in report.blind]
-    for heading, names in (
-        ("Rules that never fired", report.never),
-        ("Rules that did not fire, but could not be evaluated for some of the time", blind),
+    for heading, count, names in (
+        ("Rules that never fired", len(report.never), ", ".join(report.never[:most])),
+        ("Rules that did not fire, evaluated for a part of the time", len(report.younger), _younger(report, most)),
+        (
+            "Rules that did not fire, but could not be evaluated for some of the time",
+            len(blind),
+            ", ".join(blind[:most]),
+        ),
     ):
-        others = len(names) - most
-        if names:
-            more = f" and {number(others)} more" if others > 0 else ""
-            yield heading, len(names), ", ".join(names[:most]) + more
+        if count:
+            yield heading, count, names + (f" and {number(count - most)} more" if count > most else "")
+
+
+def _younger(report: DeliveryReport, most: int) -> str:
+    """Returns ``since 11-29 08:12: Failures, Delays (not for 5m); since 11-29 09:30: Silence``."""
+
+    def when(one: BlindRule) -> str:
+        return local(one.since or report.since, report.time_zone)
+
+    ordered = sorted(report.younger, key=lambda one: one.since or 0)[:most]
+    together = groupby(ordered, key=when)
+    return "; ".join(f"since {since}: {', '.join(map(_less, some))}" for since, some in together)
+
+
+def _less(one: BlindRule) -> str:
+    return f"{one.rule} (not for {duration(one.blind)})" if one.blind else one.rule

@@ -1,4 +1,4 @@
-"""Prints ``routee-monitor alerts --history``: which notifications were sent to whom, and when."""
+"""Prints ``routee-monitor alerts --notifications``: which notifications were sent to whom, and when."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ _MOST_NAMED = 3
 """The most alerts of a notification that the table names."""
 
 
-def show_history(records: "Sequence[NotificationRecord]", as_json: bool) -> None:
+def show_notifications(records: "Sequence[NotificationRecord]", as_json: bool) -> None:
     """Prints past notifications, newest first."""
     if as_json:
         print_json([_as_json(one) for one in records])
@@ -37,13 +37,20 @@ def _as_json(one: "NotificationRecord") -> dict[str, Any]:
         "receiver": one.receiver,
         "channel": one.channel,
         "reason": one.reason,
-        "alerts": [{"name": alert.name, "labels": alert.labels, "status": alert.status} for alert in one.alerts],
+        "alerts": [_alert_as_json(alert) for alert in one.alerts],
         "truncated": one.truncated,
         "outcome": one.outcome,
         "attempts": one.attempts,
         "error": one.error,
         "doneAt": None if one.done_at is None else iso(one.done_at),
     }
+
+
+def _alert_as_json(one: "NotifiedAlert") -> dict[str, Any]:
+    from monitor.model.label_fingerprint import label_fingerprint
+
+    fingerprints = {"fingerprint": one.fingerprint or None, "labelFingerprint": label_fingerprint(one.labels)}
+    return {"name": one.name, "labels": one.labels, "status": one.status} | fingerprints
 
 
 def _alerts(one: "NotificationRecord") -> str:

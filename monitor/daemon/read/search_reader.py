@@ -1,0 +1,38 @@
+"""Reads the searches and how fresh their data is. It needs only the memory."""
+
+from collections.abc import Iterator
+
+from monitor.daemon.read.daemon_state import DaemonState
+from monitor.daemon.read.searches import SearchSummary, search_summary
+from monitor.model.builtin_alerts import MONITOR_BLIND
+
+
+class SearchReader:
+    """Reads the searches."""
+
+    def __init__(self, state: DaemonState) -> None:
+        self._state = state
+
+    def all(self) -> tuple[SearchSummary, ...]:
+        """Returns the searches of the configuration."""
+        metrics, now = self._state.pipeline.services.metrics, self._state.now
+        cursors = {(one.account, one.search): one for one in self._state.pipeline.cursors()}
+        blind = dict(self._blind())
+        messages = {window.account: len(window) for window in self._state.windows()}
+        return tuple(
+            search_summary(
+                one,
+                cursors.get((one.account, one.name)),
+                blind.get((one.account, one.name), ""),
+                metrics.pages_of(one.account, one.name),
+                messages.get(one.account),
+                now,
+            )
+            for one in self._state.config.searches
+        )
+
+    def _blind(self) -> Iterator[tuple[tuple[str, str], str]]:
+        for evaluator in self._state.evaluators():
+            for group, alert in evaluator.alerts.get(MONITOR_BLIND.name, {}).items():
+                if alert.state == "firing":
+                    yield (evaluator.account, dict(group).get("search", "")), alert.why
