@@ -107,7 +107,7 @@ class GroupAssembler:
         """Adds a firing alert to the groups that it is routed to."""
         routed = self._input.destinations[fingerprint]
         for destination in routed.destinations:
-            key, group = self._group_of(destination, alert, routed)
+            key, group = self._group_of(destination, fingerprint, alert, routed)
             members = self.members_by_key.get(key)
             if members is None:
                 members = self.members_by_key[key] = self._new(key, destination, group)
@@ -125,22 +125,26 @@ class GroupAssembler:
         return found
 
     def _group_of(
-        self, destination: Destination, alert: Alert, routed: AlertDestinations
+        self, destination: Destination, fingerprint: str, alert: Alert, routed: AlertDestinations
     ) -> tuple[Key, AggregationGroup | None]:
         """Returns the destination's group, or the one in which the receiver was notified of the alert instead.
 
         That is the overflow of the route, or a group that is no destination of the alert any more, unless its severity has moved it.
         """
-        for key in (destination.key, destination.overflow):
-            group = self._groups.get(key)
-            if group is not None and alert.fingerprint in group.told:
-                return key, group
+        group = self._groups.get(destination.key)
+        if group is not None and fingerprint in group.told:
+            return destination.key, group
+        notified = self._notified_in.get((destination.route.receiver, fingerprint))
+        if notified is None:
+            return destination.key, group
+        if destination.overflow in notified:
+            return destination.overflow, self._groups[destination.overflow]
         reachable = {key for one in routed.destinations for key in (one.key, one.overflow)}
-        for key in self._notified_in.get((destination.route.receiver, alert.fingerprint), ()):
-            group = self._groups[key]
-            if key not in reachable and (alert.is_report or group.told[alert.fingerprint] == routed.severity):
-                return key, group
-        return destination.key, self._groups.get(destination.key)
+        for key in notified:
+            told = self._groups[key].told[fingerprint]
+            if key not in reachable and (alert.is_report or told == routed.severity):
+                return key, self._groups[key]
+        return destination.key, group
 
     def _enter(self, members: GroupMembers, alert: Alert, severity: str, notified_severity: str | None) -> None:
         fingerprint = alert.fingerprint
