@@ -86,9 +86,10 @@ def numbers(found: RuleResult) -> list[str]:
     return sorted(repr(found.finding(at)) for at in range(len(found)))
 
 
-def from_nothing(kept: RuleState | None) -> RuleState | None:
-    """The state as it is read from the store: without what it has worked out besides."""
-    return memory.read(kept.blob()) if isinstance(kept, ShiftMemory) else kept
+def from_scratch(inputs: EvaluationInput) -> EvaluationInput:
+    """The same without anything that was worked out before; a state is as it is read from the store."""
+    kept = memory.read(inputs.kept.blob()) if isinstance(inputs.kept, ShiftMemory) else inputs.kept
+    return replace(inputs, reading=WindowReader(inputs.reading.window), carried=None, kept=kept)
 
 
 @given(several, steps)
@@ -111,10 +112,7 @@ def test_what_is_carried_on_is_what_an_evaluation_from_nothing_gives(past: list[
                 kept=kept.get(rule.name),
             )
             found = evaluate(rule, inputs)
-            fresh_inputs = replace(
-                inputs, reading=WindowReader(window), carried=None, kept=from_nothing(kept.get(rule.name))
-            )
-            assert numbers(found) == numbers(evaluate(rule, fresh_inputs)), rule
+            assert numbers(found) == numbers(evaluate(rule, from_scratch(inputs))), rule
             if found.kept is not None:
                 kept[rule.name] = found.kept
             known[rule.name] = tuple(one.group for one in found.breaching())
@@ -148,3 +146,20 @@ def test_a_campaign_is_counted_again_when_its_first_message_is_too_old() -> None
         found = evaluate(rule, EvaluationInput(WindowReader(window), as_of, 0, carried=carried))
         messages.append(next(one.matching for one in found.findings() if ("problem", "stalled") in one.group))
     assert messages == [3, 3, 2]
+
+
+def test_a_slow_message_that_is_said_to_be_reported_hours_from_now_counts_from_two_hours_before() -> None:
+    window, (rule,) = Window("main"), [rule for rule in rules() if getattr(rule, "event", "") == "slow"]
+    begin = BEGIN + 10 * MINUTE  # so that no block of half an hour ends meanwhile
+    reports = [row((number, 60 + number % 900, 2, 1, 1), begin) for number in range(400)]
+    reports.append(row((400, -2 * 3600 - 20, 2, 1, 0), begin) | {"latency": 2 * 3600 + 320.0})
+    window.upsert(batch_of(reports), "all")
+    carried, kept = IncrementalCounts(window), None
+    counted = []
+    for as_of in (begin, begin + 30 * SECOND):
+        inputs = EvaluationInput(WindowReader(window), as_of, BEGIN - 4 * HOUR, carried=carried, kept=kept)
+        found = evaluate(rule, inputs)
+        assert numbers(found) == numbers(evaluate(rule, from_scratch(inputs)))
+        kept = found.kept or kept
+        counted.append(sum(one.matching or 0 for one in found.findings()))
+    assert counted[0] < counted[1]
