@@ -6,6 +6,7 @@ from functools import reduce
 import msgspec
 
 from monitor.routing.matchers import Matcher
+from monitor.runtime.pieces import Work, at_once
 
 Alerts = Mapping[str, Mapping[str, str]]
 """The labels of each alert, by its fingerprint."""
@@ -30,9 +31,15 @@ def inhibited(rules: Sequence[Inhibition], firing: Alerts) -> dict[str, str]:
     itself. An inhibited alert still inhibits others. The first rule that inhibits an alert counts; of several sources, the one with the
     smallest fingerprint is returned.
     """
+    return at_once(inhibiting(rules, firing))
+
+
+def inhibiting(rules: Sequence[Inhibition], firing: Alerts) -> Work[dict[str, str]]:
+    """Does what `inhibited` does, in pieces. The alerts must not change meanwhile."""
     found: dict[str, str] = {}
     index = _Index(firing)
     for rule in rules:
+        yield
         sources, targets = index.meeting(rule.source), index.meeting(rule.target) - found.keys()
         if sources and targets:
             found |= _inhibited_by(index.keys(rule.equal), sources, targets, sources & index.meeting(rule.target))
