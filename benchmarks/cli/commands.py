@@ -92,7 +92,8 @@ def run(quick: bool) -> list[Figure]:
 def _environment(compiled: Path) -> dict[str, str]:
     """Returns the environment with a folder of compiled modules, which the first start fills."""
     environ = dict(os.environ) | {"PYTHONPYCACHEPREFIX": str(compiled), "PYTHONPATH": str(ROOT)}
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for name in ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR"):  # as on most machines
+        environ.pop(name, None)
     return environ
 
 

@@ -15,6 +15,7 @@ roff           the manual page, made from the commands
 
 import os
 import sys
+from types import ModuleType
 
 import click
 
@@ -97,12 +98,20 @@ for command in (
 lay_out(cli)
 
 
+def _no_plugins() -> ModuleType:
+    """Returns what stands in for pydantic's module that looks for plugins, because importing that takes 5 ms and 1 MB of every command."""
+    loader = ModuleType("pydantic.plugin._loader")
+    loader.__dict__["get_plugins"] = tuple
+    return loader
+
+
 def main() -> None:
     """Runs the program ``routee-monitor``."""
     # Python and urllib3 write the keys of all TLS connections into that file; its reader could read every token.
     os.environ.pop("SSLKEYLOGFILE", None)
     # Nothing here is a plugin of pydantic, which would look through all installed packages for one.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    sys.modules.setdefault("pydantic.plugin._loader", _no_plugins())
     # httpx does without its own command line, which would import rich and Pygments into every daemon.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None keeps a module from being imported
     collect_rarely()

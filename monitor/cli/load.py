@@ -76,8 +76,9 @@ def as_warning(error: "InputError") -> str:
 
 def look_outside() -> None:
     """Checks that HTTP clients can be made with this environment. Raises EnvironmentUnusable."""
-    from monitor.runtime.certificates import trust
+    from monitor.runtime.certificates import is_from_environment, trust
     from monitor.runtime.proxies import proxies
 
     proxies()
-    trust()
+    if is_from_environment():  # certifi's certificates are right, and to read them takes long
+        trust()

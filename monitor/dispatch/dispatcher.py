@@ -37,16 +37,20 @@ from monitor.routing.inhibition import Inhibition
 from monitor.routing.route import AggregationGroup, Decision, Route, decide, quiet_until
 from monitor.routing.silences import Silence, Silences
 from monitor.routing.storm import MOST as MOST_GROUPS
-from monitor.routing.suppression import Suppression, SuppressionReason, next_minute, silenced_since, silences_change_at
+from monitor.routing.suppression import (
+    AT_ONCE,
+    Suppression,
+    SuppressionReason,
+    next_minute,
+    silenced_since,
+    silences_change_at,
+)
 from monitor.runtime.clock import DAY, Duration, Instant
-from monitor.runtime.pieces import Work, at_once, listed
+from monitor.runtime.pieces import Work, at_once, listed, paced
 from monitor.store.protocol import SILENCES_KEPT, Pending
 
 AWAITED: Final[Duration] = 7 * DAY
 """Time for which the groups of a removed receiver are kept: if it comes back within that, it still gets the resolutions that it missed."""
-
-AT_ONCE: Final = 200
-"""The most alerts or groups that are looked at in one piece."""
 
 
 @dataclass(slots=True)
@@ -165,14 +169,14 @@ class Dispatcher:
         known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
         incidents = yield from self._assigning(known, now)
         yield
-        plan = self._plan(with_incidents(known, incidents), now, edits or SuppressionEdits())
+        plan = yield from self._planning(with_incidents(known, incidents), now, edits or SuppressionEdits())
         plan.incidents = incidents
         yield
         assembler = GroupAssembler(plan.input, self.groups, self.route, self._routes)
         builder = NotificationBuilder(
             plan.input, self.channels, self._editable, self._keeping, self.external_url, self.most
         )
-        members_by_key = assembler.assemble()
+        members_by_key = yield from assembler.assembling()
         plan.dropped += [
             self.groups[key] for key, members in members_by_key.items() if self._is_given_up(key, members, now)
         ]
@@ -250,16 +254,16 @@ class Dispatcher:
     def input_of(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> DispatchInput:
         """Returns what a flush at ``now`` would decide from, without changing anything."""
         known = {alert.fingerprint: (alert, views, context) for alert, views, context in alerts}
-        return self._plan(known, now, SuppressionEdits()).input
+        return at_once(self._planning(known, now, SuppressionEdits())).input
 
-    def _plan(self, known: Known, now: Instant, edits: SuppressionEdits) -> DispatchPlan:
-        destinations = self._destinations_of(known)
+    def _planning(self, known: Known, now: Instant, edits: SuppressionEdits) -> Work[DispatchPlan]:
+        destinations = yield from self._destinations_of(known)
         dropped = edits.dropped_silences + [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT]
         silences = self._silences_after(edits.silences, dropped)
         acks, gone = self._acks_after(edits, known, now)
         firing = {one: destinations[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}
         apart = {one: known[one][0].account for one in firing} if self.by_account else {}
-        suppressed: dict[str, SuppressionReason] = self._suppression.of(firing, silences, now, apart)
+        suppressed = yield from self._suppression.finding(firing, silences, now, apart)
         reports = {one: alert.firing_at for one, (alert, _, _) in known.items() if one in firing and alert.is_report}
         for one, since in reports.items():
             by = silenced_since(firing[one], silences, now if since is None else since, now)
@@ -269,11 +273,13 @@ class Dispatcher:
         kept = [ack for ack in edits.acks if ack.fingerprint in acks]
         return DispatchPlan(given, silences, acks, SuppressionEdits(edits.silences, dropped, kept, gone))
 
-    def _destinations_of(self, known: Known) -> dict[str, AlertDestinations]:
+    def _destinations_of(self, known: Known) -> Work[dict[str, AlertDestinations]]:
         destinations = {}
-        for one, (alert, views, _) in known.items():
+        for (one, (alert, views, _)), pauses in paced(known.items(), AT_ONCE):
             was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
             destinations[one] = self._destinations.of(was, views)
+            if pauses:
+                yield
         for part in self._parts(known):
             failing = failing_receivers((alert for alert, _, _ in part.values()), self.channels)
             for one in part if failing else ():

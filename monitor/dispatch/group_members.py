@@ -19,8 +19,9 @@ from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.flapping import RecentStarts, held_until
 from monitor.routing.route import AggregationGroup, Route
-from monitor.routing.suppression import SuppressionReason, muted_by
+from monitor.routing.suppression import AT_ONCE, SuppressionReason, muted_by
 from monitor.runtime.clock import Instant
+from monitor.runtime.pieces import Work, at_once, paced
 
 Known = Mapping[str, tuple[Alert, Views, ViewContext]]
 """All alerts by their fingerprints, with what they are shown by."""
@@ -86,10 +87,18 @@ class GroupAssembler:
 
     def assemble(self) -> dict[Key, GroupMembers]:
         """Returns every group that has firing alerts or was notified before."""
-        for fingerprint, (alert, _, _) in self._input.known.items():
+        return at_once(self.assembling())
+
+    def assembling(self) -> Work[dict[Key, GroupMembers]]:
+        """Does what `assemble` does, in pieces."""
+        for (fingerprint, (alert, _, _)), pauses in paced(self._input.known.items(), AT_ONCE):
             if alert.state == "firing":
                 self._join(fingerprint, alert)
-        for key, group in self._groups.items():
+            if pauses:
+                yield
+        for (key, group), pauses in paced(self._groups.items(), AT_ONCE):
+            if pauses:
+                yield
             members = self.members_by_key.get(key) or self._left_over(key, group)
             for fingerprint, severity in group.told.items():
                 if fingerprint not in members.firing and fingerprint in self._input.known:

@@ -6,6 +6,7 @@ from functools import reduce
 import msgspec
 
 from monitor.routing.matchers import Matcher
+from monitor.runtime.pieces import Work, at_once
 
 Alerts = Mapping[str, Mapping[str, str]]
 """The labels of each alert, by its fingerprint."""
@@ -31,9 +32,17 @@ def inhibited(rules: Sequence[Inhibition], firing: Alerts, apart: Mapping[str, s
     such alert, and so not by itself. An inhibited alert still inhibits others. The first rule that inhibits an alert counts; of several
     sources, the one with the smallest fingerprint is returned.
     """
+    return at_once(inhibiting(rules, firing, apart))
+
+
+def inhibiting(
+    rules: Sequence[Inhibition], firing: Alerts, apart: Mapping[str, str] | None = None
+) -> Work[dict[str, str]]:
+    """Does what `inhibited` does, in pieces. The alerts must not change meanwhile."""
     found: dict[str, str] = {}
     index = _Index(firing, apart or {})
     for rule in rules:
+        yield
         sources, targets = index.meeting(rule.source), index.meeting(rule.target) - found.keys()
         if sources and targets:
             found |= _inhibited_by(index.keys(rule.equal), sources, targets, sources & index.meeting(rule.target))

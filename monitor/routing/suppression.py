@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.routing.inhibition import Inhibition, inhibited
+from monitor.routing.inhibition import Inhibition, inhibiting
 from monitor.routing.route import Route
 from monitor.routing.silences import Silence, Silences
 from monitor.routing.time_intervals import muting
 from monitor.runtime.clock import MINUTE, Instant
+from monitor.runtime.pieces import Work, at_once, paced
 
 Labels = Mapping[str, str]
 Firing = Mapping[str, Labels]
 """The labels of each firing alert, by its fingerprint."""
+AT_ONCE: Final = 200
+"""The most alerts that are looked at in one piece."""
 _SPARE: Final = 1_000
 """The cached alerts, beyond twice those that fire, above which the others are dropped."""
 
@@ -48,14 +51,20 @@ class Suppression:
     ) -> dict[str, SuppressionReason]:
         """Returns the firing alerts that are silenced or inhibited now, by fingerprint, and why. See `inhibited` for ``apart``, which must
         be the same for an alert at each call."""
-        silenced = self._silenced(firing, silences, now)
-        inhibited_by = self._inhibitions(firing, apart)
+        return at_once(self.finding(firing, silences, now, apart))
+
+    def finding(
+        self, firing: Firing, silences: Silences, now: Instant, apart: Mapping[str, str] | None = None
+    ) -> Work[dict[str, SuppressionReason]]:
+        """Does what `of` does, in pieces. The alerts and silences must not change meanwhile; `of` may be called for others."""
+        silenced = yield from self._silenced(firing, silences, now)
+        inhibited_by = yield from self._inhibitions(firing, apart)
         return {
             one: SuppressionReason(silenced.get(one, ()), inhibited_by.get(one, ""))
             for one in silenced.keys() | inhibited_by
         }
 
-    def _silenced(self, firing: Firing, silences: Silences, now: Instant) -> dict[str, tuple[str, ...]]:
+    def _silenced(self, firing: Firing, silences: Silences, now: Instant) -> Work[dict[str, tuple[str, ...]]]:
         active = {silence.id for silence in silences.all() if silence.is_active(now)}
         if not active:
             return {}
@@ -64,22 +73,25 @@ class Suppression:
         if len(self._candidates) > 2 * len(firing) + _SPARE:
             self._candidates = {one: known for one, known in self._candidates.items() if one in firing}
         found = {}
-        for one, labels in firing.items():
-            by = tuple(silence.id for silence in self._meeting(one, labels, silences) if silence.id in active)
+        candidates = self._candidates  # of these silences, also when others have been asked for between two pieces
+        for (one, labels), pauses in paced(firing.items(), AT_ONCE):
+            known = candidates.get(one)
+            if known is None or known[0] is not labels:
+                known = candidates[one] = (labels, silences.candidates(labels))
+                yield  # the first alert with some value has all regular expressions matched with it
+            by = tuple(silence.id for silence in known[1] if silence.id in active)
             if by:
                 found[one] = by
+            if pauses:
+                yield
         return found
 
-    def _meeting(self, one: str, labels: Labels, silences: Silences) -> tuple[Silence, ...]:
-        known = self._candidates.get(one)
-        if known is None or known[0] is not labels:
-            known = self._candidates[one] = (labels, silences.candidates(labels))
-        return known[1]
-
-    def _inhibitions(self, firing: Firing, apart: Mapping[str, str] | None) -> Mapping[str, str]:
-        if self.rules and firing != self._firing:
-            self._inhibited, self._firing = inhibited(self.rules, firing, apart), dict(firing)
-        return self._inhibited
+    def _inhibitions(self, firing: Firing, apart: Mapping[str, str] | None) -> Work[Mapping[str, str]]:
+        if not self.rules or firing == self._firing:
+            return self._inhibited
+        found = yield from inhibiting(self.rules, firing, apart)
+        self._inhibited, self._firing = found, dict(firing)
+        return found
 
 
 def silenced_since(labels: Labels, silences: Silences, since: Instant, now: Instant) -> tuple[str, ...]:

@@ -10,6 +10,11 @@ import certifi
 from monitor.runtime.errors import EnvironmentUnusable, of_environment
 
 
+def is_from_environment() -> bool:
+    """Returns whether the environment chooses the certificates, so that they may be unusable."""
+    return bool(os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"))
+
+
 def trust() -> ssl.SSLContext:
     """Returns the TLS context for every outgoing connection. Raises EnvironmentUnusable."""
     return trusted(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))

@@ -5,7 +5,7 @@ without a pause; `monitor.runtime.checkpoints.Pieces` lets other tasks run in be
 from changing meanwhile.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -28,11 +28,19 @@ def done(result: T) -> Work[T]:
     return result
 
 
+def paced(items: Iterable[T], most: int) -> Iterator[tuple[T, bool]]:
+    """Yields each item with whether to pause after it: after every ``most`` of them.
+
+    ``for item, pauses in paced(items, most): …; if pauses: yield`` is how a loop is done in pieces.
+    """
+    return ((item, number % most == 0) for number, item in enumerate(items, 1))
+
+
 def listed(items: Iterable[T], most: int) -> Work[list[T]]:
     """Lists the items, with a pause after every ``most`` of them."""
     found: list[T] = []
-    for number, item in enumerate(items, 1):
+    for item, pauses in paced(items, most):
         found.append(item)
-        if number % most == 0:
+        if pauses:
             yield
     return found

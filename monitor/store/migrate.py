@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version as version_of
 from importlib.resources import files
 from typing import Final
 
@@ -73,6 +72,8 @@ def _refuse_newer(connection: sqlite3.Connection, path: str) -> None:
     found, known = version(connection, path), len(migrations())
     if found <= known:
         return
+    from importlib.metadata import version as version_of
+
     writer = "a newer version of this program"
     with suppress(sqlite3.Error):
         [(name,)] = connection.execute("SELECT version FROM written_by").fetchall()
@@ -85,6 +86,8 @@ def _refuse_newer(connection: sqlite3.Connection, path: str) -> None:
 
 def _sign(connection: sqlite3.Connection) -> None:
     """Stores the version of the program that writes here, so that older versions can name it."""
+    from importlib.metadata import version as version_of
+
     name = version_of("routee-monitor")
     if connection.execute("SELECT version FROM written_by").fetchall() != [(name,)]:
         connection.execute("INSERT OR REPLACE INTO written_by (only, version) VALUES (1, ?)", (name,))

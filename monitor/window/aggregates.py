@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.config.rules.match import Condition
 from monitor.model.message import INBOUND, UNKNOWN, UNSENT
-from monitor.window.columns import LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT
+from monitor.window.columns import LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.index import Rows
 from monitor.window.profile_index import Codes
 from monitor.window.query import RECIPIENT, GroupCounts, Query, WindowReader
@@ -20,6 +20,8 @@ from monitor.window.query import RECIPIENT, GroupCounts, Query, WindowReader
 Floats = NDArray[np.float64]
 
 A = TypeVar("A")
+LONG_AGO: Final = -(1 << 62)
+"""Before every date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +45,65 @@ class Measured:
         return GroupCounts(self.codes, self.counts)
 
 
+@dataclass(frozen=True, slots=True)
+class Spendings:
+    """By group, zeros included: the sum of the prices in billionths, and how many messages have a price."""
+
+    amounts: Codes
+    priced: Codes
+
+    def measured(self, tally: GroupCounts) -> Measured:
+        """Returns the cost of the groups that have messages, of which ``tally`` has the number, in the account's currency."""
+        return Measured(tally.codes, self.amounts[tally.codes] / PRICE_UNIT, self.priced[tally.codes])
+
+
 def sums(reading: WindowReader, question: Query) -> Measured:
     """Returns the cost of each group's messages in the account's currency. ``counts`` are the messages that have a price."""
     return _once(reading, ("sums", question), lambda: _sums(reading, question))
 
 
-def charged(reading: WindowReader, question: Query) -> GroupCounts:
-    """Returns how many messages of each group should have a price: all but inbound and unsent ones, which cost nothing."""
-    return reading.tally(question.narrowed(_CHARGED))
+def spendings(reading: WindowReader, question: Query) -> Spendings:
+    """Returns what was spent by group. The query must not group by recipient, because there are too many."""
+    rows, codes = reading.grouped(question) if question.by else (reading.rows(question), None)
+    return spent_by_group(reading.window.columns, rows, codes, len(reading.window.facets.groups(question.by)))
+
+
+def spent_by_group(columns: Columns, rows: Rows, codes: Codes | None, groups: int) -> Spendings:
+    """Returns what the messages in these rows cost. ``codes`` are their groups, of which there are so many; None: all are in one group."""
+    price = columns["price"][rows]
+    if codes is None:
+        given = int(np.count_nonzero(price != NOT_GIVEN))
+        total = int(price.sum(dtype=np.int64)) - NOT_GIVEN * (len(price) - given)
+        return Spendings(np.array([total]), np.array([given]))
+    has_price = price != NOT_GIVEN
+    codes = codes[has_price]
+    return Spendings(_totals(codes, price[has_price], groups), np.bincount(codes, minlength=groups))
+
+
+def charged(question: Query) -> Query:
+    """Returns the query for the messages that should have a price: all but inbound and unsent ones, which cost nothing."""
+    return question.narrowed(_CHARGED)
+
+
+def without_price(question: Query) -> Query:
+    """Returns the query for the messages that have no price although they should; see `charged`."""
+    return replace(charged(question), priced=False)
 
 
 def unpriced(reading: WindowReader, question: Query) -> GroupCounts:
-    """Returns how many messages of each group have no price although they should; see `charged`."""
-    return _once(reading, ("unpriced", question), lambda: _unpriced(reading, question.narrowed(_CHARGED)))
+    """Returns how many messages of each group have no price although they should."""
+    return reading.tally(without_price(question))
+
+
+def last_seen(reading: WindowReader, question: Query, codes: Codes) -> Codes:
+    """Returns when the latest message of each of the groups ``codes`` (ascending) was first seen; LONG_AGO if it has none."""
+    rows, groups = reading.grouped(question)
+    latest, first_seen = np.full(len(codes), LONG_AGO), reading.window.columns["first_seen"][rows]
+    position = np.searchsorted(codes, groups)
+    inside = position < len(codes)
+    inside[inside] = codes[position[inside]] == groups[inside]
+    np.maximum.at(latest, position[inside], first_seen[inside])
+    return latest
 
 
 def distinct(reading: WindowReader, question: Query, field: str) -> GroupCounts:
@@ -99,24 +147,12 @@ _HALF: Final = 26
 
 
 def _sums(reading: WindowReader, question: Query) -> Measured:
-    if not question.by:
-        return _sum(reading, question)
+    if RECIPIENT not in question.by:
+        return spendings(reading, question).measured(reading.tally(question))
     rows, codes = reading.grouped(question)
-    price = reading.window.columns["price"][rows]
     groups, position = _positioned(reading, question, codes)
-    given = price != NOT_GIVEN
-    counts = np.bincount(position[given], minlength=len(groups)).astype(np.int64)
-    return Measured(groups, _totals(position[given], price[given], len(groups)) / PRICE_UNIT, counts)
-
-
-def _sum(reading: WindowReader, question: Query) -> Measured:
-    """Returns the same for all messages together, in one pass."""
-    rows = reading.rows(question)
-    price = reading.window.columns["price"][rows]
-    given = int(np.count_nonzero(price != NOT_GIVEN))
-    total = int(price.sum(dtype=np.int64)) - NOT_GIVEN * (len(price) - given)
-    one = slice(0, min(len(price), 1))
-    return Measured(np.zeros(1, np.int64)[one], np.array([total / PRICE_UNIT])[one], np.array([given])[one])
+    spent = spent_by_group(reading.window.columns, rows, position, len(groups))
+    return Measured(groups, spent.amounts / PRICE_UNIT, spent.priced)
 
 
 def _totals(position: Codes, amounts: NDArray[np.integer[Any]], count: int) -> Codes:
@@ -126,13 +162,6 @@ def _totals(position: Codes, amounts: NDArray[np.integer[Any]], count: int) -> C
     high = np.bincount(position, amounts >> _HALF, count).astype(np.int64)
     low = np.bincount(position, amounts & ((1 << _HALF) - 1), count).astype(np.int64)
     return np.asarray((high << _HALF) + low)
-
-
-def _unpriced(reading: WindowReader, question: Query) -> GroupCounts:
-    rows = reading.rows(replace(question, conditions=()))
-    rows = rows[reading.window.columns["price"][rows] == NOT_GIVEN]  # few, so that conditions come last
-    codes = reading.groups_of(question, rows[reading.meets(question, rows)])
-    return GroupCounts(*np.unique(codes, return_counts=True))
 
 
 def _distinct(reading: WindowReader, question: Query, field: str) -> GroupCounts:

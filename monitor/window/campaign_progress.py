@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,11 @@ from monitor.window.index import Rows
 from monitor.window.profile_index import Codes, Mask
 from monitor.window.query import Query, WindowReader
 
-__all__ = ["BY", "IN_A_CAMPAIGN", "IS_KNOWN", "Runs", "active", "among", "runs"]
+__all__ = ["BY", "IN_A_CAMPAIGN", "IS_KNOWN", "Runs", "active", "among", "of_campaigns", "runs", "runs_of"]
 
 WAITING, NOT_SENT, FAILED, ARRIVED = range(4)
+LATEST: Final[Instant] = 1 << 61
+"""Later than every date."""
 STAGES = 4
 """The number of stages of a message. The first two have no final status."""
 IN_A_CAMPAIGN = Condition("campaignTrackingId", "is_not", (UNKNOWN,))
@@ -35,6 +38,8 @@ class Runs:
     status at most the requested time after the last message appeared. ``began`` and ``appeared`` are when the first and the last
     message were first seen, ``changed`` is the date of the latest report. ``spent`` is money. ``name`` is the code of the campaign's
     name, -1 without one. ``rows`` are the messages of all campaigns, and ``position`` is the campaign of each of them.
+
+    While the messages stay the same, all this is so for every span of this length that ends in [``since``, ``until``), if the campaigns do.
     """
 
     codes: Codes
@@ -51,6 +56,12 @@ class Runs:
     name: Codes
     rows: Rows
     position: Codes
+    since: Instant
+    until: Instant
+
+    def hold(self, codes: Codes, end: Instant) -> bool:
+        """Returns whether this is so of these campaigns for a span that ends then, if the messages have stayed the same."""
+        return self.since <= end < self.until and np.array_equal(codes, self.codes)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -77,7 +88,7 @@ class Runs:
 
 def active(reading: WindowReader, question: Query) -> Codes:
     """Returns the codes of the campaigns with reports in the query's span, ascending."""
-    return reading.tally(_of_campaigns(question)).codes
+    return reading.tally(of_campaigns(question)).codes
 
 
 def runs(reading: WindowReader, question: Query, since: Instant, settling: Duration) -> Runs:
@@ -89,17 +100,18 @@ def runs(reading: WindowReader, question: Query, since: Instant, settling: Durat
     key = ("runs", question, since, settling)
     known = reading.shared.get(key)
     if not isinstance(known, Runs):
-        known = reading.shared[key] = _runs(reading, question, since, settling)
+        codes = active(reading, question.moved(since, question.end))
+        known = reading.shared[key] = runs_of(reading, question, codes, settling)
     return known
 
 
-def _of_campaigns(question: Query) -> Query:
+def of_campaigns(question: Query) -> Query:
     return replace(question, by=BY).narrowed([IN_A_CAMPAIGN])
 
 
-def _runs(reading: WindowReader, question: Query, since: Instant, settling: Duration) -> Runs:
-    codes = active(reading, question.moved(since, question.end))
-    rows, position = _positioned(reading, question, codes)
+def runs_of(reading: WindowReader, question: Query, codes: Codes, settling: Duration) -> Runs:
+    """Returns these campaigns; see `runs`."""
+    rows, position, until = _positioned(reading, question, codes)
     columns, end, count = reading.window.columns, question.end, len(codes)
     date, first = columns["date"][rows], columns["first_seen"][rows]
     reported = date <= end  # a later report is not known at that moment
@@ -123,15 +135,21 @@ def _runs(reading: WindowReader, question: Query, since: Instant, settling: Dura
         name=_names(reading, codes),
         rows=rows,
         position=position,
+        since=end,
+        until=until,
     )
 
 
-def _positioned(reading: WindowReader, question: Query, codes: Codes) -> tuple[Rows, Codes]:
-    """Returns the messages of these campaigns, and the position of each one's campaign in ``codes``."""
-    asked = _of_campaigns(replace(question, seen=True)).narrowed([IS_KNOWN])
+def _positioned(reading: WindowReader, question: Query, codes: Codes) -> tuple[Rows, Codes, Instant]:
+    """Returns the messages of these campaigns, the position of each one's campaign in ``codes``, and until when all that is so: until a message
+    leaves the span, or one that is from later than its end is not any more."""
+    asked = of_campaigns(replace(question, seen=True)).narrowed([IS_KNOWN])
     rows, position = reading.window.campaign_rows.of(codes, reading.window.facets)
     chosen = reading.selects(asked, rows)
-    return rows[chosen], position[chosen]
+    first, date = (reading.window.columns[name][rows] for name in ("first_seen", "date"))
+    leaves = int(first[chosen].min(initial=LATEST)) + question.end - question.start
+    comes = min(int(dates[dates > question.end].min(initial=LATEST)) for dates in (first, date))
+    return rows[chosen], position[chosen], min(leaves, comes)
 
 
 def _highest(position: Codes, values: Codes, count: int) -> Codes:

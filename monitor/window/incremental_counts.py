@@ -1,168 +1,145 @@
-"""Updates counts over a moving time span incrementally.
+"""Updates counts and sums over a moving time span incrementally.
 
 While no message changes, a count differs from the one before only by the messages that left the span and those that entered it. Both are
-few, and are looked up in the timeline. When anything in the window changes, all counts are dropped and counted again. So a count
+few, and are looked up in the timeline. When anything in the window changes, everything is dropped and counted again. So a count
 depends only on the current rows.
 """
 
-from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar, cast
 
 from monitor.runtime.clock import Instant
-from monitor.window.columns import AS_MESSAGE
-from monitor.window.index import Rows
+from monitor.window.aggregates import Spendings
+from monitor.window.incremental_measures import Count, LastSeen, Measure, Spent
+from monitor.window.passed_rows import Change, PassedRows
 from monitor.window.profile_index import Codes, Facets, Mask
-from monitor.window.query import RECIPIENT, GroupCounts, Query, WindowReader
+from monitor.window.query import GroupCounts, Query, WindowReader
+from monitor.window.relative_query import RelativeQuery
 from monitor.window.window import Window
 
-FEW: Final = 4096
-"""The most messages that may leave or enter a span. With more, the span is counted from scratch."""
+M = TypeVar("M", Count, Spent, LastSeen)
+T = TypeVar("T")
 
-
-class RelativeQuery:
-    """A query whose span is relative to the moment at which it is asked. It keeps its hash, so that look-ups are fast."""
-
-    __slots__ = ("_hash", "is_incremental", "question")
-
-    def __init__(self, question: Query) -> None:
-        self.question = question
-        self.is_incremental = _is_plain(question)
-        """Whether the count depends only on dates and profiles, so that it can be updated incrementally."""
-        self._hash = hash(question)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, RelativeQuery) and self.question == other.question)
-
-    def at(self, as_of: Instant) -> Query:
-        """Returns the query with the span at a moment."""
-        return self.question.moved(as_of + self.question.start, as_of + self.question.end)
-
-
-def _is_plain(question: Query) -> bool:
-    own = question.within, question.pending_at, question.slower
-    to = RECIPIENT in question.by or any(condition.field == RECIPIENT for condition in question.conditions)
-    return question.unit == "messages" and not to and own == (None, None, None)
+UNUSED: Final = 8
+"""The number of evaluations after which an answer is forgotten that none of them asked for."""
 
 
 @dataclass(slots=True)
-class _CountedAnswer:
-    """The latest count of a query, and what is needed to update it: which profiles fit (None: all), and the group of each profile."""
+class _Answer:
+    """A measure as of its latest moment. ``fits`` says which profiles fit its query (None: all), ``asked`` which evaluation was the last to ask
+    for it."""
 
+    measure: Measure
     as_of: Instant
-    tally: GroupCounts
     fits: Mask | None
-    groups: Codes
-
-
-class _Passed:
-    """The profiles of the messages between two moments, which an edge of a span has passed."""
-
-    def __init__(self, profiles: Rows) -> None:
-        self._profiles = profiles
-        self._fitting: dict[int, Rows] = {}
-
-    def fitting(self, fits: Mask | None) -> Rows:
-        """Returns the profiles that fit. Results are cached by the mask's id, since masks live as long as this object."""
-        if fits is None or not self._profiles.size:
-            return self._profiles
-        known = self._fitting.get(id(fits))
-        if known is None:
-            known = self._fitting[id(fits)] = self._profiles[fits[self._profiles]]
-        return known
+    asked: int
 
 
 class IncrementalCounts:
-    """The latest counts of one window. It checks itself whether the window has changed."""
+    """The latest answers of one window. It checks itself whether the window has changed.
+
+    Each method takes a current reader of the same window, and a moment which may be later or earlier than the last one.
+    """
 
     def __init__(self, window: Window) -> None:
         self.window = window
         self._seen: tuple[int, Facets] | None = None
-        self._answers: dict[RelativeQuery, _CountedAnswer] = {}
+        self._answers: dict[tuple[type[Measure], RelativeQuery], _Answer] = {}
         self._masks: dict[object, Mask | None] = {}
-        self._passed: dict[tuple[Instant, Instant, bool], _Passed] = {}
+        self._kept: dict[Hashable, Any] = {}
+        self._passed = PassedRows()
+        self._evaluations = 0
 
     def tally(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> GroupCounts:
-        """Returns the count at a moment, which may be later or earlier than the last one. ``reading`` must be a current reader of the same
-        window."""
+        """Returns the count at a moment."""
         if not relative.is_incremental:
             return reading.tally(relative.at(as_of))
-        known = self._answers.get(relative) if self._is_current() else None
-        if known is None or not self._moves(relative, known, as_of):
-            known = self._answers[relative] = self._counted(reading, relative, as_of)
-        return known.tally
+        return self._measured(Count, reading, relative, as_of).tally
+
+    def spendings(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> Spendings:
+        """Returns what was spent at a moment. The query must not group by recipient."""
+        return self._measured(Spent, reading, relative, as_of).spendings
+
+    def last_seen(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> Codes:
+        """Returns by group when the latest message was first seen; at or before the span's start if it has none. The query must have ``seen``."""
+        return self._measured(LastSeen, reading, relative, as_of).latest
+
+    def kept(self, key: Hashable, holds: Callable[[T], bool], make: Callable[[], T]) -> T:
+        """Returns what was made of the messages before, if they are still the same and it still ``holds``; otherwise makes it."""
+        self._is_current()
+        if key not in self._kept or not holds(self._kept[key]):
+            self._kept[key] = make()
+        return cast(T, self._kept[key])
 
     def forget_passed(self) -> None:
-        """Forgets the messages between moments, which several queries of one poll share. Called after each poll."""
-        self._passed.clear()
+        """Forgets the messages between moments, which several queries of one evaluation share, and answers that are not asked for any more.
+        Called after each evaluation."""
+        self._passed.forget()
+        self._evaluations += 1
+        old = [what for what, answer in self._answers.items() if answer.asked < self._evaluations - UNUSED]
+        for what in old:
+            del self._answers[what]
+
+    def _measured(self, measure: type[M], reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> M:
+        """Returns a measure at a moment: moved there, or else counted from scratch."""
+        answer = self._answers.get((measure, relative)) if self._is_current() else None
+        if answer is None or not (answer.as_of == as_of or self._moves(answer, reading, relative, as_of)):
+            groups = self.window.facets.groups(relative.question.by).of
+            made = measure(reading, relative.at(as_of), groups)
+            fits = self._fits(reading, relative.question) if relative.is_plain else None
+            answer = self._answers[measure, relative] = _Answer(made, as_of, fits, self._evaluations)
+        answer.asked = self._evaluations
+        return cast(M, answer.measure)
 
     def _is_current(self) -> bool:
-        """Returns whether the counts are those of the window as it is now. Forgets them if they are not."""
+        """Returns whether the answers are those of the window as it is now. Forgets them if they are not."""
         version, facets = self.window.version, self.window.facets
         if self._seen is not None and self._seen[0] == version and self._seen[1] is facets:
             return True
         self._seen = version, facets
-        self._answers.clear()
-        self._masks.clear()
-        self._passed.clear()
+        for known in (self._answers, self._masks, self._kept):
+            known.clear()
+        self._passed.forget()
         return False
 
-    def _counted(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> _CountedAnswer:
-        """Returns the count from scratch."""
-        asked = relative.question
+    def _fits(self, reading: WindowReader, asked: Query) -> Mask | None:
+        """Returns which profiles fit; the same object for all queries with the same conditions."""
         what = asked.conditions, asked.final, asked.search, asked.reported and not asked.seen
         if what not in self._masks:
             self._masks[what] = reading.fits(asked)
-        tally = reading.tally(relative.at(as_of))
-        return _CountedAnswer(as_of, tally, self._masks[what], self.window.facets.groups(asked.by).of)
+        return self._masks[what]
 
-    def _moves(self, relative: RelativeQuery, answer: _CountedAnswer, as_of: Instant) -> bool:
-        """Moves a count to another moment. Returns False and leaves it unchanged if the distance is too long or has too many messages.
+    def _moves(self, answer: _Answer, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> bool:
+        """Moves an answer to another moment. Returns False and leaves it unchanged if that cannot be done.
 
-        The messages in (a, b] are those up to b less those up to a. So those that the start passes are subtracted and those that the end
-        passes are added, or the other way round if the span moves back. This also holds if the two spans do not overlap.
+        First the span moves, with what is pending as it was. Then that changes, by the statuses that came between the two moments.
         """
-        asked, was = relative.question, answer.as_of
-        if was == as_of:
-            return True
-        if abs(as_of - was) > asked.end - asked.start:
+        if as_of < answer.as_of and not answer.measure.may_move_back:
             return False
-        left = self._between(was + asked.start, as_of + asked.start, seen=asked.seen)
-        come = self._between(was + asked.end, as_of + asked.end, seen=asked.seen)
-        if left is None or come is None:
+        edges = self._passed.at_edges(reading, relative, answer.as_of, as_of)
+        pending = None if edges is None else self._pending(reading, relative, answer.as_of, as_of)
+        if edges is None or pending is None:
             return False
-        if as_of < was:
-            left, come = come, left
-        counts = answer.tally.all
-        assert counts is not None, "groups of carried questions are numbered from 0"
-        for passed, change in ((left, np.subtract), (come, np.add)):
-            groups = answer.groups[passed.fitting(answer.fits)]
-            if groups.size:
-                counts = change(counts, np.bincount(groups, minlength=len(counts)))
-        answer.as_of, answer.tally = as_of, _changed(answer.tally, counts)
+        for left, come in (self._asked_for(edges, answer, reading, relative), *pending):
+            answer.measure.take(self.window.columns, left, come)
+        answer.as_of = as_of
         return True
 
-    def _between(self, one: Instant, other: Instant, *, seen: bool) -> _Passed | None:
-        """Returns the messages between two moments; None if they are more than FEW. ``seen``: by when they were first seen."""
-        start, end = (one, other) if one <= other else (other, one)
-        known = self._passed.get((start, end, seen))
-        if known is None:
-            columns = self.window.columns
-            rows = (columns.seen if seen else columns.timeline).rows(start, end, AS_MESSAGE)
-            if len(rows) > FEW:
-                return None
-            known = self._passed[start, end, seen] = _Passed(columns["profile"][rows])
-        return known
+    def _asked_for(self, edges: Change, answer: _Answer, reading: WindowReader, relative: RelativeQuery) -> Change:
+        """Returns those of the rows that the query asks for."""
+        left, come = edges
+        if relative.is_plain:
+            return left.fitting(answer.fits), come.fitting(answer.fits)
+        then = relative.at(answer.as_of)
+        return left.only(reading.suits(then, left.rows)), come.only(reading.suits(then, come.rows))
 
-
-def _changed(before: GroupCounts, counts: Codes) -> GroupCounts:
-    """Returns the tally of new counts. Unchanged arrays stay the same objects, so that callers can compare them by identity."""
-    if counts is before.all:
-        return before
-    codes = counts.nonzero()[0]
-    same = len(codes) == len(before.codes) and bool((codes == before.codes).all())
-    return GroupCounts(before.codes if same else codes, counts[codes], counts)
+    def _pending(
+        self, reading: WindowReader, relative: RelativeQuery, was: Instant, as_of: Instant
+    ) -> tuple[Change, ...] | None:
+        """Returns what else leaves and enters because ``pending_at`` moves; None if too many rows may."""
+        if relative.question.pending_at is None:
+            return ()
+        now, before = relative.at(as_of), relative.at(was).pending_at
+        change = self._passed.by_status(reading, replace(now, pending_at=before), now)
+        return None if change is None else (change,)

@@ -7,7 +7,8 @@ counted by profile; the rest is arithmetic on some thousand profiles. Only condi
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from monitor.config.rules.match import Condition
 from monitor.model.notification import Sample
 from monitor.runtime.clock import Duration, Instant
-from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT
+from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN
 from monitor.window.index import Rows
 from monitor.window.late_rows import delays
 from monitor.window.profile_index import Codes, Group, Mask
@@ -35,8 +36,8 @@ class Query:
     ``final``: only those with a final status. ``seen``: the span is that in which a message was first seen, whatever was reported since.
     ``pending_at``: only those without a final status at that instant. ``slower``: only those with a latency of more than this many
     seconds. ``late``: only those whose present status came more than this long after sending; it is quick, also over a long span, if each
-    asks for the same. ``reported``: without messages that have left every search, since their date is not that of a report; it has no effect
-    with ``seen``. ``unit`` says whether messages or their parts are counted.
+    asks for the same. ``priced``: only those with a price, or (False) only those without. ``reported``: without messages that have left every
+    search, since their date is not that of a report; it has no effect with ``seen``. ``unit`` says whether messages or their parts are counted.
     """
 
     start: Instant
@@ -51,15 +52,19 @@ class Query:
     pending_at: Instant | None = None
     slower: float | None = None
     late: Duration | None = None
+    priced: bool | None = None
     reported: bool = False
 
     def moved(self, start: Instant, end: Instant) -> "Query":
         """Returns the query with another span."""
-        return replace(self, start=start, end=end)
+        return Query(start, end, *_BUT_THE_SPAN(self))  # three times as fast as `replace`
 
     def narrowed(self, conditions: Sequence[Condition]) -> "Query":
         """Returns the query with further conditions."""
         return replace(self, conditions=(*self.conditions, *(c for c in conditions if c not in self.conditions)))
+
+
+_BUT_THE_SPAN = attrgetter(*(field.name for field in fields(Query) if field.name not in ("start", "end")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class _QuerySpan:
     pending_at: Instant | None = None
     slower: float | None = None
     late: Duration | None = None
+    priced: bool | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -169,16 +175,24 @@ class WindowReader:
         return meant
 
     def selects(self, question: Query, rows: Rows) -> Mask:
-        """Returns which of ``rows``, which may be any, the query selects. It must not have ``late``."""
+        """Returns which of ``rows``, which may be any, the query selects."""
         span, columns = self._span(question), self.window.columns
         date = columns["first_seen" if span.seen else "date"][rows]
         chosen: Mask = (date > span.start) & (date <= span.end) & ((columns["kind"][rows] & span.kind) > 0)
         among = np.flatnonzero(chosen)
-        among = among[self._on_its_way(span, rows[among])]
+        chosen[among] = self.suits(question, rows[among])
+        return chosen
+
+    def suits(self, question: Query, rows: Rows) -> Mask:
+        """Returns which of ``rows``, which lie in the query's span and are of its unit, meet everything else that it asks."""
+        span, columns = self._span(question), self.window.columns
+        among = np.arange(len(rows))[self._own(span, rows)]
         if span.within is not None:
-            among = among[delays(self.window.columns, rows[among]) <= span.within]
+            among = among[delays(columns, rows[among]) <= span.within]
+        if span.late is not None:
+            among = among[delays(columns, rows[among]) > span.late]
         among = among[self.meets(question, rows[among])]
-        chosen[:] = False
+        chosen = np.zeros(len(rows), np.bool_)
         chosen[among] = True
         return chosen
 
@@ -195,10 +209,6 @@ class WindowReader:
         """Returns the rows that the query selects, and the code of each one's group."""
         rows = self.rows(question)
         return rows, self._codes_of(question.by, rows)
-
-    def groups_of(self, question: Query, rows: Rows) -> Codes:
-        """Returns the code of the group of each of these rows."""
-        return self._codes_of(question.by, rows)
 
     def sent(self, rows: Rows) -> NDArray[np.int64]:
         """When each row's message was sent, as far as that is known: by its latency, else when it was first seen."""
@@ -262,7 +272,7 @@ class WindowReader:
     def _span(self, question: Query) -> _QuerySpan:
         kind = AS_PART if question.unit == "parts" else AS_MESSAGE
         recipients = tuple(condition for condition in question.conditions if condition.field == RECIPIENT)
-        own = question.seen, question.pending_at, question.slower, question.late
+        own = question.seen, question.pending_at, question.slower, question.late, question.priced
         return _QuerySpan(question.start, question.end, kind, question.within, recipients, *own)
 
     def _present_in(self, span: _QuerySpan) -> tuple[Codes, Codes]:
@@ -283,7 +293,7 @@ class WindowReader:
         known = self._rows.get(span)
         if known is None:
             rows = self._candidates(span)
-            rows = rows[self._on_its_way(span, rows)]
+            rows = rows[self._own(span, rows)]
             if span.within is not None:
                 rows = rows[delays(self.window.columns, rows) <= span.within]
             for condition in span.recipients:
@@ -303,9 +313,9 @@ class WindowReader:
         date, kind = columns["date"][rows], columns["kind"][rows]
         return rows[(date > span.start) & (date <= span.end) & ((kind & span.kind) > 0)]
 
-    def _on_its_way(self, span: _QuerySpan, rows: Rows) -> Mask | slice:
-        """Returns which rows meet ``pending_at`` (no final status then: none now, or it came later) and ``slower``; a slice of all without
-        these."""
+    def _own(self, span: _QuerySpan, rows: Rows) -> Mask | slice:
+        """Returns which rows meet ``pending_at`` (no final status then: none now, or it came later), ``slower`` and ``priced``; a slice of all
+        without these."""
         columns, masks = self.window.columns, []
         if span.pending_at is not None:
             profile = columns["profile"][rows]
@@ -313,6 +323,8 @@ class WindowReader:
             masks.append(~self._facets.final()[profile] | (columns["date"][rows] > span.pending_at))
         if span.slower is not None:
             masks.append(columns["latency"][rows] > max(span.slower, 0.0) * LATENCY_UNIT)
+        if span.priced is not None:
+            masks.append((columns["price"][rows] != NOT_GIVEN) == span.priced)
         return np.logical_and.reduce(masks) if masks else slice(None)
 
     def _codes_of(self, by: Group, rows: Rows) -> Codes:

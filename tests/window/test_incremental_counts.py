@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,7 +11,9 @@ from monitor.config.rules.match import Condition
 from monitor.model.batch import batch_of
 from monitor.model.message import FAILURES, FINAL
 from monitor.window import GroupCounts, IncrementalCounts, Query, RelativeQuery, Window, WindowReader
-from monitor.window.incremental_counts import FEW
+from monitor.window.aggregates import last_seen, spendings
+from monitor.window.incremental_counts import UNUSED
+from monitor.window.passed_rows import FEW
 
 FAILED = (Condition("status", "is", tuple(sorted(FAILURES))),)
 ASKED = [
@@ -24,7 +27,16 @@ ASKED = [
     Query(-5, 0, ("operator",), within=2),
     Query(-5, 0, ("operator",), unit="parts"),
     Query(-5, 0, ("operator",), seen=True),
+    Query(-7, 0, ("operator",), seen=True, pending_at=0),
+    Query(-9, -3, seen=True, pending_at=0),
+    Query(-9, -1, ("country",), seen=True, pending_at=-4, unit="parts"),
+    Query(-5, 0, slower=1.0),
+    Query(-8, 0, ("operator",), late=2),
+    Query(-5, 0, ("operator",), priced=True),
+    Query(-5, -1, ("country",), conditions=FAILED, priced=False),
 ]
+SPENT = [Query(-5, 0, ("operator",)), Query(-9, -2), Query(-6, 0, ("country",), FAILED)]
+LAST_SEEN = [Query(-5, 0, ("operator",), seen=True), Query(-9, -3, seen=True)]
 rows = st.fixed_dictionaries(
     {
         "messageId": st.sampled_from([f"m{i}" for i in range(12)]),
@@ -33,6 +45,9 @@ rows = st.fixed_dictionaries(
         "operator": st.sampled_from(["Cosmote", "Vodafone", "Wind", None]),
         "country": st.sampled_from(["GR", "Iraq"]),
         "to": st.sampled_from(["+306912345678", "+306999945678"]),
+        "price": st.sampled_from([0.04, 0.1, 1 / 3, None]),
+        "latency": st.sampled_from([0.5, 1.5, 3.0, None]),
+        "parts": st.sampled_from([1, 1, 2]),
     }
 )
 steps = st.lists(
@@ -71,6 +86,18 @@ def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
                 question = asked.at(one)
                 found = named(window, question, carried.tally(reading, asked, one))
                 assert found == named(window, question, WindowReader(window).tally(question)), question
+            for question in SPENT:
+                spent = carried.spendings(reading, RelativeQuery(question), one)
+                fresh = spendings(WindowReader(window), RelativeQuery(question).at(one))
+                assert (spent.amounts.tolist(), spent.priced.tolist()) == (
+                    fresh.amounts.tolist(),
+                    fresh.priced.tolist(),
+                )
+            for question in LAST_SEEN:
+                latest = carried.last_seen(reading, RelativeQuery(question), one)
+                fresh_latest = last_seen(WindowReader(window), RelativeQuery(question).at(one), np.arange(len(latest)))
+                start = one + question.start  # what is earlier counts as none
+                assert np.maximum(latest, start).tolist() == np.maximum(fresh_latest, start).tolist()
             carried.forget_passed()
 
 
@@ -97,6 +124,31 @@ def test_the_all_of_a_tally_agrees_with_it_after_moves() -> None:
         tally, fresh = carried.tally(WindowReader(window), asked, as_of), WindowReader(window).tally(asked.at(as_of))
         assert tally.at(fresh.codes).tolist() == fresh.counts.tolist()
         assert replace(tally, all=None).at(fresh.codes).tolist() == fresh.counts.tolist()
+
+
+def test_what_was_made_of_the_messages_is_kept_while_it_holds_and_they_are_the_same() -> None:
+    window, made = Window("main"), list[int]()
+    carried = IncrementalCounts(window)
+
+    def kept(limit: int) -> int:
+        return carried.kept("what", lambda known: known < limit, lambda: made.append(0) or len(made))
+
+    assert [kept(5), kept(5), kept(1), kept(5)] == [1, 1, 2, 2]
+    window.upsert(batch_of([{"messageId": "m", "date": 5}]), "a")
+    assert [kept(5), kept(5)] == [3, 3]
+
+
+def test_answers_that_nobody_asks_for_any_more_are_forgotten() -> None:
+    window = Window("main")
+    window.upsert(batch_of([{"messageId": "m", "date": 5}]), "a")
+    carried, asked = IncrementalCounts(window), RelativeQuery(Query(-10, 0))
+    first = carried.tally(WindowReader(window), asked, 6)
+    for _ in range(UNUSED):
+        carried.forget_passed()
+    assert carried.tally(WindowReader(window), asked, 6) is first
+    for _ in range(UNUSED + 1):
+        carried.forget_passed()
+    assert carried.tally(WindowReader(window), asked, 6) is not first
 
 
 def test_where_very_many_messages_leave_at_once_all_are_counted_anew() -> None:

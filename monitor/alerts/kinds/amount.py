@@ -19,8 +19,8 @@ def codes_of(rule: Thresholded, inputs: EvaluationInput) -> Codes:
     if not rule.by:
         return np.zeros(1, np.int64)
     if rule.comparison == "below":
-        return inputs.reading.tally(considered(rule, inputs.as_of, remembered(rule))).codes
-    return inputs.codes(rule.by, inputs.reading.tally(considered(rule, inputs.as_of, rule.window)))
+        return inputs.count(considered(rule, inputs.as_of, remembered(rule))).codes
+    return inputs.codes(rule.by, inputs.count(considered(rule, inputs.as_of, rule.window)))
 
 
 def amount_result(

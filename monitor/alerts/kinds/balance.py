@@ -29,7 +29,7 @@ from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, forma
 from monitor.runtime.pieces import Work
 from monitor.runtime.printable import clean
 from monitor.window import Query
-from monitor.window.aggregates import charged, sums, unpriced
+from monitor.window.aggregates import charged, without_price
 
 STALE: Final[Duration] = HOUR
 """Age above which a balance says nothing about now, unless two of the rule's own intervals are longer."""
@@ -66,7 +66,7 @@ def evaluate(rule: Balance, inputs: EvaluationInput) -> RuleResult:
 
 def ahead(rule: Balance, inputs: EvaluationInput) -> Work[None]:
     """Sums what was spent."""
-    sums(inputs.reading, _spending(rule, inputs))
+    inputs.spent(_spending(rule, inputs))
     yield
 
 
@@ -79,9 +79,9 @@ def _spending(rule: Balance, inputs: EvaluationInput) -> Query:
 def _pace(rule: Balance, inputs: EvaluationInput) -> SpendingRate:
     """Returns what was spent in the window, as far as all of its messages are known."""
     question, whole = _spending(rule, inputs), np.zeros(1, np.int64)
-    spent = sums(inputs.reading, question)
-    missing = unpriced(inputs.reading, question).at(whole)
-    priced = charged(inputs.reading, question).at(whole) - missing
+    spent = inputs.spent(question)
+    missing = inputs.count(without_price(question)).at(whole)
+    priced = inputs.count(charged(question)).at(whole) - missing
     few = bool(are_few(priced, missing, rule.min_priced)[0])
     unknown = too_few(int(priced[0]), int(missing[0]), rule.min_priced) if few else ""
     return SpendingRate(float(np.nan_to_num(spent.at(whole))[0]), question.end - question.start, unknown)

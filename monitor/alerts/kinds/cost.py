@@ -32,7 +32,7 @@ from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
 from monitor.model.plurals import money, number
 from monitor.window import Codes
-from monitor.window.aggregates import charged, sums, unpriced
+from monitor.window.aggregates import charged, without_price
 
 
 def evaluate(rule: Cost, inputs: EvaluationInput) -> RuleResult:
@@ -41,15 +41,15 @@ def evaluate(rule: Cost, inputs: EvaluationInput) -> RuleResult:
     There is not enough data if Routee gives too few prices.
     """
     question, codes = considered(rule, inputs.as_of, rule.window), codes_of(rule, inputs)
-    spent = sums(inputs.reading, question)
+    spent = inputs.spent(question)
     value = np.nan_to_num(spent.at(codes))
-    messages = inputs.reading.tally(question).at(codes)
+    messages = inputs.count(question).at(codes)
 
     def measured(amount: float) -> str:
         return f"{money(amount)} spent"
 
-    priced, missing = spent.tally.at(codes), unpriced(inputs.reading, question).at(codes)
-    known = charged(inputs.reading, question).at(codes) - missing  # of those that should have a price
+    priced, missing = spent.tally.at(codes), inputs.count(without_price(question)).at(codes)
+    known = inputs.count(charged(question)).at(codes) - missing  # of those that should have a price
     few = are_few(known, missing, rule.min_priced) | _is_over_unseen(rule, inputs, codes, messages)
     rule_result = amount_result(rule, inputs, codes, value, messages, priced, number, measured)
     rule_result.breached[few] = NOT_ENOUGH

@@ -30,7 +30,7 @@ def evaluate(rule: Distinct, inputs: EvaluationInput) -> RuleResult:
     """Returns how many different values of the rule's field the messages of each group have."""
     question, codes = considered(rule, inputs.as_of, rule.window), codes_of(rule, inputs)
     value = distinct(inputs.reading, question, rule.field).at(codes).astype(np.float64)
-    messages = inputs.reading.tally(question).at(codes)
+    messages = inputs.count(question).at(codes)
 
     def measured(count: float) -> str:
         return f"{plural(int(count), 'different value')} of {rule.field}"

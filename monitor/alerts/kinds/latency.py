@@ -39,7 +39,7 @@ def evaluate(rule: Latency, inputs: EvaluationInput) -> RuleResult:
     found = percentiles(inputs.reading, question, rule.percentile)
     codes = inputs.codes(rule.by, found.tally)
     value, messages = found.at(codes), found.tally.at(codes)
-    slower = inputs.reading.tally(replace(question, slower=number_of(rule))).at(codes)
+    slower = inputs.count(replace(question, slower=number_of(rule))).at(codes)
     below = rule.comparison == "below"
     breached, threshold = crossed(value, numbers_of(rule), below)
     breached[messages < rule.min_messages] = NOT_ENOUGH

@@ -33,7 +33,7 @@ from monitor.window import Query
 def evaluate(rule: NewValue, inputs: EvaluationInput) -> RuleResult:
     """Returns the number of messages of each group and value first seen in the window; the baseline is their number before."""
     now, before = questions(rule, inputs)
-    present, past = inputs.reading.tally(now), inputs.reading.tally(before)
+    present, past = inputs.count(now), inputs.count(before)
     codes = inputs.codes(rule.grouping, present)
     messages, earlier = present.at(codes), past.at(codes)
     breached = ((earlier == 0) & (messages > 0)).astype(np.int64)

@@ -1,8 +1,8 @@
 """The input and the result of evaluating one rule: numbers of all groups in arrays, and findings in words for the few that matter."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from monitor.config.rules import Rule
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
 from monitor.runtime.clock import DAY, Duration, Instant, iso
-from monitor.window import Codes, GroupCounts, IncrementalCounts, RelativeQuery, WindowReader
+from monitor.window import Codes, GroupCounts, IncrementalCounts, Query, RelativeQuery, WindowReader
+from monitor.window.aggregates import Measured, last_seen, sums
+from monitor.window.query import RECIPIENT
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -71,6 +73,35 @@ class EvaluationInput:
         if self.carried is None:
             return self.reading.tally(relative.at(self.as_of))
         return self.carried.tally(self.reading, relative, self.as_of)
+
+    def count(self, question: Query) -> GroupCounts:
+        """Returns the answer to a query that is repeated with the same distance from ``as_of`` at each evaluation."""
+        if self.carried is None:
+            return self.reading.tally(question)
+        return self.carried.tally(self.reading, RelativeQuery.of(question, self.as_of), self.as_of)
+
+    def spent(self, question: Query) -> Measured:
+        """Returns the cost of each group's messages, likewise; see `monitor.window.aggregates.sums`."""
+        if self.carried is None or RECIPIENT in question.by:
+            return sums(self.reading, question)
+        spendings = self.carried.spendings(self.reading, RelativeQuery.of(question, self.as_of), self.as_of)
+        return spendings.measured(self.count(question))
+
+    def last_seen(self, question: Query, codes: Codes) -> Codes:
+        """Returns when the latest message of each of these groups was first seen, likewise; the start of the query's span where there is none."""
+        if self.carried is None or RECIPIENT in question.by:
+            return np.maximum(last_seen(self.reading, question, codes), question.start)
+        latest = self.carried.last_seen(self.reading, RelativeQuery.of(question, self.as_of), self.as_of)
+        return np.maximum(latest[codes], question.start)
+
+    def kept_while(self, key: Hashable, holds: Callable[[T], bool], make: Callable[[], T]) -> T:
+        """Returns what an earlier evaluation made of the same messages, if it still ``holds``; otherwise makes it."""
+        if self.carried is not None:
+            return self.carried.kept(key, holds, make)
+        kept = self.reading.shared
+        if key not in kept or not holds(kept[key]):
+            kept[key] = make()
+        return cast(T, kept[key])
 
     def shared(self, rule: Rule, count: Callable[[], T]) -> T:
         """Returns the result of ``count``, computed once for all rules that count the same as of the same time.

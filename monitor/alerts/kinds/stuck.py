@@ -33,11 +33,10 @@ from monitor.window import Codes, Query
 
 def evaluate(rule: Stuck, inputs: EvaluationInput) -> RuleResult:
     """Returns how many messages of each group are stuck, or their share of those first seen in the window."""
-    reading = inputs.reading
     sent, waiting = questions(rule, inputs)
-    total = reading.tally(sent)
+    total = inputs.count(sent)
     codes = inputs.codes(rule.by, total)
-    messages, stuck = total.at(codes), reading.tally(waiting).at(codes)
+    messages, stuck = total.at(codes), inputs.count(waiting).at(codes)
     value = _share(stuck, messages) if rule.is_share else stuck.astype(np.float64)
     breached, threshold = crossed(value, numbers_of(rule), below=False)
     if rule.is_share:
@@ -57,7 +56,7 @@ def evaluate(rule: Stuck, inputs: EvaluationInput) -> RuleResult:
             return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
         return Finding(group, 0, 0.0, number_of(rule), "no messages")
 
-    return RuleResult(reading, rule.by, codes, breached, value, threshold, messages, stuck, why, absent)
+    return RuleResult(inputs.reading, rule.by, codes, breached, value, threshold, messages, stuck, why, absent)
 
 
 def questions(rule: Stuck, inputs: EvaluationInput) -> tuple[Query, Query]:

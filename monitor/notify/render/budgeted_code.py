@@ -143,12 +143,8 @@ def _is_too_large(kind: str, text: str) -> bool:
 
 def rewritten(tree: Template, environment: Environment) -> Template:
     """Returns the template with the budget's filters added. Raises TemplateSyntaxError for recursive or too deeply nested loops."""
-    named: list[nodes.Macro | nodes.CallBlock | nodes.Block] = [
-        *tree.find_all(nodes.Macro),
-        *tree.find_all(nodes.CallBlock),
-        *tree.find_all(nodes.Block),
-    ]
-    for node in named:
+    for node in list(tree.find_all((nodes.Macro, nodes.CallBlock, nodes.Block))):
+        assert isinstance(node, nodes.Macro | nodes.CallBlock | nodes.Block)
         entered = Filter(Const(None), " entered", [Const(_data(node.body))], [], None, None)
         node.body.insert(0, nodes.ExprStmt(entered))
     tree = _Rewriting().visit(tree)

@@ -46,7 +46,7 @@ def evaluate(rule: Absence, inputs: EvaluationInput) -> RuleResult:
     if rule.expected is not None:
         return rhythm.evaluate(rule, inputs)
     now, before = questions(rule, inputs)
-    present, past = inputs.reading.tally(now), inputs.reading.tally(before)
+    present, past = inputs.count(now), inputs.count(before)
     codes = inputs.codes(rule.by, present, past) if rule.by else np.zeros(1, np.int64)
     messages, active = present.at(codes), past.at(codes)
     blank = not inputs.remembers(rule.window + rule.active_in)
@@ -104,12 +104,7 @@ def _reached(rule: Absence, result: RuleResult) -> Floats:
 
 def _silent_for(inputs: EvaluationInput, codes: Codes, now: Query, before: Query) -> Floats:
     """Returns the time since a message of each group was first seen; the length of both spans where there is none in them."""
-    rows, groups = inputs.reading.grouped(now.moved(before.start, now.end))
-    last = np.full(len(codes), before.start, np.int64)
-    position = np.searchsorted(codes, groups)
-    inside = position < len(codes)
-    inside[inside] = codes[position[inside]] == groups[inside]
-    np.maximum.at(last, position[inside], inputs.reading.window.columns["first_seen"][rows][inside])
+    last = inputs.last_seen(now.moved(before.start, now.end), codes)
     return np.asarray(inputs.as_of - last, np.float64)
 
 

@@ -32,8 +32,8 @@ def evaluate(rule: Absence, inputs: EvaluationInput) -> RuleResult:
     ``rule.min_baseline`` messages came in ``rule.active_in``. Other silent groups have not enough data, because they may just pause.
     """
     window = replace(considered(rule, inputs.as_of, rule.window), seen=True)
-    past = inputs.reading.tally(_before(rule, inputs, window))
-    present = inputs.reading.tally(window)
+    past = inputs.count(_before(rule, inputs, window))
+    present = inputs.count(window)
     codes = inputs.codes(rule.by, present, past) if rule.by else np.zeros(1, np.int64)
     messages, active = present.at(codes), past.at(codes)
     hourly = _expected_hourly(rule, inputs, codes)
@@ -87,21 +87,16 @@ def _expected_hourly(rule: Absence, inputs: EvaluationInput, codes: Codes) -> Fl
     known = [ago for ago in ends if ago > 0 and inputs.remembers(ago + HOUR)]
     if len(known) < ENOUGH_DAYS:
         return np.zeros(len(codes))
-    days = [inputs.reading.tally(considered(rule, inputs.as_of, HOUR, ago)).at(codes) for ago in known]
+    days = [inputs.count(considered(rule, inputs.as_of, HOUR, ago)).at(codes) for ago in known]
     usual: Floats = np.sort(np.array(days, np.float64), axis=0)[_RANK - 1]
-    lately = inputs.reading.tally(considered(rule, inputs.as_of, HOUR, rule.window)).at(codes)
+    lately = inputs.count(considered(rule, inputs.as_of, HOUR, rule.window)).at(codes)
     with_alert = np.isin(codes, inputs.known_codes(rule.by) if rule.by else codes[: len(inputs.known)])
     return np.where(with_alert, usual, np.minimum(usual, _RISE * lately))
 
 
 def _silent_for(rule: Absence, inputs: EvaluationInput, window: Query, codes: Codes) -> Floats:
     """Returns the seconds since each group's last message was first seen; the window's length where there is none in it."""
-    rows, groups = inputs.reading.grouped(window)
-    last = np.full(len(codes), window.start, np.int64)
-    if len(rows):
-        order = np.searchsorted(codes, groups)
-        np.maximum.at(last, order, inputs.reading.window.columns["first_seen"][rows])
-    return np.asarray((inputs.as_of - last) / SECOND, np.float64)
+    return np.asarray((inputs.as_of - inputs.last_seen(window, codes)) / SECOND, np.float64)
 
 
 def _unknown(inputs: EvaluationInput) -> str:

@@ -10,7 +10,8 @@ from monitor.alerts.kinds.result import EvaluationInput
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules.campaign import ACTIVE, FOLLOWED, TOLD_FOR, Campaign
 from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
-from monitor.window.campaign_progress import BY, Runs, runs
+from monitor.window import RelativeQuery
+from monitor.window.campaign_progress import BY, Runs, of_campaigns, runs_of
 from monitor.window.profile_index import Codes
 
 QUIET: Final[Duration] = 15 * MINUTE
@@ -62,8 +63,15 @@ class CampaignProgress:
 
 
 def counted(rule: Campaign, inputs: EvaluationInput) -> Runs:
-    """Returns the messages of all campaigns that the rule considers: what takes longest, counted once for all rules that consider the same."""
-    return runs(inputs.reading, considered(rule, inputs.as_of, FOLLOWED), inputs.as_of - ACTIVE, QUIET)
+    """Returns the messages of all campaigns that the rule considers: what takes longest, counted once for all rules that consider the same, and
+    again only when it may have become another."""
+    as_of, question = inputs.as_of, considered(rule, inputs.as_of, FOLLOWED)
+    codes = inputs.count(of_campaigns(question.moved(as_of - ACTIVE, as_of))).codes
+    return inputs.kept_while(
+        ("campaigns", RelativeQuery.of(question, as_of)),
+        lambda found: found.hold(codes, as_of),
+        lambda: runs_of(inputs.reading, question, codes, QUIET),
+    )
 
 
 def progress_of(rule: Campaign, inputs: EvaluationInput) -> CampaignProgress:

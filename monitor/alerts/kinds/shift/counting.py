@@ -23,6 +23,8 @@ class MinuteCounts:
     row: Ints
     n: Ints
     f: Ints
+    settled_to: Instant | None = None
+    """The counts of minutes up to this one stay as they are while the messages do; None: all that are over do."""
 
     def of(self, number: int) -> tuple[Ints, Ints, Ints]:
         """Rows, messages and events of one minute."""

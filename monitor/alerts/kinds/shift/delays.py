@@ -170,9 +170,12 @@ def count_slow(
     delays.grow(len(groups))
     reached = sent + (delays.limit[group].astype(np.float64) * SECOND).astype(np.int64)
     seen = reached + np.where(delays.limit[group] < QUICK, GRACE, LONG_GRACE)
-    within = (reached > start) & (reached <= end) & (seen <= inputs.as_of)
+    due = (reached > start) & (reached <= end)
+    within = due & (seen <= inputs.as_of)
     slow = finished[within] > reached[within]
-    return gathered(start, (reached[within] - 1 - start) // MINUTE, group[within], slow)
+    found = gathered(start, (reached[within] - 1 - start) // MINUTE, group[within], slow)
+    open_since = int((reached[due & ~within] - 1 - start).min(initial=_NEVER))
+    return found if open_since == _NEVER else replace(found, settled_to=start + open_since // MINUTE * MINUTE)
 
 
 _NEVER: Final = 1 << 62

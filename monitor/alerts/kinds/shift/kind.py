@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -66,13 +67,20 @@ class ShiftResult(RuleResult):
 def settings_of(rule: Shift) -> ShiftSettings:
     """The constants of the test, with those that the rule says."""
     usual = SLOW if rule.event == "slow" else FAILURE
+    return _settings(usual, rule.to, rule.false_alarm_every, rule.learn, rule.for_)
+
+
+@lru_cache(maxsize=1_000)
+def _settings(
+    usual: ShiftSettings, odds: float, false_alarm_every: Duration, learn: Duration, pending: Duration
+) -> ShiftSettings:
     return replace(
         usual,
-        odds=rule.to,
-        false_alarm_every=rule.false_alarm_every,
-        learn=rule.learn,
-        pending=rule.for_,
-        warm=min(6 * HOUR, rule.learn // 2),
+        odds=odds,
+        false_alarm_every=false_alarm_every,
+        learn=learn,
+        pending=pending,
+        warm=min(6 * HOUR, learn // 2),
     )
 
 

@@ -21,6 +21,7 @@ from monitor.alerts.kinds.shift.groups import GroupRows, grow
 from monitor.alerts.kinds.shift.sequential import fold
 from monitor.alerts.kinds.shift.settings import ShiftSettings
 from monitor.alerts.kinds.shift.state import BLOCK, ShiftState
+from monitor.alerts.kinds.shift.tail import Settled, Tail
 from monitor.config.rules.shift import Shift
 from monitor.runtime.clock import DAY, MINUTE, Duration, Instant
 from monitor.runtime.pieces import Work
@@ -54,7 +55,7 @@ class ShiftMemory:
     state: ShiftState
     delays: Delays
     is_ready: bool = True
-    tail: "Tail" = field(default_factory=lambda: Tail(), compare=False)
+    tail: Tail = field(default_factory=Tail, compare=False)
 
     def slow_after(self, row: int) -> float:
         """The seconds after which a group's messages are slow."""
@@ -131,20 +132,20 @@ def _tidied(memory: ShiftMemory) -> ShiftMemory:
 
 def presenting(memory: ShiftMemory, rule: Shift, inputs: EvaluationInput, settings: ShiftSettings) -> Work[ShiftMemory]:
     """The memory as of `EvaluationInput.as_of`: with the tail, the minute that is not over included. It is not to be kept. In pieces."""
-    folding, at = _Folding(rule, inputs, settings, memory, memory.tail), memory.checkpoint
-    while at < inputs.as_of:
-        at = yield from folding.go_on(at, inputs.as_of)
-    memory.tail.known = folding.used
+    tail, settled = memory.tail, memory.tail.settled
+    if settled is not None and not settled.holds(rule, inputs, memory.groups):
+        settled = None
+    while True:
+        folding, at = _Folding(rule, inputs, settings, memory, tail, settled), memory.checkpoint
+        if settled is not None:
+            at = settled.at
+        while at < inputs.as_of:
+            at = yield from folding.go_on(at, inputs.as_of)
+        if settled is None or settled.holds(rule, inputs, memory.groups):
+            break
+        settled = None  # a group that is new may change what a delay is compared with
+    tail.known, tail.settled = folding.used, folding.settled
     return ShiftMemory(memory.key, at, memory.groups, folding.state, folding.delays)
-
-
-class Tail:
-    """States after minutes of the tail, by a digest of all that was folded since the checkpoint. So one that is found is right, whatever came
-    late meanwhile; and most polls fold the last minutes only.
-    """
-
-    def __init__(self) -> None:
-        self.known: dict[bytes, tuple[ShiftState, Delays]] = {}
 
 
 class _Folding:
@@ -156,13 +157,18 @@ class _Folding:
         inputs: EvaluationInput,
         settings: ShiftSettings,
         memory: ShiftMemory,
-        tail: "Tail | None" = None,
+        tail: Tail | None = None,
+        settled: Settled | None = None,
     ) -> None:
         self._rule, self.inputs, self._settings, self._groups = rule, inputs, settings, memory.groups
-        self.state, self.delays = memory.state.copy(), memory.delays.copy()
-        self._tail, self._folded = tail, repr(settings).encode()
-        self.used: dict[bytes, tuple[ShiftState, Delays]] = {}
+        begin = memory if settled is None else settled
+        self.state, self.delays = begin.state.copy(), begin.delays.copy()
+        self._tail, self._folded = tail, repr(settings).encode() if settled is None else settled.folded
+        self.used: dict[bytes, tuple[ShiftState, Delays]] = {} if tail is None or settled is None else dict(tail.known)
         """What of the tail is worth knowing the next time."""
+        self.settled = settled
+        """The latest state of the tail that no later evaluation changes."""
+        self._is_open = tail is None
 
     def go_on(self, start: Instant, end: Instant) -> Work[Instant]:
         """Fold what is left of a block, up to ``end``, a minute at a time; gives how far that is."""
@@ -172,14 +178,30 @@ class _Folding:
         digests = [self._digest(*found.of(number)) for number in range(len(minutes))] if self._tail else []
         worth = [(self.inputs.as_of - ago) // MINUTE * MINUTE for ago in WORTH[self._rule.event]]
         known = self._known(digests, start, worth)
+        settles = self._settles(found, end)
         for number, minute in enumerate(minutes[known:], known):
             fold_minute(self.state, self._groups, found, minute, self._settings)
             if self._rule.event == "slow":
                 self.delays.leave_out(self.state, minute, self._settings)
-            if digests and minute + MINUTE in worth:
+            if digests and minute + MINUTE in (*worth, settles):
                 self.used[digests[number]] = self.state.copy(), self.delays.copy()
             yield
+        if start < settles <= end and (state := self.used.get(digests[(settles - start) // MINUTE - 1])) is not None:
+            self._settle(settles, digests[(settles - start) // MINUTE - 1], *state)
         return end
+
+    def _settles(self, found: MinuteCounts, end: Instant) -> Instant:
+        """The end of the last minute, of those that are folded now, that no later evaluation changes; before all of them if there is none."""
+        if self._is_open:
+            return 0
+        self._is_open = found.settled_to is not None
+        over = min(end, self.inputs.as_of) // MINUTE * MINUTE
+        return over if found.settled_to is None else min(over, found.settled_to)
+
+    def _settle(self, at: Instant, folded: bytes, state: ShiftState, delays: Delays) -> None:
+        window, as_of = self.inputs.reading.window, self.inputs.as_of
+        version = window.version, window.facets
+        self.settled = Settled(version, at, as_of, len(self._groups), state, delays, folded)
 
     def _known(self, digests: list[bytes], start: Instant, worth: list[Instant]) -> int:
         """Take the state after the last minute that the tail knows; how many minutes need not be folded."""
