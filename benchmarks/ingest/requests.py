@@ -99,7 +99,7 @@ class Day(NoObserver):
         if self._began is not None:
             self._note_delays(rows[batch.date > np.maximum(self._seen[rows], self._began)])
         self._seen[rows] = batch.date
-        self._status[rows] = batch.fields["status"]
+        self._status[rows] = batch.coded.of_each("status")
 
     async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
         """See `monitor.ingest.poll.Sink`."""

@@ -202,9 +202,10 @@ class Window:
         values["price"] = _whole(batch.price, PRICE_UNIT, 1 << 50)
         values["to"] = self.privacy.hashes(batch.recipient)
         values["recipient"] = self.dictionaries["recipient"].encode(self.privacy.texts(batch.recipient))
-        fields = batch.fields | {"from": self.privacy.senders(batch.fields["from"], batch.fields["direction"])}
+        coded = batch.coded.values
         for name in CODED_FIELDS:
-            values[name] = self.dictionaries[name].encode(fields[name])
+            texts = coded[name] if name != "from" else self.privacy.senders(coded["from"], coded["direction"])
+            values[name] = self.dictionaries[name].encode(texts)[batch.coded.of]
         values["searches"] = np.full(len(batch), self.searches.code(frozenset(searches)), np.int64)
         return values
 

@@ -236,7 +236,7 @@ def _parts(page: Page) -> dict[tuple[str, object], str]:
     """Returns the status of each part on a page. A rejected record is identified by its text and has an empty status."""
     batch = page.batch
     found: dict[tuple[str, object], str] = {("", one.record): "" for one in page.rejected}
-    found |= zip(zip(batch.message_id, batch.key.tolist(), strict=True), batch.fields["status"], strict=True)
+    found |= zip(zip(batch.message_id, batch.key.tolist(), strict=True), batch.coded.of_each("status"), strict=True)
     return found
 
 
