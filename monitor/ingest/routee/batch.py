@@ -28,16 +28,16 @@ Source = Callable[[int], object]
 
 def batch_of_parts(columns: PartColumns, dates: NDArray[np.int64], source: Source = lambda place: None) -> Batch:
     """Returns the batch of valid parts (see `tolerant.problem_text`). ``dates`` are the instants of their status reports."""
-    latencies, prices = columns["latency"], columns["price"]
+    latencies, prices = columns.latencies(), columns.prices()
     latency, price = _amounts(latencies), _amounts(prices)
     return Batch(
         message_id=cleaned([one or UNKNOWN for one in columns.ids]),
         key=_keys(columns),
-        parts=np.array([count or 1 for count in columns["parts"]], np.int64).clip(1),
+        parts=np.array([count or 1 for count in columns.counts()], np.int64).clip(1),
         date=dates,
         latency=latency,
         price=price,
-        recipient=_recipients(columns["to"]),
+        recipient=_recipients(columns.recipients()),
         coded=_combinations(columns),
         unread=(*_unread("latency", latencies, latency, source), *_unread("price", prices, price, source)),
     )
@@ -61,33 +61,15 @@ def _written(name: str, given: float | None, record: object) -> str:
 def _combinations(columns: PartColumns) -> Combinations:
     """Returns the coded fields. Parts with the same values are cleaned together, once."""
     numbers = Numbering[tuple[Any, ...]]()
-    of = np.fromiter(map(numbers.__getitem__, zip(*_coded(columns), strict=True)), np.int64, len(columns))
-    given = zip(*numbers.values_in_order, strict=True) if len(columns) else ((),) * len(CODED_FIELDS)
-    *texts, groups = given
-    cleaned_texts = zip(CODED_FIELDS, map(known, texts), strict=False)
-    return Combinations({**dict(cleaned_texts), "groups": [_joined(names) for names in groups]}, of)
-
-
-def _coded(columns: PartColumns) -> Sequence[Sequence[Any]]:
-    """Returns the columns of CODED_FIELDS as they were given; the groups as tuples."""
-    return (
-        columns.statuses,
-        columns.detailed_statuses,
-        columns["operator"],
-        columns["country"],
-        columns.campaigns,
-        columns["campaignTrackingId"],
-        columns["label"],
-        columns["from_"],
-        columns["direction"],
-        columns["applicationName"],
-        columns["originatingService"],
-        [tuple(names) if names else () for names in columns["groups"]],
-    )
+    rows = zip(*columns.coded_texts(), columns.groups(), strict=True)
+    of = np.fromiter(map(numbers.__getitem__, rows), np.int64, len(columns))
+    *texts, groups = zip(*numbers.values_in_order, strict=True) if len(columns) else ((),) * len(CODED_FIELDS)
+    values = [*map(known, texts), [_joined(names) for names in groups]]
+    return Combinations(dict(zip(CODED_FIELDS, values, strict=True)), of)
 
 
 def _keys(columns: PartColumns) -> NDArray[np.int64]:
-    numbers = columns["part"]
+    numbers = columns.numbers()
     if None not in numbers:  # the documented form, which needs no check of each part
         keys = np.array(numbers, np.int64)
         if ((keys >= 0) & (keys < SMALLEST_HASH)).all():
