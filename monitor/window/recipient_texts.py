@@ -47,9 +47,12 @@ class RecipientTexts(Dictionary):
     def texts(self) -> Sequence[str]:
         return _Texts(self)
 
-    def text(self, code: int) -> str:
-        """Returns the text of a code."""
-        return self._others[code] if code in self._others else _text(int(self._looks[code]))
+    def some(self, start: int, stop: int) -> list[str]:
+        """Returns the texts of the codes from ``start`` to before ``stop``."""
+        texts = _masked(self._looks[start:stop])
+        for code in self._others.keys() & range(start, stop):
+            texts[code - start] = self._others[code]
+        return texts
 
     def code(self, text: str) -> int | None:
         found = int(self._find(_looks_of_texts([text]))[0])
@@ -140,17 +143,21 @@ class _Texts(Sequence[str]):
     def __getitem__(self, at: slice) -> Sequence[str]: ...
     def __getitem__(self, at: int | slice) -> str | Sequence[str]:
         if isinstance(at, slice):
-            return [self._texts.text(code) for code in range(*at.indices(len(self)))]
-        return self._texts.text(range(len(self))[at])
+            start, stop, step = at.indices(len(self))
+            return self._texts.some(start, stop)[::step] if step > 0 else list(self)[at]
+        code = range(len(self))[at]
+        return self._texts.some(code, code + 1)[0]
 
     def __iter__(self) -> Iterator[str]:
-        return map(self._texts.text, range(len(self)))
+        return iter(self._texts.some(0, len(self)))
 
 
-def _text(look: int) -> str:
-    length, *shown = look.to_bytes(_SHOWN, "little")
-    digits = bytes(shown).decode("ascii")
-    return f"+{digits[:5]}{_HIDDEN * (length - _SHOWN)}{digits[5:]}"
+def _masked(looks: Looks) -> list[str]:
+    """Returns the masked texts."""
+    octets = np.ascontiguousarray(looks, "<u8").view(np.uint8).reshape(-1, _SHOWN)
+    shown, length = octets[:, 1:].tobytes().decode("ascii"), _SHOWN - 1
+    pairs = zip(range(0, length * len(looks), length), octets[:, 0].tolist(), strict=True)
+    return [f"+{shown[at : at + 5]}{_HIDDEN * (count - _SHOWN)}{shown[at + 5 : at + length]}" for at, count in pairs]
 
 
 def _looks_of_numbers(numbers: Sequence[str]) -> Looks:
@@ -161,9 +168,8 @@ def _looks_of_numbers(numbers: Sequence[str]) -> Looks:
 def _looks_of_texts(texts: Sequence[str]) -> Looks:
     """Returns the masked text that each text is; _UNMASKED where it is none."""
     looks = _looks(texts, "utf-32-le")
-    for at in np.flatnonzero(looks).tolist():
-        if texts[at] != _text(int(looks[at])):
-            looks[at] = _UNMASKED
+    is_masked = [text == made for text, made in zip(texts, _masked(looks), strict=True)]
+    looks[~np.array(is_masked, np.bool_)] = _UNMASKED
     return looks
 
 
