@@ -178,7 +178,7 @@ def _looks(texts: Sequence[str], encoding: str) -> Looks:
     them: it begins with ``+``, hides two characters at least, and shows ASCII only."""
     kind = np.uint8 if encoding == "utf-8" else np.uint32
     characters: Characters = np.frombuffer("".join(texts).encode(encoding, "surrogatepass"), kind)
-    lengths = np.array([len(text) for text in texts], np.int64)
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     ends = np.cumsum(lengths)
     at = np.flatnonzero((lengths > _SHOWN + 1) & (lengths <= _LONGEST))
     lengths, ends = lengths[at], ends[at]

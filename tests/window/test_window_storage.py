@@ -17,7 +17,7 @@ from monitor.window.ids import MessageIds
 from monitor.window.index import SMALLEST, Index, Keys
 from monitor.window.journal import MOST_ENTRIES, STALE_ROWS, WindowJournal
 from monitor.window.profiles import PROFILED
-from monitor.window.table import BLOCK
+from monitor.window.table import BLOCK, ColumnTable
 
 whole = st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(-3, 300) | st.just(0)
 
@@ -72,6 +72,25 @@ def test_a_column_is_widened_where_a_value_needs_it_and_keeps_what_it_had() -> N
     assert columns.of("operator", np.arange(3)).tolist() == [200, 300, 70_000]
     columns.write(np.array([0]), {"price": np.array([1 << 40])})
     assert columns["price"][[0, 3]].tolist() == [1 << 40, -1]
+
+
+spans = st.builds(lambda first, count: list(range(first, first + count)), st.integers(0, 20), st.integers(0, 12))
+shuffled = spans.flatmap(
+    lambda rows: st.permutations(rows[1:-1]).map(lambda inner: [*rows[:1], *inner, *rows[1:][-1:]])
+)
+some_rows = spans | shuffled | spans.flatmap(st.permutations) | st.lists(st.integers(0, 40), unique=True, max_size=12)
+
+
+@given(st.lists(some_rows, max_size=5))
+def test_rows_are_written_where_they_belong_in_any_order(writes: list[list[int]]) -> None:
+    table, expected = ColumnTable({"value": np.uint8}), [0] * 50
+    table.reserve(50)
+    for number, rows in enumerate(writes):
+        values = [100 * number + row for row in rows]
+        table.write(np.array(rows, np.int64), {"value": np.array(values, np.int64)})
+        for row, value in zip(rows, values, strict=True):
+            expected[row] = value
+    assert table["value"][:50].tolist() == expected
 
 
 def test_an_expensive_message_and_a_late_one_are_kept_exactly() -> None:
