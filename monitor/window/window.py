@@ -354,7 +354,7 @@ class Window:
         missing = np.flatnonzero(heads < 0)
         if missing.size:
             self._add_heads(keys[missing])
-            heads = self._index.find(keys, columns.keys)
+            heads[missing] = self._index.find(keys[missing], columns.keys)
         loose = np.flatnonzero(~self._linked(parts, heads))
         for some in _in_rounds(heads[loose]):
             part, head = parts[loose[some]], heads[loose[some]]
