@@ -14,7 +14,7 @@ from monitor.window.codec import decode, encode
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.dictionary import Dictionary
 from monitor.window.ids import MessageIds
-from monitor.window.index import SMALLEST, Index, Keys
+from monitor.window.index import SMALLEST, Index, Keys, first_of_each
 from monitor.window.journal import MOST_ENTRIES, STALE_ROWS, WindowJournal
 from monitor.window.profiles import PROFILED
 from monitor.window.table import BLOCK, ColumnTable
@@ -132,14 +132,28 @@ def test_the_index_does_not_grow_where_rows_come_and_go() -> None:
         st.uuids().map(str)
         | st.sampled_from(["plain", "0" * 36, "Ω" * 36, ""])
         | st.uuids().map(lambda u: str(u).upper())
+        | st.uuids().map(lambda u: f"{str(u)[:14]}0000{str(u)[18:]}")
+        | st.tuples(st.uuids(), st.integers(0, 35), st.sampled_from("-0aAg \n\x00")).map(
+            lambda one: str(one[0])[: one[1]] + one[2] + str(one[0])[one[1] + 1 :]
+        ),
+        max_size=6,
     )
 )
 def test_ids_are_the_same_alone_and_on_a_page(texts: list[str]) -> None:
     together, alone = MessageIds(), MessageIds()
     high, low = together.encode(texts)
     for position, text in enumerate(texts):
-        assert [int(half[0]) for half in alone.encode([text])] == [int(high[position]), int(low[position])]
+        for page in ([text], [text, "another length"]):
+            assert [int(half[0]) for half in alone.encode(page)] == [int(high[position]), int(low[position])]
         assert together.decode(int(high[position]), int(low[position])) == text
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(-1, 3)), max_size=12))
+def test_each_message_of_some_parts_is_found_once(parts: list[tuple[int, int, int]]) -> None:
+    high, low, key = (np.array(column) for column in zip(*parts, strict=True)) if parts else (np.zeros(0, int),) * 3
+    found = first_of_each(Keys(high.astype(np.uint64), low.astype(np.uint64), key.astype(np.int8)))
+    ids = [part[:2] for part in parts]
+    assert sorted(found.tolist()) == sorted(ids.index(one) for one in set(ids))
 
 
 def test_an_id_that_only_looks_like_a_uuid_is_no_other_one() -> None:
