@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.batch import Batch
+from monitor.model.batch import Batch, Combinations
 from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, SENT, UNKNOWN
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Clock, Duration, Instant
@@ -175,5 +175,5 @@ def _batch(number: Numbers, date: Numbers, code: Numbers, operator: Numbers) -> 
         latency=np.where(code == 1, 2.0, np.nan),
         price=np.full(count, 0.01),
         recipient=[UNKNOWN] * count,
-        fields=fields,
+        coded=Combinations.of_parts(fields),
     )

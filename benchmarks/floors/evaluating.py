@@ -33,7 +33,7 @@ class CountingLoop:
         dates = np.concatenate([page.date for page in pages])
         order = np.argsort(dates, kind="stable")
         self._dates = dates[order]
-        status = np.array([text for page in pages for text in page.fields["status"]])[order]
+        status = np.array([text for page in pages for text in page.coded.of_each("status")])[order]
         self._failed = np.isin(status, sorted(FAILURES))
         self._work = [(_codes(pages, rule, order), list(_spans(rule)), isinstance(rule, Rate)) for rule in rules]
 
@@ -54,7 +54,7 @@ def _codes(pages: list[Batch], rule: Rule, order: Ints) -> Ints:
     """Returns the number of each message's group."""
     whole = np.zeros(len(order), np.int64)
     for name in rule.by:
-        values = np.array([text for page in pages for text in page.fields[name]])
+        values = np.array([text for page in pages for text in page.coded.of_each(name)])
         _, codes = np.unique(values, return_inverse=True)
         whole = whole * (int(codes.max()) + 1) + codes
     _, numbers = np.unique(whole, return_inverse=True)

@@ -86,5 +86,5 @@ def _rules_by_label() -> list[Rule]:
 def _labelled(page: Batch, groups: int) -> Batch:
     """Gives each message one of the labels, by chance."""
     numbers = np.random.default_rng(int(page.date[0])).integers(0, groups, len(page)).tolist()
-    page.fields = page.fields | {"label": [f"label {number}" for number in numbers]}
+    page.replace("label", [f"label {number}" for number in numbers])
     return page

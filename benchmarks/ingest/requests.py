@@ -106,7 +106,7 @@ class Day(NoObserver):
         if self._began is not None:
             self._note_delays(rows[batch.date > np.maximum(self.seen[rows], self._began)])
         self.seen[rows] = batch.date
-        self._status[rows] = batch.fields["status"]
+        self._status[rows] = batch.coded.of_each("status")
 
     def rows_of(self, batch: Batch) -> Instants:
         """Returns which rows of the local Routee these are."""

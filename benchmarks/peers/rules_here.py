@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.peers.steady_groups import FULL, MESSAGES, QUICK, Scale, failed, group_names, share_rules
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule, rule_of
-from monitor.model.batch import Batch
+from monitor.model.batch import Batch, Combinations
 from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, UNKNOWN
 from monitor.runtime.clock import DAY, SECOND, Instant, SystemClock
 from monitor.store.protocol import Cursor
@@ -91,7 +91,7 @@ def _second(scale: Scale, start: Instant, second: int) -> Batch:
         latency=np.full(count, 1.0),
         price=np.full(count, np.nan),
         recipient=[UNKNOWN] * count,
-        fields=fields,
+        coded=Combinations.of_parts(fields),
     )
 
 

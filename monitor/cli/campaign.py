@@ -115,7 +115,7 @@ async def _messages(routee: "Routee", tracking_id: str, window: "Window") -> boo
             page = await routee.campaign(tracking_id, page=number)
         except RouteeRejected:
             return False
-        page.batch.fields["campaignTrackingId"] = [tracking_id] * len(page.batch)
+        page.batch.replace("campaignTrackingId", [tracking_id] * len(page.batch))
         window.upsert(page.batch, "")
         if page.last:
             return True

@@ -208,9 +208,9 @@ def _shown(batch: "Batch", config: "Config") -> list[Part]:
     privacy = RecipientMask(config.privacy.recipients)
     batch.recipient = privacy.texts(batch.recipient)
     # A sender's hash distinguishes people, but without the store's key it would allow guessing numbers.
-    senders = privacy.senders(batch.fields["from"], batch.fields["direction"])
-    names = zip(batch.fields["from"], senders, strict=True)
-    batch.fields["from"] = [kept if kept == name else kept.rpartition("#")[0] for name, kept in names]
+    names, directions = batch.coded.of_each("from"), batch.coded.of_each("direction")
+    pairs = zip(names, privacy.senders(names, directions), strict=True)
+    batch.replace("from", [kept if kept == name else kept.rpartition("#")[0] for name, kept in pairs])
     parts: list[Part] = []
     for row in batch.rows():
         date, number, groups = row["date"], row["part"], row["groups"]

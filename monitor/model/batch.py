@@ -1,21 +1,48 @@
 """`Batch`: the parts of messages on a page, as NumPy columns. Apart from the model of a message, because rules and routes do without NumPy."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model.message import CODED_FIELDS, UNKNOWN, Unread
+from monitor.model.numbering import Numbering
 from monitor.runtime.clock import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Combinations:
+    """The coded fields of many parts, of which most have values that others have too.
+
+    ``values`` has one sequence for each name of CODED_FIELDS, with one value for each combination of values that occurs, in the order in
+    which they first occur. ``of`` is the position of each part's combination. Two combinations may be equal.
+    """
+
+    values: Mapping[str, Sequence[str]]
+    of: NDArray[np.int64]
+
+    @classmethod
+    def of_parts(cls, fields: Mapping[str, Sequence[str]]) -> Self:
+        """Returns the combinations of fields that have one value for each part."""
+        numbers = Numbering[tuple[str, ...]]()
+        of = [numbers[values] for values in zip(*(fields[name] for name in CODED_FIELDS), strict=True)]
+        columns = zip(*numbers.values_in_order, strict=True) if of else ([] for _ in CODED_FIELDS)
+        return cls(dict(zip(CODED_FIELDS, columns, strict=True)), np.array(of, np.int64))
+
+    def of_each(self, name: str) -> list[str]:
+        """Returns the value of each part."""
+        values = self.values[name]
+        return [values[position] for position in self.of.tolist()]
 
 
 @dataclass(slots=True)
 class Batch:
     """The parts of a page as columns, one sequence of equal length for each field: the form between the decoder and the window.
 
-    ``date`` has instants (status.date), ``latency`` seconds and ``price`` money; NaN stands for a missing one. ``fields`` has every
-    name of CODED_FIELDS, with UNKNOWN for a missing value and ``groups`` joined by GROUPS_SEPARATOR. ``recipient`` is the unmasked number
+    ``date`` has instants (status.date), ``latency`` seconds and ``price`` money; NaN stands for a missing one. ``coded`` has the
+    CODED_FIELDS, with UNKNOWN for a missing value and ``groups`` joined by GROUPS_SEPARATOR. ``recipient`` is the unmasked number
     with its leading ``+``; it must be masked before it is stored. ``key`` distinguishes the parts of one message: the part's number
     where it is known, else a hash of the smsId. ``unread`` are the values that could not be read.
     """
@@ -27,15 +54,25 @@ class Batch:
     latency: NDArray[np.float64]
     price: NDArray[np.float64]
     recipient: Sequence[str]
-    fields: dict[str, Sequence[str]] = field(default_factory=dict)
+    coded: Combinations
     unread: tuple[Unread, ...] = ()
 
     def __len__(self) -> int:
         return len(self.message_id)
 
+    @property
+    def fields(self) -> Mapping[str, Sequence[str]]:
+        """Returns the coded fields, each with one value for each part. To change them, use `replace`."""
+        return {name: self.coded.of_each(name) for name in CODED_FIELDS}
+
+    def replace(self, name: str, values: Sequence[str]) -> None:
+        """Gives each part another value of a coded field."""
+        self.coded = Combinations.of_parts({**self.fields, name: values})
+
     def rows(self) -> Iterator[dict[str, object]]:
         """Yields each part as a plain dictionary: the names of FIELDS except ``account``, and ``messageId``, ``part``, ``parts``, ``date``,
         ``latency`` and ``price``."""
+        fields = self.fields
         for i in range(len(self)):
             row: dict[str, object] = {
                 "messageId": self.message_id[i],
@@ -43,7 +80,7 @@ class Batch:
                 "parts": int(self.parts[i]),
             }
             row["date"] = Instant(self.date[i])
-            row |= {name: values[i] for name, values in self.fields.items()}
+            row |= {name: values[i] for name, values in fields.items()}
             row["to"] = self.recipient[i]
             row["latency"] = None if np.isnan(self.latency[i]) else float(self.latency[i])
             row["price"] = None if np.isnan(self.price[i]) else float(self.price[i])
@@ -61,7 +98,7 @@ def batch_of(rows: Sequence[dict[str, object]]) -> Batch:
         latency=_floats(rows, "latency"),
         price=_floats(rows, "price"),
         recipient=[str(row.get("to") or UNKNOWN) for row in rows],
-        fields={name: [str(row.get(name) or UNKNOWN) for row in rows] for name in CODED_FIELDS},
+        coded=Combinations.of_parts({name: [str(row.get(name) or UNKNOWN) for row in rows] for name in CODED_FIELDS}),
     )
 
 

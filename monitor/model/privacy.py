@@ -32,18 +32,21 @@ class RecipientMask:
 
     def hash(self, number: str) -> int:
         """Returns a 64-bit hash of the number. Without the key it cannot be found by trying out numbers."""
-        return int.from_bytes(self._digest(number), "little")
+        return int.from_bytes(self._digests([number])[0], "little")
 
     def hashes(self, numbers: Sequence[str]) -> "NDArray[np.uint64]":
         """Returns `hash` of each number."""
         import numpy as np  # late: every text of a person's number passes through here, also where no messages are held
 
-        return np.frombuffer(b"".join(map(self._digest, numbers)), np.uint64)
+        return np.frombuffer(b"".join(self._digests(numbers)), np.uint64)
 
-    def _digest(self, number: str) -> bytes:
-        keyed = self._keyed.copy()  # copying is faster than setting the key again
-        keyed.update(number.encode())
-        return keyed.digest()
+    def _digests(self, numbers: Sequence[str]) -> list[bytes]:
+        copy, digests = self._keyed.copy, []
+        for number in numbers:
+            keyed = copy()  # copying is faster than setting the key again
+            keyed.update(number.encode())
+            digests.append(keyed.digest())
+        return digests
 
     def texts(self, numbers: Sequence[str]) -> list[str]:
         """Returns the text to show for each number in this mode."""

@@ -28,7 +28,7 @@ _TYPES: dict[str, DTypeLike] = {
     "price": np.int32,  # in billionths, so that sums do not depend on their order, or NOT_GIVEN
     "to": np.uint64,  # keyed hash of the recipient
     "recipient": np.uint8,  # code of the text to show for the recipient
-    "asked": np.uint32,  # in seconds: the latest start of a span in which a search that messages can leave returned it
+    "asked": np.uint8,  # in seconds: the latest start of a span in which a search that messages can leave returned it
     "link": np.int32,  # the next row of the same message, -1 at the end
     "kind": np.uint8,  # AS_PART | AS_MESSAGE: what the row counts as; 0 for a free row
     "profile": np.uint8,  # the number of its profile: the values of all other fields
@@ -81,9 +81,10 @@ class Columns(ColumnTable):
         return self.profiles[name][self["profile"][rows]] if name in PROFILED else self[name][rows]
 
     def write(self, rows: Rows, values: Values) -> None:
-        """Overwrites the given columns of ``rows``, which must all be different."""
+        """Overwrites the given columns of ``rows``, which must all be different. With the column ``profile``, the fields of the profile are
+        those that it has."""
         own = {name: new for name, new in values.items() if name not in PROFILED}
-        if len(own) < len(values):
+        if len(own) < len(values) and "profile" not in own:
             codes = {name: values[name] if name in values else self.of(name, rows) for name in PROFILED}
             own["profile"] = self.profiles.numbers(codes)
         if not _DATED.isdisjoint(own):

@@ -7,27 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model.message import UNKNOWN
+from monitor.model.numbering import Numbering
 
 Codes = NDArray[np.int64]
-
-
-class _Codes(dict[str, int]):
-    """Numbers each new text in order; ``texts`` lists the texts by number."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def __missing__(self, text: str) -> int:
-        self[text] = code = len(self)
-        self.texts.append(text)
-        return code
 
 
 class Dictionary:
     """The texts of one field, numbered from 0 in the order in which they were first seen."""
 
     def __init__(self) -> None:
-        self._codes = _Codes()
+        self._codes = Numbering[str]()
         self._digests = np.zeros(0, np.uint64)
         self._saved = 0
 
@@ -45,7 +34,7 @@ class Dictionary:
     @property
     def texts(self) -> Sequence[str]:
         """Returns the texts by their codes."""
-        return self._codes.texts
+        return self._codes.values_in_order
 
     def digests(self) -> NDArray[np.uint64]:
         """Returns a 64-bit hash of each text, by code. It gives texts an order that does not depend on their arrival. UNKNOWN has the

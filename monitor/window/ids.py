@@ -5,6 +5,7 @@ third group is 0000, which no real UUID has. The texts of the latest 100,000 suc
 """
 
 import hashlib
+from binascii import unhexlify
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 _LENGTH = 36
 _THIRD = slice(12, 16)  # the digits of the third group, the version of the UUID among them
+_THIRD_WORD = 3
 _HASHED = "0000"
 _TEXTS_KEPT = 100_000
 _DASHES = np.array([8, 13, 18, 23])
@@ -35,7 +37,7 @@ class MessageIds:
     def encode(self, ids: Sequence[str]) -> Halves:
         """Returns the high and the low 64 bits of each id."""
         joined = "".join(ids)
-        if len(joined) != _LENGTH * len(ids) or not joined.isascii() or not all(map(_LENGTH.__eq__, map(len, ids))):
+        if set(map(len, ids)) != {_LENGTH} or not joined.isascii():
             return _halves(self._octets(ids))
         octets, plain = _parsed(joined)
         if not plain.all():
@@ -70,12 +72,29 @@ class MessageIds:
 
 def _parsed(joined: str) -> tuple[Octets, NDArray[np.bool_]]:
     """Returns the 128 bits of each 36 characters, and which of them are a UUID that is written the usual way."""
+    usual = _parsed_usual(joined)
+    if usual is not None:
+        return usual, np.ones(len(usual), np.bool_)
     table = np.frombuffer(joined.encode(), np.uint8).reshape(-1, _LENGTH)
     nibbles = _NIBBLE[table[:, _DIGITS]]
     plain = (table[:, _DASHES] == ord("-")).all(axis=1) & nibbles[:, _THIRD].any(axis=1)
     if nibbles.max(initial=0) > 15:
         plain &= (nibbles < 16).all(axis=1)
     return ((nibbles[:, ::2] << 4) | nibbles[:, 1::2]).astype(np.uint8), np.asarray(plain, np.bool_)
+
+
+def _parsed_usual(joined: str) -> Octets | None:
+    """Returns the 128 bits of each 36 characters, all of which are a UUID that is written the usual way; None if any is not."""
+    written = joined.encode()
+    digits = written.translate(None, b"-")
+    dashes = np.frombuffer(written, np.uint8).reshape(-1, _LENGTH)[:, _DASHES]
+    if len(digits) * _LENGTH != len(written) * 32 or not (dashes == ord("-")).all() or digits != digits.lower():
+        return None
+    try:
+        octets = np.frombuffer(unhexlify(digits), np.uint8).reshape(-1, 16)
+    except ValueError:  # other characters
+        return None
+    return octets if octets.view(np.uint16)[:, _THIRD_WORD].all() else None
 
 
 def _halves(octets: Octets) -> Halves:

@@ -51,6 +51,15 @@ class Keys:
         return self._hashed
 
 
+def first_of_each(keys: Keys) -> Rows:
+    """Returns the position of the first one of each message among ``keys``."""
+    order: Rows = np.lexsort((keys.low, keys.high))
+    high, low = keys.high[order], keys.low[order]
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    return order[is_first]
+
+
 class _Table:
     """A hash table with a power of two of slots. The step between the slots that are tried depends on the key (double hashing)."""
 

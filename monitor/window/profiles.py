@@ -7,7 +7,7 @@ of each message.
 import numpy as np
 
 from monitor.model.message import CODED_FIELDS
-from monitor.window.index import Hashes, Index, Keys, Rows
+from monitor.window.index import Hashes, Index, Keys, Rows, first_of_each
 from monitor.window.table import ColumnTable, Values
 
 SEARCHES = "searches"
@@ -34,8 +34,8 @@ class Profiles(ColumnTable):
         found = self._index.find(keys, self._keys)
         missing = np.flatnonzero(found < 0)
         if missing.size:
-            _, first = np.unique(np.stack([keys.high[missing], keys.low[missing]]), axis=1, return_index=True)
-            self._add(keys[missing[first]], {name: codes[name][missing[first]] for name in PROFILED})
+            first = missing[first_of_each(keys[missing])]
+            self._add(keys[first], {name: codes[name][first] for name in PROFILED})
             found[missing] = self._index.find(keys[missing], self._keys)
         return found
 

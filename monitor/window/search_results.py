@@ -100,9 +100,9 @@ class SearchResults:
         if (unconfirmed := self._unconfirmed.get(search)) is not None:
             unconfirmed.drop(rows)
         # This change alone is not journalled: an earlier instant only proves less.
-        asked = self._columns["asked"]
-        asked[known] = np.maximum(asked[known], max(origin.since, 0) // SECOND)
-        asked[fresh] = max(origin.fresh_since, 0) // SECOND
+        asked = np.full(len(rows), max(origin.fresh_since, 0) // SECOND)
+        asked[: len(known)] = np.maximum(self._columns["asked"][known].astype(np.int64), max(origin.since, 0) // SECOND)
+        self._columns.write(rows, {"asked": asked})
 
     def missed(self, read: CompleteRead, of_search: NDArray[np.bool_]) -> Rows:
         """Returns the parts that have left a search, because this complete read and earlier ones did not return them.

@@ -32,7 +32,7 @@ class StatusChanges:
     def __init__(self, columns: Columns, dictionaries: Mapping[str, Dictionary]) -> None:
         self.since: dict[str, Instant] = {}
         self._columns, self._dictionaries = columns, dictionaries
-        self._taken = ColumnTable({"statuses": np.int64})
+        self._taken = ColumnTable({"statuses": np.uint8})
         """The statuses that each row's message has taken, as bits."""
         self._counts: Counter[tuple[int, ...]] = Counter()
         self._put_back: Counter[tuple[str, str, str]] = Counter()
@@ -49,9 +49,10 @@ class StatusChanges:
         # A message that has left every search has an unknown status. It is not counted again if it comes back as it was.
         unknown = self._dictionaries["status"].code(UNKNOWN)
         bits = np.left_shift(1, np.minimum(status, _MOST_STATUSES))
-        new = (bits & taken[rows] == 0) & (status != (-1 if unknown is None else unknown))
+        had = taken[rows].astype(np.int64)
+        new = (bits & had == 0) & (status != (-1 if unknown is None else unknown))
         rows = rows[new]
-        taken[rows] |= bits[new]
+        self._taken.write(rows, {"statuses": (had | bits)[new]})
         if search is not None:
             rows = rows[columns["date"][rows] > self.since.get(search, _DISTANT_PAST)]
         profiles, counts = np.unique(columns["profile"][rows], return_counts=True)

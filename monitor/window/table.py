@@ -45,11 +45,19 @@ class ColumnTable:
 
     def write(self, rows: Rows, values: Values) -> None:
         """Overwrites the given columns of ``rows``, which must all be different."""
+        at = _span(rows)
         for name, new in values.items():
             array = self._arrays[name]
             if not np.can_cast(new.dtype, array.dtype) and (wider := _fitting(array.dtype, new)) != array.dtype:
                 array = self._arrays[name] = array.astype(wider)
-            array[rows] = new
+            array[at] = new
+
+
+def _span(rows: Rows) -> Rows | slice:
+    """Returns the same rows as a slice, which is written several times as fast, if they follow each other as new rows do."""
+    if not rows.size or rows[-1] - rows[0] != rows.size - 1 or not (rows[1:] > rows[:-1]).all():
+        return rows
+    return slice(int(rows[0]), int(rows[-1]) + 1)
 
 
 def _fitting(dtype: np.dtype[Any], new: NDArray[Any]) -> np.dtype[Any]:

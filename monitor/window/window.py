@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.batch import Batch
+from monitor.model.batch import Batch, Combinations
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import CODED_FIELDS, UNKNOWN, rank
 from monitor.model.privacy import RecipientMask
@@ -22,13 +22,14 @@ from monitor.window.campaign_rows import CampaignRows
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.ids import MessageIds
-from monitor.window.index import Index, Keys, Rows
+from monitor.window.index import Index, Keys, Rows, first_of_each
 from monitor.window.journal import Rewritten, WindowJournal
 from monitor.window.late_rows import LateRows
 from monitor.window.merging import Merging
 from monitor.window.multipart import HEAD, combine
 from monitor.window.profile_index import Facets
-from monitor.window.profiles import PROFILED
+from monitor.window.profiles import PROFILED, SEARCHES
+from monitor.window.recipient_texts import RecipientTexts
 from monitor.window.search_results import SearchResults
 from monitor.window.status_changes import StatusChanges
 from monitor.window.table import Values
@@ -69,7 +70,8 @@ class Window:
         self.account = account
         self.privacy = privacy or RecipientMask()
         self.columns = Columns()
-        self.dictionaries = {name: Dictionary() for name in (*PROFILED, "recipient")}
+        self.recipient_texts = RecipientTexts()
+        self.dictionaries = {name: Dictionary() for name in PROFILED} | {"recipient": self.recipient_texts}
         self.searches = Sets(self.dictionaries["searches"])
         self.search_results = SearchResults(self.columns, self.dictionaries["status"], self.searches)
         self.ids = MessageIds()
@@ -152,6 +154,7 @@ class Window:
     def empty_copy(self) -> "Window":
         """Returns an empty window that shares dictionaries and ids with this one, so that `upsert_coded` can copy rows into it."""
         empty_copy = Window(self.account, self.privacy)
+        empty_copy.recipient_texts = self.recipient_texts
         empty_copy.dictionaries, empty_copy.searches, empty_copy.ids = self.dictionaries, self.searches, self.ids
         empty_copy.search_results = SearchResults(empty_copy.columns, self.dictionaries["status"], self.searches)
         empty_copy._facets = empty_copy._new_facets()
@@ -201,12 +204,19 @@ class Window:
         values["latency"] = _whole(batch.latency, LATENCY_UNIT, np.iinfo(np.int32).max)
         values["price"] = _whole(batch.price, PRICE_UNIT, 1 << 50)
         values["to"] = self.privacy.hashes(batch.recipient)
-        values["recipient"] = self.dictionaries["recipient"].encode(self.privacy.texts(batch.recipient))
-        fields = batch.fields | {"from": self.privacy.senders(batch.fields["from"], batch.fields["direction"])}
-        for name in CODED_FIELDS:
-            values[name] = self.dictionaries[name].encode(fields[name])
-        values["searches"] = np.full(len(batch), self.searches.code(frozenset(searches)), np.int64)
+        values["recipient"] = self.recipient_texts.encode_numbers(batch.recipient, self.privacy)
+        codes = self._codes(batch.coded, searches)
+        of = batch.coded.of
+        values |= {name: codes[name][of] for name in PROFILED}
+        values["profile"] = self.columns.profiles.numbers(codes)[of]
         return values
+
+    def _codes(self, coded: Combinations, searches: Set[str]) -> Values:
+        """Returns the codes of each combination in the fields of a profile."""
+        fields = {**coded.values, "from": self.privacy.senders(coded.values["from"], coded.values["direction"])}
+        codes: Values = {name: self.dictionaries[name].encode(fields[name]) for name in CODED_FIELDS}
+        code = self.searches.code(frozenset(searches))
+        return codes | {SEARCHES: np.full(len(fields["from"]), code, np.int64)}
 
     def _take_in(self, values: Values, keys: Keys, returned_by: tuple[str, ReadOrigin] | None, pushed: bool) -> int:
         """Adds reports, each of a different part. Returns the number of rows that changed."""
@@ -282,7 +292,7 @@ class Window:
         rows = self._allocate(count)
         values["kind"] = np.where(_single(values), AS_PART | AS_MESSAGE, AS_PART).astype(np.uint8)
         values["link"] = np.full(count, -1, np.int32)
-        values["asked"] = np.zeros(count, np.uint32)
+        values["asked"] = np.zeros(count, np.uint8)
         self.columns.write(rows, values)
         self._index.add(keys, rows, self.columns.keys)
         return rows
@@ -344,7 +354,7 @@ class Window:
         missing = np.flatnonzero(heads < 0)
         if missing.size:
             self._add_heads(keys[missing])
-            heads = self._index.find(keys, columns.keys)
+            heads[missing] = self._index.find(keys[missing], columns.keys)
         loose = np.flatnonzero(~self._linked(parts, heads))
         for some in _in_rounds(heads[loose]):
             part, head = parts[loose[some]], heads[loose[some]]
@@ -366,8 +376,7 @@ class Window:
 
     def _add_heads(self, keys: Keys) -> None:
         """Adds rows for messages that have none yet. `combine` fills them in."""
-        _, first = np.unique(np.stack([keys.high, keys.low]), axis=1, return_index=True)
-        keys = keys[first]
+        keys = keys[first_of_each(keys)]
         rows = self._allocate(len(keys))
         blank = np.full(len(keys), -1, np.int32)
         self.columns.write(rows, {"high": keys.high, "low": keys.low, "key": keys.key, "link": blank})

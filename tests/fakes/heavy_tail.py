@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.batch import Batch
+from monitor.model.batch import Batch, Combinations
 from monitor.model.message import CODED_FIELDS, UNKNOWN
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
@@ -100,7 +100,7 @@ class HeavyTail:
             latency=np.where(final & (fails == 0), latency, np.nan),
             price=np.full(len(rows), 0.04),
             recipient=[UNKNOWN] * len(rows),
-            fields={name: known.get(name, [UNKNOWN] * len(rows)) for name in CODED_FIELDS},
+            coded=Combinations.of_parts({name: known.get(name, [UNKNOWN] * len(rows)) for name in CODED_FIELDS}),
         )
 
 

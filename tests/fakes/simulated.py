@@ -12,8 +12,8 @@ import numpy as np
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.model.account_state import NOTHING_KNOWN
-from monitor.model.batch import Batch
-from monitor.model.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN
+from monitor.model.batch import Batch, Combinations
+from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.simulation.sandbox import incidents
@@ -196,7 +196,7 @@ class Account:
             latency=latency.astype(np.float64),
             price=prices[rows.route],
             recipient=[UNKNOWN] * len(rows),
-            fields={name: fields[name] for name in CODED_FIELDS},
+            coded=Combinations.of_parts(fields),
         )
 
 

@@ -14,10 +14,10 @@ from monitor.window.codec import decode, encode
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.dictionary import Dictionary
 from monitor.window.ids import MessageIds
-from monitor.window.index import SMALLEST, Index, Keys
+from monitor.window.index import SMALLEST, Index, Keys, first_of_each
 from monitor.window.journal import MOST_ENTRIES, STALE_ROWS, WindowJournal
 from monitor.window.profiles import PROFILED
-from monitor.window.table import BLOCK
+from monitor.window.table import BLOCK, ColumnTable
 
 whole = st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(-3, 300) | st.just(0)
 
@@ -74,6 +74,25 @@ def test_a_column_is_widened_where_a_value_needs_it_and_keeps_what_it_had() -> N
     assert columns["price"][[0, 3]].tolist() == [1 << 40, -1]
 
 
+spans = st.builds(lambda first, count: list(range(first, first + count)), st.integers(0, 20), st.integers(0, 12))
+shuffled = spans.flatmap(
+    lambda rows: st.permutations(rows[1:-1]).map(lambda inner: [*rows[:1], *inner, *rows[1:][-1:]])
+)
+some_rows = spans | shuffled | spans.flatmap(st.permutations) | st.lists(st.integers(0, 40), unique=True, max_size=12)
+
+
+@given(st.lists(some_rows, max_size=5))
+def test_rows_are_written_where_they_belong_in_any_order(writes: list[list[int]]) -> None:
+    table, expected = ColumnTable({"value": np.uint8}), [0] * 50
+    table.reserve(50)
+    for number, rows in enumerate(writes):
+        values = [100 * number + row for row in rows]
+        table.write(np.array(rows, np.int64), {"value": np.array(values, np.int64)})
+        for row, value in zip(rows, values, strict=True):
+            expected[row] = value
+    assert table["value"][:50].tolist() == expected
+
+
 def test_an_expensive_message_and_a_late_one_are_kept_exactly() -> None:
     window = Window("main")
     rows = [{"messageId": "a", "date": 1, "status": "Delivered", "price": 1234.5, "latency": 86_400.25}]
@@ -113,14 +132,28 @@ def test_the_index_does_not_grow_where_rows_come_and_go() -> None:
         st.uuids().map(str)
         | st.sampled_from(["plain", "0" * 36, "Ω" * 36, ""])
         | st.uuids().map(lambda u: str(u).upper())
+        | st.uuids().map(lambda u: f"{str(u)[:14]}0000{str(u)[18:]}")
+        | st.tuples(st.uuids(), st.integers(0, 35), st.sampled_from("-0aAg \n\x00")).map(
+            lambda one: str(one[0])[: one[1]] + one[2] + str(one[0])[one[1] + 1 :]
+        ),
+        max_size=6,
     )
 )
 def test_ids_are_the_same_alone_and_on_a_page(texts: list[str]) -> None:
     together, alone = MessageIds(), MessageIds()
     high, low = together.encode(texts)
     for position, text in enumerate(texts):
-        assert [int(half[0]) for half in alone.encode([text])] == [int(high[position]), int(low[position])]
+        for page in ([text], [text, "another length"]):
+            assert [int(half[0]) for half in alone.encode(page)] == [int(high[position]), int(low[position])]
         assert together.decode(int(high[position]), int(low[position])) == text
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(-1, 3)), max_size=12))
+def test_each_message_of_some_parts_is_found_once(parts: list[tuple[int, int, int]]) -> None:
+    high, low, key = (np.array(column) for column in zip(*parts, strict=True)) if parts else (np.zeros(0, int),) * 3
+    found = first_of_each(Keys(high.astype(np.uint64), low.astype(np.uint64), key.astype(np.int8)))
+    ids = [part[:2] for part in parts]
+    assert sorted(found.tolist()) == sorted(ids.index(one) for one in set(ids))
 
 
 def test_an_id_that_only_looks_like_a_uuid_is_no_other_one() -> None:

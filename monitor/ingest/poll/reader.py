@@ -1,4 +1,5 @@
-"""Reads a span of time completely, although messages move between its pages while they are read.
+"""Reads a span of time completely, although messages move between its pages while they are read. Each page is taken in while the next one
+is requested.
 
 Pages are offsets into live data. A single page is consistent, because one request sees one moment, so a slice that fits on one page is
 complete. With more pages a pass reads page 0 (for the total), then from the last page down to page 1, and page 0 again if the total
@@ -17,8 +18,10 @@ keeps changing is returned as not still; the caller then does not count the time
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
+from monitor.ingest.poll.handover import Handover
 from monitor.ingest.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newest, pages
 from monitor.ingest.poll.sink import PollFigures
 from monitor.model.batch import Batch
@@ -90,7 +93,8 @@ class _Pass:
 
 
 class Reader:
-    """Reads spans of one query. ``take`` gets the content of each page as it arrives. ``give_way`` is awaited before every request.
+    """Reads spans of one query. ``take`` gets the content of each page in the order of arrival, while the next one is requested.
+    ``give_way`` is awaited before every request.
 
     Messages that this reader returns first were sent after ``fresh_since``. ``earliest`` returns how far back messages may be requested
     now: the API's limit moves during a long read, and slices beyond it are left out.
@@ -115,13 +119,19 @@ class Reader:
         self._earliest = earliest
         self._give_way = give_way
         self._fresh_since = fresh_since
+        self._handover = Handover()
 
     async def read(self, wanted: Slice, note: Callable[[SliceResult], None], expected: int = 0) -> None:
-        """Reads all of ``wanted``, newest first, and calls ``note`` with each slice. ``expected`` estimates the number of parts.
+        """Reads all of ``wanted``, newest first, and calls ``note`` with each slice once its pages were taken. ``expected`` estimates the
+        number of parts. Afterwards all pages were taken, or one of them could not be.
 
         The length of each slice follows from the density of the one before. Raises RouteeError; its outcome is ``paging`` if the pages
-        never agree.
+        never agree. Raises what ``take`` raises.
         """
+        self._handover = Handover()
+        await self._handover.beside(partial(self._read, wanted, note, expected))
+
+    async def _read(self, wanted: Slice, note: Callable[[SliceResult], None], expected: int) -> None:
         rest, length = wanted, wanted.length
         if expected > DEEPEST * self._size:
             length = wanted.length * self._filled // expected
@@ -130,7 +140,7 @@ class Reader:
             piece = newest(within, length)
             outcome = await self._settle(piece)
             if isinstance(outcome, SliceResult):
-                note(outcome)
+                self._handover.note(partial(note, outcome))
                 self._figures.slices += 1
                 rest = Slice(rest.start, piece.start)
                 length = min(piece.length * self._filled // max(outcome.counts[0], 1), GROWTH * piece.length)
@@ -222,7 +232,7 @@ class Reader:
         self._figures.rejected += len(page.rejected)
         if len(page.batch) or page.rejected:
             origin = ReadOrigin(piece.start, max(piece.start, self._fresh_since))
-            await self._take(page.batch, page.rejected, origin)
+            await self._handover.page(partial(self._take, page.batch, page.rejected, origin))
         return page
 
     async def _ask(self, question: RouteeQuery, piece: Slice, number: int, size: int) -> Page:
@@ -236,7 +246,7 @@ def _parts(page: Page) -> dict[tuple[str, object], str]:
     """Returns the status of each part on a page. A rejected record is identified by its text and has an empty status."""
     batch = page.batch
     found: dict[tuple[str, object], str] = {("", one.record): "" for one in page.rejected}
-    found |= zip(zip(batch.message_id, batch.key.tolist(), strict=True), batch.fields["status"], strict=True)
+    found |= zip(zip(batch.message_id, batch.key.tolist(), strict=True), batch.coded.of_each("status"), strict=True)
     return found
 
 

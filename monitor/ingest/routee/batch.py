@@ -3,15 +3,18 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.ingest.routee.clean_text import LONGEST, clean, cleaned, known
+from monitor.ingest.routee.part_columns import PartColumns
 from monitor.ingest.routee.quarantine import shown
 from monitor.ingest.routee.tolerant import SMALLEST_HASH, SmsPart
-from monitor.model.batch import Batch
-from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN, Unread
+from monitor.model.batch import Batch, Combinations
+from monitor.model.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN, Unread
+from monitor.model.numbering import Numbering
 
 _LONGEST_GROUPS = 4 * LONGEST
 LARGEST_AMOUNT = 1e9
@@ -23,19 +26,19 @@ Source = Callable[[int], object]
 """Returns the parsed record of a part by its position; None if it is not available."""
 
 
-def batch_of_parts(parts: Sequence[SmsPart], dates: NDArray[np.int64], source: Source = lambda place: None) -> Batch:
+def batch_of_parts(columns: PartColumns, dates: NDArray[np.int64], source: Source = lambda place: None) -> Batch:
     """Returns the batch of valid parts (see `tolerant.problem_text`). ``dates`` are the instants of their status reports."""
-    latencies, prices = [part.latency for part in parts], [part.price for part in parts]
+    latencies, prices = columns.latencies(), columns.prices()
     latency, price = _amounts(latencies), _amounts(prices)
     return Batch(
-        message_id=cleaned([part.messageId or part.smsId or UNKNOWN for part in parts]),
-        key=_keys(parts),
-        parts=np.array([part.parts or 1 for part in parts], np.int64).clip(1),
+        message_id=cleaned([one or UNKNOWN for one in columns.ids]),
+        key=_keys(columns),
+        parts=np.array([count or 1 for count in columns.counts()], np.int64).clip(1),
         date=dates,
         latency=latency,
         price=price,
-        recipient=_recipients(parts),
-        fields=_fields(parts),
+        recipient=_recipients(columns.recipients()),
+        coded=_combinations(columns),
         unread=(*_unread("latency", latencies, latency, source), *_unread("price", prices, price, source)),
     )
 
@@ -55,30 +58,23 @@ def _written(name: str, given: float | None, record: object) -> str:
     return shown(record[name] if isinstance(record, Mapping) and name in record else given)
 
 
-def _fields(parts: Sequence[SmsPart]) -> dict[str, Sequence[str]]:
-    return {
-        "status": known([part.status.status or part.status.name for part in parts]),
-        "detailedStatus": known([reason.detailedStatus if (reason := part.status.reason) else None for part in parts]),
-        "operator": known([part.operator for part in parts]),
-        "country": known([part.country for part in parts]),
-        "campaign": known([part.campaignName or part.campaign for part in parts]),
-        "campaignTrackingId": known([part.campaignTrackingId for part in parts]),
-        "label": known([part.label for part in parts]),
-        "from": known([part.from_ for part in parts]),
-        "direction": known([part.direction for part in parts]),
-        "applicationName": known([part.applicationName for part in parts]),
-        "originatingService": known([part.originatingService for part in parts]),
-        "groups": _groups(parts),
-    }
+def _combinations(columns: PartColumns) -> Combinations:
+    """Returns the coded fields. Parts with the same values are cleaned together, once."""
+    numbers = Numbering[tuple[Any, ...]]()
+    rows = zip(*columns.coded_texts(), columns.groups(), strict=True)
+    of = np.fromiter(map(numbers.__getitem__, rows), np.int64, len(columns))
+    *texts, groups = zip(*numbers.values_in_order, strict=True) if len(columns) else ((),) * len(CODED_FIELDS)
+    values = [*map(known, texts), [_joined(names) for names in groups]]
+    return Combinations(dict(zip(CODED_FIELDS, values, strict=True)), of)
 
 
-def _keys(parts: Sequence[SmsPart]) -> NDArray[np.int64]:
-    numbers = [part.part for part in parts]
+def _keys(columns: PartColumns) -> NDArray[np.int64]:
+    numbers = columns.numbers()
     if None not in numbers:  # the documented form, which needs no check of each part
         keys = np.array(numbers, np.int64)
         if ((keys >= 0) & (keys < SMALLEST_HASH)).all():
             return keys
-    return np.array([_key(part) for part in parts], np.int64)
+    return np.array([_key(part) for part in columns.parts], np.int64)
 
 
 def _key(part: SmsPart) -> int:
@@ -96,21 +92,12 @@ def _amounts(values: Sequence[float | None]) -> NDArray[np.float64]:
     return amounts
 
 
-def _recipients(parts: Sequence[SmsPart]) -> Sequence[str]:
-    return cleaned([to if (to := part.to) and to[0] == "+" else _with_plus(to) for part in parts])
+def _recipients(numbers: Sequence[str | None]) -> Sequence[str]:
+    return cleaned([to if to and to[0] == "+" else _with_plus(to) for to in numbers])
 
 
 def _with_plus(number: str | None) -> str:
     return f"+{number}" if number and number.isascii() and number.isdigit() else number or UNKNOWN
-
-
-def _groups(parts: Sequence[SmsPart]) -> Sequence[str]:
-    groups = [part.groups for part in parts]
-    if max((sum(map(len, names)) + len(names) for names in groups if names), default=0) <= LONGEST:
-        joined = [GROUPS_SEPARATOR.join(filter(None, names)) or UNKNOWN if names else UNKNOWN for names in groups]
-        if "".join([name for names in groups if names for name in names]).isprintable():
-            return joined
-    return [_joined(names) if names else UNKNOWN for names in groups]
 
 
 def _joined(names: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from monitor.ingest.routee.answers import pushed_campaign_state
 from monitor.ingest.routee.batch import batch_of_parts
 from monitor.ingest.routee.dates import instants
+from monitor.ingest.routee.part_columns import PartColumns
 from monitor.ingest.routee.quarantine import rejected_record
 from monitor.ingest.routee.tolerant import SmsPart, UnreadableRecord, problem_text, read_part
 from monitor.ingest.routee.wire import AHEAD, Malformed, doubt_text, is_believed, read_json
@@ -110,7 +111,7 @@ def batch_of_callbacks(callbacks: Sequence[Callback], now: Instant) -> Batch:
         dates = dates[good]
     parts = [part for one in callbacks for part in one.parts]
     sources = [source for one in callbacks for source in one.sources]
-    return batch_of_parts(parts, dates, sources.__getitem__)
+    return batch_of_parts(PartColumns(parts), dates, sources.__getitem__)
 
 
 def _reject(callbacks: Sequence[Callback], dates: NDArray[np.int64], good: NDArray[np.bool_], now: Instant) -> None:

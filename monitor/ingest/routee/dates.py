@@ -15,6 +15,9 @@ from monitor.runtime.clock import LATEST, SECOND, Instant, parse_iso
 UNREADABLE: Final = -(2**63)
 """Stands for a date that could not be read. No instant is that early."""
 
+_FIRST_MONTH: Final = (1 - 1970) * 12
+_LAST_MONTH: Final = (9999 - 1970) * 12 + 11
+
 Characters = NDArray[np.uint8]
 Whole = NDArray[np.int64]
 Truth = NDArray[np.bool_]
@@ -24,18 +27,32 @@ _LONGEST = _HEAD + 10 + 6
 _NUMBERS = ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))
 _DIGITS = np.concatenate([np.arange(start, end) for start, end in _NUMBERS])
 _SIGNS = np.array([4, 7, 13, 16])  # - - : :
+
+
+def _place_values(digits: int) -> NDArray[np.float64]:
+    """Returns the factor of each digit of a number with so many digits."""
+    return np.power(10.0, np.arange(digits)[::-1], dtype=np.float64)
+
+
+_PLACE_VALUES = np.zeros((len(_NUMBERS), len(_DIGITS)))
+"""The factors of all digits, for each of the numbers."""
+for _row, (_start, _end) in zip(_PLACE_VALUES, _NUMBERS, strict=True):
+    _row[np.isin(_DIGITS, np.arange(_start, _end))] = _place_values(_end - _start)
+
 _ZERO = np.uint8(ord("0"))
 _ZONES = (1, 5, 6, 0)  # lengths of Z, +0000, +00:00 and nothing
 
 
 def instants(texts: Sequence[str]) -> Whole:
     """Returns the instant of each date; UNREADABLE for a text that is no date."""
-    found = np.full(len(texts), UNREADABLE, np.int64)
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    for length in set(lengths.tolist()):
-        where = np.flatnonzero(lengths == length)
-        if _HEAD <= length <= _LONGEST:
-            found[where] = _of_length([texts[i] for i in where.tolist()], length)
+    lengths = set(map(len, texts))
+    if len(lengths) == 1:
+        found = _of_length(texts, lengths.pop())
+    else:
+        found = np.full(len(texts), UNREADABLE, np.int64)
+        for length in lengths:
+            where = [i for i, text in enumerate(texts) if len(text) == length]
+            found[where] = _of_length([texts[i] for i in where], length)
     for i in np.flatnonzero(found == UNREADABLE).tolist():
         found[i] = _alone(texts[i])
     return found
@@ -49,8 +66,8 @@ def _alone(text: str) -> Instant:
 
 
 def _of_length(texts: Sequence[str], length: int) -> Whole:
-    joined = "".join(texts)
-    if not joined.isascii():
+    joined = "".join(texts) if _HEAD <= length <= _LONGEST else ""
+    if not (joined and joined.isascii()):
         return np.full(len(texts), UNREADABLE, np.int64)
     matrix = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(-1, length)
     characters = np.ascontiguousarray(matrix.T)  # one row for each position, so that it is read for all dates at once
@@ -62,9 +79,10 @@ def _of_length(texts: Sequence[str], length: int) -> Whole:
 
 def _head(characters: Characters) -> tuple[Whole, Truth]:
     """Returns the seconds since the epoch of texts like ``2026-11-21T17:07:04``, and which of them are valid."""
-    year, month, day, hour, minute, second = (_number(characters[start:end])[0] for start, end in _NUMBERS)
+    digits = characters[_DIGITS] - _ZERO
+    year, month, day, hour, minute, second = (_PLACE_VALUES @ digits.astype(np.float64)).astype(np.int64)
     first, following = _months(year, month)
-    good = (characters[_DIGITS] - _ZERO <= 9).all(axis=0)
+    good = (digits <= 9).all(axis=0)
     good &= (characters[_SIGNS] == np.frombuffer(b"--::", np.uint8)[:, None]).all(axis=0)
     good &= (characters[10] == ord("T")) | (characters[10] == ord(" "))
     good &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (first + day <= following)
@@ -76,10 +94,12 @@ def _head(characters: Characters) -> tuple[Whole, Truth]:
 
 
 def _months(year: Whole, month: Whole) -> tuple[Whole, Whole]:
-    """Returns the days from the epoch to the first of the month, and to the first of the next one."""
-    months = (year - 1970) * 12 + month - 1
-    first, following = ((months + step).astype("M8[M]").astype("M8[D]").astype(np.int64) for step in (0, 1))
-    return first, following
+    """Returns the days from the epoch to the first of the month, and to the first of the next one. Only those of the years 1 to 9999 are
+    right."""
+    months = np.clip((year - 1970) * 12 + month - 1, _FIRST_MONTH, _LAST_MONTH)
+    earliest, latest = int(months.min()), int(months.max())
+    starts = np.arange(earliest, latest + 2).astype("M8[M]").astype("M8[D]").astype(np.int64)  # few, mostly two
+    return starts[months - earliest], starts[months - earliest + 1]
 
 
 def _tail(characters: Characters) -> tuple[Whole, Truth]:
@@ -128,8 +148,6 @@ def _offset(characters: Characters) -> tuple[Whole, Truth]:
 def _number(characters: Characters) -> tuple[Whole, Truth]:
     """Returns the decimal numbers whose digits the rows are, and where all of them are digits."""
     digits = characters - _ZERO
-    value: Whole = np.zeros(characters.shape[1], np.int64)
-    for row in digits:
-        value = value * 10 + row
+    value = _place_values(len(digits)) @ digits.astype(np.float64)  # exact: there are few digits
     good: Truth = np.logical_and.reduce(digits <= 9, axis=0)
-    return value, good
+    return value.astype(np.int64), good

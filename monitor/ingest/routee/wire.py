@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from monitor.ingest.routee.batch import batch_of_parts
 from monitor.ingest.routee.coerce import count_of
 from monitor.ingest.routee.dates import instants
+from monitor.ingest.routee.part_columns import PartColumns
 from monitor.ingest.routee.quarantine import rejected_record
 from monitor.ingest.routee.tolerant import SmsPart, UnreadableRecord, problem_text, read_part
 from monitor.model.batch import Batch
@@ -175,10 +176,11 @@ def _only_page(batch: Batch, rejected: tuple[RejectedRecord, ...]) -> Page:
 
 def _at_once(parts: Sequence[SmsPart], latest: Instant) -> Batch:
     """Returns the batch of parts that are all valid. Raises UnreadableRecord if one is not."""
-    dates = instants([part.date for part in parts])
-    if any(map(problem_text, parts)) or not is_believed(dates, latest).all():
+    columns = PartColumns(parts)
+    dates = instants(columns.dates())
+    if columns.have_problems() or not is_believed(dates, latest).all():
         raise UnreadableRecord("a record has an unexpected form")
-    return batch_of_parts(parts, dates)
+    return batch_of_parts(columns, dates)
 
 
 def _one_by_one(records: Sequence[object], latest: Instant) -> tuple[Batch, tuple[RejectedRecord, ...]]:
@@ -195,7 +197,8 @@ def _one_by_one(records: Sequence[object], latest: Instant) -> tuple[Batch, tupl
     bad = np.flatnonzero(~good).tolist()
     rejected += [rejected_record(doubt_text(parts[i], int(dates[i]), latest), _plain(sources[i])) for i in bad]
     kept = np.flatnonzero(good).tolist()
-    batch = batch_of_parts([parts[i] for i in kept], dates[good], lambda place: _plain(sources[kept[place]]))
+    columns = PartColumns([parts[i] for i in kept])
+    batch = batch_of_parts(columns, dates[good], lambda place: _plain(sources[kept[place]]))
     return batch, tuple(rejected)
 
 

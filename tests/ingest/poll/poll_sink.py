@@ -43,7 +43,7 @@ class FakeSink:
         if self.broken_pages is not None:
             raise self.broken_pages
         self.rejected |= {one.record for one in rejected}
-        for id_, date, status in zip(batch.message_id, batch.date.tolist(), batch.fields["status"], strict=True):
+        for id_, date, status in zip(batch.message_id, batch.date.tolist(), batch.coded.of_each("status"), strict=True):
             self.statuses[id_] = max(self.statuses.get(id_, (0, "")), (date, status))
 
     async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:

@@ -386,7 +386,8 @@ async def test_blindness_is_told_with_the_latest_reason_and_ends_with_the_first_
         said = re.compile(r"the secret is not accepted \((\d+) (?:try|tries) since [-0-9: ]+ UTC\)")
         tries = [int(said.fullmatch(reason)[1]) for reason in (first, *others)]  # type: ignore[index]  # each of them matches
         assert tries[0] in (2, 3)
-        assert all(10 <= later - earlier <= 11 for earlier, later in pairwise(tries)), (
+        # Ten polls in five minutes. Some fail at the instant of a report, just before or just after it.
+        assert all(9 <= later - earlier <= 11 for earlier, later in pairwise(tries)), (
             "every five minutes, not at each try"
         )
         assert tries[-1] >= HOUR // EVERY - 10, "the reason is kept up to date"
