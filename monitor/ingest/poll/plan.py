@@ -91,13 +91,13 @@ def newest(rest: Slice, length: Duration) -> Slice:
     count = -(-rest.length // max(length, SHORTEST_SLICE))
     if count <= 1:
         return rest
-    start = _on_grid(rest.end - rest.length // count + SECOND // 2 - 1)
+    start = on_grid(rest.end - rest.length // count + SECOND // 2 - 1)
     if rest.end - start < SHORTEST_SLICE:
-        start = _on_grid(rest.end - SHORTEST_SLICE - SECOND // 2)
+        start = on_grid(rest.end - SHORTEST_SLICE - SECOND // 2)
     return Slice(max(start, rest.start), rest.end)
 
 
-def _on_grid(instant: Instant) -> Instant:
+def on_grid(instant: Instant) -> Instant:
     """Returns the half second within the instant's second."""
     return instant // SECOND * SECOND + SECOND // 2
 
@@ -128,7 +128,7 @@ def poll_range(plan: SearchPlan, now: Instant, watermark: Instant | None, back: 
 
 def sweep_range(plan: SearchPlan, now: Instant, as_of: Instant, back: Duration) -> Slice | None:
     """Returns the span of a sweep at ``now``: from ``back`` ago to where the polls begin; None if that is empty."""
-    start, end = _on_grid(max(now - back, horizon(now))), _on_grid(min(as_of, now) - plan.overlap)
+    start, end = on_grid(max(now - back, horizon(now))), on_grid(min(as_of, now) - plan.overlap)
     return Slice(start, end) if start < end else None
 
 

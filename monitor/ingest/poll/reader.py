@@ -16,10 +16,13 @@ Otherwise the slice is read again, and after three passes it is cut into smaller
 keeps changing is returned as not still; the caller then does not count the time from there on as read.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from monitor.ingest.poll.handover import Handover
 from monitor.ingest.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newest, pages
@@ -27,7 +30,7 @@ from monitor.ingest.poll.sink import PollFigures
 from monitor.model.batch import Batch
 from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import QUEUED, SENT
-from monitor.model.routee_query import Filter, Page, RejectedRecord, RouteeQuery, Tracking
+from monitor.model.routee_query import STATUS, Filter, Page, RejectedRecord, RouteeQuery, Tracking
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import RouteeUnavailable
 
@@ -44,15 +47,21 @@ Take = Callable[[Batch, tuple[RejectedRecord, ...], ReadOrigin], Awaitable[None]
 """Takes the content of a page."""
 Counts = tuple[int, int, int]
 """The number of parts in all, of those Queued, and of those Sent."""
+PartIds = NDArray[np.int64]
+"""Hashes of parts, sorted. They differ from run to run."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """A slice that was read. ``still`` is true if it is certainly complete."""
+    """A slice that was read. ``still`` is true if it is certainly complete.
+
+    ``unfinished`` are its parts that were Queued or Sent; None if that is not known, because a record could not be read.
+    """
 
     slice: Slice
     counts: Counts
     still: bool
+    unfinished: PartIds | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,17 @@ class _Pass:
         """Returns the last total, and the numbers of parts that were seen as Queued and as Sent."""
         statuses = list(self.seen.values())
         return self.totals[-1], statuses.count(QUEUED), statuses.count(SENT)
+
+    @property
+    def unfinished(self) -> PartIds | None:
+        """Returns the parts that were seen as Queued or Sent; None if a record could not be read."""
+        if "" in self.seen.values():
+            return None
+        return part_ids(part for part, status in self.seen.items() if status in (QUEUED, SENT))
+
+    def result(self, piece: Slice, *, still: bool = True) -> SliceResult:
+        """Returns the result of this pass over ``piece``."""
+        return SliceResult(piece, self.counts, still, self.unfinished)
 
 
 class Reader:
@@ -154,15 +174,27 @@ class Reader:
 
     async def count(self, wanted: Slice, status: str | None = None) -> int:
         """Returns how many parts a slice has (of that status), with one small request. Raises RouteeError."""
-        question = self._question
-        if status is not None:
-            only = Filter("status.status", status)
-            question = RouteeQuery((*question.filters, only), question.campaign, question.tracking_id)
+        question = self._question if status is None else self._only(status)
         return (await self._ask(question, wanted, 0, 1)).total
+
+    async def first_of(self, wanted: Slice, status: str) -> PartIds:
+        """Reads the first page of the parts of a slice that have ``status``, and returns those that are on it. Raises RouteeError."""
+        found = list[PartIds]()
+
+        async def read() -> None:
+            found.append(part_ids(_parts(await self._page(wanted, 0, self._only(status)))))
+
+        self._handover = Handover()
+        await self._handover.beside(read)
+        return found[0]
 
     def reaches(self, wanted: Slice) -> bool:
         """Returns whether the whole span may still be requested."""
         return wanted.start >= self._earliest()
+
+    def _only(self, status: str) -> RouteeQuery:
+        question = self._question
+        return RouteeQuery((*question.filters, Filter(STATUS, status)), question.campaign, question.tracking_id)
 
     def _within_reach(self, piece: Slice) -> Slice | None:
         start = max(piece.start, self._earliest())
@@ -181,14 +213,14 @@ class Reader:
             if isinstance(found, _Crowded):
                 return found
             if found.complete or found.same_as(previous):
-                return SliceResult(piece, found.counts, still=True)
+                return found.result(piece)
             previous = found
         assert previous is not None
         if len(previous.totals) == 1:
-            return SliceResult(piece, previous.counts, still=True)
+            return previous.result(piece)
         if piece.divisible:
             return _Crowded(max(previous.totals[-1], self._size + 1), max(self._size * 3 // 4, 1))
-        return SliceResult(piece, previous.counts, still=False)
+        return previous.result(piece, still=False)
 
     async def _pass(self, piece: Slice) -> _Pass | _Crowded:
         first = await self._page(piece, 0)
@@ -225,8 +257,8 @@ class Reader:
         found.totals.append(page.total)
         found.seen |= _parts(page)
 
-    async def _page(self, piece: Slice, number: int) -> Page:
-        page = await self._ask(self._question, piece, number, self._size)
+    async def _page(self, piece: Slice, number: int, question: RouteeQuery | None = None) -> Page:
+        page = await self._ask(question or self._question, piece, number, self._size)
         self._figures.pages += 1
         self._figures.rows += len(page.batch)
         self._figures.rejected += len(page.rejected)
@@ -240,6 +272,11 @@ class Reader:
             await self._give_way()
         self._figures.requests += 1
         return await self._tracking.search(question, piece.start, piece.end, page=number, size=size)
+
+
+def part_ids(parts: Iterable[tuple[str, object]]) -> PartIds:
+    """Returns the hashes of parts."""
+    return np.sort(np.fromiter(map(hash, parts), np.int64))
 
 
 def _parts(page: Page) -> dict[tuple[str, object], str]:

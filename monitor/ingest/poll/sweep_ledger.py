@@ -9,26 +9,37 @@ has changed, whichever date the API selects by:
 
 Both hold for the sums of adjacent slices too, because counts that can only fall cannot compensate each other. If nothing was Queued or
 Sent, the total is enough, on the assumption that final statuses do not change.
+
+Of a slice that was read in this run, the parts that were Queued or Sent are known too. Then a list of those that still are tells which
+slices have changed, not only that some have; see `monitor.ingest.poll.sweep`.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
 
 from monitor.ingest.poll.plan import Slice, pages
-from monitor.ingest.poll.reader import Counts, SliceResult
+from monitor.ingest.poll.reader import Counts, PartIds, SliceResult
 from monitor.runtime.clock import Instant
 
-MOST = 4_000
-"""The most slices that are remembered (20 million messages). Of more, the oldest are forgotten, which only costs requests."""
+MOST = 12_000
+"""The most slices that are remembered (over 20 million messages). Of more, the oldest are forgotten, which only costs requests."""
+NOBODY: Final[PartIds] = np.array([], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class SweepSlice:
-    """A slice of a sweep with its known counts, or None. ``expected`` estimates how many parts it has."""
+    """A slice of a sweep with its known counts, or None. ``expected`` estimates how many parts it has.
+
+    ``unfinished`` are the parts that were Queued or Sent when it was read; None if that is not known.
+    """
 
     slice: Slice
     counts: Counts | None
     expected: int
+    unfinished: PartIds | None = None
 
 
 class Ledger:
@@ -36,6 +47,7 @@ class Ledger:
 
     def __init__(self, known: Iterable[tuple[Slice, Counts]] = ()) -> None:
         self._known = dict(sorted(known))
+        self._unfinished: dict[Slice, PartIds] = {}
 
     @classmethod
     def load(cls, counts: Mapping[str, list[int]]) -> "Ledger":
@@ -48,18 +60,35 @@ class Ledger:
         return cls(known)
 
     def dump(self, oldest: Instant) -> dict[str, list[int]]:
-        """Returns the counts for the cursor, with keys ``start-end`` in microseconds. Forgets slices that begin before ``oldest``."""
-        kept = [item for item in self._known.items() if item[0].start >= oldest][-MOST:]
-        self._known = dict(kept)
+        """Returns the counts for the cursor, with keys ``start-end`` in microseconds. Forgets slices that end before ``oldest``."""
+        kept = [item for item in self._known.items() if item[0].end > oldest][-MOST:]
+        self._forget_others(dict(kept))
         return {f"{piece.start}-{piece.end}": list(counts) for piece, counts in kept}
 
     def remember(self, reading: SliceResult) -> None:
-        """Replaces all overlapping slices with the one that was read. If it is not still, the overlapping ones are only removed."""
+        """Replaces all overlapping slices with the one that was read. If it is not still, or a record of it could not be read, the overlapping
+        ones are only removed."""
         new = reading.slice
         known = [item for item in self._known.items() if item[0].end <= new.start or item[0].start >= new.end]
-        if reading.still:
+        if reading.still and reading.unfinished is not None:
             known.append((new, reading.counts))
-        self._known = dict(sorted(known))
+            self._unfinished[new] = reading.unfinished
+        self._forget_others(dict(sorted(known)))
+
+    def recount(self, part: SweepSlice, queued: PartIds) -> None:
+        """Notes which of a slice's unfinished parts are still Queued, after it was found that all are unfinished still."""
+        if part.slice not in self._known or part.counts is None or part.unfinished is None:
+            return
+        waiting = int(np.isin(part.unfinished, queued).sum())
+        self._known[part.slice] = part.counts[0], waiting, len(part.unfinished) - waiting
+
+    def _forget_others(self, known: dict[Slice, Counts]) -> None:
+        self._known = known
+        self._unfinished = {piece: parts for piece, parts in self._unfinished.items() if piece in known}
+
+    def _part(self, piece: Slice, counts: Counts) -> SweepSlice:
+        unfinished = self._unfinished.get(piece, None if counts[1] or counts[2] else NOBODY)
+        return SweepSlice(piece, counts, counts[0], unfinished)
 
     def parts(self, wanted: Slice, size: int, fill: int) -> list[SweepSlice]:
         """Returns ``wanted`` as parts, newest first: known slices and the spans between them.
@@ -68,21 +97,29 @@ class Ledger:
         ``wanted`` counts as unknown.
         """
         inside = [item for item in self._known.items() if item[0].start >= wanted.start and item[0].end <= wanted.end]
+        astride = [item for item in self._known.items() if item[0].start < wanted.start < item[0].end]
+        astride += [item for item in self._known.items() if wanted.start < item[0].start < wanted.end < item[0].end]
         density = sum(counts[0] for _, counts in inside) / max(sum(piece.length for piece, _ in inside), 1)
         found: list[SweepSlice] = []
         at = wanted.start
         for piece, counts in inside:
             if piece.start > at:
-                _append(found, _unknown(at, piece.start, density), size, fill)
-            _append(found, SweepSlice(piece, counts, counts[0]), size, fill)
+                _append(found, _unknown(at, piece.start, density, astride), size, fill)
+            _append(found, self._part(piece, counts), size, fill)
             at = piece.end
         if at < wanted.end:
-            _append(found, _unknown(at, wanted.end, density), size, fill)
+            _append(found, _unknown(at, wanted.end, density, astride), size, fill)
         return found[::-1]
 
 
-def _unknown(start: Instant, end: Instant, density: float) -> SweepSlice:
-    return SweepSlice(Slice(start, end), None, round((end - start) * density))
+def _unknown(start: Instant, end: Instant, density: float, astride: Iterable[tuple[Slice, Counts]]) -> SweepSlice:
+    """Returns an unknown slice. What it is expected to have follows from slices of which it is a part, else from ``density``."""
+    expected, rest = 0.0, end - start
+    for piece, counts in astride:
+        shared = max(min(piece.end, end) - max(piece.start, start), 0)
+        expected += counts[0] * shared / piece.length
+        rest -= shared
+    return SweepSlice(Slice(start, end), None, round(expected + rest * density))
 
 
 def _append(found: list[SweepSlice], new: SweepSlice, size: int, fill: int) -> None:
@@ -97,7 +134,10 @@ def _append(found: list[SweepSlice], new: SweepSlice, size: int, fill: int) -> N
         found.append(new)
         return
     counts = add([last.counts, new.counts]) if last.counts and new.counts else None
-    found[-1] = SweepSlice(Slice(last.slice.start, new.slice.end), counts, together)
+    unfinished = None
+    if last.unfinished is not None and new.unfinished is not None:
+        unfinished = np.union1d(last.unfinished, new.unfinished)
+    found[-1] = SweepSlice(Slice(last.slice.start, new.slice.end), counts, together, unfinished)
 
 
 def add(several: Iterable[Counts]) -> Counts:

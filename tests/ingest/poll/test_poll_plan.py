@@ -1,5 +1,6 @@
 """The arithmetic of polling."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,14 +89,14 @@ def test_a_sweep_that_ran_in_the_future_is_due() -> None:
 
 
 def reading(start: Instant, end: Instant, total: int, still: bool = True) -> SliceResult:
-    return SliceResult(Slice(start, end), (total, 0, 1), still)
+    return SliceResult(Slice(start, end), (total, 0, 1), still, np.array([start]))
 
 
 def test_the_ledger_survives_the_cursor_and_forgets_the_old() -> None:
     ledger = Ledger()
     ledger.remember(reading(0, 10, 5000))
     ledger.remember(reading(10, 20, 5000))
-    dumped = ledger.dump(oldest=5)
+    dumped = ledger.dump(oldest=10)
     assert dumped == {"10-20": [5000, 0, 1]}
     assert Ledger.load({**dumped, "junk": [1]}).dump(0) == dumped
 
@@ -113,6 +114,37 @@ def test_a_reading_that_moved_is_no_knowledge() -> None:
     ledger.remember(reading(0, 10, 5000))
     ledger.remember(reading(0, 10, 5000, still=False))
     assert ledger.dump(0) == {}
+
+
+def test_a_slice_that_reaches_out_of_the_span_tells_how_many_are_within() -> None:
+    ledger = Ledger()
+    for start, total in ((0, 0), (100, 4000), (200, 8000)):
+        ledger.remember(reading(start, start + 100, total))
+    newest, known, oldest = ledger.parts(Slice(50, 250), 2000, 0)
+    assert [(part.slice, part.counts is None) for part in (newest, known, oldest)] == [
+        (Slice(200, 250), True),
+        (Slice(100, 200), False),
+        (Slice(50, 100), True),
+    ]
+    assert [part.expected for part in (newest, known, oldest)] == [4000, 4000, 0]
+
+
+def test_a_reading_with_a_record_that_could_not_be_read_is_no_knowledge() -> None:
+    ledger = Ledger()
+    ledger.remember(reading(0, 10, 5000))
+    ledger.remember(SliceResult(Slice(0, 10), (5000, 0, 0), still=True, unfinished=None))
+    assert ledger.dump(0) == {}
+
+
+def test_what_is_unfinished_is_known_of_slices_that_were_read_in_this_run() -> None:
+    ledger = Ledger()
+    for start in (0, 10, 20):
+        ledger.remember(reading(start, start + 10, 900))
+    one, other = ledger.parts(Slice(0, 30), 2000, 2000)
+    assert (one.unfinished is not None and one.unfinished.tolist()) == [20]
+    assert (other.unfinished is not None and other.unfinished.tolist()) == [0, 10], "of neighbours that are one part"
+    [*_, restarted] = Ledger.load(ledger.dump(0)).parts(Slice(0, 30), 2000, 2000)
+    assert (restarted.counts, restarted.unfinished) == ((1800, 0, 2), None)
 
 
 def test_neighbours_are_one_part_only_where_that_saves_pages() -> None:
