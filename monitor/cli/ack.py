@@ -13,10 +13,8 @@ from monitor.cli.options import config_option, duration_text, url_option
 from monitor.cli.output import say
 from monitor.cli.silenced import named_alert, suggestion
 
-_WHOLE: Final = 16
-"""The characters of a fingerprint, of both kinds."""
-_FINGERPRINT: Final = re.compile(f"[0-9a-f]{{1,{_WHOLE}}}")
-"""Matches a fingerprint and the beginning of one."""
+_FINGERPRINT: Final = re.compile("[0-9a-f]{1,16}")
+"""Matches a fingerprint and the beginning of one, also if it is too short."""
 
 
 @click.command(short_help="Acknowledge alerts: no repeats until they resolve.")
@@ -70,14 +68,14 @@ def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
 
 def _named(text: str, firing: list[dict[str, Any]]) -> dict[str, Any]:
     """Returns the alert that a fingerprint, or the beginning of one, names. Raises AmbiguousName and click.ClickException."""
-    from monitor.model.alert_names import SHORTEST, NamedAlert, alert_named
+    from monitor.model.alert_names import LONGEST, SHORTEST, NamedAlert, alert_named
 
     # a daemon of an earlier version says only the fingerprints of labels
     known = [NamedAlert(one.get("ownFingerprint", ""), one["fingerprint"], one["labels"]) for one in firing]
     found = alert_named(text, known)
     if found is not None:
         return {"fingerprint": found.own or found.of_labels, "labels": found.labels}
-    if len(text) == _WHOLE:  # of an alert that is over, whose acknowledgement the daemon may still have
+    if len(text) == LONGEST:  # of an alert that is over, whose acknowledgement the daemon may still have
         return {"fingerprint": text, "labels": {}}
     if len(text) < SHORTEST:
         raise click.ClickException(

@@ -13,13 +13,17 @@ from monitor.cli.table import Column, is_wide, print_json, print_table
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.alerts.evaluation_history import Evaluation
     from monitor.cli.findings import GroupLine
     from monitor.config.rules import Rule
     from monitor.config.settings import Settings
+    from monitor.model.alert import Alert
     from monitor.runtime.clock import Instant
+    from monitor.store.protocol import Store, StoredState
+
+    Found = Callable[[Store, StoredState], tuple[Instant, list[GroupLine]]]
 
 _UNASKED: Final = (
     "Only the daemon knows Routee's answers about the balance and campaigns. Alerts are shown as of the daemon's last evaluation; "
@@ -29,7 +33,7 @@ _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "no
 
 
 @click.command(short_help="Show why a rule does or does not fire.")
-@click.argument("name", metavar="RULE")
+@click.argument("name", metavar="RULE|FINGERPRINT")
 @config_option
 @json_option
 @wide_option
@@ -37,41 +41,70 @@ _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "no
 @click.option("--watch", is_flag=True, help="Show it again after each poll, until Ctrl-C.")
 @click.option("--all", "everything", is_flag=True, help="On a terminal: show every group, also those that do not fit.")
 def explain(name: str, config: Path | None, as_json: bool, watch: bool, everything: bool) -> None:
-    """Show each group of RULE: its value against the threshold now, and why it does or does not fire.
+    """Show each group of RULE: its value against the threshold now, and why it does or does not fire. Of an alert's fingerprint, or its first
+    characters, show that alert's group.
 
     It reads the daemon's store and shows what the daemon saw at its last poll.
 
     \b
-    Exit codes: 0 shown; 1 there is no such rule; 69 there is no store or no
-    poll yet; 65, 78 bad rules or configuration.
+    Exit codes: 0 shown; 1 there is no such rule or alert; 69 there is no store
+    or no poll yet; 65, 78 bad rules or configuration.
     """
     from monitor.cli.findings import explained
     from monitor.cli.read_store import stored_state
 
     settings = read_settings(config)
-    rule = _rule(name, settings)
+    alert = _alert(name, settings)
+    rule, group = _rule(name if alert is None else alert.rule, settings), _labels(alert, settings)
+
+    def found(store: "Store", kept: "StoredState") -> "tuple[Instant, list[GroupLine]]":
+        as_of, lines = explained(rule, settings, store, kept)
+        return as_of, [line for line in lines if group in (None, line.labels)]
+
     if watch:
-        _watch(rule, settings, as_json, everything)
+        _watch(rule, settings, found, as_json, everything)
         return
     with stored_state(settings.config) as (store, kept):
-        as_of, lines = explained(rule, settings, store, kept)
+        as_of, lines = found(store, kept)
     if as_json:
         print_json(_as_json(rule, as_of, lines))
     else:
         _table(rule, as_of, lines, 0 if everything else height_of_output())
 
 
-def _watch(rule: "Rule", settings: "Settings", as_json: bool, everything: bool) -> None:
+def _watch(rule: "Rule", settings: "Settings", found: "Found", as_json: bool, everything: bool) -> None:
     """Prints the table after each poll. A terminal is cleared before; JSON gets one line for each poll."""
-    from monitor.cli.findings import explained
     from monitor.cli.watch import each_poll
 
-    for as_of, lines in each_poll(settings.config, lambda store, kept: explained(rule, settings, store, kept)):
+    for as_of, lines in each_poll(settings.config, found):
         if as_json:
             print_json(_as_json(rule, as_of, lines), indent=None)
         else:
             clear()
             _table(rule, as_of, lines, 0 if everything else height_of_output())
+
+
+def _alert(name: str, settings: "Settings") -> "Alert | None":
+    """Returns the alert that a fingerprint names, if it is no rule's name; None if there is none. Raises AmbiguousName."""
+    from monitor.cli.alerts import views_of
+    from monitor.cli.read_store import stored_state
+    from monitor.model.alert_names import NamedAlert, alert_named, is_fingerprint
+    from monitor.model.label_fingerprint import label_fingerprint
+
+    if not is_fingerprint(name) or any(rule.name == name for rule in settings.rules):
+        return None
+    with stored_state(settings.config) as (_, kept):
+        known = {view.fingerprint: (alert, view) for alert, view in views_of(settings, kept, annotated=False)}
+    named = (NamedAlert(own, label_fingerprint(view.labels), view.labels) for own, (_, view) in known.items())
+    found = alert_named(name, named)
+    return None if found is None else known[found.own][0]
+
+
+def _labels(alert: "Alert | None", settings: "Settings") -> dict[str, str] | None:
+    """Returns the labels of the alert's group, as `GroupLine` has them; None without an alert."""
+    if alert is None:
+        return None
+    return dict(alert.group) | ({"account": alert.account} if len(settings.config.accounts) > 1 else {})
 
 
 def _rule(name: str, settings: "Settings") -> "Rule":

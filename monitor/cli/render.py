@@ -1,6 +1,5 @@
 """``routee-monitor render``: shows what a receiver would get for an alert."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -151,10 +150,10 @@ def _present_views(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertV
 
 def _own_fingerprint(name: str, views: "Sequence[AlertView]") -> str:
     """Returns the own fingerprint of the alert that a fingerprint names, empty if there is none. Raises AmbiguousName."""
-    from monitor.model.alert_names import NamedAlert, alert_named
+    from monitor.model.alert_names import NamedAlert, alert_named, is_fingerprint
     from monitor.model.label_fingerprint import label_fingerprint
 
-    if not re.fullmatch("[0-9a-f]{4,16}", name) or any(name == view.rule for view in views):
+    if not is_fingerprint(name) or any(name == view.rule for view in views):
         return ""
     # each once: an alert is in several notifications, and its labels change only with its severity
     shown = {(view.fingerprint, view.severity): view for view in views}.values()

@@ -5,6 +5,7 @@ and that of its labels, by which Alertmanager's API, its tools and webhooks know
 and so do the first characters of either, if no other alert's fingerprint begins with them.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -13,6 +14,16 @@ from monitor.runtime.errors import AmbiguousName
 SHORTEST: Final = 4
 """The fewest characters that may stand for a fingerprint."""
 _MOST_NAMED: Final = 5
+
+
+LONGEST: Final = 16
+"""The characters of a whole fingerprint."""
+_FINGERPRINT: Final = re.compile(f"[0-9a-f]{{{SHORTEST},{LONGEST}}}")
+
+
+def is_fingerprint(text: str) -> bool:
+    """Returns whether the text can be a fingerprint or the beginning of one."""
+    return _FINGERPRINT.fullmatch(text) is not None
 
 
 class NamedAlert(NamedTuple):

@@ -45,6 +45,14 @@ def test_a_group_with_an_alert_has_its_fingerprints(polled: Folder) -> None:
     assert fires["fingerprint"] not in polled.invoke("explain", "OperatorFailureRate").stdout
 
 
+def test_the_group_of_an_alert_is_shown_by_either_fingerprint_or_the_beginning_of_one(polled: Folder) -> None:
+    alert = json.loads(polled.invoke("alerts", "--json").stdout)[0]
+    for name in (alert["ownFingerprint"], alert["fingerprint"], alert["fingerprint"][:5], alert["ownFingerprint"][:4]):
+        found = json.loads(polled.invoke("explain", name, "--json").stdout)
+        assert found["rule"] == "OperatorFailureRate"
+        assert [group["labels"] for group in found["groups"]] == [{"operator": "Cosmote", "country": "GR"}]
+
+
 def test_a_pending_group_says_since_when(polled: Folder) -> None:
     (group,) = json.loads(polled.invoke("explain", "ManyMessages", "--json").stdout)["groups"]
     assert (group["state"], group["value"], group["labels"]) == ("pending", 161.0, {})

@@ -53,7 +53,7 @@ def openapi(operations: Sequence[Operation], described: Sequence[Described], ver
         "info": {
             "title": "routee-monitor",
             "version": version,
-            "description": "What Alertmanager's API v2 lacks: rules with their values and states, searches, campaigns, history and delivery. "
+            "description": "What Alertmanager's API v2 lacks: rules with their values and states, searches, campaigns, notifications and delivery. "
             "Times are ISO-8601 in UTC, shares are fractions, durations and latencies are seconds.",
         },
         "paths": paths,
