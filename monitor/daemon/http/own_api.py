@@ -72,7 +72,7 @@ class OwnApi:
         return JSONResponse(alert)
 
     async def acknowledgement(self, request: Request) -> Response:
-        found = self._actions.status().find(request.path_params["fingerprint"])
+        found = (await self._actions.status()).find(request.path_params["fingerprint"])
         if found is None or found.ack is None:
             return JSONResponse("no alert with this fingerprint is acknowledged", 404)
         ack = found.ack
@@ -91,7 +91,7 @@ class OwnApi:
     async def _own(self, fingerprint: str) -> tuple[str, dict[str, Any]]:
         """Returns the alert's own fingerprint, also for the fingerprint of its labels, which amtool and webhooks show; and the answer about it."""
         async with self._expensive.alone():
-            found = self._actions.status().find(fingerprint)
+            found = (await self._actions.status()).find(fingerprint)
         own = fingerprint if found is None else found.view.fingerprint
         return own, {"fingerprint": own, "labels": {} if found is None else found.view.labels}
 

@@ -241,7 +241,7 @@ class DaemonReader:
         self, offset: int = 0, limit: int = MOST, text: str = "", states: Sequence[str] = ("firing", "pending")
     ) -> ResultPage[AlertSummary]:
         """Returns the alerts in these states, the most urgent first: those whose labels contain ``text``."""
-        wanted, snapshot = text.casefold(), self._snapshot()
+        wanted, snapshot = text.casefold(), await self._snapshot()
         found = list[tuple[tuple[int, int, float, int, str], Alert]]()
         async for alert, routed in with_checkpoints(snapshot.routed()):
             if alert.state in states and any(wanted in value.casefold() for value in routed.labels.values()):
@@ -282,16 +282,16 @@ class DaemonReader:
 
     async def _known(self, fingerprint: str) -> Alert | None:
         """Returns the present alert with this fingerprint, its own or that of its labels."""
-        async for alert, routed in with_checkpoints(self._snapshot().routed()):
+        async for alert, routed in with_checkpoints((await self._snapshot()).routed()):
             if fingerprint in (alert.fingerprint, routed.fingerprint):
                 return alert
         return None
 
-    def _snapshot(self) -> StatusSnapshot:
+    async def _snapshot(self) -> StatusSnapshot:
         """Returns the alerts as of the latest change, which is made anew every few seconds, because it takes long if there are many alerts."""
         stamp = self._pipeline.news, self.now // SNAPSHOT_LASTS
         if self._latest is None or self._latest[0] != stamp:
-            self._latest = stamp, self._actions.status()
+            self._latest = stamp, await self._actions.status()
         return self._latest[1]
 
     def _accounts_of_alerts(self) -> dict[str, str]:
@@ -323,7 +323,7 @@ class DaemonReader:
         if past is None:
             return None
         scope, firing = scopes_of(self._pipeline.every_alert()).get(incident, (None, []))
-        accounts, status = self._accounts_of_alerts(), self._snapshot()
+        accounts, status = self._accounts_of_alerts(), await self._snapshot()
         listed_ones, present = {one.fingerprint for one in episodes}, {}
         async for alert in with_checkpoints(one for one in firing if one.fingerprint in listed_ones):
             found = status.find(alert.fingerprint)
