@@ -9,7 +9,7 @@ import trio
 
 from monitor.daemon.pipeline import Pipeline
 from monitor.dispatch.dispatcher import SuppressionEdits
-from monitor.dispatch.status import AlertStatus, StatusSnapshot
+from monitor.dispatch.status import AlertStatus, StatusSnapshot, taking_snapshot
 from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack, acknowledge
 from monitor.routing.silences import Silence, ended, extended, make_room, replaced
@@ -30,14 +30,15 @@ class AlertActions:
     pipeline: Pipeline
     _one: trio.Lock = field(default_factory=trio.Lock)
 
-    def status(self) -> StatusSnapshot:
-        """Returns the current status of alerts, groups and silences."""
+    async def status(self) -> StatusSnapshot:
+        """Returns the current status of alerts, groups and silences. It is worked out in pieces."""
         pipeline, services = self.pipeline, self.pipeline.services
         well = not services.health.stuck()
-        return StatusSnapshot(pipeline.dispatcher, pipeline.alerts(), services.clock.now(), well=well)
+        taking = taking_snapshot(pipeline.dispatcher, pipeline.alerts(), services.clock.now(), well=well)
+        return await services.pieces.do(taking)
 
     async def explained(
-        self, fingerprint: str, snapshot: Callable[[], StatusSnapshot] | None = None
+        self, fingerprint: str, snapshot: Callable[[], Awaitable[StatusSnapshot]] | None = None
     ) -> AlertStatus | None:
         """Returns an alert with what explains it, worked out in pieces; None if there is none. See `StatusSnapshot.find`.
 
@@ -48,7 +49,7 @@ class AlertActions:
         if explaining.statistics().tasks_waiting >= MOST_EXPLANATIONS_WAITING:
             raise StoreBusy("too many ask for what explains an alert; try again in a few seconds")
         async with explaining, self.pipeline.windows:
-            status = self.status() if snapshot is None else snapshot()
+            status = await (self.status() if snapshot is None else snapshot())
             return await self.pipeline.services.pieces.do(status.finding(fingerprint, deep=True))
 
     async def put_silence(self, silence: Silence) -> None:

@@ -57,8 +57,8 @@ async def _push(pusher: Pusher, pipeline: Pipeline, leave: trio.Event) -> None:
         pusher.outbox.forget(pusher.name)
 
 
-def _firing(pipeline: Pipeline, receiver: str) -> Iterable[FiringAlert]:
-    return AlertActions(pipeline).status().firing(receiver)
+async def _firing(pipeline: Pipeline, receiver: str) -> Iterable[FiringAlert]:
+    return (await AlertActions(pipeline).status()).firing(receiver)
 
 
 def _interval(present: Callable[[], Settings], view: AlertView) -> Duration:

@@ -50,15 +50,15 @@ class Buttons:
         if pressed.action == "acknowledge":
             await self.actions.acknowledge(pressed.fingerprint, pressed.user)
             return "Acknowledged. It is not repeated until it resolves. You are notified if it gets worse."
-        alert = self._alert(pressed.fingerprint)
+        alert = await self._alert(pressed.fingerprint)
         if alert is None:
             return _GONE
         lasts = pressed.seconds * SECOND
         await self.actions.put_silence(_silence_of(alert, pressed.user, lasts, self.clock.now()))
         return f"Silenced for {format_duration(lasts)}. You are still notified when it resolves."
 
-    def _alert(self, fingerprint: str) -> AlertStatus | None:
-        found = self.actions.status().find(fingerprint)
+    async def _alert(self, fingerprint: str) -> AlertStatus | None:
+        found = (await self.actions.status()).find(fingerprint)
         return found if found is not None and found.state == "firing" else None
 
 

@@ -251,10 +251,10 @@ class Dispatcher:
 
     # Reading
 
-    def input_of(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> DispatchInput:
-        """Returns what a flush at ``now`` would decide from, without changing anything."""
-        known = {alert.fingerprint: (alert, views, context) for alert, views, context in alerts}
-        return at_once(self._planning(known, now, SuppressionEdits())).input
+    def reading_input(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> Work[DispatchInput]:
+        """Returns what a flush at ``now`` would decide from, in pieces and without changing anything. A flush may be worked out meanwhile."""
+        known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
+        return (yield from self._planning(known, now, SuppressionEdits())).input
 
     def _planning(self, known: Known, now: Instant, edits: SuppressionEdits) -> Work[DispatchPlan]:
         destinations = yield from self._destinations_of(known)

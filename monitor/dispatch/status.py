@@ -91,14 +91,26 @@ class FiringAlert:
     account: str = ""
 
 
-class StatusSnapshot:
-    """The dispatcher's groups and all alerts at one time. ``well`` says whether the watchdog may send its notification."""
+def taking_snapshot(
+    dispatcher: Dispatcher, alerts: Alerts, now: Instant, *, well: bool = True
+) -> Work["StatusSnapshot"]:
+    """Returns the dispatcher's groups and all alerts at one time, in pieces. The alerts may change once the first piece is done.
 
-    def __init__(self, dispatcher: Dispatcher, alerts: Alerts, now: Instant, *, well: bool = True) -> None:
+    ``well`` says whether the watchdog may send its notification.
+    """
+    known = list(alerts)
+    given = yield from dispatcher.reading_input(known, now)
+    return StatusSnapshot(dispatcher, given, well=well)
+
+
+class StatusSnapshot:
+    """The dispatcher's groups and all alerts at one time; `taking_snapshot` makes it."""
+
+    def __init__(self, dispatcher: Dispatcher, given: DispatchInput, *, well: bool) -> None:
         self._dispatcher = dispatcher
         self._well = well
-        self._now = now
-        self._input: DispatchInput = dispatcher.input_of(alerts, now)
+        self._now = given.now
+        self._input = given
         self._mutes: dict[Key, tuple[str, ...]] = {}
         self._made: dict[str, AlertStatus] = {}
 

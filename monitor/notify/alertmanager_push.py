@@ -5,7 +5,7 @@ more, and after a restart everything that fires is posted again.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
@@ -110,7 +110,7 @@ class Pusher:
     name: tuple[str, str]
     client: Client
     known_alerts: KnownAlerts
-    firing: Callable[[], Iterable[FiringAlert]]
+    firing: Callable[[], Awaitable[Iterable[FiringAlert]]]
     clock: Clock
     jitter: Jitter
     observer: DeliveryObserver
@@ -131,7 +131,8 @@ class Pusher:
 
     async def _push_once(self, trouble: ThrottledLog) -> Duration:
         """Posts what is due; returns how long to wait before the next push."""
-        firing = {(alert.fingerprint, alert.severity): alert for alert in self.firing()}
+        now_firing = await self.firing()
+        firing = {(alert.fingerprint, alert.severity): alert async for alert in with_checkpoints(now_firing)}
         now = self.clock.now()
         everything = self._all_posted_at is None or not 0 <= now - self._all_posted_at < AGAIN_EVERY
         async for alert in with_checkpoints(self.known_alerts.wanted(firing, everything=everything)):

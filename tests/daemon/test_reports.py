@@ -209,7 +209,7 @@ async def test_whoever_asks_sees_a_report_that_can_be_neither_acknowledged_nor_i
     world = World()
     await world.send("Sale")
     await world.wait(20)
-    found = world.harness.actions.status().find(world.fingerprint)
+    found = (await world.harness.actions.status()).find(world.fingerprint)
     assert found is not None
     assert v2_shapes.alert(found, "", {}, world.clock.at)["report"] is True
     app = Starlette(routes=AlertPages(world.harness.actions, world.clock).routes())

@@ -10,7 +10,7 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
 from monitor.config.rules import rule_of
 from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan
-from monitor.dispatch.status import StatusSnapshot
+from monitor.dispatch.status import taking_snapshot
 from monitor.model.alert import Alert, LevelClock
 from monitor.notify.render import Templates
 from monitor.routing.inhibition import Inhibition
@@ -19,7 +19,7 @@ from monitor.routing.route import Route
 from monitor.routing.silences import Silence, Silences
 from monitor.routing.suppression import AT_ONCE, Suppression
 from monitor.runtime.clock import DAY, HOUR, Instant
-from monitor.runtime.pieces import Work
+from monitor.runtime.pieces import Work, at_once
 from monitor.window import Window
 
 NOW: Instant = 20_000 * DAY
@@ -88,14 +88,16 @@ def test_a_plan_in_pieces_is_the_plan_that_is_made_at_once(group_by: tuple[str, 
         made.most_groups = MANY
         return made
 
-    at_once, other = dispatcher(), dispatcher()
+    one, other = dispatcher(), dispatcher()
     few = [(alert(number), views, context) for number in range(3, 10)]
     for step in range(2):  # the second one finds groups and what is remembered of the first
-        expected = at_once.flush(alerts, NOW + step)
-        found, pieces = in_pieces(other.flushing(alerts, NOW + step), lambda: StatusSnapshot(other, few, NOW + HOUR))
+        expected = one.flush(alerts, NOW + step)
+        found, pieces = in_pieces(
+            other.flushing(alerts, NOW + step), lambda: at_once(taking_snapshot(other, few, NOW + HOUR))
+        )
         assert decided(found) == decided(expected)
         assert pieces > 4 * MANY / AT_ONCE
-        at_once.apply(expected)
+        one.apply(expected)
         other.apply(found)
 
 
@@ -108,3 +110,16 @@ def test_suppression_in_pieces_holds_other_silences_and_alerts_apart() -> None:
         assert found == expected
         assert pieces > MANY / AT_ONCE
     assert suppression.of(few, others, NOW) == Suppression(INHIBITIONS).of(few, others, NOW)
+
+
+def test_a_snapshot_in_pieces_shows_the_alerts_of_one_moment() -> None:
+    evaluator = RuleEvaluator(Window("main"), [RULE], ["all"])
+    views, context = Views(evaluator, Templates()), evaluator.view_context()
+    known, dispatcher = (
+        {number: alert(number) for number in range(MANY)},
+        Dispatcher(Route("ops", ("...",)), {"ops": ("webhook/0",)}),
+    )
+    taking = taking_snapshot(dispatcher, ((one, views, context) for one in known.values()), NOW)
+    snapshot, pieces = in_pieces(taking, known.popitem)
+    assert len(list(snapshot.alerts())) == MANY > len(known)
+    assert pieces > MANY / AT_ONCE

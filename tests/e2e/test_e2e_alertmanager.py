@@ -8,7 +8,6 @@ import pytest
 from e2e_folder import account, write
 from e2e_stage import FAILING, put_operator, routee, running
 
-from monitor.daemon.alert_actions import AlertActions
 from monitor.runtime.clock import SystemClock
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.alertmanager import alertmanager, amtool
@@ -70,7 +69,7 @@ async def test_an_incident_is_pushed_silenced_and_ended_with_alertmanagers_own_t
             assert await query(daemon.url, "--active") == []
             put_operator(sandbox, "Nova", failed=5)
             await until(
-                lambda: len(list(AlertActions(daemon.pipeline).status().alerts())) == 2,
+                lambda: len(list(daemon.pipeline.every_alert())) == 2,
                 "the second operator to be seen",
             )
             silenced = await query(daemon.url, "--silenced")

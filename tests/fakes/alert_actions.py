@@ -30,7 +30,7 @@ class FakeAlertActions:
     acknowledged: dict[str, tuple[str, str, Instant | None]] = field(default_factory=dict)
     broken: bool = False
 
-    def status(self) -> "FakeAlertActions":
+    async def status(self) -> "FakeAlertActions":
         return self
 
     def alerts(self) -> Iterator[AlertStatus]:

@@ -38,7 +38,7 @@ class Stage:
     def news(self) -> trio.Event:
         return self._news
 
-    def firing(self) -> list[FiringAlert]:
+    async def firing(self) -> list[FiringAlert]:
         return [
             FiringAlert(view.fingerprint, view.severity, view.name in self.quiet, partial(_same, view))
             for view in self.views
@@ -136,9 +136,11 @@ async def test_thousands_of_alerts_hold_up_nobody(autojump_clock: object) -> Non
         seen.add(turns)
         return rate()
 
+    async def firing() -> list[FiringAlert]:
+        return [FiringAlert(str(number), "critical", False, cache(made)) for number in range(1_000)]
+
     stage, client = Stage(), Took()
-    firing = [FiringAlert(str(number), "critical", False, cache(made)) for number in range(1_000)]
-    stage.firing = lambda: firing  # type: ignore[method-assign]  # a thousand of them, made when they are asked for
+    stage.firing = firing  # type: ignore[method-assign]  # a thousand of them, made when they are asked for
     with trio.move_on_after(1):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pusher(stage, client, TrioClock(NOW)).run, stage.news)

@@ -133,7 +133,7 @@ class AlertPages(FormPages):
 
     async def acknowledge(self, request: Request) -> Response:
         async with self._expensive.alone():
-            one = self._find(request)
+            one = await self._find(request)
         said = sentence(one.view).removesuffix(".")
         about = (
             f"{said}. It is not repeated until it resolves. You are notified when it gets worse, and when it resolves."
@@ -164,8 +164,8 @@ class AlertPages(FormPages):
         shown = filled(fields, given)
         return self._html.form("form.html", error, title=title, about=about, fields=shown, button=title)
 
-    def _find(self, request: Request) -> AlertStatus:
-        found = self._actions.status().find(request.path_params["fingerprint"])
+    async def _find(self, request: Request) -> AlertStatus:
+        found = (await self._actions.status()).find(request.path_params["fingerprint"])
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; it may have resolved")
         return found

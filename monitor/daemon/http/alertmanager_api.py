@@ -104,7 +104,9 @@ class AlertmanagerApi:
 
     async def alerts(self, request: Request) -> Response:
         wanted = await filter_of(request)
-        everything = [one async for one in with_checkpoints(self._actions.status().alerts()) if one.state != "resolved"]
+        everything = [
+            one async for one in with_checkpoints((await self._actions.status()).alerts()) if one.state != "resolved"
+        ]
         known = shapes.label_fingerprints(everything)
         url, now = self._api_status.external_url, self._clock.now()
         return JSONResponse(
@@ -124,7 +126,7 @@ class AlertmanagerApi:
 
     async def groups(self, request: Request) -> Response:
         wanted = await filter_of(request)
-        status, now = self._actions.status(), self._clock.now()
+        status, now = await self._actions.status(), self._clock.now()
         known = shapes.label_fingerprints([one async for one in with_checkpoints(status.alerts())])
         found = []
         for together in status.groups():
@@ -139,7 +141,9 @@ class AlertmanagerApi:
     async def silences(self, request: Request) -> Response:
         wanted = await compile_matchers(_filters(request))
         found = [
-            one async for one in with_checkpoints(self._actions.status().silences()) if _matches(one.silence, wanted)
+            one
+            async for one in with_checkpoints((await self._actions.status()).silences())
+            if _matches(one.silence, wanted)
         ]
         some = shapes.in_order(found)[_part_of(request)]
         return JSONResponse(
@@ -147,7 +151,7 @@ class AlertmanagerApi:
         )
 
     async def silence(self, request: Request) -> Response:
-        found = self._find(request.path_params["id"])
+        found = await self._find(request.path_params["id"])
         return _not_found() if found is None else JSONResponse(shapes.silence(found))
 
     async def put_silence(self, request: Request) -> Response:
@@ -172,8 +176,8 @@ class AlertmanagerApi:
             return _not_found()
         return Response()
 
-    def _find(self, silence_id: str) -> SilenceStatus | None:
-        return next((one for one in self._actions.status().silences() if one.silence.id == silence_id), None)
+    async def _find(self, silence_id: str) -> SilenceStatus | None:
+        return next((one for one in (await self._actions.status()).silences() if one.silence.id == silence_id), None)
 
 
 async def filter_of(request: Request) -> "AlertFilter":

@@ -111,7 +111,7 @@ class NowPage:
         text = query.text
         episodes, waiting_since = await self._read_episodes(), await self._read_waiting()
         async with self._expensive.alone():
-            now = now_of(self._actions.status(), text)
+            now = now_of(await self._actions.status(), text)
             pages = query.pages(len(now.incidents), CARDS)
             number = min(query.page, pages)
             shown = now.incidents[(number - 1) * CARDS : number * CARDS]

@@ -73,7 +73,7 @@ class OwnApi:
         return JSONResponse(alert)
 
     async def acknowledgement(self, request: Request) -> Response:
-        found = self._actions.status().find(request.path_params["fingerprint"])
+        found = (await self._actions.status()).find(request.path_params["fingerprint"])
         if found is None or found.ack is None:
             return JSONResponse("no alert with this fingerprint is acknowledged", 404)
         ack = found.ack
@@ -92,7 +92,7 @@ class OwnApi:
     async def _own(self, fingerprint: str) -> tuple[str, dict[str, Any]]:
         """Returns the alert's own fingerprint, for each of its names, and the answer about it. Raises AmbiguousName."""
         async with self._expensive.alone():
-            found = self._actions.status().find(fingerprint)
+            found = (await self._actions.status()).find(fingerprint)
         if found is None:
             return fingerprint, {"fingerprint": fingerprint, "labelFingerprint": "", "labels": {}}
         own, labels = found.view.fingerprint, found.view.labels

@@ -173,7 +173,7 @@ class ReloadableApp:
         pipeline, health = self._pipeline, self._health
         snapshot = Overview(
             list(pipeline.cursors()),
-            [(one.state, one.view) async for one in with_checkpoints(self._actions.status().alerts())],
+            [(one.state, one.view) async for one in with_checkpoints((await self._actions.status()).alerts())],
             pipeline.dispatcher.silences.all(),
             list(pipeline.dispatcher.acks.values()),
             counts,

@@ -117,7 +117,7 @@ class SilencePages(FormPages):
     async def silences(self, request: Request) -> Response:
         query, text = request.query_params, request.query_params.get("q", "")[:200]
         expired = query.get("show") == "expired"
-        everything = in_order(self._actions.status().silences())
+        everything = in_order((await self._actions.status()).silences())
         shown = [_shown(one) async for one in with_checkpoints(everything) if (one.state == "expired") == expired]
         found = [one async for one in with_checkpoints(shown) if one.contains(text.casefold())]
         page, pages, part = page_of(query.get("page"), len(found), PER_PAGE)
@@ -160,7 +160,7 @@ class SilencePages(FormPages):
 
     async def edit(self, request: Request) -> Response:
         """Changes a silence. With other matchers it is another one, as in Alertmanager: the old one ends."""
-        before = self._find(request).silence
+        before = (await self._find(request)).silence
         if before.state(self._clock.now()) == "expired":
             raise HTTPException(HTTPStatus.CONFLICT, "this silence has ended: make a new one")
         fields = (
@@ -190,7 +190,7 @@ class SilencePages(FormPages):
     async def change(self, request: Request) -> Response:
         """Extends or ends a silence."""
         given = await self._filled_in(request)
-        found, wanted = self._find(request).silence, given.get("do", "")
+        found, wanted = (await self._find(request)).silence, given.get("do", "")
         try:
             if wanted == "expire":
                 await self._actions.expire_silence(found.id)
@@ -265,16 +265,16 @@ class SilencePages(FormPages):
         count, silenced = 0, 0
         named: list[AlertStatus] = []
         async with self._expensive.alone():
-            async for one in with_checkpoints(self._actions.status().alerts()):
+            async for one in with_checkpoints((await self._actions.status()).alerts()):
                 if one.state == "firing" and matches(matchers, one.view.labels):
                     count += 1
                     silenced += bool(one.silenced_by)
                     named += [one] if len(named) < MOST_NAMED else []
         return SilencePreview(count, silenced, tuple(named))
 
-    def _find(self, request: Request) -> SilenceStatus:
+    async def _find(self, request: Request) -> SilenceStatus:
         wanted = request.path_params["id"]
-        found = next((one for one in self._actions.status().silences() if one.silence.id == wanted), None)
+        found = next((one for one in (await self._actions.status()).silences() if one.silence.id == wanted), None)
         if found is None:
             raise _missing()
         return found

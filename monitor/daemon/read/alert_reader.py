@@ -42,7 +42,7 @@ class AlertReader:
         self, offset: int = 0, limit: int = MOST, text: str = "", states: Sequence[str] = ("firing", "pending")
     ) -> ResultPage[AlertSummary]:
         """Returns the alerts in these states, the most urgent first: those whose labels contain ``text``."""
-        wanted, snapshot = text.casefold(), self._state.snapshot()
+        wanted, snapshot = text.casefold(), await self._state.snapshot()
         found = list[tuple[tuple[int, int, float, int, str], Alert]]()
         async for alert, routed in with_checkpoints(snapshot.routed()):
             if alert.state in states and any(wanted in value.casefold() for value in routed.labels.values()):
@@ -88,7 +88,7 @@ class AlertReader:
     async def _present(self, fingerprint: str) -> str | None:
         """Returns the own fingerprint of the present alert that ``fingerprint`` names (see `alert_named`); None if there is none."""
         known = list[NamedAlert]()
-        async for alert, routed in with_checkpoints(self._state.snapshot().routed()):
+        async for alert, routed in with_checkpoints((await self._state.snapshot()).routed()):
             if alert.fingerprint == fingerprint:
                 return fingerprint
             known.append(named_alert(alert.fingerprint, routed))

@@ -84,11 +84,11 @@ class DaemonState:
         """Returns the messages of one account, or of each."""
         return [one.window for one in self.evaluators() if account in (None, one.account)]
 
-    def snapshot(self) -> StatusSnapshot:
+    async def snapshot(self) -> StatusSnapshot:
         """Returns the alerts as of the latest change, which is made anew every few seconds, because it takes long if there are many alerts."""
         stamp = self.pipeline.news, self.now // SNAPSHOT_LASTS
         if self._latest is None or self._latest[0] != stamp:
-            self._latest = stamp, self.actions.status()
+            self._latest = stamp, await self.actions.status()
         return self._latest[1]
 
     def accounts_of_alerts(self) -> dict[str, str]:

@@ -57,7 +57,7 @@ class IncidentReader:
         if past is None:
             return None
         scope, firing = scopes_of(self._state.pipeline.every_alert()).get(incident, (None, []))
-        accounts, status = self._state.accounts_of_alerts(), self._state.snapshot()
+        accounts, status = self._state.accounts_of_alerts(), await self._state.snapshot()
         listed_ones, present = {one.fingerprint for one in episodes}, {}
         async for alert in with_checkpoints(one for one in firing if one.fingerprint in listed_ones):
             found = status.find(alert.fingerprint)

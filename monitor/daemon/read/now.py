@@ -106,16 +106,17 @@ async def statuses(
 ) -> dict[str, AlertStatus]:
     """Returns the status of each alert that is still known. Other tasks run in between; a snapshot is taken again once ``version`` changes."""
     found = dict[str, AlertStatus]()
-    latest = actions.status(), version()
+    latest: tuple[StatusSnapshot, object] | None = None
 
-    def snapshot() -> StatusSnapshot:
+    async def snapshot() -> StatusSnapshot:
         nonlocal latest
-        if version() != latest[1]:
-            latest = actions.status(), version()
+        present = version()
+        if latest is None or latest[1] != present:
+            latest = await actions.status(), present
         return latest[0]
 
     for one in fingerprints:
-        known = await actions.explained(one, snapshot) if deep else snapshot().find(one)
+        known = await actions.explained(one, snapshot) if deep else (await snapshot()).find(one)
         if known is not None:
             found[one] = known
         await trio.lowlevel.checkpoint()

@@ -89,7 +89,7 @@ async def test_an_alert_is_found_by_both_fingerprints_and_by_the_beginning_of_ei
     for name in (alert.fingerprint, alert.label_fingerprint, alert.fingerprint[:4], alert.label_fingerprint[:4]):
         found = await reading.reader.alerts.one(name)
         assert (found.fingerprint, found.label_fingerprint) == (alert.fingerprint, alert.label_fingerprint)
-        assert reading.harness.actions.status().find(name).view.fingerprint == alert.fingerprint
+        assert (await reading.harness.actions.status()).find(name).view.fingerprint == alert.fingerprint
 
 
 async def test_an_alert_that_is_over_says_so_also_while_its_end_is_still_to_be_notified(reading):
