@@ -26,7 +26,9 @@ _POSITIONS: Final = (1, 2, 3, 4, 5, -2, -1)
 """Where these stand, from the beginning and from the end, but the ``+``."""
 _ASCII: Final = 128
 _UNMASKED: Final = np.uint64(0)
-"""Stands for a text that is kept as it is."""
+"""Stands for a text that is kept as it is, on a page."""
+_OTHER: Final = np.uint64(256)
+"""A multiple of it, which has the length 0, stands for one of the texts that are kept as they are."""
 
 
 class RecipientTexts(Dictionary):
@@ -36,7 +38,7 @@ class RecipientTexts(Dictionary):
         super().__init__()
         self._looks: Looks = np.zeros(0, np.uint64)
         self._length = 0
-        self._others: dict[int, str] = {}
+        self._others: list[str] = []
         self._sorted: Looks = np.zeros(0, np.uint64)
         self._codes_sorted: NDArray[np.int32] = np.zeros(0, np.int32)
 
@@ -49,9 +51,10 @@ class RecipientTexts(Dictionary):
 
     def some(self, start: int, stop: int) -> list[str]:
         """Returns the texts of the codes from ``start`` to before ``stop``."""
-        texts = _masked(self._looks[start:stop])
-        for code in self._others.keys() & range(start, stop):
-            texts[code - start] = self._others[code]
+        looks = self._looks[start:stop]
+        texts = _masked(looks)
+        for at in np.flatnonzero(looks % _OTHER == 0).tolist():
+            texts[at] = self._others[int(looks[at] // _OTHER)]
         return texts
 
     def code(self, text: str) -> int | None:
@@ -95,9 +98,12 @@ class RecipientTexts(Dictionary):
         looks, codes = _looks_of_texts(texts), np.arange(self._length, self._length + len(texts))
         masked = looks != _UNMASKED
         self._index(looks[masked], codes[masked])
-        for code in codes[~masked].tolist():
-            self._others[code] = text = texts[code - self._length]
-            self._codes[text] = code
+        others = np.flatnonzero(~masked)
+        looks[others] = np.arange(len(self._others), len(self._others) + len(others), dtype=np.uint64) * _OTHER
+        self._others += [texts[at] for at in others.tolist()]
+        self._codes.update(
+            zip(self._others[-len(others) :], codes[others].tolist(), strict=True) if others.size else ()
+        )
         self._extend(looks)
         self.saved(len(texts))
 
@@ -116,8 +122,8 @@ class RecipientTexts(Dictionary):
         code = self._codes.get(text)
         if code is None:
             code = self._codes[text] = self._length
-            self._others[code] = text
-            self._extend(np.array([_UNMASKED]))
+            self._extend(np.array([len(self._others)], np.uint64) * _OTHER)
+            self._others.append(text)
         return code
 
     def _extend(self, looks: Looks) -> None:
@@ -153,9 +159,9 @@ class _Texts(Sequence[str]):
 
 
 def _masked(looks: Looks) -> list[str]:
-    """Returns the masked texts."""
+    """Returns the masked texts; anything for other ones."""
     octets = np.ascontiguousarray(looks, "<u8").view(np.uint8).reshape(-1, _SHOWN)
-    shown, length = octets[:, 1:].tobytes().decode("ascii"), _SHOWN - 1
+    shown, length = octets[:, 1:].tobytes().decode("latin-1"), _SHOWN - 1
     pairs = zip(range(0, length * len(looks), length), octets[:, 0].tolist(), strict=True)
     return [f"+{shown[at : at + 5]}{_HIDDEN * (count - _SHOWN)}{shown[at + 5 : at + length]}" for at, count in pairs]
 

@@ -23,7 +23,7 @@ Whole = NDArray[np.int64]
 Truth = NDArray[np.bool_]
 
 _HEAD = 19  # 2026-11-21T17:07:04
-_LONGEST = _HEAD + 10 + 6
+_LENGTHS = range(_HEAD, _HEAD + 10 + 6 + 1)
 _NUMBERS = ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))
 _DIGITS = np.concatenate([np.arange(start, end) for start, end in _NUMBERS])
 _SIGNS = np.array([4, 7, 13, 16])  # - - : :
@@ -50,7 +50,7 @@ def instants(texts: Sequence[str]) -> Whole:
         found = _of_length(texts, lengths.pop())
     else:
         found = np.full(len(texts), UNREADABLE, np.int64)
-        for length in lengths:
+        for length in lengths.intersection(_LENGTHS):  # few, however many a page has
             where = [i for i, text in enumerate(texts) if len(text) == length]
             found[where] = _of_length([texts[i] for i in where], length)
     for i in np.flatnonzero(found == UNREADABLE).tolist():
@@ -66,7 +66,7 @@ def _alone(text: str) -> Instant:
 
 
 def _of_length(texts: Sequence[str], length: int) -> Whole:
-    joined = "".join(texts) if _HEAD <= length <= _LONGEST else ""
+    joined = "".join(texts) if length in _LENGTHS else ""
     if not (joined and joined.isascii()):
         return np.full(len(texts), UNREADABLE, np.int64)
     matrix = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(-1, length)
