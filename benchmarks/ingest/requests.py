@@ -32,7 +32,7 @@ from monitor.window import Query, Window, WindowReader
 from tests.fakes.watched import Wire, written
 
 START: Final[Instant] = parse_iso("2026-11-21T10:00:00Z")
-WARM_UP: Final[Duration] = HOUR
+WARM_UP: Final[Duration] = HOUR + MINUTE
 """Not measured: the first poll, and the first sweep, which reads all that is past."""
 COUNTED: Final[Duration] = 15 * MINUTE
 """The window whose counts are compared at each poll."""

@@ -3,9 +3,12 @@
 import trio
 
 from monitor.ingest.poll.plan import LEAST_OVERLAP, Slice, due, next_tick, poll_range, tick
-from monitor.ingest.poll.reader import SliceResult
+from monitor.ingest.poll.reader import Reader, SliceResult
 from monitor.ingest.poll.search_state import SearchState
+from monitor.ingest.poll.short_poll import ShortPolls
 from monitor.ingest.poll.sink import PollFigures
+from monitor.ingest.poll.sweep_ledger import SweepSlice
+from monitor.ingest.poll.sweep_pieces import divide
 from monitor.model.complete_read import POLL
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import RouteeUnavailable
@@ -22,6 +25,7 @@ class Polls:
     def __init__(self, search: SearchState) -> None:
         self._search = search
         self._density = 0.0  # parts a microsecond in the last poll, by which the next one chooses its slices
+        self._short = ShortPolls(search.plan.page_size)
 
     async def run(self) -> None:
         """Polls at each tick, or at once if the last poll took longer than the interval. One poll makes up for all missed ticks."""
@@ -40,20 +44,48 @@ class Polls:
         now = search.clock.now()
         folded = self._folded(now)
         wanted = poll_range(search.plan, now, progress.watermark, max(folded, default=0))
+        reader = search.reader(figures, fresh_since=self._fresh_since())
+        if not (self._may_be_short(wanted, folded) and await self._poll_shortly(reader, now)):
+            if not folded:
+                wanted = self._short.hand_over(wanted, progress.ledger)
+            await self._poll_fully(reader, wanted, {str(back): now for back in folded})
+        search.first_poll.set()
+        search.reached()
+        search.blindness.completed(progress.as_of)
+
+    def _may_be_short(self, wanted: Slice, folded: list[Duration]) -> bool:
+        """Returns whether a short poll is possible. It proves nothing about messages that have left a search.
+
+        The poll before a sweep is a full one: the sweep then begins where that one does, and need not read what polls have just read.
+        """
+        plan = self._search.plan
+        if folded or plan.question.is_narrow or not self._short.can_read(wanted):
+            return False
+        return not due(plan.sweeps, self._search.progress.swept, wanted.end, leeway=plan.every)
+
+    async def _poll_shortly(self, reader: Reader, now: Instant) -> bool:
+        """Polls with two requests, and returns whether that was enough."""
+        total = await self._short.read(reader, now)
+        if total is not None:
+            await self._search.progress.polled(self._short.start, now, {})
+            self._density = total / (now - self._short.start)
+        return total is not None
+
+    async def _poll_fully(self, reader: Reader, wanted: Slice, folded: dict[str, Instant]) -> None:
+        search, progress = self._search, self._search.progress
         readings: list[SliceResult] = []
         expected, self._density = round(self._density * wanted.length), 0.0
-        await search.reader(figures, fresh_since=self._fresh_since()).read(wanted, readings.append, expected)
+        for piece in divide([SweepSlice(wanted, None, expected)], search.plan.page_size):
+            await reader.read(piece.slice, readings.append, piece.expected)
+        self._short.remember(wanted, readings)
         total = sum(reading.counts[0] for reading in readings)
         start = min((reading.slice.start for reading in readings), default=wanted.start)
         seen_to = self._seen_to(readings, wanted)
         read = progress.read(POLL, [one.slice for one in readings if one.still], wanted.end)
-        await progress.polled(start, seen_to, {str(back): now for back in folded}, read)
+        await progress.polled(start, seen_to, folded, read)
         self._density = total / max(wanted.length, 1)
-        for back in folded[:1]:
-            search.measured(back, total)
-        search.first_poll.set()
-        search.reached()
-        search.blindness.completed(progress.as_of)
+        for back in list(folded)[:1]:
+            search.measured(int(back), total)
 
     def _fresh_since(self) -> Instant:
         """Returns an instant after which the messages that this poll returns first were sent; the poll before would have returned older ones.

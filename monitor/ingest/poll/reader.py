@@ -49,19 +49,25 @@ Counts = tuple[int, int, int]
 """The number of parts in all, of those Queued, and of those Sent."""
 PartIds = NDArray[np.int64]
 """Hashes of parts, sorted. They differ from run to run."""
+Instants = NDArray[np.int64]
+SHAPE = 16
+"""The number of spans with equally many messages by which the traffic within a slice is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
     """A slice that was read. ``still`` is true if it is certainly complete.
 
-    ``unfinished`` are its parts that were Queued or Sent; None if that is not known, because a record could not be read.
+    ``parts`` are its parts, and ``unfinished`` those that were Queued or Sent; None if that is not known, because a record could not be read.
+    ``shape`` are instants between which there were about equally many messages, by the dates of their statuses.
     """
 
     slice: Slice
     counts: Counts
     still: bool
     unfinished: PartIds | None = field(default=None, compare=False)
+    parts: PartIds | None = field(default=None, compare=False)
+    shape: Instants | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +80,12 @@ class _Crowded:
 
 @dataclass(slots=True)
 class _Pass:
-    """One pass over a slice's pages: the totals in the order of requests, the status of each part, and whether all pages after page 0 were
-    read downwards."""
+    """One pass over a slice's pages: the totals in the order of requests, the status of each part, the dates, and whether all pages after
+    page 0 were read downwards."""
 
     totals: list[int]
     seen: dict[tuple[str, object], str]
+    dates: list[Instants]
     downwards: bool = True
 
     @property
@@ -100,16 +107,13 @@ class _Pass:
         statuses = list(self.seen.values())
         return self.totals[-1], statuses.count(QUEUED), statuses.count(SENT)
 
-    @property
-    def unfinished(self) -> PartIds | None:
-        """Returns the parts that were seen as Queued or Sent; None if a record could not be read."""
-        if "" in self.seen.values():
-            return None
-        return part_ids(part for part, status in self.seen.items() if status in (QUEUED, SENT))
-
     def result(self, piece: Slice, *, still: bool = True) -> SliceResult:
         """Returns the result of this pass over ``piece``."""
-        return SliceResult(piece, self.counts, still, self.unfinished)
+        shape = _shape(piece, np.concatenate(self.dates))
+        if "" in self.seen.values():
+            return SliceResult(piece, self.counts, still, shape=shape)
+        unfinished = part_ids(part for part, status in self.seen.items() if status in (QUEUED, SENT))
+        return SliceResult(piece, self.counts, still, unfinished, part_ids(self.seen), shape)
 
 
 class Reader:
@@ -188,6 +192,12 @@ class Reader:
         await self._handover.beside(read)
         return found[0]
 
+    async def first_page(self, wanted: Slice) -> SliceResult:
+        """Reads the first page of a slice, and returns what is on it with the counts of all of it. It is still if that is all. Raises
+        RouteeError."""
+        page = await self._page(wanted, 0)
+        return _Pass([page.total], _parts(page), [page.batch.date]).result(wanted, still=page.last)
+
     def reaches(self, wanted: Slice) -> bool:
         """Returns whether the whole span may still be requested."""
         return wanted.start >= self._earliest()
@@ -224,7 +234,7 @@ class Reader:
 
     async def _pass(self, piece: Slice) -> _Pass | _Crowded:
         first = await self._page(piece, 0)
-        found = _Pass([first.total], _parts(first))
+        found = _Pass([first.total], _parts(first), [first.batch.date])
         if first.last:
             return found
         if first.total > DEEPEST * self._size and piece.divisible:
@@ -256,6 +266,7 @@ class Reader:
     def _add(self, found: _Pass, page: Page) -> None:
         found.totals.append(page.total)
         found.seen |= _parts(page)
+        found.dates.append(page.batch.date)
 
     async def _page(self, piece: Slice, number: int, question: RouteeQuery | None = None) -> Page:
         page = await self._ask(question or self._question, piece, number, self._size)
@@ -272,6 +283,14 @@ class Reader:
             await self._give_way()
         self._figures.requests += 1
         return await self._tracking.search(question, piece.start, piece.end, page=number, size=size)
+
+
+def _shape(piece: Slice, dates: Instants) -> Instants | None:
+    """Returns the instants that part the dates within a slice into SHAPE equal shares; None where there are few."""
+    inside = np.sort(dates[(dates > piece.start) & (dates < piece.end)])
+    if len(inside) < 4 * SHAPE:
+        return None
+    return inside[np.arange(1, SHAPE) * len(inside) // SHAPE]
 
 
 def part_ids(parts: Iterable[tuple[str, object]]) -> PartIds:

@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from monitor.ingest.poll.plan import Slice, pages
-from monitor.ingest.poll.reader import Counts, PartIds, SliceResult
+from monitor.ingest.poll.reader import Counts, Instants, PartIds, SliceResult
 from monitor.runtime.clock import Instant
 
 MOST = 12_000
@@ -33,13 +33,15 @@ NOBODY: Final[PartIds] = np.array([], np.int64)
 class SweepSlice:
     """A slice of a sweep with its known counts, or None. ``expected`` estimates how many parts it has.
 
-    ``unfinished`` are the parts that were Queued or Sent when it was read; None if that is not known.
+    ``unfinished`` are the parts that were Queued or Sent when it was read, and ``shape`` parts it into spans of equally many messages; None
+    if that is not known.
     """
 
     slice: Slice
     counts: Counts | None
     expected: int
     unfinished: PartIds | None = None
+    shape: Instants | None = None
 
 
 class Ledger:
@@ -48,6 +50,7 @@ class Ledger:
     def __init__(self, known: Iterable[tuple[Slice, Counts]] = ()) -> None:
         self._known = dict(sorted(known))
         self._unfinished: dict[Slice, PartIds] = {}
+        self._shapes: dict[Slice, Instants | None] = {}
 
     @classmethod
     def load(cls, counts: Mapping[str, list[int]]) -> "Ledger":
@@ -72,7 +75,7 @@ class Ledger:
         known = [item for item in self._known.items() if item[0].end <= new.start or item[0].start >= new.end]
         if reading.still and reading.unfinished is not None:
             known.append((new, reading.counts))
-            self._unfinished[new] = reading.unfinished
+            self._unfinished[new], self._shapes[new] = reading.unfinished, reading.shape
         self._forget_others(dict(sorted(known)))
 
     def recount(self, part: SweepSlice, queued: PartIds) -> None:
@@ -85,10 +88,11 @@ class Ledger:
     def _forget_others(self, known: dict[Slice, Counts]) -> None:
         self._known = known
         self._unfinished = {piece: parts for piece, parts in self._unfinished.items() if piece in known}
+        self._shapes = {piece: shape for piece, shape in self._shapes.items() if piece in known}
 
     def _part(self, piece: Slice, counts: Counts) -> SweepSlice:
         unfinished = self._unfinished.get(piece, None if counts[1] or counts[2] else NOBODY)
-        return SweepSlice(piece, counts, counts[0], unfinished)
+        return SweepSlice(piece, counts, counts[0], unfinished, self._shapes.get(piece))
 
     def parts(self, wanted: Slice, size: int, fill: int) -> list[SweepSlice]:
         """Returns ``wanted`` as parts, newest first: known slices and the spans between them.

@@ -160,7 +160,7 @@ def test_full_pages_stay_and_poor_ones_are_cut_anew_with_their_neighbours() -> N
 
     assert pieces(950, 1000, 930) == [930, 1000, 950]
     assert pieces(400, 400) == [800]
-    assert pieces(950, 900, 1050) == [967, 967, 967]
+    assert pieces(920, 900, 1040) == [954, 954, 954]
     assert pieces(1050) == [525, 525]
     assert pieces(2850) == [950, 950, 950]
     assert pieces(600, 600) == [600, 600], "nothing would be saved"

@@ -1,0 +1,158 @@
+"""Polls that read one page of many: what is new, and what has changed of what was read before.
+
+A full poll reads its whole span. Short polls then read the span from the same start up to the present in two steps:
+
+1. The first page of all. Its total says how many parts the span has. The parts that were read before are still in the span: dates of sending
+   stay, and a status changes at a date that is later, but not after the present. So if the known parts and those on the page are as many as
+   the total, they are all that there is, and none is new but on the page. This holds in whatever order Routee returns them, and works where
+   the newest come first.
+2. A list of the parts that are Sent. A part that was unfinished, is not on the page and is not listed has changed, or is still Queued. Its
+   slice is read again. In all other parts nothing has changed, because final statuses do not change.
+
+Where the numbers do not agree a full poll follows. If that happens again and again, as where the oldest come first, or if too many slices
+have to be read again, short polls are rarely tried any more.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from monitor.ingest.poll.plan import Slice, pages
+from monitor.ingest.poll.reader import PartIds, Reader, SliceResult
+from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger
+from monitor.model.message import SENT
+from monitor.runtime.clock import MINUTE, Duration, Instant
+
+WORTH: Final = 3
+"""The fewest pages of a span of which two requests are a good part less."""
+RAREST: Final = 120
+"""The most full polls between two tries of a short one."""
+LONGEST: Final[Duration] = 10 * MINUTE
+"""Everything that a poll reaches is read again after this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a slice. If it was not ``read``, its parts came with first pages, and may have been sent a little before it."""
+
+    count: int
+    unfinished: PartIds
+    read: bool
+
+
+class ShortPolls:
+    """What full polls have read, and what short ones know from it."""
+
+    def __init__(self, page_size: int) -> None:
+        self._size = page_size
+        self._slices: dict[Slice, _Known] = {}
+        self._parts = NOBODY
+        self._span = Slice(0, 0)
+        self._read_at = 0
+        self._reread = 0  # the pages that the latest short poll has read again
+        self._rest = self._patience = 0  # for how many full polls no short one is tried now, and after the next failure
+
+    def remember(self, span: Slice, readings: list[SliceResult]) -> None:
+        """Takes what a full poll of ``span`` has read."""
+        self._slices.clear()
+        self._parts = NOBODY
+        self._span, self._read_at = span, span.end
+        self._rest -= self._rest > 0
+        for reading in readings:
+            if not self._take(reading):
+                self._span = Slice(0, 0)
+
+    def can_read(self, wanted: Slice) -> bool:
+        """Returns whether a short poll may do for ``wanted``."""
+        return (
+            self._rest == 0
+            and pages(len(self._parts), self._size) >= WORTH
+            and self._span.start <= wanted.start
+            and self._span.end < wanted.end <= self._read_at + LONGEST
+        )
+
+    def hand_over(self, wanted: Slice, ledger: Ledger) -> Slice:
+        """Gives ``ledger`` the slices that polls leave behind. Returns ``wanted``, from the start of the oldest slice that stays."""
+        start = max((piece.start for piece in self._slices if piece.start <= wanted.start), default=wanted.start)
+        if not self._span.length or not self._span.start <= start < self._span.end:
+            return wanted
+        for piece, known in self._slices.items():
+            if piece.end <= start and known.read:
+                counts = known.count, 0, len(known.unfinished)
+                ledger.remember(SliceResult(piece, counts, still=True, unfinished=known.unfinished))
+        return Slice(start, wanted.end)
+
+    async def read(self, reader: Reader, end: Instant) -> int | None:
+        """Brings everything since the start of the last full poll up to date, up to ``end``. Returns the number of parts; None if a full poll
+        is needed. Raises RouteeError."""
+        span, self._reread = Slice(self._span.start, end), 0
+        total = await self._read(reader, span)
+        if total is None or self._reread + 2 > pages(total, self._size):
+            self._rest = self._patience = min(2 * self._patience + 1, RAREST)
+        else:
+            self._patience = 0
+        self._span = Slice(0, 0) if total is None else span
+        return total
+
+    @property
+    def start(self) -> Instant:
+        """Returns from where on the last full poll has read."""
+        return self._span.start
+
+    async def _read(self, reader: Reader, span: Slice) -> int | None:
+        first = await reader.first_page(span)
+        if first.parts is None or first.unfinished is None:
+            return None
+        known = self._parts
+        self._parts = np.union1d(known, first.parts)
+        if len(self._parts) != first.counts[0]:
+            return None
+        self._see(first.parts, first.unfinished)
+        self._add(len(self._parts) - len(known), np.setdiff1d(first.unfinished, known), span.end)
+        return first.counts[0] if await self._check(reader, span, first.parts) else None
+
+    async def _check(self, reader: Reader, span: Slice, seen: PartIds) -> bool:
+        """Reads slices again of which an unfinished part, one that was not seen just now, has changed. Returns whether all are known now."""
+        waiting = np.setdiff1d(np.concatenate([known.unfinished for known in self._slices.values()]), seen)
+        if not len(waiting):
+            return True
+        changed = np.setdiff1d(waiting, await reader.first_of(span, SENT))
+        before = len(self._parts)
+        for piece in [piece for piece, known in self._slices.items() if np.isin(changed, known.unfinished).any()]:
+            if not await self._read_again(reader, piece):
+                return False
+        return len(self._parts) == before
+
+    async def _read_again(self, reader: Reader, piece: Slice) -> bool:
+        """Reads a slice again. Returns whether it is complete and has all parts that it is known to have."""
+        known = self._slices.pop(piece)
+        self._reread += pages(known.count, self._size)
+        readings: list[SliceResult] = []
+        await reader.read(piece, readings.append)
+        if not all(self._take(reading) for reading in readings):
+            return False
+        found = np.concatenate([NOBODY, *(one.parts for one in readings if one.parts is not None)])
+        return bool(np.isin(known.unfinished, found).all())
+
+    def _see(self, seen: PartIds, unfinished: PartIds) -> None:
+        finished = np.setdiff1d(seen, unfinished)
+        for piece, known in self._slices.items():
+            self._slices[piece] = replace(known, unfinished=np.setdiff1d(known.unfinished, finished))
+
+    def _add(self, count: int, unfinished: PartIds, end: Instant) -> None:
+        """Adds new parts: to the newest slice, unless that was read or would have more than a page."""
+        start = self._span.end
+        newest = next((piece for piece in self._slices if piece.end == start), Slice(start, start))
+        known = self._slices.get(newest, _Known(0, NOBODY, read=True))
+        if not known.read and known.count + count <= self._size:
+            del self._slices[newest]
+            start, count, unfinished = newest.start, known.count + count, np.union1d(known.unfinished, unfinished)
+        self._slices[Slice(start, end)] = _Known(count, unfinished, read=False)
+
+    def _take(self, reading: SliceResult) -> bool:
+        if reading.parts is None or reading.unfinished is None or not reading.still:
+            return False
+        self._slices[reading.slice] = _Known(reading.counts[0], reading.unfinished, read=True)
+        self._parts = np.union1d(self._parts, reading.parts)
+        return True

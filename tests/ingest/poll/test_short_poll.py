@@ -1,0 +1,204 @@
+"""Polls of an account with several pages an interval: what a short poll asks, and what it cannot miss."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from poll_sink import FakeSink, Figures
+from trio.testing import MockClock
+
+from monitor.ingest.poll.plan import SearchPlan, next_tick
+from monitor.ingest.poll.search_tasks import poll_search
+from monitor.model.complete_read import CompleteRead
+from monitor.model.routee_query import Filter, RouteeQuery
+from monitor.runtime.clock import MINUTE, SECOND, Duration, TrioClock
+from monitor.runtime.errors import RouteeUnavailable
+from monitor.store.protocol import Cursor
+from tests.fakes.tracking import FakeTracking
+
+NOW = 1_800_000_000 * SECOND
+EVERY = 30 * SECOND
+PLAN = SearchPlan("main", "all", RouteeQuery(), EVERY, ((5 * MINUTE, EVERY),), page_size=100)
+OUTAGE = RouteeUnavailable("Routee answers 503", "503")
+SHORT = [(100, None), (100, "Sent")]
+
+
+@dataclass(slots=True)
+class CheckingSink(FakeSink):
+    """Looks at each complete poll whether all that it reaches is known as it is at Routee."""
+
+    tracking: FakeTracking | None = None
+    wrong: list[str] = field(default_factory=list)
+
+    async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
+        """Compare."""
+        await FakeSink.complete(self, search, cursor, read)
+        assert self.tracking is not None
+        now, seen = self.tracking.clock.now(), self.seen()
+        for one in self.tracking.messages.values():
+            if now - 5 * MINUTE <= one.sent < cursor.as_of and seen.get(one.id) != one.status:
+                self.wrong.append(f"{one.id} is {one.status} and known as {seen.get(one.id)}")
+
+
+class Busy:
+    """An account that sends a message each second, every tenth of which stays Sent, at pages of a hundred."""
+
+    def __init__(self, plan: SearchPlan = PLAN, by: str = "sent", apart: Duration = SECOND) -> None:
+        self.clock = TrioClock(NOW)
+        self.tracking, self.figures, self.plan = FakeTracking(self.clock, by), Figures(), plan
+        self.sink = CheckingSink(tracking=self.tracking)
+        for i in range(1200 * SECOND // apart):
+            self.tracking.send(f"m{i}", NOW - 400 * SECOND + i * apart, "Delivered" if i % 10 else "Sent")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(
+                lambda: poll_search(self.plan, self.tracking, self.sink, self.clock, None, observer=self.figures)
+            )
+            await self.clock.sleep(2 * EVERY)
+            yield
+            nursery.cancel_scope.cancel()
+
+    def change(self, number: int, status: str) -> None:
+        """Changes a message, which keeps its place among the others: its new status is little later than the old one."""
+        one = self.tracking.messages[f"m{number}"]
+        self.tracking.report(one.id, one.date + SECOND // 2, status)
+
+    async def poll(self) -> list[tuple[int, str | None]]:
+        """Waits for a poll. Returns the size and the status of each request."""
+        before = len(self.tracking.asked)
+        await self.clock.sleep(EVERY)
+        assert self.sink.wrong == [] or self.tracking.unreadable
+        return [(one.size, one.status) for one in self.tracking.asked[before:]]
+
+
+async def test_a_short_poll_is_the_newest_page_and_a_list_of_what_is_sent(autojump_clock: MockClock) -> None:
+    busy = Busy()
+    async with busy.running():
+        asked = [await busy.poll() for _ in range(22)]
+    assert asked.count(SHORT) == 21
+    assert [4 <= len(one) <= 6 for one in asked if one != SHORT] == [True], "every ten minutes everything is read"
+
+
+async def test_the_slice_of_a_message_that_has_changed_is_read_again(autojump_clock: MockClock) -> None:
+    busy = Busy()
+    async with busy.running():
+        for _ in range(10):
+            await busy.poll()
+        busy.change(550, "Undelivered")
+        asked = await busy.poll()
+        assert asked[:2] == SHORT
+        assert asked[2:] in ([(100, None)], 2 * [(100, None)]), "a slice of one page, or a little more"
+        assert busy.sink.seen()["m550"] == "Undelivered"
+        assert await busy.poll() == SHORT
+
+
+async def test_what_came_since_the_last_full_poll_is_found_when_it_changes(autojump_clock: MockClock) -> None:
+    busy = Busy()
+    async with busy.running():
+        for _ in range(5):
+            await busy.poll()
+        busy.change(480, "Failed")
+        assert await busy.poll() == [*SHORT, (100, None)]
+        assert busy.sink.seen()["m480"] == "Failed"
+
+
+async def test_what_was_sent_before_the_poll_that_first_saw_it_is_found_when_it_changes(
+    autojump_clock: MockClock,
+) -> None:
+    busy = Busy()
+    async with busy.running():
+        await busy.poll()
+        sent = busy.clock.now() - 50 * SECOND
+        busy.tracking.send("early", sent, "Sent")
+        assert await busy.poll() == SHORT
+        for _ in range(6):
+            await busy.poll()
+        busy.tracking.report("early", sent + SECOND, "Failed")
+        await busy.poll()
+        assert busy.sink.seen()["early"] == "Failed"
+
+
+async def test_what_comes_late_and_is_final_already_is_seen_by_the_next_poll(autojump_clock: MockClock) -> None:
+    busy = Busy()
+    async with busy.running():
+        busy.tracking.send("late", busy.clock.now() - 4 * MINUTE, "Delivered")
+        assert len(await busy.poll()) == 5
+        assert busy.sink.seen()["late"] == "Delivered"
+
+
+async def test_where_the_oldest_come_first_short_polls_are_given_up(autojump_clock: MockClock) -> None:
+    busy = Busy()
+    busy.tracking.newest_first = False
+    async with busy.running():
+        asked = [await busy.poll() for _ in range(20)]
+    assert SHORT not in asked
+    assert sum(map(len, asked)) <= 20 * 4 + 8
+
+
+async def test_a_record_that_cannot_be_read_makes_polls_full(autojump_clock: MockClock) -> None:
+    busy = Busy()
+    async with busy.running():
+        assert await busy.poll() == SHORT
+        busy.tracking.unreadable = 1
+        assert len(await busy.poll()) > 4
+        busy.tracking.unreadable = 0
+        busy.sink.wrong.clear()
+        await busy.poll()
+        assert "m450" in busy.sink.seen()
+
+
+async def test_a_search_that_messages_can_leave_has_full_polls(autojump_clock: MockClock) -> None:
+    busy = Busy(replace(PLAN, question=RouteeQuery((Filter("direction", "Outbound"),))))
+    async with busy.running():
+        asked = [await busy.poll() for _ in range(3)]
+    assert all(len(one) >= 4 and set(one) == {(100, None)} for one in asked)
+
+
+async def test_after_a_failed_poll_a_short_one_reads_what_has_come_since(autojump_clock: MockClock) -> None:
+    busy = Busy()
+    async with busy.running():
+        busy.tracking.faults[len(busy.tracking.asked) + 2] = OUTAGE
+        await busy.poll()
+        await busy.poll()
+    assert [one.outcome for one in busy.figures.rounds].count("503") == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    by=st.sampled_from(["status", "sent"]),
+    newest_first=st.booleans(),
+    queued=st.booleans(),
+    latency=st.sampled_from([0.0, 0.3]),
+)
+def test_after_each_poll_all_that_it_reaches_is_known_as_it_is(
+    seed: int, by: str, newest_first: bool, queued: bool, latency: float
+) -> None:
+    chance = random.Random(seed)
+
+    async def run() -> None:
+        busy = Busy(replace(PLAN, page_size=20), by, 4 * SECOND)
+        busy.tracking.newest_first, busy.tracking.latency = newest_first, latency
+        following = {"Queued": ["Sent", "Delivered"], "Sent": ["Delivered", "Failed"]}
+        for one in busy.tracking.messages.values():
+            one.status = chance.choice(["Queued", "Sent", "Delivered"] if queued else ["Sent", "Delivered"])
+        async with busy.running():
+            for _ in range(12):
+                await busy.clock.sleep(next_tick(busy.plan, busy.clock.now()) + 10 * SECOND)
+                now = busy.clock.now()
+                near = [one for one in busy.tracking.messages.values() if now - 5 * MINUTE < one.sent < now]
+                for one in chance.sample(near, chance.randrange(4)):
+                    if one.status in following:
+                        at = chance.choice([now, one.date + SECOND // 2])
+                        busy.tracking.report(one.id, min(at, now), chance.choice(following[one.status]))
+                if chance.random() < 0.1:
+                    busy.tracking.send(f"late{now}", now - chance.randrange(4 * MINUTE), "Delivered")
+                await busy.poll()
+
+    trio.run(run, clock=MockClock(autojump_threshold=0))
