@@ -138,7 +138,7 @@ def _put_plan(commit: Commit, plan: DispatchPlan) -> None:
     """Adds the plan's notifications, groups, silences and acknowledgements to the commit."""
     commit.outbox = plan.outbox
     commit.groups = plan.groups if plan.watchdog is None else [*plan.groups, plan.watchdog]
-    commit.dropped_groups = [(group.key, group.receiver) for group in plan.dropped]
+    commit.dropped_groups = [(group.key, group.receiver, group.account) for group in plan.dropped]
     commit.silences, commit.dropped_silences = plan.edits.silences, plan.edits.dropped_silences
     commit.acks, commit.dropped_acks = plan.edits.acks, plan.edits.dropped_acks
 

@@ -191,7 +191,7 @@ class Pipeline:
     async def _report(self, group: AggregationGroup, notification: Notification | None = None) -> None:
         before = self.dispatcher.reported
         outbox = [] if notification is None else to_all(notification, self.dispatcher.channels)
-        moved = [(before.key, before.receiver)] if before is not None and before.receiver != group.receiver else []
+        moved = [(before.key, before.receiver, before.account)] if before and before.receiver != group.receiver else []
         await self._committer.commit(self._default, Commit(outbox=outbox, groups=[group], dropped_groups=moved))
         self.dispatcher.reported = group
         if outbox:

@@ -21,7 +21,8 @@ class AggregationGroup(msgspec.Struct, frozen=True):
     were only counted, because the notification had no room for them. ``acked`` maps alerts that were shown as acknowledged to the person.
     ``route`` is the key of the route. ``first_at`` is when the episode's first notification was made, ``told_at`` the latest one.
     ``episode`` is the same from the group's first notification to its resolve. ``incident`` is the incident of its alerts, if they are of
-    one, and ``head`` the alert that named it last.
+    one, and ``head`` the alert that named it last. ``account`` is the account of its alerts where several daemons share the accounts; else
+    empty.
     """
 
     key: str
@@ -39,6 +40,7 @@ class AggregationGroup(msgspec.Struct, frozen=True):
     acked: dict[str, str] = {}
     incident: IncidentScope | None = None
     head: str = ""
+    account: str = ""
 
 
 ALL_LABELS = "..."

@@ -11,7 +11,8 @@ MonitorError
 ├── StoreError              the store cannot be read or written now                                   exit 69
 │   ├── StoreDamaged        the store's content is corrupt: the daemon moves a SQLite file aside when it starts
 │   ├── StoreUnreachable    its server is away, or only just starts: the daemon tries again, also when it starts
-│   └── StoreOutdated       the store is not as this daemon left it: the daemon ends, and has to start again
+│   ├── StoreOutdated       the store is not as this daemon left it: the daemon ends, and has to start again
+│   └── LeaseLost           another daemon holds the account now: nothing was written
 ├── InternalError           an unexpected failure of one task: it is retried, and everything else goes on   exit 70
 └── ListenError             the web listener cannot bind its address (busy, not allowed, not ours)    exit 69
 """
@@ -123,6 +124,14 @@ class StoreUnreachable(StoreError):
 
 class StoreOutdated(StoreError):
     """The store is not as this daemon left it, so that what the daemon has in memory no longer fits: it has to start again."""
+
+
+class LeaseLost(StoreError):
+    """This daemon does not hold ``accounts`` (any more), for which it wanted to write. Nothing was written."""
+
+    def __init__(self, accounts: tuple[str, ...]) -> None:
+        self.accounts = accounts
+        super().__init__(f"another daemon may work on {', '.join(accounts)} now, so nothing was written for it here")
 
 
 class ListenError(MonitorError):

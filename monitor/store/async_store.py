@@ -1,6 +1,6 @@
 """The asynchronous store for trio tasks. Calls run in a worker thread, one at a time and in order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import trio
@@ -8,10 +8,12 @@ import trio
 from monitor.model.alert import Transition
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import StoreOutdated
+from monitor.store.leases import LeaseStore
 from monitor.store.protocol import (
     EVERY_NOTIFICATION,
     Commit,
     Entry,
+    ForwardedCallback,
     NotificationFilter,
     NotificationRecord,
     OutboxRow,
@@ -20,6 +22,7 @@ from monitor.store.protocol import (
     Retried,
     Store,
     StoredState,
+    StoredSuppressions,
 )
 
 T = TypeVar("T")
@@ -55,8 +58,31 @@ class AsyncStore:
     async def secret(self, name: str) -> bytes:
         return await self.run(lambda store: store.secret(name))
 
-    async def load(self) -> StoredState:
-        return await self.run(lambda store: store.load())
+    def leases(self) -> LeaseStore | None:
+        """See `monitor.store.protocol.Store.leases`; connects at the first call of a method."""
+        return self._store.leases()
+
+    def hold(self, leases: Mapping[str, int]) -> None:
+        """See `monitor.store.protocol.Store.hold`; it does not wait for the call that is under way."""
+        self._store.hold(leases)
+
+    async def assign_accounts(self, accounts: Sequence[str]) -> None:
+        await self.run(lambda store: store.assign_accounts(accounts))
+
+    async def suppressions(self) -> StoredSuppressions:
+        return await self.run(lambda store: store.suppressions())
+
+    async def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
+        await self.run(lambda store: store.forward_callback(account, body, now))
+
+    async def forwarded(self, accounts: Collection[str], limit: int) -> list[ForwardedCallback]:
+        return await self.run(lambda store: store.forwarded(accounts, limit))
+
+    async def drop_forwarded(self, ids: Collection[int]) -> None:
+        await self.run(lambda store: store.drop_forwarded(ids))
+
+    async def load(self, accounts: Collection[str] | None = None) -> StoredState:
+        return await self.run(lambda store: store.load(accounts))
 
     async def entries(self, account: str) -> list[Entry]:
         return await self.run(lambda store: store.entries(account))

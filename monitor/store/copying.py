@@ -22,12 +22,12 @@ TABLES: Final = (
     Table("cursor", ("account", "search", "data"), "account, search", _USUAL),
     Table("alert", ("fingerprint", "resolved_at", "data"), "rowid", _USUAL),
     Table("transition", ("id", "fingerprint", "rule", "at", "what", "because", "value", "about"), "id", _USUAL),
-    Table("alert_group", ("key", "receiver", "episode", "data"), "rowid", _USUAL),
+    Table("alert_group", ("key", "receiver", "account", "episode", "data"), "rowid", _USUAL),
     Table(
         "parcel",
         (
             *("id", "receiver", "channel", "key", "group_key", "episode", "state", "attempts", "next_at"),
-            *("created_at", "done_at", "error", "receipt", "notification"),
+            *("created_at", "done_at", "error", "receipt", "notification", "account"),
         ),
         "id",
         _USUAL,

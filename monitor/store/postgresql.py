@@ -148,18 +148,18 @@ class PostgresqlStore(SqlStore):
         self._many(own.TRANSITION, [(*row, incident) for row, incident in zip(written, incidents, strict=True)])
 
     def _write_groups(self, groups: Sequence[AggregationGroup]) -> None:
-        latest = {(group.key, group.receiver): group for group in groups}
+        latest = {(group.key, group.receiver, group.account): group for group in groups}
         groups = list(latest.values())
         again, new = [], []
-        for (key, receiver, episode, data), group in zip(rows.group_rows(groups), groups, strict=True):
-            told = list(group.told)
-            again.append((episode, data, told, key, key, receiver))
-            new.append((key, receiver, episode, data, told, key, key, receiver))
+        for (*names, episode, data), group in zip(rows.group_rows(groups), groups, strict=True):
+            told, same = list(group.told), (names[0], *names)
+            again.append((episode, data, told, *same))
+            new.append((*names, episode, data, told, *same))
         self._many(own.GROUP_AGAIN, again)
         self._many(own.NEW_GROUP, new)
 
-    def _drop_groups(self, dropped: Sequence[tuple[str, str]]) -> None:
-        self._many(own.DROP_GROUP, [(key, key, receiver) for key, receiver in dropped])
+    def _drop_groups(self, dropped: Sequence[tuple[str, str, str]]) -> None:
+        self._many(own.DROP_GROUP, [(names[0], *names) for names in dropped])
 
     def _enqueue(self, outbox: Sequence[Pending]) -> None:
         written = zip(rows.outbox_values(outbox), (one.notification for one in outbox), strict=True)

@@ -15,13 +15,13 @@ ENTRIES: Final = """
     SELECT account, field, code, value FROM entry WHERE account = ? AND (field, code) > (?, ?) ORDER BY field, code LIMIT ?"""
 ENQUEUE: Final = """
     WITH added AS (
-        INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification, incident)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (receiver, channel, key) DO NOTHING RETURNING id)
+        INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification, account, incident)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (receiver, channel, key) DO NOTHING RETURNING id)
     INSERT INTO notified (fingerprint, parcel) SELECT DISTINCT fingerprint, id FROM added, unnest(CAST(? AS TEXT[])) AS fingerprint"""
-_SAME_GROUP: Final = "md5(key) = md5(?) AND key = ? AND receiver = ?"
+_SAME_GROUP: Final = "md5(key) = md5(?) AND key = ? AND receiver = ? AND account = ?"
 GROUP_AGAIN: Final = f"UPDATE alert_group SET episode = ?, data = ?, told = ? WHERE {_SAME_GROUP}"  # noqa: S608 - a constant
 NEW_GROUP: Final = f"""
-    INSERT INTO alert_group (key, receiver, episode, data, told) SELECT ?, ?, ?, ?, CAST(? AS TEXT[])
+    INSERT INTO alert_group (key, receiver, account, episode, data, told) SELECT ?, ?, ?, ?, ?, CAST(? AS TEXT[])
     WHERE NOT EXISTS (SELECT 1 FROM alert_group WHERE {_SAME_GROUP})"""  # noqa: S608 - the same
 DROP_GROUP: Final = f"DELETE FROM alert_group WHERE {_SAME_GROUP}"  # noqa: S608 - the same
 TRANSITION: Final = """

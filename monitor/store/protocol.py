@@ -5,7 +5,7 @@ together or not at all. Every method is synchronous. It raises StoreError if the
 nothing then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, get_args
@@ -19,6 +19,7 @@ from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import DAY, Duration, Instant
+from monitor.store.leases import LeaseStore
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -68,10 +69,14 @@ class QuarantinedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A notification to be written to the outbox for one channel (``slack/0`` is the receiver's first Slack entry)."""
+    """A notification to be written to the outbox for one channel (``slack/0`` is the receiver's first Slack entry).
+
+    ``account`` says whose it is where several daemons share the accounts: only the holder sends it. Else it is empty.
+    """
 
     channel: str
     notification: Notification
+    account: str = ""
 
 
 class Keepable(Protocol):
@@ -86,7 +91,7 @@ class Commit:
 
     ``journal`` has (account, blob) of changed rows, and ``cleaned`` (account, sequence number) of blobs to delete. Dropped are:
     ``dropped_entries`` by (account, field, code), ``dropped_alerts`` and ``dropped_acks`` by fingerprint, ``dropped_groups`` by
-    (key, receiver), ``dropped_silences`` by id. ``forgotten`` are accounts whose journal, dictionaries and cursors are deleted before
+    (key, receiver, account), ``dropped_silences`` by id. ``forgotten`` are accounts whose journal, dictionaries and cursors are deleted before
     anything is written, so that their messages are fetched from Routee again. ``account_states`` are replaced by account.
     ``rule_states`` is what rules keep, by (account, rule); ``dropped_rule_states`` are those of rules that are gone. ``durable``: it is on
     the disk before the call returns, whatever it contains; otherwise only what cannot be fetched from Routee again is.
@@ -105,7 +110,7 @@ class Commit:
     dropped_alerts: list[str] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     groups: list[AggregationGroup] = field(default_factory=list)
-    dropped_groups: list[tuple[str, str]] = field(default_factory=list)
+    dropped_groups: list[tuple[str, str, str]] = field(default_factory=list)
     outbox: list[Pending] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
     dropped_silences: list[str] = field(default_factory=list)
@@ -188,6 +193,7 @@ class OutboxRow:
     error: str = ""
     receipt: dict[str, str] | None = None
     done_at: Instant | None = None
+    account: str = ""
 
 
 Fate = Literal["waiting", "sent", "dead", "superseded"]
@@ -257,6 +263,26 @@ class PastIncident:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredSuppressions:
+    """What suppresses notifications: all silences and acknowledgements. ``revision`` grows with each commit that changes one."""
+
+    revision: int
+    silences: list[Silence]
+    unusable: list[UnusableSilence]
+    acks: list[Ack]
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedCallback:
+    """A callback of Routee's that came to a daemon that does not hold its account, and waits for the one that does."""
+
+    id: int
+    account: str
+    received_at: Instant
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Retried:
     """What came of dead letters that people asked to send again: how many wait again, and how many are left out.
 
@@ -279,8 +305,45 @@ class Store(Protocol):
     def secret(self, name: str) -> bytes:
         """Returns 32 random bytes that belong to this store and ``name``, made at first use: the key of the recipients' hashes."""
 
-    def load(self) -> StoredState:
-        """Returns everything but the windows as the last commit left it."""
+    def leases(self) -> LeaseStore | None:
+        """Returns the leases of a daemon's store that other daemons share; None if no others can: one process has all accounts.
+
+        The caller closes them.
+        """
+
+    def hold(self, leases: Mapping[str, int]) -> None:
+        """Says which accounts this daemon holds now, with their tokens. Any thread may call it, also during another call.
+
+        From the next call on, `waiting`, `heads`, `successor` and `backlog` tell only of notifications of held accounts, and `commit` raises
+        LeaseLost if a token is no longer the present one, or if it is to write for an account that is not held. Before the first
+        call everything counts as held. Where `leases` returns None, it does nothing.
+        """
+
+    def assign_accounts(self, accounts: Sequence[str]) -> None:
+        """Says of groups and unsent notifications whose they are, where the store does not know: those of a store that one process had.
+
+        ``accounts`` are the configured ones. For a daemon that starts, before it loads anything. Where others share the store,
+        a group is split by the accounts of the alerts that it was notified of; else groups that were split become one again.
+        """
+
+    def suppressions(self) -> StoredSuppressions:
+        """Returns all silences and acknowledgements."""
+
+    def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
+        """Keeps a callback for the daemon that holds the account. It is on the disk before the call returns."""
+
+    def forwarded(self, accounts: Collection[str], limit: int) -> list[ForwardedCallback]:
+        """Returns the oldest callbacks that others have forwarded for some accounts."""
+
+    def drop_forwarded(self, ids: Collection[int]) -> None:
+        """Deletes forwarded callbacks, after what they report was committed."""
+
+    def load(self, accounts: Collection[str] | None = None) -> StoredState:
+        """Returns everything but the windows as the last commit left it.
+
+        With ``accounts``, only cursors, alerts, groups, account states, rule states and acknowledgements of theirs; silences and ``begun``
+        are whole.
+        """
 
     def entries(self, account: str) -> list[Entry]:
         """Returns the dictionaries of an account's window, codes ascending within each field."""

@@ -105,8 +105,8 @@ def transition(row: Row) -> Transition:
 
 
 def group_rows(groups: Iterable[AggregationGroup]) -> list[Row]:
-    """Returns rows of (key, receiver, episode, data)."""
-    return [(group.key, group.receiver, group.episode, msgspec.json.encode(group)) for group in groups]
+    """Returns rows of (key, receiver, account, episode, data)."""
+    return [(group.key, group.receiver, group.account, group.episode, msgspec.json.encode(group)) for group in groups]
 
 
 def silence_rows(silences: Iterable[Silence]) -> list[Row]:
@@ -198,11 +198,11 @@ def rule_states(found: Iterable[Row]) -> dict[tuple[str, str], bytes]:
 
 
 def outbox_values(outbox: Iterable[Pending]) -> list[Row]:
-    """Returns rows of (receiver, channel, key, group_key, episode, created_at, notification)."""
-    pairs = [(pending.channel, pending.notification) for pending in outbox]
+    """Returns rows of (receiver, channel, key, group_key, episode, created_at, notification, account)."""
+    found = [(pending.channel, pending.notification, pending.account) for pending in outbox]
     return [
-        (one.receiver, channel, one.key, one.group_key, one.episode, one.created_at, encode(one))
-        for channel, one in pairs
+        (one.receiver, channel, one.key, one.group_key, one.episode, one.created_at, encode(one), account)
+        for channel, one, account in found
     ]
 
 
@@ -216,13 +216,13 @@ def quarantine_values(quarantined: Iterable[QuarantinedRecord]) -> list[Row]:
 
 def outbox_row(row: Row) -> OutboxRow:
     """Reads a row of the columns that its first line names, in that order. Raises StoreDamaged if the notification is unreadable."""
-    number, channel, notification, state, attempts, next_at, error, receipt, done_at = row
+    number, channel, notification, state, attempts, next_at, error, receipt, done_at, account = row
     try:
         decoded = decode(notification)
     except msgspec.MsgspecError as reason:
         raise UnreadableRow(f"notification {number} in the store", "parcel", reason) from reason
     back = None if receipt is None else dict(json.loads(receipt))
-    return OutboxRow(number, channel, decoded, state, attempts, next_at, error, back, done_at)
+    return OutboxRow(number, channel, decoded, state, attempts, next_at, error, back, done_at, account)
 
 
 class _NotifiedAlerts(msgspec.Struct, frozen=True):

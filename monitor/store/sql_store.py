@@ -3,7 +3,7 @@
 import json
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -13,8 +13,11 @@ from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Instant
+from monitor.runtime.errors import StoreError
 from monitor.store import row_codec as rows
 from monitor.store import statements
+from monitor.store.accounts import merged, of_accounts
+from monitor.store.leases import LeaseStore
 from monitor.store.protocol import (
     BEGUN_KEPT,
     EVERY_NOTIFICATION,
@@ -24,6 +27,7 @@ from monitor.store.protocol import (
     Commit,
     Cursor,
     Entry,
+    ForwardedCallback,
     NotificationFilter,
     NotificationRecord,
     OutboxRow,
@@ -33,6 +37,7 @@ from monitor.store.protocol import (
     QuarantinedRecord,
     Retried,
     StoredState,
+    StoredSuppressions,
 )
 
 _JOURNAL_PAGE: Final = 4
@@ -133,10 +138,41 @@ class SqlStore(ABC):
             found = self._rows(statements.KEY, name)
         return bytes(found[0][0])
 
-    def load(self) -> StoredState:
+    def leases(self) -> LeaseStore | None:
+        return None
+
+    def hold(self, leases: Mapping[str, int]) -> None:  # noqa: B027 - what most stores do
+        """One process has all accounts."""
+
+    def assign_accounts(self, accounts: Sequence[str]) -> None:
+        with self._writing():
+            groups = rows.structs(AggregationGroup, self._rows(statements.GROUPS))
+            changed = merged(groups)
+            self._drop_groups([(one.key, one.receiver, one.account) for one in changed.dropped])
+            self._write_groups(changed.written)
+
+    def suppressions(self) -> StoredSuppressions:
         with self.snapshot():
             silences, unusable = rows.silences(self._rows(statements.SILENCES))
-            return StoredState(
+            acks = rows.structs(Ack, self._rows(statements.ACKS))
+            return StoredSuppressions(self._suppressions_revision(), silences, unusable, acks)
+
+    def _suppressions_revision(self) -> int:
+        return 0
+
+    def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
+        raise StoreError("callbacks cannot be forwarded: no other daemon shares this store")
+
+    def forwarded(self, accounts: Collection[str], limit: int) -> list[ForwardedCallback]:
+        return []
+
+    def drop_forwarded(self, ids: Collection[int]) -> None:  # noqa: B027 - what most stores do
+        """There are none."""
+
+    def load(self, accounts: Collection[str] | None = None) -> StoredState:
+        with self.snapshot():
+            silences, unusable = rows.silences(self._rows(statements.SILENCES))
+            state = StoredState(
                 cursors=rows.structs(Cursor, self._rows(statements.CURSORS)),
                 alerts=rows.structs(Alert, self._rows(statements.ALERTS)),
                 groups=rows.structs(AggregationGroup, self._rows(statements.GROUPS)),
@@ -145,8 +181,15 @@ class SqlStore(ABC):
                 acks=rows.structs(Ack, self._rows(statements.ACKS)),
                 begun=self._rows(statements.BEGUN, BEGUN_KEPT),
                 account_states=rows.account_states(self._rows(statements.ACCOUNT_STATES)),
-                rule_states=rows.rule_states(self._rows(statements.RULE_STATES)),
+                rule_states=rows.rule_states(self._rule_states(accounts)),
             )
+        return state if accounts is None else of_accounts(state, accounts)
+
+    def _rule_states(self, accounts: Collection[str] | None) -> list[rows.Row]:
+        """These may have megabytes, so that those of other accounts are not read."""
+        if accounts is None:
+            return self._rows(statements.RULE_STATES)
+        return [row for account in accounts for row in self._rows(statements.RULE_STATES_OF, account)]
 
     def entries(self, account: str) -> list[Entry]:
         return [Entry(*row) for row in self._rows(statements.ENTRIES, account)]
@@ -193,7 +236,7 @@ class SqlStore(ABC):
     def _write_groups(self, groups: Sequence[AggregationGroup]) -> None:
         self._many(statements.GROUP, rows.group_rows(groups))
 
-    def _drop_groups(self, dropped: Sequence[tuple[str, str]]) -> None:
+    def _drop_groups(self, dropped: Sequence[tuple[str, str, str]]) -> None:
         self._many(statements.DROP_GROUP, dropped)
 
     def _enqueue(self, outbox: Sequence[Pending]) -> None:

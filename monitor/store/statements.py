@@ -47,9 +47,9 @@ TRANSITION: Final = (
 )
 GROUPS: Final = "SELECT data FROM alert_group ORDER BY rowid"
 GROUP: Final = """
-    INSERT INTO alert_group (key, receiver, episode, data) VALUES (?, ?, ?, ?)
-    ON CONFLICT (key, receiver) DO UPDATE SET episode = excluded.episode, data = excluded.data"""
-DROP_GROUP: Final = "DELETE FROM alert_group WHERE key = ? AND receiver = ?"
+    INSERT INTO alert_group (key, receiver, account, episode, data) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (key, receiver, account) DO UPDATE SET episode = excluded.episode, data = excluded.data"""
+DROP_GROUP: Final = "DELETE FROM alert_group WHERE key = ? AND receiver = ? AND account = ?"
 
 SILENCES: Final = "SELECT id, data FROM silence ORDER BY rowid"
 SILENCE: Final = """
@@ -68,6 +68,7 @@ ACCOUNT_STATES: Final = "SELECT account, data FROM fact"
 ACCOUNT_STATE: Final = "INSERT OR REPLACE INTO fact (account, data) VALUES (?, ?)"
 
 RULE_STATES: Final = "SELECT account, rule, data FROM rule_state"
+RULE_STATES_OF: Final = "SELECT account, rule, data FROM rule_state WHERE account = ?"
 RULE_STATE: Final = "INSERT OR REPLACE INTO rule_state (account, rule, data) VALUES (?, ?, ?)"
 DROP_RULE_STATE: Final = "DELETE FROM rule_state WHERE account = ? AND rule = ?"
 
@@ -88,19 +89,20 @@ DROP_OLD_QUARANTINED: Final = (
 )
 
 ENQUEUE: Final = """
-    INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification) VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification, account)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (receiver, channel, key) DO NOTHING"""
 OUTBOX_ROWS: Final = """
-    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
+    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at, account FROM parcel
     ORDER BY id DESC LIMIT ?"""
 OUTBOX_ROWS_IN: Final = """
-    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
+    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at, account FROM parcel
     WHERE state = ? ORDER BY id DESC LIMIT ?"""
 WAITING: Final = """
-    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
+    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at, account FROM parcel
     WHERE receiver = ? AND channel = ? AND state = 'waiting' ORDER BY id LIMIT ?"""
 HEADS: Final = """
-    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
+    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at, account FROM parcel
     WHERE id IN (
         SELECT min(id) FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' GROUP BY group_key)
     ORDER BY next_at, id LIMIT ?"""

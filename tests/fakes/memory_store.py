@@ -21,7 +21,7 @@ class MemoryStore:
         self.transitions: list[Transition] = []
         self._cursors: dict[tuple[str, str], bytes] = {}
         self._alerts: dict[str, bytes] = {}
-        self._groups: dict[tuple[str, str], bytes] = {}
+        self._groups: dict[tuple[str, str, str], bytes] = {}
         self._silences: dict[str, bytes] = {}
         self._acks: dict[str, bytes] = {}
         self._journal: dict[int, tuple[str, bytes]] = {}
@@ -41,7 +41,9 @@ class MemoryStore:
         self._alerts |= {alert.fingerprint: msgspec.json.encode(alert) for alert in commit.alerts}
         for key in commit.dropped_groups:
             self._groups.pop(key, None)
-        self._groups |= {(group.key, group.receiver): msgspec.json.encode(group) for group in commit.groups}
+        self._groups |= {
+            (group.key, group.receiver, group.account): msgspec.json.encode(group) for group in commit.groups
+        }
         self._write_edits(commit)
         known = {(one.channel, one.notification.key) for one in self.outbox}
         self.outbox += [one for one in commit.outbox if (one.channel, one.notification.key) not in known]

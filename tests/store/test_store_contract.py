@@ -113,7 +113,7 @@ def test_what_is_written_again_replaces_and_what_is_dropped_is_gone(store: Store
     store.commit(Commit(cursors=[cursor()], alerts=[alert(), alert("Other")], groups=[group(), group("g2")]))
     newer = alert(resolved_at=NOW)
     store.commit(Commit(cursors=[cursor(as_of=NOW + 1)], alerts=[newer], groups=[group(episode="e2")]))
-    store.commit(Commit(dropped_alerts=[alert("Other").fingerprint], dropped_groups=[("g2", "ops")]))
+    store.commit(Commit(dropped_alerts=[alert("Other").fingerprint], dropped_groups=[("g2", "ops", "")]))
     assert store.load() == StoredState([cursor(as_of=NOW + 1)], [newer], [group(episode="e2")])
 
 
@@ -129,7 +129,7 @@ def test_a_group_of_long_names_is_as_good_as_any(store: Store, reopen: Opener) -
         ("last", "ops", "e1"),
         (long[:5], "oncall", "e2"),
     ]
-    store.commit(Commit(dropped_groups=[(long, "ops"), (long, "oncall")]))
+    store.commit(Commit(dropped_groups=[(long, "ops", ""), (long, "oncall", "")]))
     assert [one.key for one in store.load().groups] == ["first", "last"]
 
 
@@ -375,7 +375,7 @@ def test_pruning_leaves_an_alert_whose_end_somebody_has_yet_to_be_told(store: St
     store.commit(Commit(alerts=[awaited, told], groups=[waiting]))
     store.prune(NOW, NOW)
     assert store.load().alerts == [awaited]
-    store.commit(Commit(dropped_groups=[(waiting.key, waiting.receiver)]))
+    store.commit(Commit(dropped_groups=[(waiting.key, waiting.receiver, "")]))
     store.prune(NOW, NOW)
     assert store.load().alerts == []
 

@@ -1,0 +1,93 @@
+"""The daemons that share one store, and which of them holds which account."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from monitor.runtime.clock import Duration, Instant
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One daemon as the store knows it. ``name`` is ``HOST:PROCESS``; ``url`` is where its page is, or empty. It has worked since ``since``.
+
+    ``expires_in`` is how long it still counts as living if nothing is heard of it; zero or less: it is dead.
+    """
+
+    id: int
+    name: str
+    version: str
+    url: str
+    since: Instant
+    expires_in: Duration
+
+    @property
+    def lives(self) -> bool:
+        """Returns whether it was heard of lately."""
+        return self.expires_in > 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """Who holds an account, and since when; None: nobody. ``token`` grows by one each time that the account is taken.
+
+    ``expires_in`` is how long nobody else can take it; zero or less: anybody can.
+    """
+
+    account: str
+    token: int
+    worker: int | None
+    since: Instant | None
+    expires_in: Duration = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All workers, dead ones of the last hour too, by their ids, and the leases of all accounts by name."""
+
+    workers: tuple[WorkerView, ...] = ()
+    leases: tuple[LeaseView, ...] = ()
+
+    @property
+    def living(self) -> tuple[WorkerView, ...]:
+        """Returns the workers that were heard of lately."""
+        return tuple(worker for worker in self.workers if worker.lives)
+
+    def lease(self, account: str) -> LeaseView | None:
+        """Returns an account's lease; None if the store does not know the account yet."""
+        return next((lease for lease in self.leases if lease.account == account), None)
+
+    def holder_of(self, account: str) -> WorkerView | None:
+        """Returns the worker whose lease of an account has not lapsed; None if there is none."""
+        lease = self.lease(account)
+        if lease is None or lease.worker is None or lease.expires_in <= 0:
+            return None
+        return next((worker for worker in self.workers if worker.id == lease.worker), None)
+
+    def accounts_of(self, worker: int) -> tuple[str, ...]:
+        """Returns the accounts that a worker holds, by name."""
+        return tuple(one.account for one in self.leases if one.worker == worker and one.expires_in > 0)
+
+    def share(self, accounts: int) -> int:
+        """Returns how many of so many accounts one worker holds at most, so that all are held."""
+        return -(-accounts // max(len(self.living), 1))
+
+    def free(self, accounts: Collection[str]) -> tuple[str, ...]:
+        """Returns those of some accounts that anybody can take, in the order in which they are given."""
+        known = {lease.account: lease for lease in self.leases}
+        return tuple(
+            one for one in accounts if one in known and (known[one].worker is None or known[one].expires_in <= 0)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """What a worker's beat tells: the fleet, and the store's clock (``now``).
+
+    ``suppressions`` grows with each commit that changes silences or acknowledgements. ``callbacks_wait``: other workers have forwarded
+    callbacks of accounts that this one holds.
+    """
+
+    fleet: Fleet
+    now: Instant
+    suppressions: int
+    callbacks_wait: bool
