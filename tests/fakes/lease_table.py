@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from monitor.model.fleet import Fleet, LeaseView, WorkerView
 from monitor.runtime.clock import SECOND
+from monitor.store.leases import LEASE_TTL
 
-TTL = 6.0
+TTL = LEASE_TTL / SECOND
 
 
 @dataclass
@@ -37,7 +38,10 @@ class LeaseTable:
         workers = [
             WorkerView(one, f"w:{one}", "1", "", 0, int((until - now) * SECOND)) for one, until in self.workers.items()
         ]
-        leases = [LeaseView(name, one.token, self._holder(one, now), 0) for name, one in self.leases.items()]
+        leases = [
+            LeaseView(name, one.token, one.worker, 0, int((one.expires - now) * SECOND))
+            for name, one in self.leases.items()
+        ]
         return Fleet(tuple(workers), tuple(leases))
 
     def take(self, worker: int, wanted: Sequence[str], most: int, now: float) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Decides which accounts this worker holds, for how long it may act for them, and which ones it takes or gives away.
 
 Pure: the answers of the lease table and the times of a monotonic clock are passed in, in seconds. The table gives a lease away at the
-earliest `TTL` after the beat that renewed it. A worker that counts from the *start* of its last successful beat, and stops after `TRUSTED`,
+earliest `LEASE_TTL` after the beat that renewed it. A worker that counts from the *start* of its last successful beat, and stops after `TRUSTED`,
 has therefore stopped before anybody else can begin, however long the beat or its answer was under way.
 """
 
@@ -12,12 +12,14 @@ from math import inf
 from typing import Final
 
 from monitor.model.fleet import Fleet
+from monitor.runtime.clock import SECOND
+from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE
 
-BEAT_EVERY: Final = 1.0
+PAUSE: Final = BEAT_EVERY / SECOND
 """Seconds between the beginnings of two beats."""
 HURRIED: Final = 0.25
 """The same while some account is held by nobody."""
-TRUSTED: Final = 4.5
+TRUSTED: Final = LEASE_DEADLINE / SECOND
 """Seconds for which a successful beat lets this worker act, counted from the beat's start."""
 
 
@@ -34,7 +36,7 @@ class Decision:
     resumed: bool = False
     released: tuple[str, ...] = ()
     take: int = 0
-    next_in: float = BEAT_EVERY
+    next_in: float = PAUSE
 
 
 class Ownership:
@@ -63,10 +65,7 @@ class Ownership:
         excess = len(self.tokens) - share(fleet, self.worker, len(self.tokens), wanted)
         released = () if self._leaving or excess <= 0 else self._to_release(excess, wanted)
         self._leaving.update(released)
-        unheld = {lease.account for lease in fleet.leases if lease.worker is None}
-        return Decision(
-            dropped, resumed, released, max(-excess, 0), HURRIED if unheld.intersection(wanted) else BEAT_EVERY
-        )
+        return Decision(dropped, resumed, released, max(-excess, 0), HURRIED if fleet.free(wanted) else PAUSE)
 
     def expired(self, now: float) -> bool:
         """Returns whether this worker has to stop acting now because no beat has succeeded for too long; True once each time."""
@@ -98,8 +97,8 @@ def share(fleet: Fleet, worker: int, holds: int, wanted: Collection[str]) -> int
     Everybody gets the same number, and those that hold most anyway get what is left over, one each. So the numbers differ by one at most,
     and nothing moves between workers whose number does not change.
     """
-    living = {one.id for one in fleet.workers if one.expires_in > 0} | {worker}
-    taken = [lease for lease in fleet.leases if lease.worker in living]
+    living = {one.id for one in fleet.living} | {worker}
+    taken = [lease for lease in fleet.leases if lease.worker in living and lease.expires_in > 0]
     holding = Counter(lease.worker for lease in taken)
     holding[worker] = holds
     each, left = divmod(len({*wanted, *(lease.account for lease in taken)}), len(living))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_fleet import Simulation
 
-from monitor.daemon.fleet.ownership import BEAT_EVERY, HURRIED, TRUSTED, Ownership, share
+from monitor.daemon.fleet.ownership import HURRIED, PAUSE, TRUSTED, Ownership, share
 from monitor.model.fleet import Fleet, LeaseView, WorkerView
 from tests.fakes.lease_table import TTL
 
@@ -17,7 +17,7 @@ A, B, C = "athens", "berlin", "cairo"
 def fleet(*workers: int, **held: tuple[int, int | None]) -> Fleet:
     """A fleet of living workers; ``held`` are token and holder by account."""
     views = tuple(WorkerView(one, f"host:{one}", "1", "", 0, 5_000_000) for one in workers)
-    return Fleet(views, tuple(LeaseView(name, token, worker, 0) for name, (token, worker) in held.items()))
+    return Fleet(views, tuple(LeaseView(name, token, worker, 0, 5_000_000) for name, (token, worker) in held.items()))
 
 
 def holding(*accounts: str, since: float = 0.0, worker: int = 1) -> Ownership:
@@ -65,9 +65,9 @@ def test_it_resumes_with_the_leases_that_nobody_took() -> None:
 def test_it_beats_more_often_while_an_account_is_held_by_nobody() -> None:
     own = holding(A)
     held = {"athens": (7, 1)}
-    assert own.beaten(1.0, 1.0, fleet(1, 2, **held, berlin=(3, 2)), [A, B]).next_in == BEAT_EVERY
+    assert own.beaten(1.0, 1.0, fleet(1, 2, **held, berlin=(3, 2)), [A, B]).next_in == PAUSE
     assert own.beaten(2.0, 2.0, fleet(1, 2, **held, berlin=(3, None)), [A, B]).next_in == HURRIED
-    assert own.beaten(3.0, 3.0, fleet(1, 2, **held, berlin=(3, None)), [A]).next_in == BEAT_EVERY
+    assert own.beaten(3.0, 3.0, fleet(1, 2, **held, berlin=(3, None)), [A]).next_in == PAUSE
 
 
 @pytest.mark.parametrize("lease", [(8, 1), (7, 2), (7, None)], ids=["another token", "another holder", "no holder"])
