@@ -1,9 +1,9 @@
 """A model of the table of leases: what `monitor.store.leases` promises, in a few lines and without a database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.model.fleet import Fleet, LeaseView, WorkerView
+from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import SECOND
 from monitor.store.leases import LEASE_TTL
 
@@ -65,3 +65,26 @@ class LeaseTable:
     @staticmethod
     def _holder(lease: Lease, now: float) -> int | None:
         return lease.worker if lease.expires > now else None
+
+
+class TableLeases:
+    """One worker's `monitor.store.leases.LeaseStore` over a table. ``clock`` says the server's seconds."""
+
+    def __init__(self, table: LeaseTable, worker: int, clock: Callable[[], float]) -> None:
+        self.worker, self._table, self._clock = worker, table, clock
+
+    def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
+        now = self._clock()
+        return FleetView(self._table.beat(self.worker, wanted, held, now), int(now * SECOND), 0, callbacks_wait=False)
+
+    def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
+        return self._table.take(self.worker, wanted, most, self._clock())
+
+    def release(self, account: str, token: int) -> None:
+        self._table.release(self.worker, account, token)
+
+    def leave(self) -> None:
+        self._table.leave(self.worker)
+
+    def close(self) -> None:
+        pass
