@@ -1,12 +1,15 @@
 """Whose a group of alerts is: groups are split where each daemon has only some accounts, and become one again where one has all. Pure."""
 
-from collections.abc import Collection, Iterable
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from monitor.model.alert import Alert
+from monitor.model.notification import AlertView
 from monitor.routing.route import AggregationGroup
-from monitor.store.protocol import StoredState
+from monitor.store.protocol import Commit, StoredState
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,72 @@ def of_accounts(state: StoredState, accounts: Collection[str]) -> StoredState:
         account_states={name: kept for name, kept in state.account_states.items() if name in accounts},
         rule_states={key: kept for key, kept in state.rule_states.items() if key[0] in accounts},
     )
+
+
+def accounts_of(commit: Commit) -> set[str]:
+    """Returns the accounts that a commit writes for, as far as its values tell."""
+    found = {one.account for one in commit.entries} | {one.account for one in commit.cursors}
+    found |= {one.account for one in commit.alerts} | {one.account for one in commit.groups}
+    found |= {one.account for one in commit.outbox} | {one.account for one in commit.quarantined}
+    found |= {account for account, _ in commit.journal} | {account for account, _ in commit.cleaned}
+    found |= {account for account, _, _ in commit.dropped_entries} | {
+        account for _, _, account in commit.dropped_groups
+    }
+    found |= {account for account, _ in commit.rule_states} | {account for account, _ in commit.dropped_rule_states}
+    return (found | set(commit.forgotten) | set(commit.account_states)) - {""}
+
+
+class Owners:
+    """Says whose an alert is: its own account's if the store knows the alert; else the one in its labels, or the first one there is."""
+
+    def __init__(self, alerts: Iterable[Alert], accounts: Sequence[str]) -> None:
+        self._known = {alert.fingerprint: alert.account for alert in alerts}
+        self._accounts = accounts
+
+    def of_alerts(self, views: Sequence[AlertView]) -> str:
+        """Returns whose a notification is, which has at least one alert: its first one's."""
+        first = views[0] if views else None
+        return self.of("", {}) if first is None else self.of(first.fingerprint, first.labels)
+
+    def of(self, fingerprint: str, labels: Mapping[str, str]) -> str:
+        """Returns whose an alert is."""
+        named = labels.get("account", "")
+        return self._known.get(fingerprint) or (named if named in self._accounts else self._accounts[0])
+
+
+def split(groups: Iterable[AggregationGroup], owners: Owners) -> GroupChange:
+    """Returns the changes that leave no group without an account, and none with alerts of several.
+
+    Each account of the alerts that a group was notified of gets a copy with its alerts. The first one keeps the episode, and with it the
+    group's thread.
+    """
+    whole = list(groups)
+    return GroupChange(whole, [part for group in whole for part in _parts(group, owners)])
+
+
+def _parts(group: AggregationGroup, owners: Owners) -> list[AggregationGroup]:
+    told: dict[str, dict[str, str]] = {}
+    for fingerprint, severity in group.told.items():
+        told.setdefault(owners.of(fingerprint, group.labels), {})[fingerprint] = severity
+    if not told:
+        return [msgspec.structs.replace(group, account=owners.of("", group.labels))]
+    first = next(iter(told))
+    return [
+        msgspec.structs.replace(
+            group,
+            account=account,
+            told=own,
+            counted=tuple(one for one in group.counted if one in own),
+            acked={one: who for one, who in group.acked.items() if one in own},
+            episode=group.episode if account == first else _episode(group.episode, account),
+        )
+        for account, own in told.items()
+    ]
+
+
+def _episode(episode: str, account: str) -> str:
+    """Returns the same for the same group and account, so that splitting a group again does no harm."""
+    return hashlib.blake2b(f"{episode}\0{account}".encode(), digest_size=12).hexdigest()
 
 
 def merged(groups: Iterable[AggregationGroup]) -> GroupChange:

@@ -18,16 +18,17 @@ Wait = Callable[[StoreUnreachable], Awaitable[bool]]
 
 @asynccontextmanager
 async def daemon_store(
-    location: StoreLocation, now: Instant, wait: Wait | None = None
+    location: StoreLocation, now: Instant, wait: Wait | None = None, url: str = ""
 ) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
     """Opens the daemon's store for its tasks, and closes it at the end, also when cancelled. Raises StoreError.
 
-    While its server cannot be reached, it is tried again for as long as ``wait`` says so.
+    While its server cannot be reached, it is tried again for as long as ``wait`` says so. ``url`` is where the daemon's page is, for others
+    that share the store.
 
     Yields the store, and a report if its file was damaged. Cancels the block and raises StoreOutdated if the store is no longer as the
     daemon left it.
     """
-    store, damage = await _opened(location, now, wait)
+    store, damage = await _opened(location, now, wait, url)
     outdated: list[StoreOutdated] = []
     with trio.CancelScope() as scope:
 
@@ -45,10 +46,12 @@ async def daemon_store(
         raise outdated[0]
 
 
-async def _opened(location: StoreLocation, now: Instant, wait: Wait | None) -> tuple[Store, DamageReport | None]:
+async def _opened(
+    location: StoreLocation, now: Instant, wait: Wait | None, url: str
+) -> tuple[Store, DamageReport | None]:
     while True:
         try:
-            return await trio.to_thread.run_sync(partial(open_for_daemon, location, now))
+            return await trio.to_thread.run_sync(partial(open_for_daemon, location, now, url))
         except StoreUnreachable as error:
             if wait is None or not await wait(error):
                 raise

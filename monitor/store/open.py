@@ -155,15 +155,17 @@ def lock_holder(location: StoreLocation) -> int | None:
         return None
 
 
-def open_for_daemon(location: StoreLocation, now: Instant) -> tuple[Store, DamageReport | None]:
-    """Opens the daemon's store, wherever it is. Returns it, and a report if its file was damaged. Raises StoreError,
-    StoreUnreachable if trying again may help."""
+def open_for_daemon(location: StoreLocation, now: Instant, url: str = "") -> tuple[Store, DamageReport | None]:
+    """Opens the daemon's store, wherever it is. ``url`` is where its page is, for daemons that share the store.
+
+    Returns the store, and a report if its file was damaged. Raises StoreError, StoreUnreachable if trying again may help.
+    """
     if isinstance(location, Path):
         return open_daemon_store(location, now, busy_timeout=LOCK_PATIENCE)
     _require_driver(location)
-    from monitor.store.postgresql import FOR_THE_DAEMON, open_postgresql
+    from monitor.store.postgresql import open_worker
 
-    return open_postgresql(location, exclusive=True, limits=FOR_THE_DAEMON), None
+    return open_worker(location, url=url), None
 
 
 def open_daemon_store(

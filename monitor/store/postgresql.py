@@ -3,22 +3,28 @@
 Everything is on the server's disk before a call returns. If the connection is lost, the next call connects again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from monitor.model.alert import Transition
+from monitor.model.alert import Alert, Transition
 from monitor.routing.route import AggregationGroup
-from monitor.runtime.clock import MINUTE, SECOND
-from monitor.runtime.errors import StoreDamaged
+from monitor.runtime.clock import MINUTE, SECOND, Instant
+from monitor.runtime.errors import LeaseLost, StoreDamaged
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
 from monitor.store import row_codec as rows
+from monitor.store import statements
+from monitor.store.accounts import Owners, accounts_of, split
+from monitor.store.leases import LeaseStore
 from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits, connect
-from monitor.store.postgresql_session import PostgresqlSession, named_process
+from monitor.store.postgresql_leases import PostgresqlLeases
+from monitor.store.postgresql_locks import named_process
+from monitor.store.postgresql_session import PostgresqlSession
 from monitor.store.postgresql_statements import translated
-from monitor.store.protocol import Entry, Pending
+from monitor.store.postgresql_worker import NewWorker
+from monitor.store.protocol import Commit, Entry, ForwardedCallback, OutboxRow, Pending
 from monitor.store.sql_store import SqlStore, Table
 
 P = ParamSpec("P")
@@ -41,12 +47,19 @@ def open_postgresql(
 ) -> "PostgresqlStore":
     """Connects to the database and brings its tables up to date.
 
-    ``exclusive`` takes the daemon's lock and fails if another process holds it. ``read_only`` changes nothing and works beside a daemon.
-    Raises StoreError.
+    ``exclusive`` takes the lock of the whole store and fails if any daemon works on it. ``read_only`` changes nothing and works beside
+    daemons. Raises StoreError.
     """
     return PostgresqlStore(
         PostgresqlSession(address, limits or PostgresqlLimits(), read_only=read_only, exclusive=exclusive)
     )
+
+
+def open_worker(
+    address: PostgresqlAddress, *, url: str = "", limits: PostgresqlLimits | None = None
+) -> "PostgresqlStore":
+    """Opens the store for a daemon, which others may share it with. ``url`` is where its page is. Raises StoreError."""
+    return PostgresqlStore(PostgresqlSession(address, limits or FOR_THE_DAEMON, worker=NewWorker(url)))
 
 
 def log_in(address: PostgresqlAddress) -> None:
@@ -82,6 +95,8 @@ class PostgresqlStore(SqlStore):
         self._session = session
         self.address = session.address
         self._connection: BoundedConnection | None = None
+        self._held: Mapping[str, int] | None = None
+        self._checked: Mapping[str, int] | None = None
 
     load = _advised(SqlStore.load)
     notifications = _advised(SqlStore.notifications)
@@ -90,7 +105,75 @@ class PostgresqlStore(SqlStore):
     transitions = _advised(SqlStore.transitions)
     transitions_of = _advised(SqlStore.transitions_of)
     begun_in = _advised(SqlStore.begun_in)
+    suppressions = _advised(SqlStore.suppressions)
     _outbox_rows = _advised(SqlStore._outbox_rows)
+
+    def leases(self) -> LeaseStore | None:
+        worker = self._session.worker
+        return None if worker is None else PostgresqlLeases(self.address, worker)
+
+    def hold(self, leases: Mapping[str, int]) -> None:
+        self._held = dict(leases)
+
+    def commit(self, commit: Commit) -> list[int]:
+        self._checked = held = self._held  # read once: another thread may change it
+        missing = () if held is None else tuple(sorted(accounts_of(commit) - held.keys()))
+        if missing:
+            raise LeaseLost(missing)
+        return super().commit(commit)
+
+    @_advised
+    def assign_accounts(self, accounts: Sequence[str]) -> None:
+        if not accounts or not (self._rows(own.GROUPS_OF_NOBODY) or self._rows(own.PARCELS_OF_NOBODY)):
+            return
+        with self._writing():
+            self._rows(own.ONE_ASSIGNS)
+            owners = Owners(rows.structs(Alert, self._rows(statements.ALERTS)), accounts)
+            change = split(rows.structs(AggregationGroup, self._rows(own.GROUPS_OF_NOBODY)), owners)
+            self._drop_groups([(one.key, one.receiver, one.account) for one in change.dropped])
+            self._write_groups(change.written)
+            found = [(owners.of_alerts(rows.alert_views(data)), row) for row, data in self._rows(own.PARCELS_OF_NOBODY)]
+            self._many(own.ASSIGN_PARCEL, found)
+
+    def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
+        return self._outbox_rows(own.WAITING, receiver, channel, *self._held_twice(), limit)
+
+    def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
+        return self._outbox_rows(own.HEADS, receiver, channel, *self._held_twice(), limit)
+
+    def successor(self, outbox_row: int) -> str | None:
+        newer = self._rows(own.SUCCESSOR, outbox_row, *self._held_twice())
+        return str(newer[0][0]) if newer else None
+
+    def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
+        found = self._rows(own.BACKLOG, *self._held_twice())
+        return {(receiver, channel): (count, oldest) for receiver, channel, count, oldest in found}
+
+    def _held_twice(self) -> tuple[list[str] | None, list[str] | None]:
+        held = None if self._held is None else list(self._held)
+        return held, held
+
+    def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
+        with self._writing():
+            self._run(own.FORWARD, (account, now, body))
+
+    def forwarded(self, accounts: Collection[str], limit: int) -> list[ForwardedCallback]:
+        return [ForwardedCallback(*row) for row in self._rows(own.FORWARDED, list(accounts), limit)]
+
+    def drop_forwarded(self, ids: Collection[int]) -> None:
+        with self._writing():
+            self._run(own.DROP_FORWARDED, (list(ids),))
+
+    def _suppressions_revision(self) -> int:
+        return int(self._rows(own.SUPPRESSIONS)[0][0])
+
+    def _write_edits(self, commit: Commit) -> None:
+        super()._write_edits(commit)
+        if commit.silences or commit.dropped_silences or commit.acks or commit.dropped_acks:
+            self._run(own.SUPPRESSIONS_CHANGED, ())
+
+    def _prune_more(self, before: Instant, most: int) -> int:
+        return self._run(own.PRUNE_FORWARDED, (before, most))
 
     def close(self) -> None:
         self._session.close()
@@ -118,10 +201,11 @@ class PostgresqlStore(SqlStore):
 
     @contextmanager
     def _writing(self, durable: bool = True, repeatable: bool = True) -> Iterator[None]:
-        with self._session.transaction(marked=not repeatable) as self._connection:
+        leases, self._checked = self._checked, None
+        with self._session.transaction(marked=not repeatable, leases=leases) as self._connection:
             yield
 
-    def _rows(self, query: str, *values: str | int) -> list[Any]:
+    def _rows(self, query: str, *values: Any) -> list[Any]:
         return self._session.read(lambda one: one.execute(translated(query), values, binary=True).fetchall())
 
     def _run(self, statement: str, values: Sequence[Any]) -> int:

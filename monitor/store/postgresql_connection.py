@@ -35,7 +35,8 @@ class PostgresqlLimits:
     statements that move many bytes, which take their time on a slow network.
 
     ``pause`` is how long every call fails at once after it was in vain to connect: otherwise calls that wait one after the other would
-    make a stop of the daemon take longer than it may. ``tries_again``: the caller is the daemon, which does; errors say so.
+    make a stop of the daemon take longer than it may. ``idle`` is how long the server keeps a transaction of a worker that it hears nothing
+    of: as long as it does, nobody can take the worker's accounts. ``tries_again``: the caller is the daemon, which does; errors say so.
     """
 
     connect: Duration = 2 * SECOND
@@ -44,6 +45,7 @@ class PostgresqlLimits:
     answer: Duration = 4 * SECOND
     transfer: Duration = MINUTE
     pause: Duration = 3 * SECOND
+    idle: Duration = 5 * SECOND
     tries_again: bool = False
 
 

@@ -1,43 +1,27 @@
-"""A session with PostgreSQL that comes back when it is lost, and the lock of the one daemon that works on a database.
+"""A session with PostgreSQL that comes back when it is lost, and a daemon's place among those that work on a database.
 
-The lock belongs to the connection on which the daemon writes: where the lock is lost, no commit is possible. Each commit leaves a mark
-in the database. A daemon that connects again compares it with the mark that it left last. So it knows whether a commit was made whose
-answer it did not get, and whether anything else happened meanwhile: another daemon, or a standby that lacks the last commits. A standby is
-not the store as long as it is one.
+A daemon ("worker") has a row and a lock of its own. The lock belongs to the connection on which the daemon writes: where the lock is lost,
+no commit is possible. Each commit leaves a mark in the worker's row. A daemon that connects again compares it with the mark that it left
+last. So it knows whether a commit was made whose answer it did not get, and whether a standby took over that lacks the last commits. A
+standby is not the store as long as it is one. What other workers do is found out by the leases (`monitor.store.leases`).
 """
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
-from monitor.runtime.clock import SECOND
-from monitor.runtime.errors import StoreError, StoreOutdated, StoreUnreachable
+from monitor.runtime.clock import MILLISECOND, SECOND
+from monitor.runtime.errors import LeaseLost, StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.postgresql_connection import (
-    BoundedConnection,
-    PostgresqlLimits,
-    allow_transfer,
-    connect,
-    own_name,
-)
+from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, allow_transfer, connect
 from monitor.store.postgresql_errors import explained
+from monitor.store.postgresql_locks import take_store
 from monitor.store.postgresql_migrate import migrate, require_current
-
-_LOCK: Final = (0x524D4F4E, 1)
-"""The two numbers of the daemon's advisory lock, which is one in each database."""
-_HOLDER: Final = """
-    SELECT pid, coalesce(application_name, ''), coalesce(wait_event, ''), coalesce(state = 'active' AND query = 'COMMIT', FALSE)
-    FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
-    WHERE locktype = 'advisory' AND granted AND classid = %s AND objid = %s AND objsubid = 2
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-_WAITS_FOR_STANDBY: Final = (
-    "waits with a commit for its synchronous standby, which does not answer: bring the standby back, or take it out of "
-    "synchronous_standby_names; the daemon tries again"
-)
+from monitor.store.postgresql_worker import NewWorker, Worker, enter, enter_again
 
 T = TypeVar("T")
 
@@ -46,28 +30,36 @@ class PostgresqlSession:
     """One connection. If it is lost, the next call connects again."""
 
     def __init__(
-        self, address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: bool, exclusive: bool
+        self,
+        address: PostgresqlAddress,
+        limits: PostgresqlLimits,
+        *,
+        read_only: bool = False,
+        exclusive: bool = False,
+        worker: NewWorker | None = None,
     ) -> None:
-        """Connects. ``exclusive`` takes the daemon's lock. Raises StoreError, and StoreOutdated never."""
+        """Connects. ``exclusive`` takes the lock of the whole store; a ``worker`` shares it. Raises StoreError, and StoreOutdated never."""
         self.address = address
         self.in_transaction = False
+        self.worker: Worker | None = None
         self._limits, self._read_only, self._exclusive = limits, read_only, exclusive
         self._mark = self._unknown = ""
         self._outdated: StoreOutdated | None = None
-        self._is_closed = False
+        self._is_closed = self._commit_sent = False
         self._failure, self._failing_until = "", 0.0
-        connection = connect(address, limits, read_only=read_only, primary=exclusive)
-        self._connection, self._process = connection, connection.info.backend_pid
+        self._writes = exclusive or worker is not None
+        self._connection = connect(address, limits, read_only=read_only, primary=self._writes)
+        self._process = self._connection.info.backend_pid
         try:
             with self._explained():
-                if exclusive:  # first, so that no tables are changed below a running daemon
-                    self._take_lock(connection)
-                (require_current if read_only else migrate)(connection, address)
-                if exclusive:
+                if self._writes:  # first, so that no tables are changed below a program that cannot know of it
+                    take_store(self._connection, address, shared=worker is not None)
+                (require_current if read_only else migrate)(self._connection, address)
+                if worker is not None:
                     self._mark = secrets.token_hex(16)
-                    self._write_mark(connection, self._mark)
+                    self.worker = enter(self._connection, worker, self._mark)
         except BaseException:
-            connection.close()
+            self._connection.close()
             raise
 
     def close(self) -> None:
@@ -115,31 +107,45 @@ class PostgresqlSession:
             self._roll_back()
 
     @contextmanager
-    def transaction(self, *, marked: bool) -> Iterator[BoundedConnection]:
+    def transaction(self, *, marked: bool, leases: Mapping[str, int] | None = None) -> Iterator[BoundedConnection]:
         """Commits at the end of the block. Raises StoreError; then nothing was written, if the transaction is ``marked``.
 
-        A daemon's ``marked`` transaction leaves its mark. If the connection is cut while it is committed, it is found out at once whether
-        it was; if that is impossible, the caller has to take it as not committed, and `StoreOutdated` follows if it was.
+        A worker's ``marked`` transaction leaves its mark. If the connection is cut while it is committed, it is found out at once whether
+        it was; if that is impossible, the caller has to take it as not committed, and `StoreOutdated` follows if it was. It is made
+        only if the worker has ``leases`` (account to token) until its end; otherwise raises LeaseLost.
         """
         if self.in_transaction:
             raise StoreError(f"the store {self.address} cannot be written within a snapshot")
-        self._begin("BEGIN")
-        mark = secrets.token_hex(16) if marked and self._exclusive else ""
+        self._begin(self._beginning())
+        mark = secrets.token_hex(16) if marked and self.worker is not None else ""
         try:
             with self._explained():
+                self._keep(leases or {})
                 yield self._connection
-                if mark:
-                    self._write_mark(self._connection, mark)
+                if mark and self.worker is not None and not self.worker.write_mark(self._connection, mark):
+                    raise self._end(f"the store {self.address} no longer knows this daemon")
         except BaseException:
             self._roll_back()
             raise
         self._commit(mark)
 
+    def _beginning(self) -> str:
+        """A worker that stands still in a transaction, or that nothing is heard of, does not keep the accounts' leases from others."""
+        if self.worker is None:
+            return "BEGIN"
+        return f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {self._limits.idle // MILLISECOND}"
+
+    def _keep(self, leases: Mapping[str, int]) -> None:
+        """Sees to it that nobody takes the leases before the present transaction ends. Raises LeaseLost."""
+        lost = self.worker.lost_of(self._connection, leases) if leases and self.worker is not None else ()
+        if lost:
+            raise LeaseLost(lost)
+
     def _explained(self) -> AbstractContextManager[None]:
         return explained(self.address, tries_again=self._limits.tries_again)
 
     def _begin(self, statement: str) -> None:
-        self._twice(lambda connection: connection.execute(statement, prepare=False))
+        self._twice(lambda connection: connection.execute(statement.encode(), prepare=False))
         self.in_transaction = True
 
     def _roll_back(self) -> None:
@@ -151,7 +157,7 @@ class PostgresqlSession:
 
     def _commit(self, mark: str) -> None:
         self.in_transaction = False
-        self._unknown = mark
+        self._unknown, self._commit_sent = mark, True
         try:
             with self._explained():
                 done = self._connection.execute("COMMIT", prepare=False)
@@ -161,15 +167,17 @@ class PostgresqlSession:
             if self._is_lost() and mark:
                 self._resolve(mark)
                 return
-            self._unknown = ""
+            self._unknown, self._commit_sent = "", self._is_lost()
             self._roll_back()
             raise
-        self._mark, self._unknown = mark or self._mark, ""
+        self._mark, self._unknown, self._commit_sent = mark or self._mark, "", False
 
     def _resolve(self, mark: str) -> None:
         """Finds out whether the transaction that left ``mark`` was committed. Raises StoreError if it was not, or if nobody knows yet."""
         try:
             found = self._connect_again()
+        except StoreOutdated:
+            raise
         except StoreError as error:
             raise StoreError(f"{error}; whether the last commit was made is not known yet") from None
         if found == mark:
@@ -206,41 +214,35 @@ class PostgresqlSession:
         self._check_mark(self._connect_again())
 
     def _connect_again(self) -> str:
-        """Makes a new connection the present one. Returns the mark in the database, empty for who has no lock. Raises StoreError."""
+        """Makes a new connection the present one. Returns the mark in the database, empty for who leaves none. Raises StoreError."""
         try:
-            connection = connect(self.address, self._limits, read_only=self._read_only, primary=self._exclusive)
-            with self._explained():
-                found = self._locked(connection) if self._exclusive else ""
+            connection = connect(self.address, self._limits, read_only=self._read_only, primary=self._writes)
+            try:
+                with self._explained():
+                    found = self._entered_again(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except StoreOutdated as error:
+            raise self._end(str(error)) from None
         except StoreError as error:
             self._failure, self._failing_until = str(error), time.monotonic() + self._limits.pause / SECOND
             raise
         self._connection, self._process = connection, connection.info.backend_pid
+        self._commit_sent = False
         return found
+
+    def _entered_again(self, connection: BoundedConnection) -> str:
+        if self.worker is not None:
+            return enter_again(
+                connection, self.address, self.worker, process=self._process, commit_sent=self._commit_sent
+            )
+        if self._exclusive:
+            take_store(connection, self.address, shared=False)
+        return ""
 
     def _is_lost(self) -> bool:
         return self._connection.closed
-
-    def _locked(self, connection: BoundedConnection) -> str:
-        """Takes the lock again, ending what the server still has of the lost connection. Returns the mark in the database.
-
-        A standby in recovery gives the lock too, and may have this daemon's last mark, but a later commit may still arrive there.
-        """
-        try:
-            # By its name too: after a restart of the server another daemon's session may have the same number.
-            ours = (self._process, own_name())
-            for *holder, _, is_committing in connection.execute(_HOLDER, _LOCK).fetchall():
-                # What it was doing is committed or rolled back before the lock is free. A commit is left alone: it would no longer wait
-                # for its synchronous standby, and look as if it had.
-                if tuple(holder) == ours and not is_committing:
-                    connection.execute("SELECT pg_terminate_backend(%s)", ours[:1])
-            self._take_lock(connection)
-            row = connection.execute("SELECT last_commit, pg_is_in_recovery() FROM store_state").fetchone()
-            if row and row[1]:
-                raise StoreUnreachable(f"the store {self.address} is on a standby: point `store` at the primary")
-        except BaseException:
-            connection.close()
-            raise
-        return str(row[0]) if row else ""
 
     def _check_mark(self, found: str) -> None:
         """Raises StoreOutdated if the database is not as this daemon left it, or has a commit that the daemon took for failed."""
@@ -250,48 +252,11 @@ class PostgresqlSession:
         if found and found == self._unknown:
             why = "a commit was made whose answer got lost together with the connection"
         else:
-            why = "another daemon worked on it, or another server took over that lacks the last commits"
-        self._outdated = StoreOutdated(
-            f"the store {self.address} is not as this daemon left it: {why}; the daemon ends, and reads the store when it starts again"
-        )
+            why = "another server took over that lacks the last commits"
+        raise self._end(f"the store {self.address} is not as this daemon left it: {why}")
+
+    def _end(self, why: str) -> StoreOutdated:
+        """Returns the error that every call raises from now on."""
+        self._outdated = StoreOutdated(f"{why}; the daemon ends, and reads the store when it starts again")
         self._connection.close()
-        raise self._outdated
-
-    def _take_lock(self, connection: BoundedConnection) -> None:
-        """Waits for the lock for as long as a lock is waited for. Raises StoreError if another process holds it."""
-        try:
-            connection.execute("SELECT pg_advisory_lock(%s, %s)", _LOCK)
-        except psycopg.errors.LockNotAvailable:
-            found = connection.execute(_HOLDER, _LOCK).fetchall()
-            if any(event == "SyncRep" for _, _, event, _ in found):
-                raise StoreUnreachable(f"the store {self.address} {_WAITS_FOR_STANDBY}") from None
-            if any(tuple(holder) == (self._process, own_name()) for *holder, _, _ in found):
-                raise StoreError(
-                    f"the store {self.address} is still busy with the last commit; the daemon tries again"
-                ) from None
-            holders = [name for _, name, _, _ in found]
-            raise StoreError(
-                f"another daemon ({named_holder(holders)}) works on the store {self.address}: stop it first"
-            ) from None
-
-    def _write_mark(self, connection: BoundedConnection, mark: str) -> None:
-        connection.execute("UPDATE store_state SET last_commit = %s", (mark,))
-
-
-def named_holder(holders: list[str]) -> str:
-    """Returns ``process 12 on db-host`` for people, of the names by which connections introduce themselves to the server."""
-    name, _, rest = (holders or [""])[0].partition(" ")
-    process, _, host = rest.partition(" ")
-    known = name == "routee-monitor" and process.isdecimal()
-    return f"process {process} on {host or 'an unknown host'}" if known else "process unknown"
-
-
-def named_process(address: PostgresqlAddress, limits: PostgresqlLimits) -> int | None:
-    """Returns the process id of the daemon that works on a database, which may be on another host; None if there is none. Raises StoreError."""
-    connection = connect(address, limits, read_only=True)
-    try:
-        with explained(address):
-            holders = [str(name).split() for _, name, _, _ in connection.execute(_HOLDER, _LOCK).fetchall()]
-    finally:
-        connection.close()
-    return next((int(one[1]) for one in holders if len(one) > 1 and one[1].isdecimal()), None)
+        return self._outdated

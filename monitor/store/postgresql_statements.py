@@ -28,6 +28,40 @@ TRANSITION: Final = """
     INSERT INTO transition (fingerprint, rule, at, what, because, value, about, incident) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 NOTIFIED: Final = """
     INSERT INTO notified (parcel, fingerprint) SELECT DISTINCT CAST(? AS BIGINT), fingerprint FROM unnest(CAST(? AS TEXT[])) AS fingerprint"""
+_COLUMNS: Final = "id, channel, notification, state, attempts, next_at, error, receipt, done_at, account"
+_HELD: Final = "(CAST(? AS TEXT[]) IS NULL OR {}account = ANY(CAST(? AS TEXT[])))"
+"""The condition on notifications that a daemon sends: those of the accounts that are given twice; NULL stands for all."""
+WAITING: Final = f"""
+    SELECT {_COLUMNS} FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' AND {_HELD.format("")}
+    ORDER BY id LIMIT ?"""  # noqa: S608 - constants of ours, as below
+HEADS: Final = f"""
+    SELECT {_COLUMNS} FROM parcel WHERE id IN (
+        SELECT min(id) FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' AND {_HELD.format("")}
+        GROUP BY account, group_key)
+    ORDER BY next_at, id LIMIT ?"""  # noqa: S608
+SUCCESSOR: Final = f"""
+    SELECT newer.key FROM parcel JOIN parcel AS newer USING (receiver, channel, episode)
+    WHERE parcel.id = ? AND newer.state = 'waiting' AND newer.id > parcel.id AND {_HELD.format("newer.")}
+    ORDER BY newer.id LIMIT 1"""  # noqa: S608
+BACKLOG: Final = f"""
+    SELECT receiver, channel, count(*), min(created_at) FROM parcel WHERE state = 'waiting' AND {_HELD.format("")}
+    GROUP BY receiver, channel"""  # noqa: S608
+
+SUPPRESSIONS: Final = "SELECT suppressions FROM store_state"
+SUPPRESSIONS_CHANGED: Final = "UPDATE store_state SET suppressions = suppressions + 1"
+FORWARD: Final = "INSERT INTO forwarded_callback (account, received_at, body) VALUES (?, ?, ?)"
+FORWARDED: Final = """
+    SELECT id, account, received_at, body FROM forwarded_callback WHERE account = ANY(CAST(? AS TEXT[])) ORDER BY id LIMIT ?"""
+DROP_FORWARDED: Final = "DELETE FROM forwarded_callback WHERE id = ANY(CAST(? AS BIGINT[]))"
+PRUNE_FORWARDED: Final = (
+    "DELETE FROM forwarded_callback WHERE id IN (SELECT id FROM forwarded_callback WHERE received_at < ? LIMIT ?)"
+)
+
+ONE_ASSIGNS: Final = "SELECT pg_advisory_xact_lock(1380798286, 0)"
+"""The lock of who says whose groups and notifications are."""
+GROUPS_OF_NOBODY: Final = "SELECT data FROM alert_group WHERE account = '' ORDER BY rowid"
+PARCELS_OF_NOBODY: Final = "SELECT id, notification FROM parcel WHERE account = '' AND state <> 'sent' ORDER BY id"
+ASSIGN_PARCEL: Final = "UPDATE parcel SET account = ? WHERE id = ?"
 SET_EVER_QUARANTINED: Final = "UPDATE store_state SET quarantined = ?"
 SEQUENCES: Final = {"journal": "journal_sequence_seq", "transition": "transition_id_seq", "parcel": "parcel_id_seq"}
 """PostgreSQL's names of what numbers the rows of these tables."""

@@ -286,9 +286,14 @@ def found_in(table: str, data: bytes | None) -> str | list[str]:
     return structs(TransitionSubject, [(data,)])[0].incident if table == "transition" else _decoded(data).incident
 
 
+def alert_views(notification: bytes) -> tuple[AlertView, ...]:
+    """Returns the alerts of a stored notification. Raises StoreDamaged."""
+    return _decoded(notification).alerts
+
+
 def fingerprints(notification: bytes) -> list[str]:
     """Returns the fingerprints of the alerts of a stored notification. Raises StoreDamaged."""
-    return [view.fingerprint for view in _decoded(notification).alerts]
+    return [view.fingerprint for view in alert_views(notification)]
 
 
 def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:

@@ -83,7 +83,7 @@ class SqlStore(ABC):
         """Runs one transaction. With ``durable`` the data is on the disk before it ends. ``repeatable``: making it twice does no harm."""
 
     @abstractmethod
-    def _rows(self, query: str, *values: str | int) -> list[Any]:
+    def _rows(self, query: str, *values: Any) -> list[Any]:
         """Returns all rows of a query."""
 
     @abstractmethod
@@ -358,13 +358,17 @@ class SqlStore(ABC):
         with self._writing(durable=False):
             gone = self._run(statements.PRUNE_OUTBOX, (history_before, _NOT_SENT, _NOT_SENT, most))
             gone += self._run(statements.PRUNE_TRANSITIONS, (history_before, most))
+            gone += self._prune_more(before, most)
             return gone + sum(self._run(statement, (before, most)) for statement in statements.PRUNE_OLD)
+
+    def _prune_more(self, before: Instant, most: int) -> int:
+        return 0
 
     def _write(self, statement: str, *values: str | int) -> None:
         with self._writing():
             self._run(statement, values)
 
-    def _outbox_rows(self, query: str, *values: str | int) -> list[OutboxRow]:
+    def _outbox_rows(self, query: str, *values: Any) -> list[OutboxRow]:
         return [rows.outbox_row(row) for row in self._rows(query, *values)]
 
 

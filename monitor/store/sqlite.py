@@ -155,6 +155,6 @@ class SqliteStore(SqlStore):
         if values:
             self._connection.executemany(statement, values)
 
-    def _rows(self, query: str, *values: str | int) -> list[Any]:
+    def _rows(self, query: str, *values: Any) -> list[Any]:
         with explained(self.path):
             return self._connection.execute(query, values).fetchall()

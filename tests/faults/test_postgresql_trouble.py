@@ -11,7 +11,7 @@ import trio.testing
 
 from monitor.runtime.clock import MILLISECOND
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.postgresql import PostgresqlStore, open_postgresql
+from monitor.store.postgresql import PostgresqlStore, open_worker
 from monitor.store.postgresql_connection import PostgresqlLimits
 from tests.fakes.postgresql import PostgresqlServer, running_server
 from tests.fakes.postgresql_link import PostgresqlLink, When, linked
@@ -30,7 +30,7 @@ def link(postgresql: PostgresqlAddress) -> Iterator[PostgresqlLink]:
 
 @pytest.fixture
 def store(link: PostgresqlLink) -> Iterator[PostgresqlStore]:
-    with closing(open_postgresql(link.address, exclusive=True, limits=LIMITS)) as opened:
+    with closing(open_worker(link.address, limits=LIMITS)) as opened:
         yield opened
 
 
@@ -110,7 +110,7 @@ async def test_a_full_disk_of_the_server_from_any_write_on_is_said_and_outlived(
     caplog.set_level(logging.ERROR, "monitor")
     server = server_on_a_small_disk
     address = server.database("TABLESPACE small")
-    with closing(open_postgresql(address, exclusive=True, limits=LIMITS)) as opened:
+    with closing(open_worker(address, limits=LIMITS)) as opened:
         store = TroubledStore(opened, nth, server.fill, server.make_room)
         scene = await live(store)
     server.drop(address)

@@ -17,7 +17,7 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
 from monitor.store.daemon_store import daemon_store
 from monitor.store.open import lock_holder, missing_for, open_store
-from monitor.store.postgresql import PostgresqlStore, open_postgresql
+from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
 from monitor.store.postgresql_connection import PostgresqlLimits, connect
 from monitor.store.postgresql_statements import translated
 from monitor.store.protocol import Commit, Entry, Pending
@@ -64,8 +64,8 @@ def polls_in(address: PostgresqlAddress) -> list[int]:
     return numbers
 
 
-def test_a_second_daemon_is_refused_and_told_who_works_there(postgresql: PostgresqlAddress) -> None:
-    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)):
+def test_who_needs_the_store_alone_is_told_who_works_there(postgresql: PostgresqlAddress) -> None:
+    with closing(open_worker(postgresql, limits=SHORT)):
         with pytest.raises(StoreError) as caught:
             open_postgresql(postgresql, exclusive=True, limits=SHORT)
         assert f"another daemon (process {os.getpid()} on " in str(caught.value)
@@ -79,8 +79,8 @@ def test_a_daemon_in_another_database_is_not_in_the_way(
 ) -> None:
     other = postgresql_server.database()
     with (
-        closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)),
-        closing(open_postgresql(other, exclusive=True, limits=SHORT)) as second,
+        closing(open_worker(postgresql, limits=SHORT)),
+        closing(open_worker(other, limits=SHORT)) as second,
     ):
         second.commit(poll(1))
     postgresql_server.drop(other)
@@ -89,7 +89,7 @@ def test_a_daemon_in_another_database_is_not_in_the_way(
 def test_a_lost_connection_is_made_again_and_the_lock_with_it(
     postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
 ) -> None:
-    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as store:
+    with closing(open_worker(postgresql, limits=SHORT)) as store:
         store.commit(poll(1))
         postgresql_server.cut_sessions(postgresql)
         store.commit(poll(2))
@@ -101,7 +101,7 @@ def test_a_lost_connection_is_made_again_and_the_lock_with_it(
 
 
 def test_the_old_session_of_a_connection_that_was_cut_half_way_is_ended(link: PostgresqlLink) -> None:
-    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+    with closing(open_worker(link.address, limits=SHORT)) as store:
         store.commit(poll(1))
         link.silence()  # the server still has the session, and with it the lock
         with pytest.raises(StoreError, match=r"no answer in time|timeout expired"):
@@ -111,35 +111,17 @@ def test_the_old_session_of_a_connection_that_was_cut_half_way_is_ended(link: Po
         assert len(store.load().alerts) == 2
 
 
-def test_a_daemon_that_lost_its_lock_to_another_commits_nothing_any_more(
-    postgresql: PostgresqlAddress, link: PostgresqlLink
-) -> None:
-    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as first:
-        first.commit(poll(1))
-        link.cut()
-        with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as second:
-            with pytest.raises(StoreError, match="another daemon"):
-                first.commit(poll(9))
-            second.commit(poll(2))
-        for _ in range(2):
-            with pytest.raises(StoreOutdated, match="another daemon worked on it"):
-                first.commit(poll(9))
-        with pytest.raises(StoreOutdated):
-            first.heads("ops", "slack/0", 1)
-    assert polls_in(postgresql) == [1, 2]
-
-
 def test_a_server_that_lacks_the_last_commits_is_noticed(
     postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
 ) -> None:
-    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as store:
+    with closing(open_worker(postgresql, limits=SHORT)) as store:
         store.commit(poll(1))
         [(before,)] = postgresql_server.administer(
-            "SELECT last_commit FROM routee_monitor.store_state", database=postgresql.database
+            "SELECT last_commit FROM routee_monitor.worker", database=postgresql.database
         )
         store.commit(poll(2))
         postgresql_server.administer(  # as on a standby that did not get it
-            f"UPDATE routee_monitor.store_state SET last_commit = '{before}'", database=postgresql.database
+            f"UPDATE routee_monitor.worker SET last_commit = '{before}'", database=postgresql.database
         )
         postgresql_server.cut_sessions(postgresql)
         with pytest.raises(StoreOutdated, match="lacks the last commits"):
@@ -154,7 +136,7 @@ def test_a_standby_is_not_taken_for_the_store_before_it_has_everything() -> None
             [(there,)] = standby.administer("SELECT to_regclass('routee_monitor.transition')", database=database)
             return there and standby.administer("SELECT 1 FROM routee_monitor.transition", database=database) != []
 
-        with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+        with closing(open_worker(link.address, limits=SHORT)) as store:
             store.commit(poll(1))
             until(arrived, "the standby to have the first commit")
             standby.administer("SELECT pg_wal_replay_pause()")
@@ -179,7 +161,7 @@ def test_a_commit_that_waits_for_a_synchronous_standby_is_not_taken_as_made() ->
         def waiting() -> bool:
             return server.administer("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'") != []
 
-        with closing(open_postgresql(address, exclusive=True, limits=SHORT)) as store:
+        with closing(open_worker(address, limits=SHORT)) as store:
             store.commit(poll(1))
             server.administer("ALTER SYSTEM SET synchronous_standby_names = 'away'")
             server.stop()
@@ -202,7 +184,7 @@ def test_a_commit_that_waits_for_a_synchronous_standby_is_not_taken_as_made() ->
 def test_a_commit_whose_answer_is_lost_is_made_once(
     postgresql: PostgresqlAddress, link: PostgresqlLink, when: When
 ) -> None:
-    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+    with closing(open_worker(link.address, limits=SHORT)) as store:
         store.commit(poll(1))
         link.cut_at_commit = when
         if when == "before":
@@ -221,7 +203,7 @@ def test_a_commit_whose_answer_is_lost_is_made_once(
 def test_a_commit_that_nobody_knows_of_for_a_while_is_not_taken_for_the_wrong_thing(
     postgresql: PostgresqlAddress, link: PostgresqlLink, when: When
 ) -> None:
-    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+    with closing(open_worker(link.address, limits=SHORT)) as store:
         store.commit(poll(1))
         link.cut_at_commit, link.refusing = when, True
         for _ in range(2):
@@ -237,7 +219,7 @@ def test_a_commit_that_nobody_knows_of_for_a_while_is_not_taken_for_the_wrong_th
 
 
 def test_a_receipt_whose_answer_is_lost_can_be_written_again(link: PostgresqlLink) -> None:
-    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+    with closing(open_worker(link.address, limits=SHORT)) as store:
         store.commit(poll(1))
         [row] = store.waiting("ops", "slack/0", 1)
         link.cut_at_commit = "after"
@@ -256,7 +238,7 @@ async def test_a_daemon_whose_store_was_changed_below_it_ends(
             assert damage is None
             await store.commit(poll(1))
             postgresql_server.administer(
-                "UPDATE routee_monitor.store_state SET last_commit = 'other'", database=postgresql.database
+                "UPDATE routee_monitor.worker SET last_commit = 'other'", database=postgresql.database
             )
             postgresql_server.cut_sessions(postgresql)
             with suppress(StoreError):  # whatever the daemon's tasks do with the error
@@ -272,7 +254,7 @@ async def test_a_daemon_whose_store_was_changed_below_it_ends(
 def test_a_statement_that_waits_for_somebody_elses_lock_is_given_up(
     postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
 ) -> None:
-    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as store:
+    with closing(open_worker(postgresql, limits=SHORT)) as store:
         with closing(connect(postgresql, SHORT)) as other:
             other.execute("BEGIN")
             other.execute("LOCK TABLE journal")
@@ -287,7 +269,7 @@ def test_a_slow_network_is_no_silent_server(link: PostgresqlLink) -> None:
     limits = replace(SHORT, statement=SECOND)
     blobs = [("main", os.urandom(3_000_000)) for _ in range(2)]
     link.rate = 2_000_000
-    with closing(open_postgresql(link.address, exclusive=True, limits=limits)) as store:
+    with closing(open_worker(link.address, limits=limits)) as store:
         store.commit(Commit(journal=blobs[:1]))
         store.commit(Commit(rule_states={("main", "r"): Kept(bytes(3_000_000))}))
         link.rate = 0
@@ -301,7 +283,7 @@ def test_a_slow_network_is_no_silent_server(link: PostgresqlLink) -> None:
 
 def test_a_transfer_that_never_ends_is_given_up(link: PostgresqlLink) -> None:
     limits = replace(SHORT, statement=100 * MILLISECOND, transfer=100 * MILLISECOND)
-    with closing(open_postgresql(link.address, exclusive=True, limits=limits)) as store:
+    with closing(open_worker(link.address, limits=limits)) as store:
         link.rate = 1_000_000
         with pytest.raises(StoreError, match=r"no answer in time|took too long"):
             store.commit(Commit(journal=[("main", os.urandom(4_000_000))]))
@@ -326,7 +308,7 @@ def test_a_slow_statement_is_given_up(postgresql: PostgresqlAddress) -> None:
 def test_a_server_that_cannot_be_written_is_named_and_outlived(
     postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
 ) -> None:
-    with closing(open_postgresql(postgresql, exclusive=True, limits=SHORT)) as store:
+    with closing(open_worker(postgresql, limits=SHORT)) as store:
         store.commit(poll(1))
         store._rows("SELECT set_config('default_transaction_read_only', 'on', false)")
         with pytest.raises(StoreError, match="the server is read-only"):

@@ -1,0 +1,118 @@
+"""The leases in a PostgreSQL database, over a connection of their own, so that a long commit does not keep them from being renewed.
+
+A renewal changes no column that a commit's lock on the row protects (`FOR KEY SHARE`), so neither waits for the other. Taking locks the whole
+row, and leaves out rows that are locked. All times are the server's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
+from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
+from monitor.runtime.errors import StoreError, StoreOutdated
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.leases import LEASE_TTL
+from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
+from monitor.store.postgresql_errors import explained
+from monitor.store.postgresql_worker import Worker
+
+T = TypeVar("T")
+FOR_LEASES: Final = PostgresqlLimits(
+    statement=1_500 * MILLISECOND, answer=2 * SECOND, transfer=2 * SECOND, pause=0, tries_again=True
+)
+"""Shorter than the time that a worker has between two beats and its deadline."""
+DEAD_KEPT: Final = HOUR
+"""How long a dead worker is shown."""
+
+_EXPIRY: Final = f"clock_timestamp() + {LEASE_TTL // MILLISECOND} * INTERVAL '1 millisecond'"
+_INSTANT: Final = "CAST(extract(epoch FROM {}) * 1000000 AS BIGINT)"
+_SINCE: Final = _INSTANT.format("since")
+_LEFT: Final = _INSTANT.format("expires_at - clock_timestamp()")
+
+_BEAT: Final = f"""
+    WITH renewed AS (
+        UPDATE lease SET expires_at = {_EXPIRY} FROM unnest(CAST(%(accounts)s AS TEXT[]), CAST(%(tokens)s AS BIGINT[])) AS own (name, number)
+        WHERE lease.account = own.name AND lease.token = own.number AND lease.worker = %(worker)s),
+    made AS (
+        INSERT INTO lease (account) SELECT name FROM unnest(CAST(%(wanted)s AS TEXT[])) AS name
+        WHERE NOT EXISTS (SELECT 1 FROM lease WHERE account = name) ON CONFLICT DO NOTHING),
+    forgotten AS (
+        DELETE FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second')
+    UPDATE worker SET expires_at = {_EXPIRY} WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
+_WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT} FROM worker ORDER BY id"  # noqa: S608
+_LEASES: Final = f"SELECT account, token, worker, {_SINCE}, coalesce({_LEFT}, 0) FROM lease ORDER BY account"  # noqa: S608
+_STATE: Final = f"""
+    SELECT {_INSTANT.format("clock_timestamp()")}, suppressions,
+        EXISTS (SELECT 1 FROM forwarded_callback WHERE account = ANY(%s)) FROM store_state"""  # noqa: S608
+_TAKE: Final = f"""
+    WITH free AS MATERIALIZED (
+        SELECT account FROM lease WHERE account = ANY(%(wanted)s) AND (worker IS NULL OR expires_at <= clock_timestamp())
+        ORDER BY array_position(CAST(%(wanted)s AS TEXT[]), account) LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+    UPDATE lease SET token = token + 1, worker = %(worker)s, since = clock_timestamp(), expires_at = {_EXPIRY}
+    FROM free WHERE lease.account = free.account AND EXISTS (SELECT 1 FROM worker WHERE id = %(worker)s AND name = %(name)s)
+    RETURNING lease.account, lease.token"""  # noqa: S608
+_FREE: Final = "UPDATE lease SET worker = NULL, since = NULL, expires_at = NULL WHERE worker = %s"
+_FREE_ONE: Final = f"{_FREE} AND account = %s AND token = %s"
+_FORGET: Final = "DELETE FROM worker WHERE id = %s AND name = %s"
+
+
+class PostgresqlLeases:
+    """The leases as one worker sees them; `monitor.store.leases.LeaseStore` describes the methods. It connects at the first call."""
+
+    def __init__(self, address: PostgresqlAddress, worker: Worker, limits: PostgresqlLimits = FOR_LEASES) -> None:
+        self.address, self.worker = address, worker.id
+        self._name, self._limits = worker.name, limits
+        self._connection: BoundedConnection | None = None
+        self._is_closed = False
+
+    def close(self) -> None:
+        self._is_closed = True
+        if self._connection is not None:
+            self._connection.close()
+
+    def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
+        renewal = {"accounts": list(held), "tokens": list(held.values()), "wanted": list(wanted), **self._own()}
+
+        def within(connection: BoundedConnection) -> FleetView:
+            if connection.execute(_BEAT, renewal).rowcount != 1:
+                raise StoreOutdated(
+                    f"the store {self.address} no longer knows this daemon, which was not heard of for long; the daemon ends, and reads the "
+                    "store when it starts again"
+                )
+            workers = tuple(WorkerView(*row) for row in _rows(connection, _WORKERS))
+            leases = tuple(LeaseView(*row) for row in _rows(connection, _LEASES))
+            [(now, suppressions, waiting)] = _rows(connection, _STATE, (list(held),))
+            return FleetView(Fleet(workers, leases), now, suppressions, waiting)
+
+        return self._run(within)
+
+    def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
+        request = {"wanted": list(wanted), "most": most, **self._own()}
+        taken = dict(self._run(lambda connection: connection.execute(_TAKE, request).fetchall()))
+        return {account: taken[account] for account in wanted if account in taken}
+
+    def release(self, account: str, token: int) -> None:
+        self._run(lambda connection: connection.execute(_FREE_ONE, (self.worker, account, token)))
+
+    def leave(self) -> None:
+        def within(connection: BoundedConnection) -> None:
+            connection.execute(_FREE, (self.worker,))
+            connection.execute(_FORGET, (self.worker, self._name))
+
+        self._run(within)
+
+    def _own(self) -> dict[str, Any]:
+        return {"worker": self.worker, "name": self._name}
+
+    def _run(self, call: Callable[[BoundedConnection], T]) -> T:
+        """Runs ``call`` in one transaction, on a new connection if the present one is lost. Raises StoreError."""
+        if self._is_closed:
+            raise StoreError(f"the store {self.address} is closed")
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self.address, self._limits, primary=True)
+        with explained(self.address, tries_again=self._limits.tries_again), self._connection.transaction():
+            return call(self._connection)
+
+
+def _rows(connection: BoundedConnection, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    return connection.execute(query.encode(), values, binary=True).fetchall()

@@ -1,0 +1,110 @@
+"""The advisory locks of a database: one for the whole store, and one for each daemon that works on it.
+
+Whoever needs a store alone holds the first one; each daemon ("worker") shares it. A daemon of a version that knew no others holds it alone
+too, as it has the number of that version's only lock.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+
+from monitor.runtime.errors import StoreError, StoreUnreachable
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect, own_name
+from monitor.store.postgresql_errors import explained
+
+_SPACE: Final = 0x524D4F4E
+"""The first number of all of them."""
+WHOLE_STORE: Final = 1
+"""The second number of the lock of the whole store; that of a worker's lock is the worker's."""
+_HOLDERS: Final = """
+    SELECT pid, coalesce(application_name, ''), coalesce(wait_event, ''), coalesce(state, '')
+    FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND classid = %s AND objid = %s AND objsubid = 2
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY pid"""
+_WAITS_FOR_STANDBY: Final = (
+    "waits with a commit for its synchronous standby, which does not answer: bring the standby back, or take it out of "
+    "synchronous_standby_names; the daemon tries again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LockHolder:
+    """A session that holds a lock: its process on the server, how it introduced itself, what it waits for, and what it is doing."""
+
+    process: int
+    name: str
+    waits_for: str
+    state: str
+
+
+def holders(connection: BoundedConnection, number: int) -> list[LockHolder]:
+    """Returns who holds a lock. Raises psycopg's errors."""
+    return [LockHolder(*row) for row in connection.execute(_HOLDERS, (_SPACE, number)).fetchall()]
+
+
+def try_lock(connection: BoundedConnection, number: int, *, shared: bool = False) -> bool:
+    """Waits for a lock for as long as a lock is waited for. Returns whether the session has it now. Raises psycopg's other errors."""
+    take = "SELECT pg_advisory_lock_shared(%s, %s)" if shared else "SELECT pg_advisory_lock(%s, %s)"
+    try:
+        connection.execute(take, (_SPACE, number))
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
+
+
+def take_store(connection: BoundedConnection, address: PostgresqlAddress, *, shared: bool) -> None:
+    """Takes the lock of the whole store. Raises StoreError if others are in the way, and psycopg's errors."""
+    if try_lock(connection, WHOLE_STORE, shared=shared):
+        return
+    found = holders(connection, WHOLE_STORE)
+    refuse_commit_in_doubt(found, address)
+    raise StoreError(f"{named_holders([one.name for one in found])} works on the store {address}: stop it first")
+
+
+def refuse_commit_in_doubt(found: list[LockHolder], address: PostgresqlAddress) -> None:
+    """Raises StoreUnreachable if a holder of a lock waits with a commit for a synchronous standby."""
+    if any(one.waits_for == "SyncRep" for one in found):
+        raise StoreUnreachable(f"the store {address} {_WAITS_FOR_STANDBY}")
+
+
+def end_lost_session(connection: BoundedConnection, number: int, process: int, *, commit_sent: bool) -> None:
+    """Ends what the server still has of a worker's lost connection: session ``process``, which holds the worker's lock. Raises psycopg's errors.
+
+    What the session was doing is committed or rolled back before the lock is free. If it was sent a COMMIT, which may still be on its way, it
+    is left alone unless it has none to make any more: a commit that is ended while it waits for its synchronous standby looks as if it had
+    not waited.
+    """
+    for one in holders(connection, number):
+        # By its name too: after a restart of the server another program's session may have the same process.
+        if (one.process, one.name) == (process, own_name()) and (not commit_sent or one.state == "idle"):
+            connection.execute("SELECT pg_terminate_backend(%s)", (process,))
+
+
+def named_holders(names: list[str]) -> str:
+    """Returns ``another daemon (process 12 on db-host)`` for people, of the names by which connections introduce themselves to the server."""
+    return f"another daemon ({', '.join(_named(name) for name in names or [''])})"
+
+
+def _named(name: str) -> str:
+    program, _, rest = name.partition(" ")
+    process, _, host = rest.partition(" ")
+    known = program == "routee-monitor" and process.isdecimal()
+    return f"process {process} on {host or 'an unknown host'}" if known else "process unknown"
+
+
+def named_process(address: PostgresqlAddress, limits: PostgresqlLimits) -> int | None:
+    """Returns the process id of a daemon that works on a database, which may be on another host; None if there is none. Raises StoreError.
+
+    Of several it is one on this host, if there is one.
+    """
+    connection = connect(address, limits, read_only=True)
+    try:
+        with explained(address):
+            words = [one.name.split() for one in holders(connection, WHOLE_STORE)]
+    finally:
+        connection.close()
+    known = [(one[2:], int(one[1])) for one in words if len(one) > 1 and one[1].isdecimal()]
+    here = own_name().split()[2:]
+    return next((process for host, process in sorted(known, key=lambda one: one[0] != here)), None)

@@ -1,0 +1,89 @@
+"""A daemon's row and lock among the workers of a database, and its leases as a commit sees them."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version as version_of
+from typing import Final
+
+from monitor.runtime.clock import MILLISECOND
+from monitor.runtime.errors import StoreError, StoreOutdated, StoreUnreachable
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.leases import LEASE_TTL
+from monitor.store.postgresql_connection import BoundedConnection, own_name
+from monitor.store.postgresql_locks import end_lost_session, holders, refuse_commit_in_doubt, take_store, try_lock
+
+_NEW: Final = """
+    INSERT INTO worker (name, version, url, expires_at, last_commit)
+    VALUES (%s, %s, %s, clock_timestamp() + %s * INTERVAL '1 millisecond', %s) RETURNING id"""
+_WRITE_MARK: Final = "UPDATE worker SET last_commit = %s WHERE id = %s AND name = %s"
+_READ_MARK: Final = "SELECT last_commit FROM worker WHERE id = %s AND name = %s"
+_LEASES: Final = (
+    "SELECT account, token FROM lease WHERE account = ANY(%s) AND worker = %s ORDER BY account FOR KEY SHARE"
+)
+"""The lock keeps others from taking a lease (`monitor.store.postgresql_leases`), but not its holder from renewing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewWorker:
+    """What a daemon says of itself: where its page is, and which version it is."""
+
+    url: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A daemon that works on the database: its number, which no other one ever had, and its name, ``HOST:PROCESS``."""
+
+    id: int
+    name: str
+
+    def write_mark(self, connection: BoundedConnection, mark: str) -> bool:
+        """Leaves a mark in the present transaction. Returns whether the database still knows this worker. Raises psycopg's errors."""
+        return connection.execute(_WRITE_MARK, (mark, self.id, self.name)).rowcount == 1
+
+    def lost_of(self, connection: BoundedConnection, leases: Mapping[str, int]) -> tuple[str, ...]:
+        """Returns which of its leases (account to token) this worker does not have; it keeps the others until the present transaction ends.
+
+        Raises psycopg's errors.
+        """
+        found = connection.execute(_LEASES, (list(leases), self.id)).fetchall()
+        return tuple(sorted(dict(leases.items() - {(str(account), int(token)) for account, token in found})))
+
+
+def enter(connection: BoundedConnection, new: NewWorker, mark: str) -> Worker:
+    """Makes this process a worker. Raises StoreError, and psycopg's errors."""
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    version = new.version or version_of("routee-monitor")
+    row = connection.execute(_NEW, (name, version, new.url, LEASE_TTL // MILLISECOND, mark)).fetchone()
+    assert row is not None
+    worker = Worker(int(row[0]), name)
+    if not try_lock(connection, worker.id):
+        raise StoreError(f"the lock {worker.id} of a new worker is taken; try again")
+    return worker
+
+
+def enter_again(
+    connection: BoundedConnection, address: PostgresqlAddress, worker: Worker, *, process: int, commit_sent: bool
+) -> str:
+    """Takes the worker's locks on a new connection, ending what the server still has of the lost one. Returns the mark in the database.
+
+    Raises StoreError, StoreOutdated if the worker is no longer known, and psycopg's errors. A standby in recovery gives the locks too, and
+    may have this worker's last mark, but a later commit may still arrive there.
+    """
+    end_lost_session(connection, worker.id, process, commit_sent=commit_sent)
+    take_store(connection, address, shared=True)
+    if not try_lock(connection, worker.id):
+        found = holders(connection, worker.id)
+        refuse_commit_in_doubt(found, address)
+        if any(one.name == own_name() for one in found):
+            raise StoreError(f"the store {address} is still busy with the last commit; the daemon tries again")
+        raise StoreOutdated(f"the store {address} knows another daemon by this one's number")
+    if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+        raise StoreUnreachable(f"the store {address} is on a standby: point `store` at the primary")
+    row = connection.execute(_READ_MARK, (worker.id, worker.name)).fetchone()
+    if row is None:
+        raise StoreOutdated(f"the store {address} no longer knows this daemon")
+    return str(row[0])

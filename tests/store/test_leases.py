@@ -1,0 +1,390 @@
+"""Several daemons on one database: who holds which account, and that nobody commits for an account that another one took."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import msgspec
+import pytest
+
+from monitor.model.fleet import FleetView
+from monitor.runtime.clock import MILLISECOND, SECOND
+from monitor.runtime.errors import LeaseLost, StoreError, StoreOutdated, StoreUnreachable
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE, LEASE_TTL, LeaseStore
+from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
+from monitor.store.postgresql_connection import PostgresqlLimits
+from monitor.store.postgresql_leases import FOR_LEASES
+from monitor.store.protocol import Commit, Pending
+from tests.fakes.patience import until
+from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.postgresql_link import linked
+from tests.store.store_samples import NOW, ack, alert, keys, notification, silence
+
+SHORT = PostgresqlLimits(
+    lock=100 * MILLISECOND, answer=1_000 * MILLISECOND, idle=1_000 * MILLISECOND, pause=0, tries_again=True
+)
+BOTH = ("main", "other")
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One worker: its store, and its leases."""
+
+    store: PostgresqlStore
+    leases: LeaseStore
+
+    def take(self, *accounts: str) -> dict[str, int]:
+        """Takes what is free of some accounts, and holds nothing else."""
+        self.leases.beat(accounts, {})
+        taken = self.leases.take(accounts, len(accounts))
+        self.store.hold(taken)
+        return taken
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Makes workers of one database, and tells its administrator what to do."""
+
+    address: PostgresqlAddress
+    server: PostgresqlServer
+    opened: ExitStack
+
+    def daemon(self, address: PostgresqlAddress | None = None, url: str = "") -> Daemon:
+        store = self.opened.enter_context(closing(open_worker(address or self.address, url=url, limits=SHORT)))
+        leases = store.leases()
+        assert leases is not None
+        return Daemon(store, self.opened.enter_context(closing(leases)))
+
+    def tell(self, statement: str) -> list[tuple[object, ...]]:
+        return self.server.administer("SET search_path = routee_monitor", statement, database=self.address.database)
+
+    def lapse(self, account: str) -> None:
+        """As if its holder had been silent for so long."""
+        self.tell(f"UPDATE lease SET expires_at = clock_timestamp() - INTERVAL '1 ms' WHERE account = '{account}'")
+
+
+@pytest.fixture
+def fleet(postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer) -> Iterator[Fleet]:
+    with ExitStack() as opened:
+        yield Fleet(postgresql, postgresql_server, opened)
+
+
+def poll(account: str, number: int) -> Commit:
+    return Commit(
+        journal=[(account, b"%d" % number)],
+        alerts=[msgspec.structs.replace(alert(operator=str(number)), account=account)],
+        outbox=[Pending("slack/0", notification(f"{account}{number}", episode=f"e{account}"), account)],
+    )
+
+
+def polls_of(store: PostgresqlStore, account: str) -> list[int]:
+    return [int(blob) for _, blob in store.journal(account)]
+
+
+def holders(view: FleetView) -> dict[str, tuple[int | None, int]]:
+    return {lease.account: (lease.worker, lease.token) for lease in view.fleet.leases}
+
+
+def test_one_takes_what_is_free_and_all_see_who_holds_what(fleet: Fleet) -> None:
+    first, second = fleet.daemon(url="http://first/"), fleet.daemon()
+    before = first.leases.beat(BOTH, {})
+    assert holders(before) == {"main": (None, 0), "other": (None, 0)}
+    assert before.fleet.free(["other", "main", "unknown"]) == ("other", "main")
+    assert first.leases.take(["other", "main"], 1) == {"other": 1}
+    assert second.leases.take(BOTH, 9) == {"main": 1}
+    assert first.leases.take(BOTH, 9) == second.leases.take(BOTH, 9) == {}
+    view = first.leases.beat(BOTH, {"other": 1})
+    assert view == replace(second.leases.beat(BOTH, {"main": 1}), now=view.now, fleet=view.fleet)
+    one, two = view.fleet.workers
+    assert (view.fleet.holder_of("other"), view.fleet.holder_of("main")) == (one, two)
+    assert (one.id, one.url, two.id) == (first.leases.worker, "http://first/", second.leases.worker)
+    assert one.name == f"{socket.gethostname()}:{os.getpid()}"
+    assert one.version == version("routee-monitor")
+    assert view.fleet.living == view.fleet.workers
+    assert all(0 <= view.now - worker.since < 60 * SECOND for worker in view.fleet.workers)
+    assert all(0 < worker.expires_in <= LEASE_TTL for worker in view.fleet.workers)
+    assert [view.fleet.share(accounts) for accounts in (1, 2, 3)] == [1, 1, 2]
+
+
+def test_a_lapsed_lease_is_taken_with_the_next_token_and_the_former_holder_commits_nothing(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    held = first.take(*BOTH)
+    first.store.commit(poll("main", 1))
+    fleet.lapse("main")
+    assert second.take(*BOTH) == {"main": 2}
+    for commit in (poll("main", 9), Commit(silences=[silence()])):
+        with pytest.raises(LeaseLost, match="main") as caught:
+            first.store.commit(commit)
+        assert caught.value.accounts == ("main",)
+    second.store.commit(poll("main", 2))
+    assert polls_of(first.store, "main") == [1, 2]
+    assert first.store.load().silences == []
+    view = first.leases.beat(BOTH, held)
+    assert holders(view) == {"main": (second.leases.worker, 2), "other": (first.leases.worker, 1)}
+    first.store.hold({"other": 1})
+    first.store.commit(poll("other", 1))
+
+
+def test_a_lease_that_lapsed_but_was_not_taken_is_renewed_with_its_token(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    held = first.take("main")
+    fleet.lapse("main")
+    assert first.leases.beat(["main"], held).fleet.holder_of("main") is not None
+    assert second.leases.take(["main"], 1) == {}
+    first.store.commit(poll("main", 1))
+
+
+def test_a_lease_counts_by_the_servers_clock_and_lasts_as_long_as_it_is_renewed(fleet: Fleet) -> None:
+    first = fleet.daemon()
+    held = first.take("main")
+    fleet.lapse("main")
+    view = first.leases.beat(["main"], held)
+    [left] = [lease.expires_in for lease in view.fleet.leases]
+    assert LEASE_TTL - SECOND < left <= LEASE_TTL
+    fleet.lapse("main")
+    [lease] = first.leases.beat(["main"], {}).fleet.leases
+    assert lease.expires_in < 0, "what it does not say it holds is not renewed"
+    assert first.leases.beat(["main"], {}).fleet.accounts_of(first.leases.worker) == ()
+
+
+def test_what_is_not_held_is_not_committed_and_not_sent(fleet: Fleet) -> None:
+    daemon = fleet.daemon()
+    held = daemon.take(*BOTH)
+    for account in BOTH:
+        daemon.store.commit(poll(account, 1))
+    [row] = daemon.store.waiting("ops", "slack/0", 1)
+    daemon.store.commit(Commit(outbox=[Pending("slack/0", notification("next", episode="emain"), "main")]))
+    assert (row.account, daemon.store.successor(row.id)) == ("main", "next")
+    daemon.store.hold({"other": held["other"]})
+    assert (
+        keys(daemon.store.heads("ops", "slack/0", 9)) == keys(daemon.store.waiting("ops", "slack/0", 9)) == ["other1"]
+    )
+    assert daemon.store.successor(row.id) is None
+    assert daemon.store.backlog() == {("ops", "slack/0"): (1, NOW)}
+    for commit in (poll("main", 2), Commit(forgotten=["main"]), Commit(dropped_groups=[("g", "ops", "main")])):
+        with pytest.raises(LeaseLost, match="main"):
+            daemon.store.commit(commit)
+    daemon.store.hold({})
+    assert daemon.store.heads("ops", "slack/0", 9) == []
+    assert daemon.store.backlog() == {}
+    daemon.store.commit(Commit(silences=[silence()], acks=[ack()]))
+    daemon.store.sent(row.id, {"ts": "1"}, NOW)
+    assert daemon.store.receipt("ops", "slack/0", "emain") == {"ts": "1"}, "what was sent is noted in any case"
+    assert len(daemon.store.outbox_rows()) == 3
+    assert polls_of(daemon.store, "main") == [1]
+
+
+def test_a_holder_with_a_commit_under_way_keeps_its_lease_and_renews_it(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    held = first.take("main")
+    with first.store._session.transaction(marked=True, leases=held) as connection:
+        connection.execute("INSERT INTO journal (account, rows) VALUES ('main', '1')")
+        fleet.lapse("main")
+        assert second.leases.take(["main"], 1) == {}
+        first.leases.beat(["main"], held)
+        assert second.leases.beat(["main"], {}).fleet.holder_of("main") is not None
+        fleet.lapse("main")
+    assert second.leases.take(["main"], 1) == {"main": 2}
+    assert polls_of(second.store, "main") == [1]
+
+
+def test_a_commit_waits_for_a_lease_that_is_just_being_taken_and_is_then_refused(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.take("main")
+    fleet.lapse("main")
+    done: list[object] = []
+
+    def commit() -> None:
+        try:
+            done.append(first.store.commit(poll("main", 9)))
+        except StoreError as error:
+            done.append(error)
+
+    with second.store._session.transaction(marked=False) as connection:
+        connection.execute("SELECT 1 FROM lease WHERE account = 'main' FOR UPDATE SKIP LOCKED")
+        thread = threading.Thread(target=commit)
+        thread.start()
+        until(lambda: fleet.tell("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), "the commit to wait")
+        connection.execute("UPDATE lease SET token = token + 1, worker = %s", (second.leases.worker,))
+    thread.join()
+    assert isinstance(done[0], LeaseLost)
+    assert polls_of(second.store, "main") == []
+
+
+def test_a_worker_that_stands_still_in_a_transaction_does_not_keep_its_accounts(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    held = first.take("main")
+
+    def stand_still() -> None:
+        with first.store._session.transaction(marked=True, leases=held) as connection:
+            connection.execute("INSERT INTO journal (account, rows) VALUES ('main', '9')")
+            fleet.lapse("main")
+            until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "the server to end the transaction")
+
+    with pytest.raises(StoreError):
+        stand_still()
+    with pytest.raises(LeaseLost):
+        first.store.commit(poll("main", 9))
+    assert polls_of(second.store, "main") == []
+
+
+def test_a_worker_that_leaves_is_followed_at_once(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.take(*BOTH)
+    first.leases.release("main", 7)
+    assert second.leases.take(BOTH, 9) == {}, "that was not its token"
+    first.leases.release("main", 1)
+    assert second.leases.take(BOTH, 9) == {"main": 2}
+    first.leases.leave()
+    assert second.leases.take(BOTH, 9) == {"other": 2}
+    assert [worker.id for worker in second.leases.beat(BOTH, {}).fleet.workers] == [second.leases.worker]
+    first.store.hold({})
+    with pytest.raises(StoreOutdated, match="no longer knows this daemon"):
+        first.store.commit(Commit(silences=[silence()]))
+    assert second.store.load().silences == []
+
+
+def test_a_worker_that_was_dead_for_long_is_forgotten_and_has_to_start_again(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    fleet.tell(
+        f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '59 minutes' WHERE id = {first.leases.worker}"
+    )
+    old, _ = second.leases.beat(BOTH, {}).fleet.workers
+    assert not old.lives
+    assert second.leases.beat(BOTH, {}).fleet.share(2) == 2
+    fleet.tell(
+        f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '61 minutes' WHERE id = {first.leases.worker}"
+    )
+    second.leases.beat(BOTH, {})
+    assert len(second.leases.beat(BOTH, {}).fleet.workers) == 1
+    with pytest.raises(StoreOutdated, match="no longer knows this daemon"):
+        first.leases.beat(BOTH, {})
+    assert first.leases.take(BOTH, 9) == {}
+    fleet.server.cut_sessions(fleet.address)
+    for _ in range(2):
+        with pytest.raises(StoreOutdated, match="no longer knows this daemon"):
+            first.store.load()
+
+
+def test_a_daemon_whose_number_another_one_has_ends(fleet: Fleet) -> None:
+    """As after a standby took over that did not know of the first one."""
+    first = fleet.daemon()
+    number = first.leases.worker
+    fleet.tell(f"UPDATE worker SET name = 'another' WHERE id = {number}")
+    with pytest.raises(StoreOutdated):
+        first.leases.beat(BOTH, {})
+    with pytest.raises(StoreOutdated):
+        first.store.commit(Commit(silences=[silence()]))
+
+
+def test_each_worker_has_its_own_mark(fleet: Fleet) -> None:
+    with linked(fleet.address) as link:
+        first, second = fleet.daemon(link.address), fleet.daemon()
+        first.take("main")
+        second.take("other")
+        first.store.commit(poll("main", 1))
+        second.store.commit(poll("other", 1))
+        link.cut_at_commit = "after"
+        first.store.commit(poll("main", 2))
+        second.store.commit(poll("other", 2))
+        link.cut_at_commit = "before"
+        with pytest.raises(StoreError, match="before the commit was made"):
+            first.store.commit(poll("main", 3))
+        second.store.commit(poll("other", 3))
+        first.store.commit(poll("main", 3))
+        assert polls_of(second.store, "main") == polls_of(first.store, "other") == [1, 2, 3]
+
+
+def test_leases_come_back_after_a_lost_connection(fleet: Fleet) -> None:
+    daemon = fleet.daemon()
+    held = daemon.take("main")
+    fleet.server.cut_sessions(fleet.address)
+    with pytest.raises(StoreError, match="tries again"):
+        daemon.leases.beat(["main"], held)
+    assert daemon.leases.beat(["main"], held).fleet.holder_of("main") is not None
+    daemon.store.commit(poll("main", 1))
+    daemon.leases.close()
+    with pytest.raises(StoreError, match="closed"):
+        daemon.leases.beat(["main"], held)
+
+
+def test_a_beat_does_not_wait_long_for_a_silent_server(fleet: Fleet) -> None:
+    with linked(fleet.address) as link:
+        daemon = fleet.daemon(link.address)
+        held = daemon.take("main")
+        link.silence()
+        with pytest.raises(StoreUnreachable, match="no answer in time"):
+            daemon.leases.beat(["main"], held)
+        assert FOR_LEASES.answer + BEAT_EVERY < LEASE_DEADLINE
+        link.speak()
+        daemon.leases.beat(["main"], held)
+
+
+def test_a_change_of_silences_or_acknowledgements_is_seen_by_all(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    for each in (first, second):
+        each.store.hold({})
+    revisions = [second.leases.beat(BOTH, {}).suppressions]
+    for commit in (
+        Commit(silences=[silence()]),
+        Commit(acks=[ack()]),
+        Commit(dropped_silences=["s1"], dropped_acks=["f1"]),
+    ):
+        first.store.commit(commit)
+        revisions.append(second.leases.beat(BOTH, {}).suppressions)
+        assert second.store.suppressions().revision == revisions[-1]
+    assert revisions == [revisions[0] + number for number in range(4)]
+    first.store.commit(Commit(durable=True))
+    assert second.leases.beat(BOTH, {}).suppressions == revisions[-1]
+
+
+def test_a_callback_reaches_the_daemon_that_holds_its_account(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    held = first.take("main")
+    second.store.hold({})
+    for body in (b"one", b"\0two"):
+        second.store.forward_callback("main", body, NOW)
+    second.store.forward_callback("other", b"x", NOW + 1)
+    assert first.leases.beat(BOTH, held).callbacks_wait
+    assert not second.leases.beat(BOTH, {}).callbacks_wait
+    one, two = first.store.forwarded(["main"], 9)
+    assert (one.account, one.received_at, one.body, two.body) == ("main", NOW, b"one", b"\0two")
+    assert first.store.forwarded(held, 1) == [one]
+    first.store.drop_forwarded([one.id, two.id])
+    assert first.store.forwarded(held, 1) == []
+    assert not first.leases.beat(BOTH, held).callbacks_wait
+    assert first.store.prune(NOW + 1, 0) == 0
+    assert first.store.prune(NOW + 2, 0) == 1, "an account that nobody has any more"
+
+
+def test_who_needs_the_store_alone_is_refused_while_a_worker_lives_and_keeps_workers_out(fleet: Fleet) -> None:
+    fleet.daemon()
+    second = fleet.daemon()
+    with pytest.raises(StoreError) as caught:
+        open_postgresql(fleet.address, exclusive=True, limits=SHORT)
+    assert str(caught.value).count(f"process {os.getpid()} on ") == 2
+    fleet.opened.close()
+    with closing(open_postgresql(fleet.address, exclusive=True, limits=SHORT)):
+        with pytest.raises(StoreError, match=r"another daemon \(process \d+ on .* works on the store"):
+            open_worker(fleet.address, limits=SHORT)
+        with closing(open_postgresql(fleet.address, read_only=True)) as reader:
+            assert reader.load().alerts == []
+    with pytest.raises(StoreError, match="closed"):
+        second.store.load()
+
+
+def test_a_worker_that_lost_its_connection_waits_for_who_has_the_store_alone(fleet: Fleet) -> None:
+    daemon = fleet.daemon()
+    daemon.store.hold({})
+    fleet.server.cut_sessions(fleet.address)
+    with (
+        closing(open_postgresql(fleet.address, exclusive=True, limits=SHORT)),
+        pytest.raises(StoreError, match="another daemon"),
+    ):
+        daemon.store.load()
+    daemon.store.commit(Commit(silences=[silence()]))
