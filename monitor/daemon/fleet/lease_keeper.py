@@ -50,7 +50,11 @@ class AccountDuties(Protocol):
 
 
 class LeaseKeeper:
-    """The task of the leases. ``wanted`` returns the accounts that this worker's configuration has, in their order."""
+    """The task of the leases.
+
+    ``wanted`` returns the accounts that this worker's configuration has, in their order, and ``orphans`` those that it no longer has although
+    something is left to do for them.
+    """
 
     def __init__(
         self,
@@ -60,9 +64,12 @@ class LeaseKeeper:
         wanted: Callable[[], Sequence[str]],
         duties: AccountDuties,
         clock: Clock,
+        orphans: Callable[[], Sequence[str]] = tuple,
+        failed: Callable[[str, Exception], object] = lambda task, error: None,
     ) -> None:
         self._leases, self._store, self._gate = leases, store, gate
-        self._wanted, self._duties, self._clock = wanted, duties, clock
+        self._wanted, self._orphans = wanted, orphans
+        self._duties, self._clock, self._failed = duties, clock, failed
         self.view: FleetView | None = None
         """The answer to the last successful beat."""
         self._beaten = trio.Event()
@@ -74,6 +81,11 @@ class LeaseKeeper:
         self._settled = trio.Event()
         self._is_leaving, self._left = False, trio.Event()
         self._trouble = ThrottledLog(log, "the leases of the accounts", clock, logging.ERROR)
+
+    @property
+    def worker(self) -> int:
+        """The number of this worker."""
+        return self._leases.worker
 
     @property
     def beaten(self) -> trio.Event:
@@ -132,10 +144,10 @@ class LeaseKeeper:
 
     async def _beat(self, began: float, nursery: trio.Nursery) -> float:
         """Does one beat and what follows from it. Returns in how many seconds after ``began`` the next one is due. Raises StoreError."""
-        wanted = self._wanted()
+        wanted, orphans = self._wanted(), self._orphans()
         view = await self._leases.beat(wanted, {} if self._own is None else dict(self._own.tokens))
         own = self._own = self._own or Ownership(self._leases.worker)
-        decision = own.beaten(began, trio.current_time(), view.fleet, wanted)
+        decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans)
         for account in decision.dropped:
             log.warning("account %s is held by another worker now", account)
         self._follow_ownership()
@@ -145,7 +157,7 @@ class LeaseKeeper:
             self._duties.resume()
         self.view = view
         if not self._is_leaving:
-            await self._move(decision, view.fleet.free(wanted), nursery)
+            await self._move(decision, view.fleet.free([*wanted, *orphans]), nursery)
         self._settle_start()
         self._beaten.set()
         self._beaten = trio.Event()
@@ -224,6 +236,8 @@ class LeaseKeeper:
                     break
                 except StoreError as error:
                     trouble.arose(str(error))
+                except Exception as error:  # noqa: BLE001 - this account cannot be read, and the others go on
+                    self._failed(f"reading account {account} from the store", error)
                 await trio.sleep(ADOPT_AGAIN)
         self._adopting.discard(account)
         self._settle_start()

@@ -53,8 +53,13 @@ class Ownership:
         """Returns whether this worker may commit and notify for the account."""
         return account in self.tokens and not self.is_suspended and now < self.deadline
 
-    def beaten(self, began: float, now: float, fleet: Fleet, wanted: Sequence[str]) -> Decision:
-        """Takes the answer to a beat that was sent at ``began``; ``wanted`` are the accounts that may be taken, in their order."""
+    def beaten(
+        self, began: float, now: float, fleet: Fleet, wanted: Sequence[str], orphans: Collection[str] = ()
+    ) -> Decision:
+        """Takes the answer to a beat that was sent at ``began``; ``wanted`` are the accounts that may be taken, in their order.
+
+        ``orphans`` may be taken too, but are not given away: they are no longer configured, and others may not know of them.
+        """
         held = {lease.account: lease.token for lease in fleet.leases if lease.worker == self.worker}
         dropped = tuple(account for account, token in self.tokens.items() if held.get(account) != token)
         self.forget(dropped)
@@ -62,7 +67,7 @@ class Ownership:
         if now >= self.deadline:
             return Decision(dropped)
         resumed, self.is_suspended = self.is_suspended, False
-        excess = len(self.tokens) - share(fleet, self.worker, len(self.tokens), wanted)
+        excess = len(self.tokens) - share(fleet, self.worker, len(self.tokens), {*wanted, *orphans})
         released = () if self._leaving or excess <= 0 else self._to_release(excess, wanted)
         self._leaving.update(released)
         return Decision(dropped, resumed, released, max(-excess, 0), HURRIED if fleet.free(wanted) else PAUSE)
@@ -87,7 +92,7 @@ class Ownership:
     def _to_release(self, excess: int, wanted: Sequence[str]) -> tuple[str, ...]:
         """Returns the next accounts to give away: a tenth of what is too much, so that few are between two workers at a time."""
         order = {account: place for place, account in enumerate(wanted)}
-        last_first = sorted(self.tokens, key=lambda account: order.get(account, len(order)), reverse=True)
+        last_first = sorted(order.keys() & self.tokens, key=order.__getitem__, reverse=True)
         return tuple(last_first[: -(-excess // 10)])
 
 

@@ -87,6 +87,12 @@ def test_it_gives_away_what_is_above_its_share_but_a_few_at_a_time() -> None:
     assert own.beaten(3.0, 3.0, fleet(1, 2, 3, **everything), [A, B, C]).released == (B,)
 
 
+def test_an_account_that_is_not_configured_any_more_stays_with_its_holder() -> None:
+    own = holding(A, B, C)
+    everything = dict.fromkeys((A, B, C), (7, 1))
+    assert own.beaten(1.0, 1.0, fleet(1, 2, **everything), [A, B], orphans=[C]).released == (B,)
+
+
 def test_of_many_accounts_several_move_at_once() -> None:
     accounts = [f"a{number}" for number in range(100)]
     own = holding(*accounts)
