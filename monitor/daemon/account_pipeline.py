@@ -125,10 +125,10 @@ class AccountPipeline:
 class Proposal:
     """One commit's proposed changes: an account's evaluation and people's edits, which are dispatched, committed and applied together.
 
-    ``cursor`` belongs to the poll or sweep that caused the evaluation, if any.
+    ``account`` is None where no account is held. ``cursor`` belongs to the poll or sweep that caused the evaluation, if any.
     """
 
-    account: AccountPipeline
+    account: AccountPipeline | None
     result: EvaluationResult
     cursor: Cursor | None = None
     edits: SuppressionEdits = field(default_factory=SuppressionEdits)

@@ -1,7 +1,8 @@
 """Reads and changes alerts, silences and acknowledgements for the HTTP listener and Slack's buttons."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import trio
@@ -93,28 +94,33 @@ class AlertActions:
         """Acknowledges a firing alert, replacing an earlier acknowledgement. Raises NothingThere, and ValueError for invalid input."""
         made: list[Ack] = []
 
-        def edits() -> SuppressionEdits:
-            made.append(acknowledge(self._firing(fingerprint), by, comment, self._now(), until))
+        def edit(alert: Alert | None, _: Ack | None) -> SuppressionEdits:
+            if alert is None or alert.state != "firing":
+                raise NothingThere(f"no alert {fingerprint} fires")
+            made.append(acknowledge(alert, by, comment, self._now(), until))
             return SuppressionEdits(acks=made)
 
-        await self._flush(edits)
+        await self._alone(partial(self.pipeline.edit_alert, fingerprint, edit))
         return made[0]
 
     async def unacknowledge(self, fingerprint: str) -> None:
         """Removes an acknowledgement. Raises NothingThere."""
 
-        def edits() -> SuppressionEdits:
-            if fingerprint not in self.pipeline.dispatcher.acks:
+        def edit(_: Alert | None, ack: Ack | None) -> SuppressionEdits:
+            if ack is None:
                 raise NothingThere(f"there is no acknowledgement of an alert {fingerprint}")
             return SuppressionEdits(dropped_acks=[fingerprint])
 
-        await self._flush(edits)
+        await self._alone(partial(self.pipeline.edit_alert, fingerprint, edit))
 
     async def _flush(self, edits: Callable[[], SuppressionEdits]) -> None:
+        await self._alone(partial(self.pipeline.flush, edits))
+
+    async def _alone(self, change: Callable[[], Awaitable[None]]) -> None:
         if self._one.statistics().tasks_waiting >= MOST_CHANGES_WAITING:
             raise StoreError("too many changes wait for the store; try again in a second")
         async with self._one:
-            await self.pipeline.flush(edits)
+            await change()
 
     def _now(self) -> Instant:
         return self.pipeline.services.clock.now()
@@ -131,12 +137,6 @@ class AlertActions:
         if known is None:
             raise NothingThere(f"there is no silence {silence_id}")
         return known
-
-    def _firing(self, fingerprint: str) -> Alert:
-        for alert in self.pipeline.every_alert():
-            if alert.state == "firing" and alert.fingerprint == fingerprint:
-                return alert
-        raise NothingThere(f"no alert {fingerprint} fires")
 
 
 def _check_unchanged(silence: Silence, seen: Instant, now: Instant) -> None:

@@ -66,8 +66,9 @@ class ChannelWatch:
         self._services.metrics.failing(reasons)
         raised = dict(self._raised())
         for channel, one in failing.items():
-            if channel not in raised:
-                await self._raise(self._pipeline.default_account, channel, one)
+            account = self._pipeline.default_account
+            if channel not in raised and account is not None:
+                await self._raise(account, channel, one)
         for channel, account in raised.items():
             if channel not in self._channels or (
                 channel in self._outbox.accepted_channels and channel not in self._outbox.failing

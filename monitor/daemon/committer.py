@@ -15,6 +15,7 @@ from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import DispatchPlan, SuppressionEdits
 from monitor.model.alert import Alert, Transition
 from monitor.routing.acknowledgements import acknowledged, unacknowledged
+from monitor.runtime.clock import Instant
 from monitor.runtime.errors import StoreError
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore
@@ -32,35 +33,46 @@ class Committer:
         self._services = services
         self._trouble = ThrottledLog(log, "the store", services.clock, logging.ERROR)
 
-    async def commit(self, account: AccountPipeline, commit: Commit) -> None:
-        """Writes a commit together with the account's rows and quarantined records. Raises StoreError.
+    async def commit(self, account: AccountPipeline | None, commit: Commit) -> None:
+        """Writes a commit together with the account's rows and quarantined records, if there is one. Raises StoreError.
 
         If the write fails or is cancelled, the rows and records wait for the next commit. A write that has begun is always finished
         (`AsyncStore`), and nothing can be cancelled between its end and the return of this method.
         """
+        began = perf_counter()
+        if account is None:
+            await self._write(commit)
+        else:
+            await self._write_with_rows(account, commit)
+        self._services.metrics.commit(perf_counter() - began)
+        self._services.health.store()
+        self._trouble.over()
+
+    async def _write_with_rows(self, account: AccountPipeline, commit: Commit) -> None:
         window, quarantined, changed = account.evaluator.window, account.quarantined, account.changed
         state, unsaved, taken = account.evaluator.account_state, window.unsaved(), window.status_changes.take()
         account.quarantined, account.changed = [], 0
         put_rows(commit, account.name, unsaved)
         commit.quarantined = quarantined
         commit.account_states = {} if state == account.stored_state else {account.name: state}
-        began = perf_counter()
         try:
-            numbers = await self._store.commit(commit)
-        except BaseException as error:
+            numbers = await self._write(commit)
+        except BaseException:
             window.not_saved(unsaved)
             window.status_changes.put_back(taken)
             account.quarantined = quarantined + account.quarantined
             account.changed += changed
-            if isinstance(error, StoreError):
-                self._failed(error)
             raise
         window.saved(unsaved, numbers[0] if numbers else None)
         account.stored_state = state
         self._services.metrics.delivery.add(account.name, taken)
-        self._services.metrics.commit(perf_counter() - began)
-        self._services.health.store()
-        self._trouble.over()
+
+    async def _write(self, commit: Commit) -> list[int]:
+        try:
+            return await self._store.commit(commit)
+        except StoreError as error:
+            self._failed(error)
+            raise
 
     def _failed(self, error: StoreError) -> None:
         self._trouble.arose(str(error))
@@ -74,10 +86,11 @@ def final_results(
     """Returns, by account, what is committed and applied: the proposal, the view of each firing alert that a
     notification shows, and the incident of each alert that has begun to fire."""
     results = {name: EvaluationResult() for name in accounts}
-    transitions = [_in_incident(one, plan) for one in proposal.result.transitions]
-    results[proposal.account.name] = replace(
-        proposal.result, alerts=dict(proposal.result.alerts), transitions=transitions
-    )
+    if proposal.account is not None:
+        transitions = [_in_incident(one, plan) for one in proposal.result.transitions]
+        results[proposal.account.name] = replace(
+            proposal.result, alerts=dict(proposal.result.alerts), transitions=transitions
+        )
     shown = {view.fingerprint: kept(view) for view in plan.views if view.status == "firing"}
     for name, result in results.items() if shown or plan.incidents else ():
         for key, alert in alerts_after(accounts[name].evaluator, result).items():
@@ -112,10 +125,12 @@ def commit_of(
     """Returns the commit, without the account's rows."""
     cursor = proposal.cursor
     dropped = [(name, rule) for name, one in accounts.items() for rule in sorted(one.evaluator.dropped_states)]
+    found = () if proposal.account is None else results[proposal.account.name].transitions
+    known = {one: alert for one, (alert, _, _) in plan.input.known.items()}
     commit = Commit(
         cursors=[] if cursor is None else [cursor],
         dropped_rule_states=dropped,
-        transitions=[*results[proposal.account.name].transitions, *_transitions_by_people(plan, proposal.edits)],
+        transitions=[*found, *transitions_by_people(known, proposal.edits, plan.input.now)],
     )
     for name, result in results.items():
         for (rule, group), alert in result.alerts.items():
@@ -151,10 +166,9 @@ def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
     commit.entries = [Entry(account, *entry) for entry in unsaved.entries]
 
 
-def _transitions_by_people(plan: DispatchPlan, edits: SuppressionEdits) -> Iterator[Transition]:
-    """Yields the transitions of alerts that people acknowledged or unacknowledged."""
-    known = plan.input.known
-    yield from (acknowledged(known[ack.fingerprint][0], ack) for ack in edits.acks if ack.fingerprint in known)
+def transitions_by_people(known: Mapping[str, Alert], edits: SuppressionEdits, now: Instant) -> Iterator[Transition]:
+    """Yields the transitions of alerts, given by their fingerprints, that people acknowledged or unacknowledged."""
+    yield from (acknowledged(known[ack.fingerprint], ack) for ack in edits.acks if ack.fingerprint in known)
     for one in edits.dropped_acks:
         if one in known:
-            yield unacknowledged(known[one][0], plan.input.now)
+            yield unacknowledged(known[one], now)

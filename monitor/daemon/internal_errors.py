@@ -31,8 +31,8 @@ class BuiltInAlerts(Protocol):
     """The part of `monitor.daemon.pipeline.Pipeline` that raises and ends built-in alerts."""
 
     @property
-    def default_account(self) -> str:
-        """The account that keeps alerts which are about no account."""
+    def default_account(self) -> str | None:
+        """The account that keeps alerts which are about no account; None if there is none now."""
 
     async def update_builtin(self, account: str, built_in: BuiltIn, finding: Finding) -> None:
         """Raises or ends a built-in alert. Raises StoreError."""
@@ -104,10 +104,9 @@ class InternalErrors:
         """Starts ``InternalError`` for tasks that fail, and ends it for others. Raises StoreError; the next update makes up for it."""
         lately, raised = self.lately(), {group["task"]: account for account, group in pipeline.firing(INTERNAL_ERROR)}
         for task, why in lately.items():
-            if task not in raised:
-                await pipeline.update_builtin(
-                    pipeline.default_account, INTERNAL_ERROR, finding(f"{task}: {why}", task=task)
-                )
+            account = pipeline.default_account
+            if task not in raised and account is not None:
+                await pipeline.update_builtin(account, INTERNAL_ERROR, finding(f"{task}: {why}", task=task))
         for task, account in raised.items():
             if task not in lately:
                 await pipeline.update_builtin(account, INTERNAL_ERROR, over(task=task))

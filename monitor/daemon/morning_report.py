@@ -12,6 +12,7 @@ from monitor.alerts.report import DeliveryReport
 from monitor.config.monitor import Config, ScheduledReport
 from monitor.config.settings import Settings
 from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.report_ledger import ReportLedger
 from monitor.daemon.report_source import report_of
 from monitor.dispatch.scheduled_report import DueReport, next_due, notification
 from monitor.notify.render.report.digest import digest_of
@@ -55,14 +56,16 @@ class MorningReport:
             await clock.sleep(wait)
 
     async def step(self) -> Duration:
-        """Sends or leaves out the report that is due, if one is. Returns how long it is until the next one. Raises StoreError."""
-        clock = self.pipeline.services.clock
-        now, group = clock.now(), await self.pipeline.report_group(self.report.receiver)
+        """Sends or leaves out the report that is due, if one is. Returns how long to wait for the next one. Raises StoreError."""
+        clock, ledger = self.pipeline.services.clock, ReportLedger(self.pipeline, self.report.receiver)
+        now, group = clock.now(), await ledger.last()
+        if group is None:
+            return LONGEST_WAIT
         due = next_due(self.report.times, group, now)
         if due.at > now:
             return due.at - now
         if due.is_too_late(now):
-            await self.pipeline.report_told(self.report.receiver, due, None)
+            await ledger.settle(due, None)
             late = format_duration((now - due.at) // MINUTE * MINUTE)
             log.warning("the report of %s is left out: it is %s late", iso(due.at), late)
             return 0
@@ -70,8 +73,8 @@ class MorningReport:
         config = self.settings().config
         url = (config.web.external_url or "") if config.web is not None else ""
         told = notification(self.report.receiver, due, digest_of(made, url), clock.now(), url)
-        await self.pipeline.report_told(self.report.receiver, due, told)
-        log.info("the report of %s was handed over to %s", iso(due.at), self.report.receiver)
+        if await ledger.settle(due, told):
+            log.info("the report of %s was handed over to %s", iso(due.at), self.report.receiver)
         return 0
 
     def _made(self, due: DueReport, now: Instant) -> DeliveryReport:

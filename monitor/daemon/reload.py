@@ -15,8 +15,9 @@ from monitor.config.watched_files import files_of, stamp
 from monitor.daemon.account_client import routee_client
 from monitor.daemon.config_diff import check_is_possible, log_changes
 from monitor.daemon.hidden_secrets import hide_secrets
-from monitor.daemon.pipeline import Pipeline, PipelineConfig
-from monitor.daemon.restore import RestoredState, reloaded_accounts, reloaded_dispatcher, state_for_reload
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.pipeline_commits import PipelineConfig
+from monitor.daemon.restore import RestoredState, order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.startup import log_damage
 from monitor.daemon.systemd_status import SystemdStatus
@@ -114,16 +115,19 @@ class Reloader:
             await self._reloads.wait()
             self._status.reloading()
             try:
-                changed = await self._prepared()
+                await self._reload()
             except MonitorError as error:
                 self._refused(str(error))
             # Whatever reading the files raises, the daemon continues with the previous configuration.
             except Exception as error:
                 log.exception("reading the configuration failed unexpectedly")
                 self._refused(f"reading it failed ({type(error).__name__}); please report this")
-            else:
-                await self._put_in_force(changed)
             self._status.ready()
+
+    async def _reload(self) -> None:
+        async with self._pipeline.membership:
+            changed = await self._prepared()
+            await self._put_in_force(changed)
 
     async def _put_in_force(self, changed: _Reload) -> None:
         """Applies a configuration that was read and checked. Whatever fails here, the daemon goes on."""
@@ -156,7 +160,9 @@ class Reloader:
         hide_secrets(config)
         after = before.next(loaded)
         await _check_clients(after, before)
-        found = await self._store.run(partial(state_for_reload, before=before.config, config=config, key=self._key))
+        held = tuple(self._pipeline.accounts)
+        stored = partial(state_for_reload, before=before.config, config=config, key=self._key, held=held)
+        found = await self._store.run(stored)
         return _Reload(before, after, found)
 
     async def _apply(self, changed: _Reload) -> None:
@@ -169,7 +175,7 @@ class Reloader:
             dispatcher = reloaded_dispatcher(config, self._pipeline.dispatcher)
             afresh = after.changed_searches(before)
             accounts = reloaded_accounts(self._pipeline.accounts, config, after.rules, after.templates, found, afresh)
-            return PipelineConfig(accounts, dispatcher, config.retention)
+            return PipelineConfig(accounts, dispatcher, config.retention, order_of(config))
 
         await self._pipeline.reload(reloaded)
         self._follow(after)

@@ -14,9 +14,9 @@ from monitor.store.protocol import Cursor
 log = logging.getLogger("monitor")
 
 
-def report_evaluation(proposal: Proposal, cursor: Cursor, services: Services) -> None:
-    """Reports how the rules fared, and how far the search was polled."""
-    metrics, account = services.metrics, proposal.account
+def report_evaluation(proposal: Proposal, account: AccountPipeline, cursor: Cursor, services: Services) -> None:
+    """Reports how the account's rules fared, and how far the search was polled."""
+    metrics = services.metrics
     report_rules(proposal, services)
     metrics.watermark(account.name, cursor.search, cursor.as_of)
     services.health.polled(account.name, cursor.search)

@@ -1,6 +1,6 @@
 """Restores windows, evaluators and groups from the store at the start, and adapts them to another configuration at a reload."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -13,15 +13,12 @@ from monitor.config.monitor import Config, Receiver, Search
 from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.dispatch.dispatcher import Dispatcher
-from monitor.dispatch.scheduled_report import KEY as REPORT_KEY
-from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert
 from monitor.model.privacy import RecipientMask
 from monitor.routing.flapping import NEVER, FlappingPolicy, RecentStarts
-from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silences
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreDamaged
@@ -108,14 +105,16 @@ def restored_evaluator(
 
 def restored_dispatcher(config: Config, loaded: StoredState) -> Dispatcher:
     """Returns the stored groups, silences and acknowledgements under the configured routes."""
-    dispatcher = _dispatcher(config, [group for group in loaded.groups if group.key == WATCHDOG_KEY])
-    own = (WATCHDOG_KEY, REPORT_KEY)
-    dispatcher.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key not in own}
-    dispatcher.reported = next((group for group in loaded.groups if group.key == REPORT_KEY), None)
+    dispatcher = _dispatcher(config)
     dispatcher.silences = Silences(loaded.silences)
-    dispatcher.acks = {ack.fingerprint: ack for ack in loaded.acks}
-    dispatcher.recent_starts = RecentStarts(loaded.begun, _flapping(config))
+    dispatcher.recent_starts = RecentStarts(policy=_flapping(config))
+    dispatcher.adopt(loaded.groups, loaded.acks, loaded.begun)
     return dispatcher
+
+
+def order_of(config: Config) -> tuple[str, ...]:
+    """Returns the accounts in the order in which a pipeline has them that gains and loses accounts; empty for one that always has all."""
+    return tuple(account.name for account in config.accounts) if config.by_account else ()
 
 
 def reloaded_accounts(
@@ -128,9 +127,10 @@ def reloaded_accounts(
 ) -> dict[str, AccountPipeline]:
     """Returns the accounts under another configuration. A removed account keeps its alerts until no receiver shows them as firing.
 
-    ``afresh`` are the searches (account, name) whose query changed.
+    ``afresh`` are the searches (account, name) whose query changed. Where several daemons share the accounts, only held ones are returned:
+    who takes a new one is decided elsewhere.
     """
-    watched = [account.name for account in config.accounts]
+    watched = [] if config.by_account else [account.name for account in config.accounts]
     anew, reloaded = set(afresh), dict[str, AccountPipeline]()
     for account in dict.fromkeys([*watched, *accounts]):
         known = accounts.get(account)
@@ -166,28 +166,34 @@ class RestoredState:
     troubles: tuple[str, ...] = ()
 
 
-def state_for_reload(store: Store, before: Config, config: Config, key: bytes) -> RestoredState:
-    """Returns what a reload needs from the store. Blocking: for a worker thread."""
+def state_for_reload(
+    store: Store, before: Config, config: Config, key: bytes, held: Collection[str] = ()
+) -> RestoredState:
+    """Returns what a reload needs from the store. Blocking: for a worker thread.
+
+    ``held`` are the accounts that are held; they matter where several daemons share the accounts.
+    """
     known = {account.name for account in before.accounts}
     now = {account.name for account in config.accounts}
-    restored = {name: restored_or_empty(store, name, config, key) for name in sorted(known ^ now)}
+    changed = (known ^ now) & set(held) if config.by_account else known ^ now
+    restored = {name: restored_or_empty(store, name, config, key) for name in sorted(changed)}
     windows = {name: window for name, (window, _) in restored.items()}
     troubles = {name: trouble for name, (_, trouble) in restored.items() if trouble}
     searches = {(search.account, search.name) for search in before.searches}
     if all((search.account, search.name) in searches for search in config.searches):
         return RestoredState(windows, {}, {}, tuple(troubles.values()))
-    loaded = store.load()
+    loaded = store.load(held if config.by_account else None)
     cursors = {(one.account, one.search): one for one in loaded.cursors if one.account not in troubles}
     return RestoredState(windows, cursors, loaded.account_states, tuple(troubles.values()))
 
 
 def reloaded_dispatcher(config: Config, before: Dispatcher) -> Dispatcher:
     """Returns the present groups, silences and acknowledgements under the newly configured routes."""
-    watchdog = before.watchdog
-    dispatcher = _dispatcher(config, [watchdog.group] if watchdog is not None and watchdog.group is not None else [])
+    watchdog = None if before.watchdog is None else before.watchdog.group
+    dispatcher = _dispatcher(config)
     dispatcher.groups, dispatcher.silences = before.groups, before.silences
-    dispatcher.acks, dispatcher.recent_starts = before.acks, before.recent_starts
-    dispatcher.reported = before.reported
+    dispatcher.recent_starts = before.recent_starts
+    dispatcher.adopt([one for one in (watchdog, before.reported) if one is not None], before.acks.values(), ())
     dispatcher.recent_starts.policy = _flapping(config)
     dispatcher.most_groups = before.most_groups
     return dispatcher
@@ -229,9 +235,10 @@ def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:
     return [rule for rule in rules if searches and rule.search in (None, *searches)]
 
 
-def _dispatcher(config: Config, watchdog_groups: list[AggregationGroup]) -> Dispatcher:
-    """Returns a dispatcher without groups, except for the watchdog's if ``watchdog_groups`` has it."""
+def _dispatcher(config: Config) -> Dispatcher:
+    """Returns a dispatcher without groups."""
     web, watchdog = config.web, config.watchdog
+    leading = config.accounts[0].name if config.by_account else ""
     return Dispatcher(
         config.route_tree(),
         {one.name: tuple(one.notified_channels) for one in config.receivers},
@@ -239,7 +246,8 @@ def _dispatcher(config: Config, watchdog_groups: list[AggregationGroup]) -> Disp
         inhibitions=config.inhibitions,
         editable={one.name: tuple(_editable(one)) for one in config.receivers},
         keeping={one.name: tuple(_keeping(one)) for one in config.receivers},
-        watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, watchdog_groups),
+        watchdog=None if watchdog is None else WatchdogState(watchdog.receiver, watchdog.every, account=leading),
+        leading=leading,
     )
 
 
@@ -266,12 +274,6 @@ def _editable(receiver: Receiver) -> Iterator[str]:
 def _keeping(receiver: Receiver) -> Iterator[str]:
     """Yields the channels behind which a program keeps an alert open until it is resolved."""
     return (channel for channel, entry in receiver.channels if entry.keeps_alerts)
-
-
-def _watchdog(receiver: str, every: Duration, watchdog_groups: list[AggregationGroup]) -> WatchdogState:
-    return WatchdogState(
-        receiver, every, next((group for group in watchdog_groups if group.receiver == receiver), None)
-    )
 
 
 def _reorder_groups(evaluator: RuleEvaluator) -> None:

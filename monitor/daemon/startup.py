@@ -1,7 +1,7 @@
-"""Restores the pipeline from the store at the start."""
+"""Restores accounts from the store: at the start, and when this daemon takes one over from another."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from monitor.alerts.view import Views
@@ -9,6 +9,7 @@ from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.restore import (
     accounts_of,
+    order_of,
     restored_dispatcher,
     restored_evaluator,
     restored_or_empty,
@@ -17,30 +18,56 @@ from monitor.daemon.restore import (
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
 from monitor.store.async_store import AsyncStore
-from monitor.store.protocol import Commit, QuarantinedRecord, UnusableSilence
+from monitor.store.protocol import Commit, QuarantinedRecord, StoredState, UnusableSilence
 
 log = logging.getLogger("monitor")
 
 
-async def restored_pipeline(store: AsyncStore, present: RuntimeConfig, services: Services, key: bytes) -> Pipeline:
-    """Returns the stored pipeline; `Pipeline.begin` was called. ``key`` hashes recipients. Raises StoreError."""
+async def restored_pipeline(
+    store: AsyncStore, present: RuntimeConfig, services: Services, key: bytes, held: Collection[str] | None = None
+) -> Pipeline:
+    """Returns the stored pipeline; `Pipeline.begin` was called. ``key`` hashes recipients. Raises StoreError.
+
+    ``held`` are the accounts to restore (None: all), where others are adopted later (`adopt_account`).
+    """
     config = present.config
-    loaded = await store.load()
+    await store.assign_accounts([account.name for account in config.accounts])
+    loaded = await store.load(held)
     await _quarantine(loaded.unusable, store, services)
-    accounts = []
-    for name in accounts_of(config, loaded):
-        window, damage = await store.run(partial(restored_or_empty, account=name, config=config, key=key))
-        if damage:
-            log_damage(damage)
-            loaded = without_cursors(loaded, name)
-        evaluator = restored_evaluator(window, config, present.rules, loaded, services.clock.now())
-        several, zone = len(config.accounts) > 1, config.time_zone_of(name)
-        views = Views(evaluator, present.templates, distinguish=several, time_zone=zone)
-        accounts.append(AccountPipeline(evaluator, views, stored_state=evaluator.account_state))
+    names = accounts_of(config, loaded) if held is None else held
+    accounts = [await _restored_account(store, name, loaded, present, services, key) for name in names]
     services.health.searches(present.searches)
-    pipeline = Pipeline(store, accounts, restored_dispatcher(config, loaded), config.retention, services)
+    dispatcher = restored_dispatcher(config, loaded)
+    pipeline = Pipeline(store, accounts, dispatcher, config.retention, services, order_of(config))
     await pipeline.begin()
     return pipeline
+
+
+async def adopt_account(
+    name: str, store: AsyncStore, pipeline: Pipeline, present: Callable[[], RuntimeConfig], key: bytes
+) -> None:
+    """Restores an account whose lease this daemon has taken, and lets the pipeline adopt it. ``present`` returns the configuration in force.
+
+    Waits for a reload that is under way. Raises StoreError; the pipeline has not adopted it then.
+    """
+    async with pipeline.membership:
+        loaded = await store.load([name])
+        account = await _restored_account(store, name, loaded, present(), pipeline.services, key)
+        await pipeline.adopt(account, loaded)
+
+
+async def _restored_account(
+    store: AsyncStore, name: str, loaded: StoredState, present: RuntimeConfig, services: Services, key: bytes
+) -> AccountPipeline:
+    config = present.config
+    window, damage = await store.run(partial(restored_or_empty, account=name, config=config, key=key))
+    if damage:
+        log_damage(damage)
+        loaded = without_cursors(loaded, name)
+    evaluator = restored_evaluator(window, config, present.rules, loaded, services.clock.now())
+    several, zone = len(config.accounts) > 1, config.time_zone_of(name)
+    views = Views(evaluator, present.templates, distinguish=several, time_zone=zone)
+    return AccountPipeline(evaluator, views, stored_state=evaluator.account_state)
 
 
 def log_damage(damage: str) -> None:

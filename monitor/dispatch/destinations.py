@@ -37,11 +37,13 @@ class Destination(NamedTuple):
 
 @dataclass(frozen=True)
 class AlertDestinations:
-    """One alert's labels and severity, and the groups that it belongs to while it fires."""
+    """One alert's labels and severity, and the groups that it belongs to while it fires. ``account`` is that of the groups; see
+    `DestinationCache`."""
 
     labels: dict[str, str]
     severity: str
     destinations: tuple[Destination, ...]
+    account: str = ""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -56,12 +58,13 @@ class AlertDestinations:
 class DestinationCache:
     """Remembers the destinations of each alert until its severity, its incident or its views change.
 
-    ``receivers`` are the names of all receivers, in the order of the configuration.
+    ``receivers`` are the names of all receivers, in the order of the configuration. With ``by_account`` no group has alerts of two accounts.
     """
 
-    def __init__(self, root: Route, receivers: tuple[str, ...]) -> None:
+    def __init__(self, root: Route, receivers: tuple[str, ...], *, by_account: bool = False) -> None:
         self._root = root
         self._receivers = receivers
+        self._by_account = by_account
         self._known: dict[str, tuple[tuple[str, str], Views, AlertDestinations]] = {}
 
     def of(self, alert: Alert, views: Views) -> AlertDestinations:
@@ -70,14 +73,14 @@ class DestinationCache:
         incident = "" if alert.incident is None else alert.incident.id
         if known is not None and known[0] == (severity, incident) and known[1] is views:
             return known[2]
-        labels = views.labels(alert)
+        labels, account = views.labels(alert), alert.account if self._by_account else ""
         routes = routes_for(self._root, labels)
         destinations = (
-            _report_destinations(routes, labels, alert.fingerprint)
+            _report_destinations(routes, labels, alert.fingerprint, account)
             if alert.is_report
-            else self._destinations_of(routes, labels, incident)
+            else self._destinations_of(routes, labels, account, incident)
         )
-        routed = AlertDestinations(labels, severity, destinations)
+        routed = AlertDestinations(labels, severity, destinations, account)
         if views.knows(alert):
             self._known[alert.fingerprint] = ((severity, incident), views, routed)
         return routed
@@ -96,7 +99,9 @@ class DestinationCache:
         others = [route for route in routes if route.receiver != about]
         if not others:
             others = [replace(self._root, receiver=one) for one in self._working(failing, about)[:1]]
-        return replace(routed, destinations=self._destinations_of(others, routed.labels)) if others else routed
+        if not others:
+            return routed
+        return replace(routed, destinations=self._destinations_of(others, routed.labels, routed.account))
 
     def sweep(self, known: Mapping[str, object]) -> None:
         """Forgets alerts that are not in ``known``, once more than twice as many and 1,000 are remembered."""
@@ -109,28 +114,33 @@ class DestinationCache:
         return sorted(others, key=lambda one: one in failing)
 
     def _destinations_of(
-        self, routes: "tuple[Route, ...] | list[Route]", labels: dict[str, str], incident: str = ""
+        self, routes: "tuple[Route, ...] | list[Route]", labels: dict[str, str], account: str, incident: str = ""
     ) -> tuple[Destination, ...]:
-        destinations = [_destination(route, labels, incident) for route in routes]
+        destinations = [_destination(route, labels, account, incident) for route in routes]
         return tuple({destination.key: destination for destination in destinations}.values())
 
 
-def _destination(route: Route, labels: dict[str, str], incident: str) -> Destination:
-    overflow = (route.receiver, overflow_key(route))
+def _destination(route: Route, labels: dict[str, str], account: str, incident: str) -> Destination:
+    overflow = (route.receiver, overflow_key(route, account))
+    told_apart = {"account": account} if account and labels.get("account") == account else {}
     if not incident or not groups_incidents(route):
-        return Destination(route, (route.receiver, group_key(route, labels)), overflow, group_labels(route, labels))
-    shared = incident_labels(route, labels, incident)
-    return Destination(route, (route.receiver, incident_key(route, shared)), overflow, shared)
+        key, shared = group_key(route, labels, account), group_labels(route, labels)
+    else:
+        shared = incident_labels(route, labels, incident)
+        key = incident_key(route, shared, account)
+    return Destination(route, (route.receiver, key), overflow, shared | told_apart)
 
 
-def _report_destinations(routes: Iterable[Route], labels: dict[str, str], fingerprint: str) -> tuple[Destination, ...]:
+def _report_destinations(
+    routes: Iterable[Route], labels: dict[str, str], fingerprint: str, account: str
+) -> tuple[Destination, ...]:
     """Returns the destinations of a report: under each route a group of its own with all of its labels, which is never repeated."""
     alone = (replace(route, group_by=(ALL_LABELS,), repeat_interval=None) for route in routes)
     destinations = (
         Destination(
             route,
-            (route.receiver, report_key(route, fingerprint)),
-            (route.receiver, reports_overflow_key(route)),
+            (route.receiver, report_key(route, fingerprint, account)),
+            (route.receiver, reports_overflow_key(route, account)),
             group_labels(route, labels),
         )
         for route in alone

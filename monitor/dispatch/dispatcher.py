@@ -5,7 +5,7 @@ Like `monitor.alerts.evaluator` it proposes a plan, which is committed to the st
 `monitor.dispatch.notification_builder` writes the notification.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +23,9 @@ from monitor.dispatch.destinations import (
 from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known
 from monitor.dispatch.incident_assigner import IncidentAssigner, with_incidents
 from monitor.dispatch.notification_builder import MOST_ALERTS, NotificationBuilder, new_group, to_all
+from monitor.dispatch.scheduled_report import KEY as REPORT_KEY
 from monitor.dispatch.storm_overflow import GroupDecision, limit_new_groups
+from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import NOTIFICATION_FAILING
@@ -95,7 +97,9 @@ class Dispatcher:
 
     ``channels`` are the receivers' channels, such as ``slack/0``. ``editable`` are those that can change messages they have sent;
     ``keeping`` are those behind which a program keeps an alert open until it is resolved, reports included. ``most`` is the most alerts
-    that one notification holds. ``most_groups`` is the number of new groups above which a storm begins.
+    that one notification holds. ``most_groups`` is the number of new groups above which a storm begins. Where several daemons share the
+    accounts, ``leading`` is the account to which what concerns none belongs. Every account is then decided on as if it were the only one;
+    else groups and inhibition span them.
     """
 
     def __init__(
@@ -109,6 +113,7 @@ class Dispatcher:
         editable: Mapping[str, tuple[str, ...]] | None = None,
         keeping: Mapping[str, tuple[str, ...]] | None = None,
         watchdog: WatchdogState | None = None,
+        leading: str = "",
     ) -> None:
         self.route = route
         self.channels = channels
@@ -116,16 +121,20 @@ class Dispatcher:
         self.most = most
         self.most_groups = MOST_GROUPS
         self.watchdog = watchdog
+        self.leading = leading
+        self.by_account = bool(leading)
         self.groups: dict[Key, AggregationGroup] = {}
         self.silences = Silences()
         self.acks: dict[str, Ack] = {}
         self.reported: AggregationGroup | None = None
         """Which morning report was sent last (`monitor.dispatch.scheduled_report`); None: none was ever due."""
+        self.leads = True
+        """Whether the leading account is here, and so are the watchdog and the morning report to be sent."""
         self.recent_starts = RecentStarts()
         self._editable = editable or {}
         self._keeping = keeping or {}
         self._routes = routes_by_receiver(route)
-        self._destinations = DestinationCache(route, tuple(channels))
+        self._destinations = DestinationCache(route, tuple(channels), by_account=self.by_account)
         self._suppression = Suppression(tuple(inhibitions))
         self._timed = any(one.mute or one.active for one in self._routes.values())
 
@@ -154,7 +163,7 @@ class Dispatcher:
     ) -> Work[DispatchPlan]:
         """Does what `flush` does, in pieces. The alerts, what they are rendered from, and the dispatcher must not change meanwhile."""
         known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
-        incidents = yield from IncidentAssigner(known, self.groups.values(), self._routes, now).assigning()
+        incidents = yield from self._assigning(known, now)
         yield
         plan = self._plan(with_incidents(known, incidents), now, edits or SuppressionEdits())
         plan.incidents = incidents
@@ -201,6 +210,37 @@ class Dispatcher:
         self.recent_starts.sweep(plan.input.now)
         self._destinations.sweep(plan.input.known)
 
+    def adopt(
+        self, groups: Iterable[AggregationGroup], acks: Iterable[Ack], begun: Iterable[tuple[str, Instant]]
+    ) -> None:
+        """Takes over stored groups, acknowledgements, and when alerts began lately."""
+        for group in groups:
+            if group.key == WATCHDOG_KEY:
+                if self.watchdog is not None and self.watchdog.is_own(group):
+                    self.watchdog.group = group
+            elif group.key == REPORT_KEY:
+                self.reported = group if self.reported is None and group.account == self.leading else self.reported
+            else:
+                self.groups[group.receiver, group.key] = group
+        self.acks = self.acks | {ack.fingerprint: ack for ack in acks}
+        self.recent_starts.add(begun)
+
+    def release(self, account: str, fingerprints: Collection[str]) -> None:
+        """Forgets an account's groups, and the acknowledgements of its alerts."""
+        self.groups = {key: group for key, group in self.groups.items() if group.account != account}
+        self.acks = {one: ack for one, ack in self.acks.items() if one not in fingerprints}
+        if account == self.leading:
+            self.reported = None
+            if self.watchdog is not None:
+                self.watchdog.group = None
+
+    def suppress(self, silences: Iterable[Silence], acks: Iterable[Ack]) -> None:
+        """Replaces all silences and acknowledgements. Equal silences stay, with what is known of whom they match."""
+        stored = {silence.id: silence for silence in silences}
+        if stored != {silence.id: silence for silence in self.silences.all()}:
+            self.silences = Silences(stored.values())
+        self.acks = {ack.fingerprint: ack for ack in acks}
+
     def notified_fingerprints(self) -> set[str]:
         """Returns the fingerprints of the alerts that some receiver believes to be firing."""
         return {fingerprint for group in self.groups.values() for fingerprint in group.told}
@@ -218,13 +258,14 @@ class Dispatcher:
         silences = self._silences_after(edits.silences, dropped)
         acks, gone = self._acks_after(edits, known, now)
         firing = {one: destinations[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}
-        suppressed: dict[str, SuppressionReason] = self._suppression.of(firing, silences, now)
+        apart = {one: known[one][0].account for one in firing} if self.by_account else {}
+        suppressed: dict[str, SuppressionReason] = self._suppression.of(firing, silences, now, apart)
         reports = {one: alert.firing_at for one, (alert, _, _) in known.items() if one in firing and alert.is_report}
         for one, since in reports.items():
             by = silenced_since(firing[one], silences, now if since is None else since, now)
             if by and one not in suppressed:
                 suppressed[one] = SuppressionReason(by)
-        given = DispatchInput(known, destinations, suppressed, acks, self.recent_starts, now)
+        given = DispatchInput(known, destinations, suppressed, acks, self.recent_starts, now, self.by_account)
         kept = [ack for ack in edits.acks if ack.fingerprint in acks]
         return DispatchPlan(given, silences, acks, SuppressionEdits(edits.silences, dropped, kept, gone))
 
@@ -233,12 +274,29 @@ class Dispatcher:
         for one, (alert, views, _) in known.items():
             was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
             destinations[one] = self._destinations.of(was, views)
-        failing = failing_receivers((alert for alert, _, _ in known.values()), self.channels)
-        for one in known if failing else ():
-            about = dict(known[one][0].group).get("receiver")
-            if about is not None and known[one][0].rule == NOTIFICATION_FAILING.name:
-                destinations[one] = self._destinations.avoiding(destinations[one], failing, about)
+        for part in self._parts(known):
+            failing = failing_receivers((alert for alert, _, _ in part.values()), self.channels)
+            for one in part if failing else ():
+                about = dict(known[one][0].group).get("receiver")
+                if about is not None and known[one][0].rule == NOTIFICATION_FAILING.name:
+                    destinations[one] = self._destinations.avoiding(destinations[one], failing, about)
         return destinations
+
+    def _parts(self, known: Known) -> list[Known]:
+        """Returns the alerts in the parts that are decided on apart from each other: by account, or all together."""
+        if not self.by_account:
+            return [known]
+        parts = dict[str, dict[str, tuple[Alert, Views, ViewContext]]]()
+        for one, found in known.items():
+            parts.setdefault(found[0].account, {})[one] = found
+        return list(parts.values())
+
+    def _assigning(self, known: Known, now: Instant) -> Work[dict[str, IncidentScope]]:
+        """Finds the incidents of the alerts that begin to fire."""
+        found = dict[str, IncidentScope]()
+        for part in self._parts(known):
+            found |= yield from IncidentAssigner(part, self.groups.values(), self._routes, now).assigning()
+        return found
 
     def _silences_after(self, put: Iterable[Silence], dropped: Iterable[str]) -> Silences:
         """Returns a copy of the silences with these changes, because the plan may not be committed."""
@@ -261,11 +319,13 @@ class Dispatcher:
 
     def _decide(self, key: Key, members: GroupMembers, builder: NotificationBuilder, now: Instant) -> GroupDecision:
         before = self.groups.get(key)
-        group = _not_ahead(before, now) if before is not None else new_group(key, members.route, members.labels, now)
-        if before is None:
+        group = before and _not_ahead(before, now)
+        if group is None:
+            group = new_group(key, members.route, members.labels, now, members.account)
             group = msgspec.structs.replace(group, incident=builder.incident_of(group, members))
         urgent = builder.changes_cause(group, members)
-        decision = decide(group, members.firing, builder.ranks, members.route, now, members.quiet, urgent=urgent)
+        ranks = builder.ranks(group.account)
+        decision = decide(group, members.firing, ranks, members.route, now, members.quiet, urgent=urgent)
         return GroupDecision(key, members, before, group, decision)
 
     def _is_given_up(self, key: Key, members: GroupMembers, now: Instant) -> bool:
@@ -281,7 +341,8 @@ class Dispatcher:
             group = yield from builder.notify(group, members, decision.reason)
             decision = Decision(None, None)
             if group.told:
-                decision = decide(group, members.firing, builder.ranks, members.route, now, members.quiet)
+                ranks = builder.ranks(group.account)
+                decision = decide(group, members.firing, ranks, members.route, now, members.quiet)
         group = yield from builder.show_acks(group, members)
         until = quiet_until(group)
         if not members.firing and until is not None and now < until:
@@ -296,12 +357,12 @@ class Dispatcher:
             plan.groups.append(group)
 
     def _watch(self, plan: DispatchPlan, now: Instant, *, well: bool) -> None:
-        if self.watchdog is None:
+        if self.watchdog is None or not self.leads:
             return
         group, notification = self.watchdog.flush(now, self.external_url, well=well)
-        if notification is not None:
+        if group is not None and notification is not None:
             plan.watchdog = group
-            plan.outbox += to_all(notification, self.channels)
+            plan.outbox += to_all(notification, self.channels, group.account)
         plan.flush_by(self.watchdog.next_at(group, now))
 
 

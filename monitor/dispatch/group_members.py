@@ -29,7 +29,7 @@ class GroupMembers:
 
     ``firing`` maps each alert that fires, or counts as firing, to its severity. ``kept`` are those of them that stay as last notified,
     each with the reason (silenced, inhibited, muted; empty: its resolution is held back). ``quiet`` alerts cause no repeat.
-    ``resolved`` are the alerts whose end is to be notified.
+    ``resolved`` are the alerts whose end is to be notified. ``account`` is the account of a new group (`monitor.dispatch.destinations`).
     """
 
     route: Route
@@ -39,6 +39,7 @@ class GroupMembers:
     kept: dict[str, tuple[Alert, str]] = field(default_factory=dict)
     quiet: set[str] = field(default_factory=set)
     resolved: dict[str, Alert] = field(default_factory=dict)
+    account: str = ""
 
     def keep(self, alert: Alert, notified_severity: str, word: str) -> None:
         """Keeps the alert as last notified, with that severity. ``word`` is the reason."""
@@ -57,6 +58,12 @@ class DispatchInput:
     acked: Mapping[str, Ack]
     recent_starts: RecentStarts
     now: Instant
+    by_account: bool = False
+    """Whether no group has alerts of two accounts, and each account is decided on as if it were the only one."""
+
+    def part_of(self, account: str) -> str:
+        """Returns what alerts of the account are decided on together with: only those of the same account, or (empty) all."""
+        return account if self.by_account else ""
 
 
 class GroupAssembler:
@@ -106,6 +113,7 @@ class GroupAssembler:
             members = self.members_by_key.get(key)
             if members is None:
                 members = self.members_by_key[key] = self._new(key, destination, group)
+                members.account = routed.account
             notified_severity = None if group is None else group.told.get(fingerprint)
             self._enter(members, alert, routed.severity, notified_severity)
 

@@ -37,7 +37,7 @@ Channels = Mapping[str, tuple[str, ...]]
 
 
 class NotificationBuilder:
-    """Fills the outbox at one flush. ``views`` are the alerts as shown; ``ranks`` is the rank of each severity."""
+    """Fills the outbox at one flush. ``views`` are the alerts as shown."""
 
     def __init__(
         self,
@@ -50,13 +50,17 @@ class NotificationBuilder:
     ) -> None:
         self.outbox: list[Pending] = []
         self.views: list[AlertView] = []
-        self.ranks = _ranks(given)
+        self._ranks = _ranks(given)
         self._input = given
         self._channels = channels
         self._editable = editable
         self._keeping = keeping
         self._external_url = external_url
         self._most = most
+
+    def ranks(self, account: str) -> Mapping[str, float]:
+        """Returns the rank of each severity in the groups of an account."""
+        return self._ranks.get(account, RANKS)
 
     def notify(self, group: AggregationGroup, members: GroupMembers, reason: Reason) -> Work[AggregationGroup]:
         """Puts a notification into the outbox; returns the group as it is afterwards."""
@@ -124,7 +128,7 @@ class NotificationBuilder:
         for channel in self._channels.get(notification.receiver, ()):
             sent = notification if channel in whole else for_people
             if sent is not None:
-                yield Pending(channel, sent)
+                yield Pending(channel, sent, group.account)
 
     def show_acks(self, group: AggregationGroup, members: GroupMembers) -> Work[AggregationGroup]:
         """Sends a change of acknowledgements to the channels that can edit their messages; returns the group as it is afterwards."""
@@ -138,7 +142,7 @@ class NotificationBuilder:
             views += [self._as_notified(one, resolved, group.told[one]) for one, resolved in members.resolved.items()]
             hidden = max(len(group.told) - len(views), 0)
             notification = self._notification(group, members, views, "acknowledged", hidden)
-            self.outbox += [Pending(channel, notification) for channel in channels]
+            self.outbox += [Pending(channel, notification, group.account) for channel in channels]
         return msgspec.structs.replace(group, acked=acked, count=group.count + bool(channels))
 
     def priority(self, firing: Mapping[str, str]) -> tuple[float, int, float]:
@@ -152,7 +156,8 @@ class NotificationBuilder:
         number), and how far its value is beyond the threshold.
         """
         alert, _, _ = self._input.known[fingerprint]
-        return self.ranks.get(severity, 0.0), alert.crossed - alert.level, alert.excess
+        rank = self.ranks(self._input.part_of(alert.account)).get(severity, 0.0)
+        return rank, alert.crossed - alert.level, alert.excess
 
     def _worst_first(self, members: GroupMembers) -> list[str]:
         """Returns the fingerprints of the firing alerts, the worst first; those that stay as last notified come last."""
@@ -263,20 +268,20 @@ def _once_reported(notification: Notification, group: AggregationGroup) -> Notif
     )
 
 
-def to_all(notification: Notification, channels: Channels) -> list[Pending]:
+def to_all(notification: Notification, channels: Channels, account: str = "") -> list[Pending]:
     """Returns the notification for each channel of its receiver; empty if the configuration has no such receiver."""
-    return [Pending(channel, notification) for channel in channels.get(notification.receiver, ())]
+    return [Pending(channel, notification, account) for channel in channels.get(notification.receiver, ())]
 
 
-def new_group(key: Key, route: Route, labels: dict[str, str], now: Instant) -> AggregationGroup:
+def new_group(key: Key, route: Route, labels: dict[str, str], now: Instant, account: str = "") -> AggregationGroup:
     """Returns a group that nobody was notified of yet."""
     receiver, text = key
     episode = hashlib.blake2b(f"{receiver}\0{text}\0{now}".encode(), digest_size=12).hexdigest()
-    return AggregationGroup(text, receiver, labels, episode, now, now, route=route.key)
+    return AggregationGroup(text, receiver, labels, episode, now, now, route=route.key, account=account)
 
 
-def _ranks(given: DispatchInput) -> dict[str, float]:
-    ranks = dict(RANKS)
-    for views in {id(views): views for _, views, _ in given.known.values()}.values():
-        ranks |= views.ranks()
+def _ranks(given: DispatchInput) -> dict[str, dict[str, float]]:
+    ranks = dict[str, dict[str, float]]()
+    for account, views in {id(views): (alert.account, views) for alert, views, _ in given.known.values()}.values():
+        ranks.setdefault(given.part_of(account), dict(RANKS)).update(views.ranks())
     return ranks

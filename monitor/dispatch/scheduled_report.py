@@ -34,9 +34,9 @@ class DueReport:
         return now - self.at > LATEST
 
 
-def first_group(receiver: str, now: Instant) -> AggregationGroup:
+def first_group(receiver: str, now: Instant, account: str = "") -> AggregationGroup:
     """Returns the group of a report that has never been sent: what was due before ``now`` is not sent."""
-    return new_group((receiver, KEY), Route(receiver), {"alertname": NAME}, now)
+    return new_group((receiver, KEY), Route(receiver), {"alertname": NAME}, now, account)
 
 
 def next_due(times: DailyTime, group: AggregationGroup, now: Instant) -> DueReport:

@@ -156,10 +156,11 @@ class StatusSnapshot:
 
     def _sign_of_life(self, receiver: str) -> Iterator[FiringAlert]:
         watchdog = self._dispatcher.watchdog
-        if watchdog is None or watchdog.receiver != receiver or not self._well:
+        if watchdog is None or not self._dispatcher.leads or watchdog.receiver != receiver or not self._well:
             return
         since = self._now if watchdog.group is None else watchdog.group.started_at
-        yield FiringAlert(FINGERPRINT, SEVERITY, False, cache(partial(sign_of_life, since, self._now)))
+        view = cache(partial(sign_of_life, since, self._now))
+        yield FiringAlert(FINGERPRINT, SEVERITY, False, view, self._dispatcher.leading)
 
     def groups(self) -> list[GroupStatus]:
         """Returns the firing alerts by receiver and group."""

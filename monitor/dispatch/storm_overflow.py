@@ -37,17 +37,18 @@ def limit_new_groups(
 ) -> list[GroupDecision]:
     """Returns the decisions with storms limited.
 
-    If more than ``most`` groups of a route would be notified for the first time, the least bad ones go into the route's overflow.
+    If more than ``most`` groups of a route (and of one account, where groups have one) would be notified for the first time, the least bad
+    ones go into the route's overflow.
     """
-    first: dict[tuple[str, str, bool], list[GroupDecision]] = {}
+    first: dict[tuple[str, str, str, bool], list[GroupDecision]] = {}
     for one in decisions:
         if one.decision.reason == "first" and not is_overflow(one.group.key):
-            route_key = (one.group.receiver, one.group.route, is_of_reports(one.group))
+            route_key = (one.group.receiver, one.group.route, one.group.account, is_of_reports(one.group))
             first.setdefault(route_key, []).append(one)
-    for (receiver, _, of_reports), some in first.items():
+    for (receiver, _, account, of_reports), some in first.items():
         route = some[0].members.route
-        key = (receiver, reports_overflow_key(route) if of_reports else overflow_key(route))
-        lately = notified_recently(groups.values(), route, groups.get(key), now, of_reports=of_reports)
+        key = (receiver, reports_overflow_key(route, account) if of_reports else overflow_key(route, account))
+        lately = notified_recently(groups.values(), route, groups.get(key), now, of_reports=of_reports, account=account)
         worst_first = sorted(some, key=lambda one: priority(one.members.firing), reverse=True)
         _, rest = split(worst_first, lately, most)
         if rest:
@@ -82,7 +83,12 @@ def _together(
 
 def _joined(present: GroupDecision | None, rest: Sequence[GroupDecision]) -> GroupMembers:
     route, muted = rest[0].members.route, rest[0].members.muted
-    members = GroupMembers(route, {}, muted) if present is None else replace(present.members, route=route)
+    if present is None:
+        account, labels = rest[0].group.account, rest[0].members.labels
+        is_told_apart = bool(account) and labels.get("account") == account
+        members = GroupMembers(route, {"account": account} if is_told_apart else {}, muted, account=account)
+    else:
+        members = replace(present.members, route=route)
     members.firing, members.quiet = dict(members.firing), set(members.quiet)
     for one in rest:
         members.firing |= one.members.firing

@@ -25,11 +25,16 @@ CHECK_AGAIN: Final[Duration] = 10 * SECOND
 
 @dataclass(slots=True)
 class WatchdogState:
-    """The watchdog's receiver, its interval, and its group (None: nothing was sent yet)."""
+    """The watchdog's receiver, its interval, its group (None: nothing was sent yet), and the account of a new group."""
 
     receiver: str
     every: Duration
     group: AggregationGroup | None = None
+    account: str = ""
+
+    def is_own(self, group: AggregationGroup) -> bool:
+        """Returns whether a stored group of a watchdog is that of this one."""
+        return group.receiver == self.receiver and group.account == self.account
 
     def flush(
         self, now: Instant, external_url: str = "", *, well: bool = True
@@ -42,7 +47,8 @@ class WatchdogState:
         due = self._due(known, now)
         if not well or due > now:
             return self.group, None
-        group = known or new_group((self.receiver, KEY), Route(self.receiver), {"alertname": NAME}, now)
+        labels = {"alertname": NAME}
+        group = known or new_group((self.receiver, KEY), Route(self.receiver), labels, now, self.account)
         told_at = due if now - due < self.every else now
         after = msgspec.structs.replace(group, told_at=told_at, count=group.count + 1, flush_at=told_at + self.every)
         return after, self._notification(group, now, external_url)

@@ -39,6 +39,10 @@ class RecentStarts:
         self.policy = policy
         self._times: dict[str, tuple[Instant, ...]] = {}
         self._swept_at: Instant | None = None
+        self.add(starts)
+
+    def add(self, starts: Iterable[tuple[str, Instant]]) -> None:
+        """Records beginnings, each as a fingerprint and its time; recording one twice is harmless."""
         for fingerprint, at in starts:
             self._note(fingerprint, at)
 

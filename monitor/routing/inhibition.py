@@ -23,15 +23,16 @@ class Inhibition(msgspec.Struct, frozen=True):
     equal: tuple[str, ...]
 
 
-def inhibited(rules: Sequence[Inhibition], firing: Alerts) -> dict[str, str]:
+def inhibited(rules: Sequence[Inhibition], firing: Alerts, apart: Mapping[str, str] | None = None) -> dict[str, str]:
     """Returns the fingerprint of each inhibited alert with the fingerprint of the alert that inhibits it.
 
-    A missing label equals an empty one. An alert that matches both sides of a rule is not inhibited by another such alert, and so not by
-    itself. An inhibited alert still inhibits others. The first rule that inhibits an alert counts; of several sources, the one with the
-    smallest fingerprint is returned.
+    ``apart`` has something of each alert that must be equal too, whatever the rules say: its account, where alerts of one account never
+    inhibit those of another. A missing label equals an empty one. An alert that matches both sides of a rule is not inhibited by another
+    such alert, and so not by itself. An inhibited alert still inhibits others. The first rule that inhibits an alert counts; of several
+    sources, the one with the smallest fingerprint is returned.
     """
     found: dict[str, str] = {}
-    index = _Index(firing)
+    index = _Index(firing, apart or {})
     for rule in rules:
         sources, targets = index.meeting(rule.source), index.meeting(rule.target) - found.keys()
         if sources and targets:
@@ -56,8 +57,9 @@ class _Index:
     """An index of the firing alerts that caches the results of matchers. It tests a matcher once for each value of a label, not for each
     alert."""
 
-    def __init__(self, firing: Alerts) -> None:
+    def __init__(self, firing: Alerts, apart: Mapping[str, str]) -> None:
         self._firing = firing
+        self._apart = apart
         self._values: dict[str, dict[str, list[str]]] = {}
         self._meeting: dict[Matcher, set[str]] = {}
         self._keys: dict[tuple[str, ...], dict[str, Key]] = {}
@@ -67,10 +69,11 @@ class _Index:
         return reduce(set.intersection, map(self._meets, matchers)) if matchers else set(self._firing)
 
     def keys(self, names: tuple[str, ...]) -> Mapping[str, Key]:
-        """Returns each alert's values of these labels; a missing label is empty."""
+        """Returns each alert's values of these labels, and what keeps it apart; a missing label is empty."""
         if names not in self._keys:
             self._keys[names] = {
-                one: tuple([labels.get(name, "") for name in names]) for one, labels in self._firing.items()
+                one: (self._apart.get(one, ""), *[labels.get(name, "") for name in names])
+                for one, labels in self._firing.items()
             }
         return self._keys[names]
 

@@ -106,10 +106,23 @@ def group_labels(route: Route, labels: Mapping[str, str]) -> dict[str, str]:
     return {name: labels[name] for name in route.group_by if name in labels}
 
 
-def group_key(route: Route, labels: Mapping[str, str]) -> str:
+def place_of_key(route_key: str, account: str) -> str:
+    """Returns how the keys of groups begin that are of a route and, unless empty, of one account: as if the account had a route of its own
+    below, in Alertmanager's form ``ROUTE/{account="NAME"}``."""
+    return f'{route_key}/{{account="{account}"}}' if account else route_key
+
+
+def of_account(group: AggregationGroup, account: str) -> AggregationGroup:
+    """Returns the group as that of an account (empty: as one of all accounts), with the key that it has then."""
+    before, after = place_of_key(group.route, group.account), place_of_key(group.route, account)
+    key = after + group.key.removeprefix(before) if group.key.startswith(f"{before}:") else group.key
+    return msgspec.structs.replace(group, key=key, account=account)
+
+
+def group_key(route: Route, labels: Mapping[str, str], account: str = "") -> str:
     """Returns the key of an alert's group in Alertmanager's form: ``ROUTE:{name="value"}``."""
     pairs = ", ".join(f'{name}="{value}"' for name, value in sorted(group_labels(route, labels).items()))
-    return f"{route.key}:{{{pairs}}}"
+    return f"{place_of_key(route.key, account)}:{{{pairs}}}"
 
 
 def groups_incidents(route: Route) -> bool:
@@ -130,15 +143,15 @@ def labels_beside_incident(route: Route, labels: Mapping[str, str]) -> dict[str,
     return {name: value for name, value in group_labels(route, labels).items() if name not in _OF_INCIDENTS}
 
 
-def incident_key(route: Route, labels: Mapping[str, str]) -> str:
+def incident_key(route: Route, labels: Mapping[str, str], account: str = "") -> str:
     """Returns the key of an incident's group with these labels. It never equals the key of a group of labels."""
     pairs = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
-    return f"{route.key}:incident:{{{pairs}}}"
+    return f"{place_of_key(route.key, account)}:incident:{{{pairs}}}"
 
 
 def is_of_incident(group: AggregationGroup) -> bool:
     """Returns whether the group contains the alerts of one incident."""
-    return group.key.startswith(f"{group.route}:incident:{{")
+    return group.key.startswith(f"{place_of_key(group.route, group.account)}:incident:{{")
 
 
 def quiet_until(group: AggregationGroup) -> Instant | None:
@@ -148,14 +161,14 @@ def quiet_until(group: AggregationGroup) -> Instant | None:
     return group.told_at + QUIET
 
 
-def report_key(route: Route, fingerprint: str) -> str:
+def report_key(route: Route, fingerprint: str, account: str = "") -> str:
     """Returns the key of the group of a single report. It never equals the key of a group of labels."""
-    return f"{route.key}:report:{{{fingerprint}}}"
+    return f"{place_of_key(route.key, account)}:report:{{{fingerprint}}}"
 
 
 def is_of_reports(group: AggregationGroup) -> bool:
     """Returns whether the group contains reports: a single one, or those of a storm."""
-    return group.key.startswith(f"{group.route}:report:")
+    return group.key.startswith(f"{place_of_key(group.route, group.account)}:report:")
 
 
 def decide(

@@ -8,7 +8,7 @@ the overflow stays in it until it is over, so the end of a storm takes few messa
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
-from monitor.routing.route import AggregationGroup, Route, is_of_reports
+from monitor.routing.route import AggregationGroup, Route, is_of_reports, place_of_key
 from monitor.runtime.clock import MINUTE, Duration, Instant
 
 MOST: Final = 20
@@ -20,14 +20,14 @@ WINDOW: Final[Duration] = MINUTE
 Key = TypeVar("Key")
 
 
-def overflow_key(route: Route) -> str:
-    """Returns the key of the route's overflow. It never equals the key of a group of labels."""
-    return f"{route.key}:{{...}}"
+def overflow_key(route: Route, account: str = "") -> str:
+    """Returns the key of the overflow of the route, or of an ``account`` in it. It never equals the key of a group of labels."""
+    return f"{place_of_key(route.key, account)}:{{...}}"
 
 
-def reports_overflow_key(route: Route) -> str:
+def reports_overflow_key(route: Route, account: str = "") -> str:
     """Returns the key of the overflow of the route's reports. Reports must not be among alerts, which are repeated and resolved."""
-    return f"{route.key}:report:{{...}}"
+    return f"{place_of_key(route.key, account)}:report:{{...}}"
 
 
 def is_overflow(group_key: str) -> bool:
@@ -42,15 +42,17 @@ def notified_recently(
     now: Instant,
     *,
     of_reports: bool = False,
+    account: str = "",
 ) -> int:
-    """Returns how many groups of the route and its receiver were first notified recently: in the last minute, or, while there is an
-    ``overflow``, in the last ``group_interval`` if that is longer.
+    """Returns how many groups of the route, its receiver and the account were first notified recently: in the last minute, or, while there
+    is an ``overflow``, in the last ``group_interval`` if that is longer.
 
     Groups of reports are counted separately, so that many campaigns that end at once do not hide an alert.
     """
     window = WINDOW if overflow is None else max(WINDOW, route.group_interval)
     return sum(
         group.route == route.key
+        and group.account == account
         and is_of_reports(group) == of_reports
         and group.receiver == route.receiver
         and group.first_at is not None

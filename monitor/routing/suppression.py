@@ -43,10 +43,13 @@ class Suppression:
         self._firing: Firing = {}
         self._inhibited: Mapping[str, str] = {}
 
-    def of(self, firing: Firing, silences: Silences, now: Instant) -> dict[str, SuppressionReason]:
-        """Returns the firing alerts that are silenced or inhibited now, by fingerprint, and why."""
+    def of(
+        self, firing: Firing, silences: Silences, now: Instant, apart: Mapping[str, str] | None = None
+    ) -> dict[str, SuppressionReason]:
+        """Returns the firing alerts that are silenced or inhibited now, by fingerprint, and why. See `inhibited` for ``apart``, which must
+        be the same for an alert at each call."""
         silenced = self._silenced(firing, silences, now)
-        inhibited_by = self._inhibitions(firing)
+        inhibited_by = self._inhibitions(firing, apart)
         return {
             one: SuppressionReason(silenced.get(one, ()), inhibited_by.get(one, ""))
             for one in silenced.keys() | inhibited_by
@@ -73,9 +76,9 @@ class Suppression:
             known = self._candidates[one] = (labels, silences.candidates(labels))
         return known[1]
 
-    def _inhibitions(self, firing: Firing) -> Mapping[str, str]:
+    def _inhibitions(self, firing: Firing, apart: Mapping[str, str] | None) -> Mapping[str, str]:
         if self.rules and firing != self._firing:
-            self._inhibited, self._firing = inhibited(self.rules, firing), dict(firing)
+            self._inhibited, self._firing = inhibited(self.rules, firing, apart), dict(firing)
         return self._inhibited
 
 

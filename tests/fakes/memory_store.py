@@ -1,5 +1,7 @@
 """A store in memory that fails on request, and keeps alerts and groups as bytes, so that reading decodes them."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from monitor.model.account_state import AccountState
@@ -8,7 +10,8 @@ from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 from monitor.runtime.errors import StoreError
-from monitor.store.protocol import Commit, Cursor, Entry, Pending, StoredState
+from monitor.store.accounts import of_accounts
+from monitor.store.protocol import Commit, Cursor, Entry, Pending, StoredState, StoredSuppressions
 
 
 class MemoryStore:
@@ -29,6 +32,7 @@ class MemoryStore:
         self._account_states: dict[str, bytes] = {}
         self._rule_states: dict[tuple[str, str], bytes] = {}
         self._sequence = 0
+        self._revision = 0
 
     def commit(self, commit: Commit) -> list[int]:
         if self.failures:
@@ -52,6 +56,7 @@ class MemoryStore:
         return list(range(first, self._sequence + 1))
 
     def _write_edits(self, commit: Commit) -> None:
+        self._revision += any((commit.silences, commit.dropped_silences, commit.acks, commit.dropped_acks))
         for one in commit.dropped_silences:
             self._silences.pop(one, None)
         self._silences |= {silence.id: msgspec.json.encode(silence) for silence in commit.silences}
@@ -78,7 +83,15 @@ class MemoryStore:
         self._entries |= {(entry.account, entry.field, entry.code): entry.value for entry in commit.entries}
         self._cursors |= {(one.account, one.search): msgspec.json.encode(one) for one in commit.cursors}
 
-    def load(self) -> StoredState:
+    def load(self, accounts: Collection[str] | None = None) -> StoredState:
+        loaded = self._everything()
+        return loaded if accounts is None else of_accounts(loaded, accounts)
+
+    def suppressions(self) -> StoredSuppressions:
+        loaded = self._everything()
+        return StoredSuppressions(self._revision, loaded.silences, [], loaded.acks)
+
+    def _everything(self) -> StoredState:
         return StoredState(
             [msgspec.json.decode(data, type=Cursor) for data in self._cursors.values()],
             [msgspec.json.decode(data, type=Alert) for data in self._alerts.values()],

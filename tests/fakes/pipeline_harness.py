@@ -11,7 +11,8 @@ from monitor.daemon.account_sink import AccountSink
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.pipeline import Pipeline, PipelineConfig
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.pipeline_commits import PipelineConfig
 from monitor.daemon.restore import (
     accounts_of,
     reloaded_accounts,

@@ -123,6 +123,11 @@ class Config(YamlModel):
             return found
         return found.with_password("" if self.store_password is None else self.store_password.get_secret_value())
 
+    @property
+    def by_account(self) -> bool:
+        """Returns whether several daemons can share the accounts, so that nothing that is kept or notified may span two of them."""
+        return is_postgresql(self.store)
+
     def route_tree(self) -> Tree:
         """Returns the routing tree, with everything inherited filled in."""
         return tree_of(self.route, {one.name: one for one in self.named_intervals})

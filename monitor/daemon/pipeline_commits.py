@@ -1,0 +1,144 @@
+"""Flushes: works out what changes, dispatches notifications, commits both and applies them; one commit at a time.
+
+Memory changes only after the commit. Evaluating rules and planning notifications is done in pieces, between which other tasks run. Two locks
+keep what is read from changing meanwhile: one for everything that is committed, and `PipelineState.windows` for the messages.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import trio
+
+from monitor.alerts.evaluation import EvaluationResult
+from monitor.daemon.account_pipeline import AccountPipeline, Proposal
+from monitor.daemon.committer import Committer, commit_of, final_results, is_worth_a_commit
+from monitor.daemon.pipeline_state import PipelineState
+from monitor.daemon.reporting import log_template_errors, log_transitions, report_alerts
+from monitor.daemon.services import Services
+from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan, SuppressionEdits
+from monitor.runtime.clock import Duration
+from monitor.runtime.pieces import Work, done
+from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import Commit
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """The parts of the pipeline that the configuration determines. ``retention`` is how long messages are kept; for ``order`` see `PipelineState`."""
+
+    accounts: dict[str, AccountPipeline]
+    dispatcher: Dispatcher
+    retention: Duration
+    order: tuple[str, ...] = ()
+
+
+class PipelineCommits(PipelineState):
+    """Makes one commit after the other. ``retention`` is how long messages are kept."""
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        accounts: Iterable[AccountPipeline],
+        dispatcher: Dispatcher,
+        retention: Duration,
+        services: Services,
+        order: Iterable[str] = (),
+    ) -> None:
+        super().__init__(accounts, dispatcher, services, order)
+        self.begin_is_due = False
+        """Whether `begin` has not succeeded since accounts were taken over or reloaded."""
+        self._store = store
+        self._committer = Committer(store, services)
+        self._retention = retention
+        self._lock = trio.Lock()
+
+    async def flush(self, edits: Callable[[], SuppressionEdits] | None = None) -> None:
+        """Flushes the groups that are due. ``edits`` is called under the lock and returns what people change; its exceptions are passed on."""
+        async with self._lock:
+            if edits is not None:
+                await self._reread_suppressions()
+            await self._flush_edits(SuppressionEdits() if edits is None else edits())
+
+    async def begin(self) -> None:
+        """Ends the alerts of what was removed from the configuration, and flushes; called after a start or a reload.
+
+        Raises StoreError. `begin_is_due` then stays set, so that the flush timer calls this again; accounts before the failing one are done.
+        """
+        async with self._lock:
+            await self._begin(self.accounts.values())
+            self.begin_is_due = False
+
+    async def reload(self, make: Callable[[], PipelineConfig]) -> None:
+        """Applies another configuration between two commits, when it calls ``make``. `begin` must be called afterwards."""
+        async with self._lock, self.windows:
+            config = make()
+            self.dispatcher, self._order = config.dispatcher, config.order
+            self._hold(config.accounts)
+            self._retention = config.retention
+            self.begin_is_due = True
+
+    async def commit(self, make: Callable[[], Commit | None], apply: Callable[[Commit], None]) -> bool:
+        """Commits what ``make`` returns, and then calls ``apply`` with it, both under the lock. Returns whether there was anything to commit.
+
+        Raises StoreError.
+        """
+        async with self._lock:
+            commit = make()
+            if commit is None:
+                return False
+            await self._committer.commit(self._default, commit)
+            apply(commit)
+            if commit.outbox:
+                self.services.wake()
+            return True
+
+    # Under the lock
+
+    async def _begin(self, accounts: Iterable[AccountPipeline]) -> None:
+        await self._reread_suppressions()
+        for account in accounts:
+            gone = account.evaluator.drop_gone(self.services.clock.now())
+            await self._flush(done(Proposal(account, gone)))
+
+    async def _flush_edits(self, edits: SuppressionEdits) -> None:
+        await self._flush(done(Proposal(self._default, EvaluationResult(), edits=edits)))
+
+    async def _reread_suppressions(self) -> None:
+        """Reads silences and acknowledgements again where other daemons change them too. Raises StoreError."""
+        if not self.dispatcher.by_account:
+            return
+        stored = await self._store.suppressions()
+        held = {alert.fingerprint for alert in self.every_alert()}
+        self.dispatcher.suppress(stored.silences, [ack for ack in stored.acks if ack.fingerprint in held])
+
+    async def _flush(self, proposing: Work[Proposal]) -> Proposal:
+        """Works the proposal out, dispatches it, commits it and applies it; returns it."""
+        do = self.services.pieces.do
+        async with self.windows:
+            proposal = await do(proposing)
+            well, now = not self.services.health.stuck(), self.services.clock.now()
+            plan = await do(self.dispatcher.flushing(self.alerts(proposal), now, proposal.edits, well=well))
+        log_template_errors(self.accounts.values())
+        results = final_results(self.accounts, proposal, plan)
+        if is_worth_a_commit(proposal, plan):
+            commit = commit_of(self.accounts, proposal, results, plan)
+            await self._committer.commit(proposal.account, commit)
+            for name, rule in commit.dropped_rule_states:
+                self.accounts[name].evaluator.dropped_states.discard(rule)
+        self._apply(proposal, results, plan)
+        if proposal.account is not None:
+            log_transitions(results[proposal.account.name], proposal.account.views)
+        if plan.outbox:
+            self.services.wake()
+        return proposal
+
+    def _apply(self, proposal: Proposal, results: Mapping[str, EvaluationResult], plan: DispatchPlan) -> None:
+        for name, account in self.accounts.items():
+            account.evaluator.apply(results[name], proposal.cursor if account is proposal.account else None)
+            report_alerts(account, self.services)
+        self.dispatcher.apply(plan)
+        notified = self.dispatcher.notified_fingerprints()
+        for account in self.accounts.values():
+            account.forget_resolved(notified)
+        self.next_flush = plan.next_flush
+        self._announce()
