@@ -17,6 +17,7 @@ from monitor.daemon.pipeline import Pipeline
 from monitor.ingest.routee.callback import Callback, batch_of_callbacks
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
 from monitor.runtime.errors import StoreError
+from monitor.store.async_store import AsyncStore
 
 GATHERED: Final[Duration] = 5 * MILLISECOND
 """How long a callback waits for others to share its commit."""
@@ -47,8 +48,9 @@ class _Waiting:
 class CallbackInbox:
     """The callbacks of all accounts that are not committed yet, and the accounts whose rules have not seen all that was."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline, self._clock = pipeline, pipeline.services.clock
+    def __init__(self, pipeline: Pipeline, store: AsyncStore | None = None) -> None:
+        """``store`` keeps callbacks for daemons that share it."""
+        self._pipeline, self._clock, self._store = pipeline, pipeline.services.clock, store
         self._waiting: list[_Waiting] = []
         self._records = 0
         self._arrived = trio.Event()
@@ -69,6 +71,9 @@ class CallbackInbox:
         await one.settled.wait()
         if one.error is not None:
             raise one.error
+
+    async def take_forwarded(self) -> None:
+        """Takes in what other daemons have forwarded for the accounts that are held here. Raises StoreError."""
 
     async def run(self) -> None:
         """Commits what has arrived until it is stopped."""

@@ -1,6 +1,7 @@
 """Follows what the other daemons on the store do: silences and acknowledgements that people changed there, callbacks that came there."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.pipeline import Pipeline
@@ -28,10 +29,8 @@ class FleetFollower:
         while True:
             beaten, view = self._keeper.beaten, self._keeper.view
             if view is not None:
-                try:
+                with suppress(StoreError):  # the code that uses the store logs it
                     await self.follow(view)
-                except StoreError:
-                    pass  # the code that uses the store logs it
             await beaten.wait()
 
     async def follow(self, view: FleetView) -> None:
@@ -49,6 +48,4 @@ class FleetFollower:
         services.metrics.fleet(len(view.fleet.living), held)
         nobodys = [account for account in wanted if view.fleet.holder_of(account) is None]
         self._has_begun = self._has_begun or not nobodys
-        services.health.fleet(
-            "" if self._has_begun else f"No daemon works for account {', '.join(nobodys)} yet"
-        )
+        services.health.fleet("" if self._has_begun else f"No daemon works for account {', '.join(nobodys)} yet")

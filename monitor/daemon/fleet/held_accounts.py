@@ -70,7 +70,9 @@ class HeldAccounts:
             try:
                 await self._pipeline.hand_over(account)
             except StoreError as error:
-                log.warning("what was last read of account %s could not be stored, and is read again: %s", account, error)
+                log.warning(
+                    "what was last read of account %s could not be stored, and is read again: %s", account, error
+                )
                 await self._forget(account)
 
     async def drop(self, account: str) -> None:
