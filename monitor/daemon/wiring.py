@@ -42,6 +42,7 @@ from monitor.daemon.slack_actions import button_tasks
 from monitor.daemon.startup import restored_pipeline
 from monitor.daemon.systemd_status import SystemdStatus
 from monitor.model.plurals import plural
+from monitor.model.privacy import RecipientMask
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import MINUTE, Clock
 from monitor.runtime.sd_notify import Systemd
@@ -117,7 +118,7 @@ class Daemon:
             held = None if leases is None else ()
             self._pipeline = await restored_pipeline(self._store, self._present, self._services, self._key, held)
             self._metrics.dead_letters(await self._store.dead_letters())
-            self._inbox = CallbackInbox(self._pipeline, self._store)
+            self._inbox = CallbackInbox(self._pipeline, self._store, self._privacy)
             self._accounts = AccountSupervisor(
                 self._present.config, self._pipeline, self._internal_errors.keep_going, self._works
             )
@@ -137,6 +138,9 @@ class Daemon:
         finally:
             gc.enable()
         gc.freeze()
+
+    def _privacy(self) -> RecipientMask:
+        return RecipientMask(self._present.config.privacy.recipients, self._key)
 
     async def _deliver(self, task_status: trio.TaskStatus[Outbox] = trio.TASK_STATUS_IGNORED) -> None:
         await deliver(

@@ -37,6 +37,7 @@ from monitor.daemon.http.silence_pages import SilencePages
 from monitor.daemon.overview import Overview, overview
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.model.privacy import RecipientMask
 from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import SECOND, Instant, iso
 from monitor.runtime.errors import StoreBusy, StoreError
@@ -58,7 +59,7 @@ class ReloadableApp:
         inbox: CallbackInbox | None = None,
     ) -> None:
         services = pipeline.services
-        self._inbox = inbox or CallbackInbox(pipeline)
+        self._inbox = inbox or CallbackInbox(pipeline, store, RecipientMask)
         self._reader, self._delivery = reader, DeliveryActions(store, services)
         self._pipeline, self._actions = pipeline, AlertActions(pipeline)
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
