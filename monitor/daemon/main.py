@@ -51,7 +51,7 @@ async def run(
     waiting = StoreWait(clock, systemd, stop)
     try:
         url = "" if config.web is None else config.web.own_url
-        async with daemon_store(config.store_location, clock.now(), waiting.wait, url) as (store, damage):
+        async with daemon_store(config.store_location, clock.now(), waiting.wait, url, stop) as (store, damage):
             if damage is not None:
                 log.error("%s", damage)
             present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)

@@ -114,7 +114,7 @@ def merged(groups: Iterable[AggregationGroup]) -> GroupChange:
 
 
 def _one(parts: list[AggregationGroup]) -> AggregationGroup:
-    latest = max(parts, key=lambda one: (one.told_at or 0, one.episode))
+    latest = max(parts, key=lambda one: one.told_at or 0)
     begun = [one.first_at for one in parts if one.first_at is not None]
     return msgspec.structs.replace(
         latest,

@@ -6,7 +6,7 @@ from typing import TypeVar
 import trio
 
 from monitor.model.alert import Transition
-from monitor.runtime.clock import Instant
+from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreOutdated
 from monitor.store.leases import LeaseStore
 from monitor.store.protocol import (
@@ -61,6 +61,10 @@ class AsyncStore:
 
     async def secret(self, name: str) -> bytes:
         return await self.run(lambda store: store.secret(name))
+
+    def hurry(self, within: Duration) -> None:
+        """See `monitor.store.protocol.Store.hurry`; it does not wait for the call that is under way."""
+        self._store.hurry(within)
 
     def leases(self) -> LeaseStore | None:
         """See `monitor.store.protocol.Store.leases`; connects at the first call of a method."""

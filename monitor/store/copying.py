@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from monitor.runtime.errors import StoreError
 from monitor.store.open import StoreLocation, open_exclusively
+from monitor.store.row_codec import UnreadableRow
 from monitor.store.sql_store import SqlStore, Table
 
 _USUAL: Final = 500
@@ -82,6 +83,10 @@ def copy_store(source: SqlStore, target: SqlStore, progress: Callable[[int, int]
 
     Both stores belong to the caller alone. ``progress`` gets the rows that were copied or compared, and how many there are in all.
     """
+    if callbacks := source.count_forwarded():
+        raise StoreError(
+            f"{callbacks} callbacks of Routee's wait in the source for a daemon that takes them: start one, and stop it a minute later"
+        )
     if filled := [table.name for table in TABLES if target.count_rows(table)]:
         raise StoreError(f"the target is not empty (it has rows in {', '.join(filled)}): name a new file or database")
     with source.snapshot():
@@ -120,7 +125,10 @@ class _TableContent:
 def _copy(source: SqlStore, target: SqlStore, table: Table, counter: _Counter) -> _TableContent:
     digest, rows = hashlib.sha256(), 0
     for batch in source.read_table(table):
-        target.fill_table(table, batch)
+        try:
+            target.fill_table(table, batch)
+        except UnreadableRow as error:
+            raise source.damaged(error) from error
         _add(digest, batch)
         rows += len(batch)
         counter.add(len(batch))

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from monitor.model.alert import Alert, Transition
 from monitor.routing.route import AggregationGroup
-from monitor.runtime.clock import MINUTE, SECOND, Instant
+from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant
 from monitor.runtime.errors import LeaseLost, StoreDamaged
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
@@ -80,10 +80,7 @@ def _advised(method: Callable[Concatenate["PostgresqlStore", P], T]) -> Callable
         try:
             return method(self, *args, **kwargs)
         except rows.UnreadableRow as error:
-            raise StoreDamaged(
-                f"the store {self.address} is damaged: {error.what} in the table {SCHEMA}.{error.table} cannot be read: {error.why}; "
-                "restore a backup of the database, or delete that row, which the daemon then no longer knows, and start the daemon again"
-            ) from error
+            raise self.damaged(error) from error
 
     return advised
 
@@ -178,6 +175,9 @@ class PostgresqlStore(SqlStore):
     def close(self) -> None:
         self._session.close()
 
+    def hurry(self, within: Duration) -> None:
+        self._session.haste.ask(within)
+
     def entries(self, account: str) -> list[Entry]:
         found: list[Entry] = []
         after: tuple[str, int] = ("", -1)
@@ -250,6 +250,15 @@ class PostgresqlStore(SqlStore):
         self._many(
             own.ENQUEUE, [(*row, one.incident, [view.fingerprint for view in one.alerts]) for row, one in written]
         )
+
+    def damaged(self, error: rows.UnreadableRow) -> StoreDamaged:
+        return StoreDamaged(
+            f"the store {self.address} is damaged: {error.what} in the table {SCHEMA}.{error.table} cannot be read: {error.why}; "
+            "restore a backup of the database, or delete that row, which the daemon then no longer knows, and start the daemon again"
+        )
+
+    def count_forwarded(self) -> int:
+        return int(self._rows(own.COUNT_FORWARDED)[0][0])
 
     def read_table(self, table: Table) -> Iterator[list[rows.Row]]:
         yield from self._session.stream(translated(table.select), table.batch)

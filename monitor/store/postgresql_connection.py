@@ -7,6 +7,7 @@ import sys
 import termios
 import time
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -49,25 +50,42 @@ class PostgresqlLimits:
     tries_again: bool = False
 
 
+class Haste:
+    """Shortens the waits of a session, also the one that is under way, once `ask` was called."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[float, float] | None = None
+
+    def ask(self, within: Duration) -> None:
+        """Lets no wait take longer than ``within`` from now on. Any thread may call it."""
+        self._asked = time.monotonic(), within / SECOND
+
+    def end(self, begun: float) -> float:
+        """Returns when a wait that began at ``begun`` has to end."""
+        return inf if self._asked is None else max(begun, self._asked[0]) + self._asked[1]
+
+
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that gives a silent server up, whose host may be gone; see `PostgresqlLimits`."""
 
     limits: PostgresqlLimits | None = None
+    haste = Haste()
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Waits for an answer. Closes the connection if none comes in time: what was asked may still be answered later."""
         try:
-            bounded = gen if self.limits is None else _bounded(gen, self.pgconn.socket, self.limits)
+            bounded = gen if self.limits is None else _bounded(gen, self.pgconn.socket, self.limits, self.haste)
             return super().wait(bounded, interval, timeout)
         except psycopg.errors._WaitTimeout:
             self.close()
             raise psycopg.OperationalError("no answer in time") from None
 
 
-def _bounded(gen: PQGen[T], fileno: int, limits: PostgresqlLimits) -> PQGen[T]:
-    """Runs the driver's steps. Raises the driver's _WaitTimeout after a silence, or after ``transfer``."""
-    silence, end = limits.answer / SECOND, time.monotonic() + (limits.transfer + limits.answer) / SECOND
-    quiet_until, left = time.monotonic() + silence, _unsent(fileno)
+def _bounded(gen: PQGen[T], fileno: int, limits: PostgresqlLimits, haste: Haste) -> PQGen[T]:
+    """Runs the driver's steps. Raises the driver's _WaitTimeout after a silence, or after ``transfer``, or in haste."""
+    begun = time.monotonic()
+    silence, end = limits.answer / SECOND, begun + (limits.transfer + limits.answer) / SECOND
+    quiet_until, left = begun + silence, _unsent(fileno)
     try:
         wanted = next(gen)
         while True:
@@ -76,7 +94,7 @@ def _bounded(gen: PQGen[T], fileno: int, limits: PostgresqlLimits) -> PQGen[T]:
             now, before, left = time.monotonic(), left, _unsent(fileno)
             if ready or left < before:
                 quiet_until = now + silence
-            if now > min(quiet_until, end):
+            if now > min(quiet_until, end, haste.end(begun)):
                 raise psycopg.errors._WaitTimeout
     except StopIteration as done:
         result: T = done.value

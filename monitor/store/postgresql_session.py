@@ -17,7 +17,7 @@ import psycopg
 from monitor.runtime.clock import MILLISECOND, SECOND
 from monitor.runtime.errors import LeaseLost, StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, allow_transfer, connect
+from monitor.store.postgresql_connection import BoundedConnection, Haste, PostgresqlLimits, allow_transfer, connect
 from monitor.store.postgresql_errors import explained
 from monitor.store.postgresql_locks import take_store
 from monitor.store.postgresql_migrate import migrate, require_current
@@ -48,7 +48,8 @@ class PostgresqlSession:
         self._is_closed = self._commit_sent = False
         self._failure, self._failing_until = "", 0.0
         self._writes = exclusive or worker is not None
-        self._connection = connect(address, limits, read_only=read_only, primary=self._writes)
+        self.haste = Haste()
+        self._connection = self._connected()
         self._process = self._connection.info.backend_pid
         try:
             with self._explained():
@@ -216,7 +217,7 @@ class PostgresqlSession:
     def _connect_again(self) -> str:
         """Makes a new connection the present one. Returns the mark in the database, empty for who leaves none. Raises StoreError."""
         try:
-            connection = connect(self.address, self._limits, read_only=self._read_only, primary=self._writes)
+            connection = self._connected()
             try:
                 with self._explained():
                     found = self._entered_again(connection)
@@ -231,6 +232,11 @@ class PostgresqlSession:
         self._connection, self._process = connection, connection.info.backend_pid
         self._commit_sent = False
         return found
+
+    def _connected(self) -> BoundedConnection:
+        connection = connect(self.address, self._limits, read_only=self._read_only, primary=self._writes)
+        connection.haste = self.haste
+        return connection
 
     def _entered_again(self, connection: BoundedConnection) -> str:
         if self.worker is not None:

@@ -52,6 +52,7 @@ SUPPRESSIONS_CHANGED: Final = "UPDATE store_state SET suppressions = suppression
 FORWARD: Final = "INSERT INTO forwarded_callback (account, received_at, body) VALUES (?, ?, ?)"
 FORWARDED: Final = """
     SELECT id, account, received_at, body FROM forwarded_callback WHERE account = ANY(CAST(? AS TEXT[])) ORDER BY id LIMIT ?"""
+COUNT_FORWARDED: Final = "SELECT count(*) FROM forwarded_callback"
 DROP_FORWARDED: Final = "DELETE FROM forwarded_callback WHERE id = ANY(CAST(? AS BIGINT[]))"
 PRUNE_FORWARDED: Final = (
     "DELETE FROM forwarded_callback WHERE id IN (SELECT id FROM forwarded_callback WHERE received_at < ? LIMIT ?)"

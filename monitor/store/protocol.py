@@ -299,6 +299,12 @@ class Store(Protocol):
     def close(self) -> None:
         """Closes the store; safe to call twice."""
 
+    def hurry(self, within: Duration) -> None:
+        """Gives up whatever takes longer than ``within`` from now on, also a call that is under way: for a daemon that is to stop.
+
+        A call that is given up raises StoreError and has written nothing, like any other. Any thread may call it, also during another call.
+        """
+
     def snapshot(self) -> AbstractContextManager[None]:
         """Returns a context in which all reads see the same moment, for readers beside a running daemon. It allows no writing."""
 

@@ -12,8 +12,8 @@ from monitor.model.alert import Alert, Transition
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
-from monitor.runtime.clock import Instant
-from monitor.runtime.errors import StoreError
+from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store import row_codec as rows
 from monitor.store import statements
 from monitor.store.accounts import merged, of_accounts
@@ -116,6 +116,14 @@ class SqlStore(ABC):
     def set_ever_quarantined(self, number: int) -> None:
         """Sets how many records were ever quarantined. Within `copying`."""
 
+    def damaged(self, error: rows.UnreadableRow) -> StoreDamaged:
+        """Returns the error about a row of this store that cannot be read, with what people can do."""
+        return error
+
+    def count_forwarded(self) -> int:
+        """Returns how many callbacks wait for the daemon that holds their account."""
+        return 0
+
     def copying(self) -> AbstractContextManager[None]:
         """Returns a context in which this store is filled: one transaction."""
         return self._writing(repeatable=False)
@@ -137,6 +145,9 @@ class SqlStore(ABC):
                 self._run(statements.NEW_KEY, (name, secrets.token_bytes(32)))
             found = self._rows(statements.KEY, name)
         return bytes(found[0][0])
+
+    def hurry(self, within: Duration) -> None:  # noqa: B027 - what most stores do
+        """Calls take no time worth mentioning."""
 
     def leases(self) -> LeaseStore | None:
         return None

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from monitor.runtime.postgresql_address import PostgresqlAddress
 
 When = Literal["before", "after"]
+Held = Literal["request", "answer"]
 COMMIT: Final = b"COMMIT"
 _PROTOCOL: Final = b"\0\3"
 _CHUNK: Final = 1 << 16
@@ -19,6 +20,7 @@ _CHUNK: Final = 1 << 16
 class PostgresqlLink:
     """Forwards connections. ``cut_at_commit``: the next commit is not let through (before), or its answer is not (after); then the link is cut.
 
+    ``hold_at_commit``: the next commit, or its answer, is held back until `let_go`; other connections go on.
     ``ignoring_options``: settings of new sessions do not come through, as with some poolers.
     ``rate``: bytes a second that come through in each direction; 0 for no limit.
     ``silent``: answers of the server are held back. ``refusing``: new connections are closed at once.
@@ -31,6 +33,8 @@ class PostgresqlLink:
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _CHUNK)  # no more waits in between
         self.address = replace(address, port=self._listener.getsockname()[1])
         self.cut_at_commit: When | None = None
+        self.hold_at_commit: Held | None = None
+        self._going = threading.Event()
         self.refusing = False
         self.connections = 0
         self.rate = 0
@@ -49,6 +53,10 @@ class PostgresqlLink:
         """Answers come through again."""
         self._speaking.set()
 
+    def let_go(self) -> None:
+        """Lets the commit go on that was held back."""
+        self._going.set()
+
     def lead_to(self, port: int) -> None:
         """New connections go to another server on this machine, as after a change of an address."""
         self._target = ("127.0.0.1", port)
@@ -65,6 +73,7 @@ class PostgresqlLink:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._speaking.set()
+        self._going.set()
         self.cut()
         for thread in self._threads:
             thread.join(10)
@@ -102,6 +111,7 @@ class PostgresqlLink:
             if self.cut_at_commit == "before" and COMMIT in chunk:
                 self.cut_at_commit = None
                 return
+            self._hold("request", chunk)
             server.sendall(_without_options(chunk) if self.ignoring_options else chunk)
             self._take_time(chunk)
 
@@ -110,9 +120,15 @@ class PostgresqlLink:
             if self.cut_at_commit == "after" and COMMIT in chunk:  # the server's answer names what it has done
                 self.cut_at_commit = None
                 return
+            self._hold("answer", chunk)
             self._speaking.wait()
             client.sendall(chunk)
             self._take_time(chunk)
+
+    def _hold(self, what: Held, chunk: bytes) -> None:
+        if self.hold_at_commit == what and COMMIT in chunk:
+            self.hold_at_commit = None
+            self._going.wait()
 
     def _take_time(self, chunk: bytes) -> None:
         if self.rate:

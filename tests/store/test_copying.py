@@ -15,7 +15,7 @@ from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.copying import NUMBERED, TABLES, copy_between, copy_store
 from monitor.store.open import StoreLocation, open_store
-from monitor.store.postgresql import PostgresqlStore, open_postgresql
+from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
 from monitor.store.protocol import (
     SUPERSEDED,
     Commit,
@@ -211,15 +211,88 @@ def test_a_copy_that_is_not_the_same_is_not_committed(places: Places) -> None:
         copy_store(old, new)
 
 
-def test_a_row_that_cannot_be_read_stops_the_copy(places: Places) -> None:
-    with pair(places) as (old, new):
-        damaged = msgspec.structs.replace(notification("bad"), receiver="ops")
-        enqueue(old, damaged)
+@pytest.mark.parametrize(("kind", "advice"), [("sqlite", "restart the daemon"), ("postgresql", "delete that row")])
+def test_a_row_that_cannot_be_read_stops_the_copy_with_advice_about_its_store(
+    places: Places, kind: str, advice: str
+) -> None:
+    with closing(opened(places(kind))) as old, closing(opened(places("postgresql"))) as new:
+        fill(old)
         with old.copying():
             old._run("UPDATE parcel SET notification = ? WHERE key = ?", (b'{"key": 1}', "k4"))
-        with pytest.raises(StoreDamaged, match="notification in the store cannot be read"):
+        with pytest.raises(
+            StoreDamaged, match=f"notification in the (store|table) .*cannot be read.*{advice}"
+        ) as caught:
             copy_store(old, new)
+        assert ("file" in str(caught.value)) == (kind == "sqlite")
         assert [new.count_rows(table) for table in TABLES] == [0] * len(TABLES)
+
+
+def spanning_accounts(store: Store) -> None:
+    """Groups and notifications as one daemon with two accounts has them."""
+    mine, theirs = alert(), msgspec.structs.replace(alert(), account="other")
+    told = {theirs.fingerprint: "critical", mine.fingerprint: "warning"}
+    view = msgspec.structs.replace(notification("x").alerts[0], fingerprint=theirs.fingerprint)
+    made = msgspec.structs.replace(notification("k"), alerts=(view,))
+    store.commit(
+        Commit(
+            cursors=[cursor(), msgspec.structs.replace(cursor(), account="other")],
+            alerts=[mine, theirs],
+            groups=[msgspec.structs.replace(group(), told=told), group("alone")],
+            outbox=[Pending("slack/0", made), Pending("slack/0", notification("k2"))],
+        )
+    )
+
+
+def test_groups_that_span_accounts_are_split_in_postgresql_and_one_again_in_sqlite(places: Places) -> None:
+    first, shared, back = places("sqlite"), places("postgresql"), places("sqlite")
+    with closing(opened(first)) as store:
+        spanning_accounts(store)
+        before = store.load()
+    copy_between(first, shared)
+    with closing(opened(shared)) as store:
+        for _ in range(2):
+            store.assign_accounts(["main", "other"])
+            groups = store.load().groups
+            assert [(one.key, one.account, one.episode == "e1") for one in groups] == [
+                (before.groups[0].key, "other", True),
+                (before.groups[0].key, "main", False),
+                ("alone", "main", True),
+            ]
+            assert [row.account for row in store.outbox_rows()] == ["main", "other"]
+        state = store.load(["other"])
+        assert [one.account for one in (*state.alerts, *state.cursors, *state.groups)] == ["other"] * 3
+    again = places("postgresql")
+    for target in (again, back):
+        copy_between(shared, target)
+        with closing(opened(target)) as store:
+            assert store.load().groups == groups
+            assert [row.account for row in store.outbox_rows()] == ["main", "other"]
+    with closing(opened(back)) as store:
+        for _ in range(2):
+            store.assign_accounts(["main", "other"])
+            assert sorted(store.load().groups, key=lambda one: one.key) == sorted(
+                before.groups, key=lambda one: one.key
+            )
+
+
+def test_callbacks_that_nobody_took_yet_are_not_left_behind(places: Places) -> None:
+    with closing(opened(places("postgresql"))) as old, closing(opened(places("sqlite"))) as new:
+        old.forward_callback("main", b"{}", NOW)
+        with pytest.raises(StoreError, match="1 callbacks of Routee's wait"):
+            copy_store(old, new)
+        old.drop_forwarded([one.id for one in old.forwarded(["main"], 9)])
+        assert copy_store(old, new).total == 0
+
+
+def test_a_store_with_a_living_worker_is_not_copied(places: Places) -> None:
+    shared = places("postgresql")
+    assert isinstance(shared, PostgresqlAddress)
+    with closing(open_worker(shared)):
+        for source, target in ((shared, places("sqlite")), (places("sqlite"), shared)):
+            with open_store(source):
+                pass
+            with pytest.raises(StoreError, match=r"another daemon \(process \d+ on .*\) works on the store"):
+                copy_between(source, target)
 
 
 def test_the_same_database_under_another_user_is_the_same(places: Places) -> None:

@@ -15,6 +15,7 @@ from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import StoreDamaged, StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
+from monitor.store.async_store import AsyncStore
 from monitor.store.daemon_store import daemon_store
 from monitor.store.open import lock_holder, missing_for, open_store
 from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
@@ -218,6 +219,47 @@ def test_a_commit_that_nobody_knows_of_for_a_while_is_not_taken_for_the_wrong_th
     assert polls_in(postgresql) == [1, 2]
 
 
+def test_a_session_whose_commit_is_still_on_its_way_is_not_ended(
+    postgresql: PostgresqlAddress, link: PostgresqlLink
+) -> None:
+    with closing(open_worker(link.address, limits=replace(SHORT, idle=HOUR))) as store:
+        store.commit(poll(1))
+        link.hold_at_commit = "request"
+        with pytest.raises(StoreError, match=r"still busy with the last commit.*is not known yet"):
+            store.commit(poll(2))
+        link.let_go()
+        until(lambda: polls_in(postgresql) == [1, 2], "the commit to arrive")
+        with pytest.raises(StoreOutdated, match="a commit was made whose answer got lost"):
+            store.commit(poll(2))
+    assert polls_in(postgresql) == [1, 2]
+
+
+def test_a_session_whose_commit_never_arrives_ends_by_itself(
+    postgresql: PostgresqlAddress, link: PostgresqlLink
+) -> None:
+    def commits() -> bool:
+        with suppress(StoreError):
+            store.commit(poll(2))
+            return True
+        return False
+
+    with closing(open_worker(link.address, limits=replace(SHORT, idle=2 * SECOND))) as store:
+        store.commit(poll(1))
+        link.hold_at_commit = "request"
+        assert not commits()
+        until(commits, "the server to give the old session up")
+    assert polls_in(postgresql) == [1, 2]
+
+
+def test_a_session_that_has_made_its_commit_is_ended(postgresql: PostgresqlAddress, link: PostgresqlLink) -> None:
+    with closing(open_worker(link.address, limits=SHORT)) as store:
+        store.commit(poll(1))
+        link.hold_at_commit = "answer"
+        store.commit(poll(2))
+        store.commit(poll(3))
+    assert polls_in(postgresql) == [1, 2, 3]
+
+
 def test_a_receipt_whose_answer_is_lost_can_be_written_again(link: PostgresqlLink) -> None:
     with closing(open_worker(link.address, limits=SHORT)) as store:
         store.commit(poll(1))
@@ -287,6 +329,26 @@ def test_a_transfer_that_never_ends_is_given_up(link: PostgresqlLink) -> None:
         link.rate = 1_000_000
         with pytest.raises(StoreError, match=r"no answer in time|took too long"):
             store.commit(Commit(journal=[("main", os.urandom(4_000_000))]))
+
+
+async def test_a_daemon_that_is_to_stop_gives_a_long_transfer_up(
+    postgresql: PostgresqlAddress, link: PostgresqlLink
+) -> None:
+    stop, given_up = trio.Event(), []
+
+    async def transfer(store: AsyncStore) -> None:
+        link.rate = 100_000
+        with pytest.raises(StoreError, match="no answer in time") as caught:
+            await store.commit(Commit(journal=[("main", os.urandom(5_000_000))]))
+        given_up.append(caught.value)
+
+    async with daemon_store(link.address, NOW, stop=stop) as (store, _), trio.open_nursery() as nursery:
+        await store.commit(poll(1))
+        nursery.start_soon(transfer, store)
+        await trio.sleep(0)
+        stop.set()
+    assert given_up
+    assert polls_in(postgresql) == [1]
 
 
 def test_a_page_of_the_journal_is_small_in_bytes(postgresql: PostgresqlAddress) -> None:

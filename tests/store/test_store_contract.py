@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from monitor.model.account_state import AccountState
 from monitor.model.alert import Transition, TransitionSubject, What
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import StoreError
@@ -569,3 +570,65 @@ def test_what_a_rule_keeps_is_replaced_and_goes_with_the_rule(reopen: Opener) ->
         store.commit(Commit(rule_states={("main", "C"): Kept(b"3")}, dropped_rule_states=[("main", "C")]))
     with closing(reopen()) as store:
         assert store.load().rule_states == {("main", "A"): b"2", ("x", "A"): b"", ("main", "C"): b"3"}
+
+
+def test_what_belongs_to_some_accounts_is_loaded_alone(store: Store) -> None:
+    theirs = msgspec.structs.replace(alert(), account="other")
+    groups = [msgspec.structs.replace(group(), account=account) for account in ("main", "other", "")]
+    store.commit(
+        Commit(
+            cursors=[cursor(), msgspec.structs.replace(cursor(), account="other")],
+            alerts=[alert(), theirs],
+            transitions=[transition()],
+            groups=groups,
+            silences=[silence()],
+            acks=[ack(alert().fingerprint), ack(theirs.fingerprint), ack("gone")],
+            account_states={"main": AccountState(), "other": AccountState()},
+            rule_states={("main", "R"): Kept(b"1"), ("other", "R"): Kept(b"2")},
+        )
+    )
+    whole = store.load()
+    assert whole.groups == groups
+    found = store.load(["other", "nobody"])
+    assert found.cursors == whole.cursors[1:]
+    assert (found.alerts, found.groups) == ([theirs], groups[1:2])
+    assert found.acks == [ack(theirs.fingerprint)]
+    assert (found.silences, found.begun) == (whole.silences, whole.begun)
+    assert list(found.account_states) == ["other"]
+    assert found.rule_states == {("other", "R"): b"2"}
+    assert store.load([]).alerts == []
+    assert store.load([]).silences == [silence()]
+
+
+def test_groups_of_one_key_and_receiver_are_told_apart_by_their_account(store: Store) -> None:
+    mine, theirs = (msgspec.structs.replace(group(), account=account) for account in ("main", "other"))
+    store.commit(Commit(groups=[mine, theirs]))
+    newer = msgspec.structs.replace(theirs, episode="e2")
+    store.commit(Commit(groups=[newer]))
+    assert store.load().groups == [mine, newer]
+    store.commit(Commit(dropped_groups=[(mine.key, mine.receiver, "main")]))
+    assert store.load().groups == [newer]
+
+
+def test_a_notification_says_whose_it_is(store: Store) -> None:
+    store.commit(
+        Commit(outbox=[Pending("slack/0", notification("k1"), "main"), Pending("slack/0", notification("k2"))])
+    )
+    assert [row.account for row in store.waiting("ops", "slack/0", 9)] == ["main", ""]
+    assert [row.account for row in store.outbox_rows()] == ["", "main"]
+    assert [row.account for row in store.outbox_rows("waiting")] == ["", "main"]
+    assert store.heads("ops", "slack/0", 9)[0].account == "main"
+
+
+def test_silences_and_acknowledgements_are_read_alone(store: Store) -> None:
+    store.commit(Commit(silences=[silence()], acks=[ack()]))
+    found = store.suppressions()
+    assert (found.silences, found.unusable, found.acks) == ([silence()], [], [ack()])
+
+
+def test_a_store_that_one_process_has_knows_of_no_others(store: Store) -> None:
+    assert store.leases() is None
+    store.assign_accounts(["main"])
+    assert store.load().groups == []
+    assert store.forwarded(["main"], 9) == []
+    store.drop_forwarded([1])

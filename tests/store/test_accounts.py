@@ -1,0 +1,102 @@
+"""Whose groups and notifications are, for daemons that share the accounts, and for one that has all."""
+
+import msgspec
+import pytest
+
+from monitor.model.account_state import AccountState
+from monitor.model.alert import Alert
+from monitor.routing.route import AggregationGroup
+from monitor.store.accounts import Owners, accounts_of, merged, split
+from monitor.store.protocol import Commit, Cursor, Entry, Pending, QuarantinedRecord
+from tests.store.store_samples import NOW, alert, group, notification
+
+
+class State:
+    def blob(self) -> bytes:
+        return b""
+
+
+def of(account: str, operator: str = "Cosmote") -> Alert:
+    return msgspec.structs.replace(alert(operator=operator), account=account)
+
+
+def spanning(*alerts: Alert, **more: object) -> AggregationGroup:
+    told = {one.fingerprint: "critical" for one in alerts}
+    acked = {one.fingerprint: one.account for one in alerts}
+    return msgspec.structs.replace(group(), told=told, acked=acked, counted=tuple(told), **more)
+
+
+@pytest.mark.parametrize(
+    "commit",
+    [
+        Commit(journal=[("x", b"")]),
+        Commit(cleaned=[("x", 1)]),
+        Commit(forgotten=["x"]),
+        Commit(entries=[Entry("x", "from", 1, "v")]),
+        Commit(dropped_entries=[("x", "from", 1)]),
+        Commit(cursors=[Cursor("x", "s", NOW, NOW)]),
+        Commit(alerts=[of("x")]),
+        Commit(groups=[msgspec.structs.replace(group(), account="x")]),
+        Commit(dropped_groups=[("k", "ops", "x")]),
+        Commit(outbox=[Pending("slack/0", notification("k"), "x")]),
+        Commit(quarantined=[QuarantinedRecord("x", "s", NOW, "why", "{}")]),
+        Commit(account_states={"x": AccountState()}),
+        Commit(rule_states={("x", "R"): State()}),
+        Commit(dropped_rule_states=[("x", "R")]),
+    ],
+)
+def test_a_commit_tells_for_which_accounts_it_writes(commit: Commit) -> None:
+    commit.groups.append(group())
+    assert accounts_of(commit) == {"x"}
+
+
+def test_every_field_of_a_commit_is_thought_of() -> None:
+    """Those that are not of an account: by fingerprint or id, or shared by all."""
+    of_no_account = {"dropped_alerts", "transitions", "silences", "dropped_silences", "acks", "dropped_acks", "durable"}
+    of_an_account = {
+        *("journal", "cleaned", "forgotten", "entries", "dropped_entries", "cursors", "alerts", "groups"),
+        *("dropped_groups", "outbox", "quarantined", "account_states", "rule_states", "dropped_rule_states"),
+    }
+    assert set(Commit.__dataclass_fields__) == of_no_account | of_an_account
+
+
+def test_a_group_is_split_by_the_accounts_of_what_it_was_notified_of() -> None:
+    one, two, three = of("b"), of("a"), of("b", "Nova")
+    whole = spanning(one, two, three)
+    change = split([whole], Owners([one, two, three], ["a", "b"]))
+    assert change.dropped == [whole]
+    first, second = change.written
+    assert (first.account, list(first.told), first.episode) == ("b", [one.fingerprint, three.fingerprint], "e1")
+    assert (second.account, list(second.told)) == ("a", [two.fingerprint])
+    assert second.episode not in ("", "e1")
+    assert split([whole], Owners([one, two, three], ["a", "b"])) == change
+    for part in change.written:
+        assert list(part.acked) == list(part.told) == list(part.counted)
+        assert (part.key, part.receiver, part.told_at) == (whole.key, whole.receiver, whole.told_at)
+
+
+def test_a_group_of_alerts_that_nobody_knows_goes_to_who_its_labels_name_or_to_the_first_account() -> None:
+    owners = Owners([], ["a", "b"])
+    named = msgspec.structs.replace(group("n"), labels={"account": "b"})
+    waiting = msgspec.structs.replace(named, told={}, key="w")
+    foreign = msgspec.structs.replace(named, labels={"account": "removed"}, key="f")
+    accounts = [one.account for one in split([named, waiting, foreign, group()], owners).written]
+    assert accounts == ["b", "b", "a", "a"]
+
+
+def test_split_groups_become_one_again() -> None:
+    one, two = of("b"), of("a")
+    whole = spanning(one, two)
+    early = msgspec.structs.replace(group("other"), account="b", told_at=5, first_at=3, flush_at=9, started_at=1)
+    late = msgspec.structs.replace(
+        early, account="a", told_at=6, first_at=4, flush_at=8, episode="e2", told={"f2": "x"}
+    )
+    parts = split([whole], Owners([one, two], ["a", "b"])).written
+    change = merged([*parts, early, late, group("third")])
+    assert change.dropped == [*parts, early, late]
+    again, other = change.written
+    assert (again.account, again.key, again.told, again.acked) == ("", whole.key, whole.told, whole.acked)
+    assert set(again.counted) == set(whole.counted)
+    assert (other.episode, other.told_at, other.first_at, other.flush_at, other.started_at) == ("e2", 6, 3, 8, 1)
+    assert other.told == {"f1": "critical", "f2": "x"}
+    assert merged([again, other]).written == []
