@@ -58,7 +58,7 @@ async def _push(pusher: Pusher, pipeline: Pipeline, leave: trio.Event) -> None:
 
 
 def _firing(pipeline: Pipeline, receiver: str) -> Iterable[FiringAlert]:
-    return AlertActions(pipeline).status().firing(receiver)
+    return AlertActions(pipeline).own_status().firing(receiver)
 
 
 def _interval(present: Callable[[], Settings], view: AlertView) -> Duration:

@@ -160,7 +160,8 @@ class Daemon:
         if config.web is None:
             return ""
         reader = DaemonReader(self._pipeline, self._store, lambda: self._present.settings, self._outbox)
-        app = self._app = ReloadableApp(config.web, config, self._pipeline, self._store, reader, self._inbox)
+        fleet = None if self._member is None else self._member.described
+        app = self._app = ReloadableApp(config.web, config, self._pipeline, self._store, reader, self._inbox, fleet)
         listen = partial(
             serve,
             app,
@@ -203,6 +204,7 @@ class Daemon:
         }
         if self._member is not None:
             tasks["fleet"] = self._member.follow
+            tasks["accounts of others"] = self._member.read_others
         if reloads is not None:
             reloader = Reloader(
                 reloads, self._store, self._pipeline, self._key, lambda: self._present, self._follow, status

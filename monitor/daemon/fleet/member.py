@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import trio
 
 from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.fleet.async_leases import AsyncLeases
+from monitor.daemon.fleet.fleet_json import fleet_json
 from monitor.daemon.fleet.follower import FleetFollower
 from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
+from monitor.daemon.fleet.others import OthersReader
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.restore import accounts_of
 from monitor.daemon.runtime_config import RuntimeConfig
-from monitor.model.fleet import FleetView
+from monitor.model.fleet import Fleet
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.task_supervisor import run_until
 from monitor.store.async_store import AsyncStore
@@ -53,16 +56,17 @@ class FleetMember:
         self.works = held.works
         self.leave, self.settle = self._keeper.leave, self._keeper.settle
         self.follow = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded).run
+        self.read_others = OthersReader(store, pipeline, present, key, self._held_elsewhere).run
 
     @property
     def worker(self) -> int:
         """The number of this daemon among those that share the store."""
         return self._keeper.worker
 
-    @property
-    def view(self) -> FleetView | None:
-        """What the last successful beat told; None before the first one."""
-        return self._keeper.view
+    def described(self) -> dict[str, Any]:
+        """Returns the daemons and who holds what, by the last successful beat, as JSON has it."""
+        view = self._keeper.view
+        return fleet_json(Fleet() if view is None else view.fleet, self.worker, self._configured())
 
     async def start(self, nursery: trio.Nursery, stop: trio.Event) -> None:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
@@ -76,6 +80,12 @@ class FleetMember:
 
     def _configured(self) -> list[str]:
         return [account.name for account in self._present().config.accounts]
+
+    def _held_elsewhere(self) -> list[str]:
+        view = self._keeper.view
+        leases = () if view is None else view.fleet.leases
+        known = dict.fromkeys([*self._configured(), *(lease.account for lease in leases if lease.expires_in > 0)])
+        return [name for name in known if name not in self._pipeline.accounts]
 
     def _orphans(self) -> list[str]:
         """Returns accounts that are not configured any more, but had alerts at the start, or have some here."""

@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -57,9 +58,12 @@ class ReloadableApp:
         store: AsyncStore,
         reader: DaemonReader,
         inbox: CallbackInbox | None = None,
+        fleet: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
+        """``fleet`` returns the daemons that share the store, as JSON has them."""
         services = pipeline.services
         self._inbox = inbox or CallbackInbox(pipeline, store, RecipientMask)
+        self._fleet = fleet
         self._reader, self._delivery = reader, DeliveryActions(store, services)
         self._pipeline, self._actions = pipeline, AlertActions(pipeline)
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
@@ -118,7 +122,7 @@ class ReloadableApp:
             *html.routes(),
             *LoginPages(token, api_status.external_url, html).routes(),
             *self._streams.routes(),
-            *NowPage(config, actions, self._reader, html, expensive).routes(),
+            *NowPage(config, actions, self._reader, html, expensive, self._fleet).routes(),
             *AlertPages(actions, clock, token, api_status.external_url, expensive, html, self._reader).routes(),
             *RulePages(self._reader, html, expensive).routes(),
             *CampaignPages(self._reader, html, expensive).routes(),
@@ -148,6 +152,7 @@ class ReloadableApp:
             external_url=api_status.external_url,
             port=web.port,
             html=html,
+            fleet=self._fleet,
         )
 
     async def _status(self, config: Config) -> dict[str, Any]:
@@ -173,16 +178,17 @@ class ReloadableApp:
     ) -> dict[str, Any]:
         pipeline, health = self._pipeline, self._health
         snapshot = Overview(
-            list(pipeline.cursors()),
+            list(pipeline.known_cursors()),
             [(one.state, one.view) async for one in with_checkpoints(self._actions.status().alerts())],
             pipeline.dispatcher.silences.all(),
-            list(pipeline.dispatcher.acks.values()),
+            list({**pipeline.elsewhere.acks, **pipeline.dispatcher.acks}.values()),
             counts,
             outbox,
         )
         process = {"running": True, "version": self._api_status.version, "since": iso(self._api_status.since)}
         trouble = {"warnings": [*health.stuck(), *health.unready(), *broken, *health.warnings()]}
-        return process | overview(config, snapshot, self._clock.now()) | trouble
+        fleet = {} if self._fleet is None else {"fleet": self._fleet()}
+        return process | overview(config, snapshot, self._clock.now()) | fleet | trouble
 
     def _api_status_of(self, web: Web, config: Config) -> ApiStatus:
         receivers = tuple(receiver.name for receiver in config.receivers)

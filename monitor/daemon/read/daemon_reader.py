@@ -295,7 +295,7 @@ class DaemonReader:
         return self._latest[1]
 
     def _accounts_of_alerts(self) -> dict[str, str]:
-        return {alert.fingerprint: alert.account for alert in self._pipeline.every_alert()}
+        return {alert.fingerprint: alert.account for alert in self._pipeline.known_alerts()}
 
     def _rules_by_name(self) -> dict[str, Rule]:
         return {rule.name: rule for rule in self._settings().rules}
@@ -310,7 +310,7 @@ class DaemonReader:
             return store.count_incidents(), [(one, _head_of(store, one.id)) for one in known]
 
         total, found = await self.reads.run(read)
-        scopes = scopes_of(self._pipeline.every_alert())
+        scopes = scopes_of(self._pipeline.known_alerts())
         summaries = []
         for past, head in found:
             scope, firing = scopes.get(past.id, (None, []))
@@ -322,7 +322,7 @@ class DaemonReader:
         past, episodes, views, head, told = await self.reads.run(partial(_past_of_incident, incident))
         if past is None:
             return None
-        scope, firing = scopes_of(self._pipeline.every_alert()).get(incident, (None, []))
+        scope, firing = scopes_of(self._pipeline.known_alerts()).get(incident, (None, []))
         accounts, status = self._accounts_of_alerts(), self._snapshot()
         listed_ones, present = {one.fingerprint for one in episodes}, {}
         async for alert in with_checkpoints(one for one in firing if one.fingerprint in listed_ones):
@@ -358,7 +358,7 @@ class DaemonReader:
     def searches(self) -> tuple[SearchSummary, ...]:
         """Returns the searches of the configuration."""
         metrics, now = self._pipeline.services.metrics, self.now
-        cursors = {(one.account, one.search): one for one in self._pipeline.cursors()}
+        cursors = {(one.account, one.search): one for one in self._pipeline.known_cursors()}
         blind = dict(self._blind())
         messages = {window.account: len(window) for window in self._windows()}
         return tuple(
@@ -374,10 +374,9 @@ class DaemonReader:
         )
 
     def _blind(self) -> Iterator[tuple[tuple[str, str], str]]:
-        for evaluator in self._evaluators():
-            for group, alert in evaluator.alerts.get(MONITOR_BLIND.name, {}).items():
-                if alert.state == "firing":
-                    yield (evaluator.account, dict(group).get("search", "")), alert.why
+        for alert in self._pipeline.known_alerts():
+            if alert.rule == MONITOR_BLIND.name and alert.state == "firing":
+                yield (alert.account, dict(alert.group).get("search", "")), alert.why
 
     async def receivers(self) -> tuple[ReceiverSummary, ...]:
         """Returns the receivers with their channels."""
