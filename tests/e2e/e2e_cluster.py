@@ -81,6 +81,10 @@ class Cluster:
         with open_store(self.database, read_only=True) as store:
             return not store.outbox_rows("waiting")
 
+    def told_by(self, worker: str) -> int:
+        """How many notifications a worker posted."""
+        return sum(one.path == f"/hook/{worker}" for one in self.told.taken)
+
     def check_once(self, *, fired: int, resolved: int) -> None:
         """Everything was told exactly so often, each notification once, and nothing of this program's own troubles."""
         assert self.told.names("firing") == Counter({"Failing": fired} if fired else {})
