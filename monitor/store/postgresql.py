@@ -146,6 +146,19 @@ class PostgresqlStore(SqlStore):
         found = self._rows(own.BACKLOG, *self._held_twice())
         return {(receiver, channel): (count, oldest) for receiver, channel, count, oldest in found}
 
+    def postponed(self, outbox_row: int, error: str, next_at: Instant) -> None:
+        self._write_held(own.POSTPONED, rows.writable(error), next_at, outbox_row)
+
+    def rejected(self, outbox_row: int, error: str, at: Instant) -> None:
+        self._write_held(own.REJECTED, rows.writable(error), at, outbox_row)
+
+    def _write_held(self, statement: str, *values: str | int) -> None:
+        """Changes a notification of a held account; that of another is left to its holder, which sends it again."""
+        self._checked = self._held
+        held = self._held_twice()
+        with self._writing():
+            self._run(statement, (*values, *held))
+
     def _held_twice(self) -> tuple[list[str] | None, list[str] | None]:
         held = None if self._held is None else list(self._held)
         return held, held

@@ -8,6 +8,7 @@ import psycopg
 
 from monitor.runtime.errors import StoreError, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.postgresql_refusal import refusal_code
 
 _MEANING: Final = {
     "57014": "took too long to answer; is the server overloaded?{again}",
@@ -33,8 +34,8 @@ _AWAY: Final = ("08", "57P01", "57P02", "57P03", "53300")
 """How codes begin of a server that is stopped, is starting, or has no room for one more connection."""
 _BY_THE_SERVER: Final = ":  "
 """Two spaces: the driver writes them only between an error's severity and the server's words, in every language."""
-_STARTING: Final = ("starting up", "shutting down", "recovery mode", "accepting connections", "too many", "slots")
-"""Words of a server that lets nobody in now."""
+_FULL: Final = ("too many", "slots")
+"""Words of a server that has no room for this user or database; the code of that comes only to who has logged in."""
 _SETTLED: Final = ("SSL", "certificate", "password", "authentication")
 """Words of the driver's own errors that stay until a person does something."""
 
@@ -68,5 +69,14 @@ def _is_away(error: psycopg.Error) -> bool:
     if not isinstance(error, psycopg.OperationalError):
         return False
     if _BY_THE_SERVER in said:
-        return any(words in said for words in _STARTING)
+        return any(words in said for words in _FULL) or _refusal(error).startswith(_AWAY)
     return not any(words in said for words in _SETTLED)
+
+
+def _refusal(error: psycopg.Error) -> str:
+    """Returns the code with which the server refuses new sessions at once; empty if it does not."""
+    asked = error.pgconn
+    if asked is None:
+        return ""
+    host = asked.hostaddr or asked.host
+    return refusal_code(host.decode(), int(asked.port or 0), asked.user.decode(), asked.db.decode())

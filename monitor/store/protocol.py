@@ -321,8 +321,9 @@ class Store(Protocol):
         """Says which accounts this daemon holds now, with their tokens. Any thread may call it, also during another call.
 
         From the next call on, `waiting`, `heads`, `successor` and `backlog` tell only of notifications of held accounts, and `commit` raises
-        LeaseLost if a token is no longer the present one, or if it is to write for an account that is not held. Before the first
-        call everything counts as held. Where `leases` returns None, it does nothing.
+        LeaseLost if a token is no longer the present one, or if it is to write for an account that is not held. `postponed` and
+        `rejected` leave others' notifications alone; `sent` notes what was sent in any case. Before the first call everything counts as
+        held. Where `leases` returns None, it does nothing.
         """
 
     def assign_accounts(self, accounts: Sequence[str]) -> None:

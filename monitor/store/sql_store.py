@@ -156,9 +156,10 @@ class SqlStore(ABC):
         """One process has all accounts."""
 
     def assign_accounts(self, accounts: Sequence[str]) -> None:
+        changed = merged(rows.structs(AggregationGroup, self._rows(statements.GROUPS)))
+        if not changed.written:
+            return
         with self._writing():
-            groups = rows.structs(AggregationGroup, self._rows(statements.GROUPS))
-            changed = merged(groups)
             self._drop_groups([(one.key, one.receiver, one.account) for one in changed.dropped])
             self._write_groups(changed.written)
 

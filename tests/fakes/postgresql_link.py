@@ -35,6 +35,7 @@ class PostgresqlLink:
         self.cut_at_commit: When | None = None
         self.hold_at_commit: Held | None = None
         self._going = threading.Event()
+        self._holding: set[socket.socket] = set()
         self.refusing = False
         self.connections = 0
         self.rate = 0
@@ -111,23 +112,28 @@ class PostgresqlLink:
             if self.cut_at_commit == "before" and COMMIT in chunk:
                 self.cut_at_commit = None
                 return
-            self._hold("request", chunk)
+            self._hold("request", chunk, server)
+            if server in self._holding:  # nor does the server hear the client's farewell
+                self._going.wait()
             server.sendall(_without_options(chunk) if self.ignoring_options else chunk)
             self._take_time(chunk)
+        if server in self._holding:  # the server does not see that the client has gone
+            self._going.wait()
 
     def _to_client(self, client: socket.socket, server: socket.socket) -> None:
         while chunk := server.recv(_CHUNK):
             if self.cut_at_commit == "after" and COMMIT in chunk:  # the server's answer names what it has done
                 self.cut_at_commit = None
                 return
-            self._hold("answer", chunk)
+            self._hold("answer", chunk, server)
             self._speaking.wait()
             client.sendall(chunk)
             self._take_time(chunk)
 
-    def _hold(self, what: Held, chunk: bytes) -> None:
+    def _hold(self, what: Held, chunk: bytes, server: socket.socket) -> None:
         if self.hold_at_commit == what and COMMIT in chunk:
             self.hold_at_commit = None
+            self._holding.add(server)
             self._going.wait()
 
     def _take_time(self, chunk: bytes) -> None:

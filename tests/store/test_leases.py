@@ -121,6 +121,9 @@ def test_a_lapsed_lease_is_taken_with_the_next_token_and_the_former_holder_commi
         with pytest.raises(LeaseLost, match="main") as caught:
             first.store.commit(commit)
         assert caught.value.accounts == ("main",)
+    [row, *_] = second.store.outbox_rows("waiting")
+    with pytest.raises(LeaseLost, match="main"):
+        first.store.rejected(row.id, "late", NOW)
     second.store.commit(poll("main", 2))
     assert polls_of(first.store, "main") == [1, 2]
     assert first.store.load().silences == []
@@ -173,10 +176,18 @@ def test_what_is_not_held_is_not_committed_and_not_sent(fleet: Fleet) -> None:
     assert daemon.store.heads("ops", "slack/0", 9) == []
     assert daemon.store.backlog() == {}
     daemon.store.commit(Commit(silences=[silence()], acks=[ack()]))
+    daemon.store.postponed(row.id, "late", NOW)
+    daemon.store.rejected(row.id, "late", NOW)
+    assert {(one.state, one.attempts) for one in daemon.store.outbox_rows()} == {("waiting", 0)}
     daemon.store.sent(row.id, {"ts": "1"}, NOW)
     assert daemon.store.receipt("ops", "slack/0", "emain") == {"ts": "1"}, "what was sent is noted in any case"
     assert len(daemon.store.outbox_rows()) == 3
     assert polls_of(daemon.store, "main") == [1]
+    daemon.store.hold(held)
+    other = daemon.store.waiting("ops", "slack/0", 1)[0]
+    daemon.store.postponed(other.id, "503", NOW)
+    daemon.store.rejected(other.id, "no", NOW)
+    assert [(one.attempts, one.error) for one in daemon.store.outbox_rows("dead")] == [(1, "no")]
 
 
 def test_a_holder_with_a_commit_under_way_keeps_its_lease_and_renews_it(fleet: Fleet) -> None:
