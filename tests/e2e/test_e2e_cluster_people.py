@@ -1,15 +1,16 @@
-"""What people and Routee do at one worker, for alerts that another one holds: silences, acknowledgements, callbacks, pages."""
+"""What people and Routee do at one worker, for alerts that another one holds: silences, acknowledgements, buttons, callbacks, pages."""
 
 import json
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from e2e_cluster import ACCOUNTS, Cluster, cluster, taken, until_shared
+from e2e_cluster import ACCOUNTS, ROUTE, Cluster, cluster, taken, until_shared
 from e2e_folder import account
 from e2e_process import Daemon
 from e2e_store import window
@@ -17,6 +18,8 @@ from e2e_store import window
 from monitor.runtime.clock import HOUR, SystemClock, iso
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
+from tests.fakes.slack import APP_TOKEN, TOKEN
+from tests.fakes.slack_socket import slack_socket
 from tests.fakes.waiting import guarded
 
 pytestmark = pytest.mark.e2e
@@ -25,14 +28,18 @@ SECRET = "the-secret-of-callbacks"
 
 
 async def answered(url: str, body: object = None, *, method: str | None = None) -> Any:
-    """The JSON, or the text, that a worker answers. Raises urllib's HTTPError."""
+    """The JSON, or the text, that a worker answers. Raises LookupError for another answer than 200."""
     data = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
 
     def ask() -> Any:
-        with urllib.request.urlopen(asked, timeout=30) as answer:
-            text = answer.read().decode()
-            return json.loads(text) if "json" in answer.headers.get("content-type", "") else text
+        try:
+            with urllib.request.urlopen(asked, timeout=30) as answer:
+                text = answer.read().decode()
+                return json.loads(text) if "json" in answer.headers.get("content-type", "") else text
+        except urllib.error.HTTPError as error:
+            with error:
+                raise LookupError(f"{error.code} {error.read().decode()}") from None
 
     return await trio.to_thread.run_sync(ask)
 
@@ -40,9 +47,11 @@ async def answered(url: str, body: object = None, *, method: str | None = None) 
 async def shown(process: Daemon, path: str, what: str) -> Any:
     """Waits until a worker's answer has a text; a change elsewhere is seen within seconds."""
     with guarded():
-        while what not in str(found := await answered(process.url + path)):
+        while True:
+            with suppress(LookupError):
+                if what in str(found := await answered(process.url + path)):
+                    return found
             await trio.sleep(0.1)
-    return found
 
 
 async def failing(town: Cluster, first: Daemon, second: Daemon) -> tuple[str, dict[str, Any]]:
@@ -79,16 +88,25 @@ async def test_a_silence_that_is_made_elsewhere_silences(tmp_path: Path, postgre
         await town.until_firing("Begins", accounts=[name])
 
 
-async def test_an_acknowledgement_that_is_made_elsewhere_reaches_the_holder(
+async def test_an_acknowledgement_and_a_button_pressed_elsewhere_reach_the_holder(
     tmp_path: Path, postgresql: PostgresqlAddress
 ) -> None:
-    async with cluster(tmp_path, postgresql) as town, town.worker("first") as first, town.worker("second") as second:
-        _, alert = await failing(town, first, second)
-        page = f"/api/v1/alerts/{alert['fingerprint']}/acknowledgement"
-        await answered(second.url + page, {"by": "ann", "comment": "on it"})
-        assert (await shown(first, page, "ann"))["comment"] == "on it"
-        await answered(second.url + page, method="DELETE")
-        await until_gone(first, page)
+    async with slack_socket() as chat, cluster(tmp_path, postgresql) as town:
+        chatting = {"channel": "#sms-ops", "token": TOKEN, "app_token": APP_TOKEN, "api_url": chat.web.api_url}
+        [told] = json.loads(town.config("probe").read_text())["receivers"]
+        town.more["receivers"] = [told, {"name": "chat", "slack": [chatting]}]
+        town.more["route"] = ROUTE | {"receiver": "ops"}
+        async with town.worker("first") as first, town.worker("second") as second:
+            await chat.connected(2)
+            _, alert = await failing(town, first, second)
+            page = f"/api/v1/alerts/{alert['fingerprint']}/acknowledgement"
+            known = await answered(second.url + page, {"by": "joe", "comment": "on it"})
+            assert (await shown(first, page, "joe"))["comment"] == "on it"
+            await answered(second.url + page, method="DELETE")
+            await until_gone(first, page)
+            await until_gone(second, page)
+            await chat.press("acknowledge", known["fingerprint"])  # over the newest connection: the second worker's
+            await shown(first, page, "Ann")
 
 
 async def until_gone(process: Daemon, path: str) -> None:
@@ -96,7 +114,7 @@ async def until_gone(process: Daemon, path: str) -> None:
         while True:
             try:
                 await answered(process.url + path)
-            except urllib.error.HTTPError:
+            except LookupError:
                 return
             await trio.sleep(0.1)
 
