@@ -1,7 +1,8 @@
 """Several real daemons on one PostgreSQL: who holds what, and what people are told whoever does."""
 
+import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from e2e_process import Daemon, daemon
 from e2e_stage import EACH_ALONE, FAILING, SEARCH, put_operator, routee
 from e2e_store import store_keys
 
+import monitor
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.simulation.sandbox import Sandbox
@@ -53,9 +55,9 @@ class Cluster:
         return write(folder, [FAILING], **(keys | self.more | more))
 
     @asynccontextmanager
-    async def worker(self, name: str, **more: Any) -> AsyncIterator[Daemon]:
-        """A daemon that has started."""
-        async with daemon(self.config(name, **more)) as process:
+    async def worker(self, name: str, *, inside: Sequence[str] = (), **more: Any) -> AsyncIterator[Daemon]:
+        """A daemon that has started. ``inside``: see `daemon`."""
+        async with daemon(self.config(name, **more), inside=inside) as process:
             await process.watching()
             yield process
 
@@ -91,6 +93,19 @@ class Cluster:
         assert self.told.names("resolved") == Counter({"Failing": resolved} if resolved else {})
         assert all(times == 1 for times in Counter(one.id for one in self.told.taken).values())
         self.told.episodes()  # also that nothing is resolved that was not told to fire
+
+
+def newer_version(folder: Path, version: str) -> list[str]:
+    """A copy of this program with another version and one more step of the tables; gives what runs it (see `daemon`)."""
+    package = Path(monitor.__file__).parent
+    shutil.copytree(package, folder / "monitor", ignore=shutil.ignore_patterns("__pycache__"))
+    steps = folder / "monitor/store/postgresql_migrations"
+    number = len(list(steps.glob("*.sql"))) + 1
+    (steps / f"{number:04}_more.sql").write_text("ALTER TABLE worker ADD COLUMN more TEXT NOT NULL DEFAULT '';\n")
+    information = folder / f"routee_monitor-{version}.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: routee-monitor\nVersion: {version}\n")
+    return ["env", f"--chdir={folder}", f"PYTHONPATH={folder}"]
 
 
 def taken(process: Daemon) -> list[str]:

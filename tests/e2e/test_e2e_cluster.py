@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 import trio
-from e2e_cluster import ACCOUNTS, cluster, taken, until_shared
+from e2e_cluster import ACCOUNTS, cluster, newer_version, taken, until_shared
 from e2e_store import store_keys
 
 from monitor.runtime.clock import SECOND
+from monitor.runtime.errors import StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.open import open_store
+from tests.fakes.postgresql import running_server
 from tests.fakes.postgresql_link import linked
 from tests.fakes.waiting import until
 
@@ -130,3 +133,57 @@ async def test_a_worker_that_is_cut_off_has_stopped_before_its_accounts_are_take
             town.mend("Begins")
             await town.until_firing()
             town.check_once(fired=8, resolved=8)
+
+
+async def test_a_newer_version_replaces_the_workers_one_by_one_and_tells_nobody_anything(
+    tmp_path: Path, postgresql: PostgresqlAddress
+) -> None:
+    newer = newer_version(tmp_path / "newer", "99.0")
+    async with cluster(tmp_path, postgresql) as town, town.worker("first") as first, town.worker("second") as second:
+        await until_shared(first, second)
+        town.fail("Ends")
+        await town.until_firing("Ends")
+        assert await first.stop() == 0
+        async with town.worker("third", inside=newer) as third:
+            await until_shared(second, third)
+            with pytest.raises(StoreError, match=r"newer version.*99\.0"), open_store(postgresql, read_only=True):
+                pass
+            town.fail("Begins")
+            await until(lambda: len(town.firing()) == 8, "both versions to tell")
+            assert await second.stop() == 0
+            async with town.worker("fourth", inside=newer) as fourth:
+                await until_shared(third, fourth)
+                town.mend("Ends")
+                town.mend("Begins")
+                await until(lambda: not town.firing(), "both to tell the end")
+                town.check_once(fired=8, resolved=8)
+
+
+async def test_both_workers_go_on_with_a_standby_that_is_promoted(tmp_path: Path) -> None:
+    with running_server() as server, server.standby() as standby, linked(server.database()) as link:
+        async with (
+            cluster(tmp_path, link.address) as town,
+            town.worker("first") as first,
+            town.worker("second") as second,
+        ):
+            await until_shared(first, second)
+            town.fail("Ends")
+            await town.until_firing("Ends")
+            with open_store(link.address, read_only=True) as store:
+                wanted = len(store.transitions())
+            count = "SELECT count(*) FROM routee_monitor.transition"
+
+            def arrived() -> bool:
+                return standby.administer(count, database=link.address.database) == [(wanted,)]
+
+            await until(arrived, "the standby to have everything")
+            link.refusing = True
+            server.stop()
+            standby.administer("SELECT pg_promote()")
+            link.lead_to(standby.port)
+            town.mend("Ends")
+            town.fail("Begins")
+            link.refusing = False
+            await town.until_firing("Begins")
+            town.check_once(fired=8, resolved=4)
+            await until_shared(first, second)
