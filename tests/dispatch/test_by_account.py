@@ -18,7 +18,7 @@ from monitor.runtime.clock import MINUTE, SECOND
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
-from tests.fakes.shared_worker import SHARED, SharedWorker
+from tests.fakes.shared_worker import SHARED, THREE_ACCOUNTS, SharedWorker
 from tests.fakes.written import settings
 
 ACCOUNTS = ("a", "b", "c")
@@ -36,18 +36,10 @@ rules:
     window: 1m
     INCIDENT
     levels: [{above: 20%, severity: warning}, {above: 50%, severity: major}, {above: 70%, severity: critical}]
-  - {name: OfOne, kind: count, search: only, window: 1m, levels: [{above: 25, severity: major}, {above: 35, severity: warning}]}
+  - {name: OfOne, kind: count, search: only, window: 1m, levels: [{above: 25, severity: critical}, {above: 35, severity: major}]}
 """
 CONFIG = f"""
-accounts:
-  - {{name: a, application_id: id, application_secret: secret}}
-  - {{name: b, application_id: id, application_secret: secret}}
-  - {{name: c, application_id: id, application_secret: secret}}
-searches:
-  - {{name: all, account: a, every: 1d}}
-  - {{name: all, account: b, every: 1d}}
-  - {{name: all, account: c, every: 1d}}
-  - {{name: only, account: c, every: 1d}}
+{THREE_ACCOUNTS}  - {{name: only, account: c, every: 1d}}
 rules: [rules.yaml]
 receivers: [{{name: ops, console: [{{}}]}}, {{name: oncall, console: [{{}}]}}]
 route:

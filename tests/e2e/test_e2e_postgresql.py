@@ -114,16 +114,3 @@ async def test_a_daemon_that_took_a_commit_for_failed_ends_and_tells_everything_
         assert await process.stop() == 0
     with opened(config) as store:
         assert store.backlog() == {}
-
-
-async def test_a_second_daemon_does_not_start_and_says_who_works_there(
-    town: Town, postgresql: PostgresqlAddress, tmp_path: Path
-) -> None:
-    config = town.config(tmp_path, **store_keys(postgresql))
-    async with daemon(config) as first:
-        await town.begun(first)
-        async with daemon(config) as second:
-            await until(lambda: second.process.poll() is not None, "the second one to end")
-            assert second.process.returncode == 69
-            assert any(f"another daemon (process {first.process.pid} on " in line for line in second.noise)
-        assert await first.stop() == 0

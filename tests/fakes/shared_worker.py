@@ -27,6 +27,16 @@ from tests.fakes.memory_store import MemoryStore
 
 SHARED = "store: postgresql://monitor@127.0.0.1/monitor"
 """The line of a configuration that lets several daemons share the accounts. Nothing connects to it here."""
+THREE_ACCOUNTS = """accounts:
+  - {name: a, application_id: id, application_secret: secret}
+  - {name: b, application_id: id, application_secret: secret}
+  - {name: c, application_id: id, application_secret: secret}
+searches:
+  - {name: all, account: a, every: 1d}
+  - {name: all, account: b, every: 1d}
+  - {name: all, account: c, every: 1d}
+"""
+"""The lines of three accounts with a search each."""
 
 
 class SharedWorker:

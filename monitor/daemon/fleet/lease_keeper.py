@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import trio
 
 from monitor.daemon.fleet.async_leases import AsyncLeases
-from monitor.daemon.fleet.ownership import HURRIED, Decision, Ownership
+from monitor.daemon.fleet.ownership import HURRIED, OwnershipChange, Ownership
 from monitor.model.fleet import FleetView
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock
@@ -163,7 +163,7 @@ class LeaseKeeper:
         self._beaten = trio.Event()
         return decision.next_in
 
-    async def _move(self, decision: Decision, free: Sequence[str], nursery: trio.Nursery) -> None:
+    async def _move(self, decision: OwnershipChange, free: Sequence[str], nursery: trio.Nursery) -> None:
         """Gives away what is too much, or takes what is too little. Raises StoreError."""
         assert self._own is not None
         for account in decision.released:

@@ -24,7 +24,7 @@ TRUSTED: Final = LEASE_DEADLINE / SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class OwnershipChange:
     """What follows from a successful beat.
 
     ``dropped`` are held accounts whose lease somebody else has. ``resumed`` says that this worker may act again for what it still holds.
@@ -55,7 +55,7 @@ class Ownership:
 
     def beaten(
         self, began: float, now: float, fleet: Fleet, wanted: Sequence[str], orphans: Collection[str] = ()
-    ) -> Decision:
+    ) -> OwnershipChange:
         """Takes the answer to a beat that was sent at ``began``; ``wanted`` are the accounts that may be taken, in their order.
 
         ``orphans`` may be taken too, but are not given away: they are no longer configured, and others may not know of them.
@@ -65,12 +65,12 @@ class Ownership:
         self.forget(dropped)
         self.deadline = max(self.deadline, began + TRUSTED)
         if now >= self.deadline:
-            return Decision(dropped)
+            return OwnershipChange(dropped)
         resumed, self.is_suspended = self.is_suspended, False
         excess = len(self.tokens) - share(fleet, self.worker, len(self.tokens), {*wanted, *orphans})
         released = () if self._leaving or excess <= 0 else self._to_release(excess, wanted)
         self._leaving.update(released)
-        return Decision(dropped, resumed, released, max(-excess, 0), HURRIED if fleet.free(wanted) else PAUSE)
+        return OwnershipChange(dropped, resumed, released, max(-excess, 0), HURRIED if fleet.free(wanted) else PAUSE)
 
     def expired(self, now: float) -> bool:
         """Returns whether this worker has to stop acting now because no beat has succeeded for too long; True once each time."""

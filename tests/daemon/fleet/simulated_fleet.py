@@ -137,7 +137,7 @@ class Simulation:
             if fleet is None:
                 self._next(worker, self.now + 0.2)
                 return
-            decision = own.beaten(began, self.now, fleet, self.accounts)  # type: ignore[arg-type]
+            decision = own.beaten(began, self.now, fleet, self.accounts)  # type: ignore[arg-type]  # what the table answered
             worker.closed -= {one for one in worker.closed if one not in own.tokens}
             for account in decision.released:
                 self._release(worker, account)
@@ -154,8 +154,8 @@ class Simulation:
     def _take(self, worker: Worker, most: int, next_beat: float) -> None:
         def answered(taken: object) -> None:
             if taken:
-                worker.own.took(taken)  # type: ignore[arg-type]
-                self.moves += [(self.now, account, worker.own.worker) for account in taken]  # type: ignore[attr-defined]
+                worker.own.took(taken)  # type: ignore[arg-type]  # what the table answered
+                self.moves += [(self.now, account, worker.own.worker) for account in taken]  # type: ignore[attr-defined]  # what the table answered
             self._next(worker, next_beat)
 
         self._call(worker, lambda: self.table.take(worker.own.worker, self.accounts, most, self.now), answered)

@@ -1,0 +1,295 @@
+"""What a worker does with the accounts that it holds, those that it does not, and none at all."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import pytest
+import trio
+import trio.testing
+
+from monitor.daemon.morning_report import MorningReport
+from monitor.daemon.pipeline_commits import PipelineConfig
+from monitor.daemon.restore import order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
+from monitor.dispatch.scheduled_report import KEY as REPORT
+from monitor.model.builtin_alerts import INTERNAL_ERROR, NOTIFICATION_FAILING, finding
+from monitor.routing.matchers import Matcher
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import DAY, HOUR, MINUTE, parse_iso
+from monitor.runtime.errors import NothingThere, StoreError
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.pipeline_harness import traffic
+from tests.fakes.shared_worker import SHARED, SharedWorker
+from tests.fakes.written import settings
+
+RULES = "rules: [{name: Failing, kind: rate, by: [operator], window: 1m, above: 20%}]"
+CONFIG = f"""
+accounts:
+  - {{name: a, application_id: id, application_secret: secret}}
+  - {{name: b, application_id: id, application_secret: secret}}
+searches:
+  - {{name: all, account: a, every: 1d}}
+  - {{name: all, account: b, every: 1d}}
+rules: [rules.yaml]
+receivers: [{{name: ops, console: [{{}}]}}]
+route: {{receiver: ops, group_wait: 0s}}
+watchdog: {{receiver: ops, every: 5m}}
+report: {{receiver: ops, at: "08:00", time_zone: UTC}}
+web: off
+{SHARED}
+"""
+WRITTEN = settings(RULES, CONFIG)
+
+
+class Pair:
+    """Two workers on one store, ``first`` with the account a and ``second`` with b."""
+
+    def __init__(self) -> None:
+        self.clock, self.store = HandClock(), MemoryStore()
+        self.first, self.second = (SharedWorker(WRITTEN, self.clock, self.store) for _ in range(2))
+
+    async def start(self, first: Sequence[str] = ("a",), second: Sequence[str] = ("b",)) -> "Pair":
+        await self.first.start(first)
+        await self.second.start(second)
+        return self
+
+    async def fail(self, worker: SharedWorker, account: str, failing: int = 9) -> None:
+        self.clock.at += MINUTE
+        rows = [
+            row | {"messageId": f"{account}{self.clock.at}{i}", "date": self.clock.at}
+            for i, row in enumerate(traffic(failing, operator="Cosmote"))
+        ]
+        await worker.poll(account, rows, self.clock.at)
+
+    def reasons(self, account: str) -> list[str]:
+        """Returns the reasons of the account's notifications of alerts."""
+        found = [one.notification for one in self.store.outbox if one.account == account]
+        return [one.reason for one in found if one.group_key not in ("{watchdog}", REPORT)]
+
+
+def silence(pair: Pair, name: str = "s1") -> Silence:
+    now, wanted = pair.clock.at, (Matcher("operator", "=", "Cosmote"),)
+    return Silence(name, wanted, now, now + HOUR, "Ann", "why", now)
+
+
+async def test_a_worker_without_accounts_waits_and_takes_edits() -> None:
+    pair = await Pair().start((), ())
+    standby = pair.first.pipeline
+    await standby.flush()
+    assert (standby.default_account, standby.next_flush, list(standby.alerts())) == (None, None, [])
+    assert not await standby.catch_up()
+    await pair.first.actions.put_silence(silence(pair))
+    assert [one.id for one in pair.store.load().silences] == ["s1"]
+    assert pair.store.outbox == []
+
+
+async def test_what_comes_of_an_account_that_is_not_held_any_more_is_dropped() -> None:
+    pair = await Pair().start()
+    gone, sink = pair.first.pipeline.accounts["a"], pair.first.sinks["a"]
+    await pair.first.pipeline.release("a")
+    before = len(pair.store.commits)
+    await pair.fail(pair.first, "a")
+    await sink.blind("all", pair.clock.at, "no answer")
+    gone.changed = 1_000_000
+    await pair.first.pipeline.commit_rows(gone)
+    await pair.first.pipeline.release("a")
+    assert len(pair.store.commits) == before
+    with pytest.raises(StoreError):
+        await pair.first.pipeline.push("a", lambda account: None)
+
+
+async def test_a_poll_that_outlasts_its_account_changes_nothing_where_the_account_came_back() -> None:
+    pair = await Pair().start()
+    sink = pair.first.sinks["a"]
+    await pair.first.pipeline.release("a")
+    await pair.first.adopt("a")
+    pair.first.sinks["a"] = sink
+    await pair.fail(pair.first, "a")
+    assert pair.reasons("a") == []
+
+
+async def test_handing_over_commits_what_is_left_and_stays_if_it_cannot() -> None:
+    pair = await Pair().start()
+    rows = [{"messageId": "m1", "date": pair.clock.at, "status": "Delivered"}]
+    await pair.first.page("a", rows)
+    pair.store.failures = 1
+    with pytest.raises(StoreError):
+        await pair.first.pipeline.hand_over("a")
+    assert list(pair.first.pipeline.accounts) == ["a"]
+    await pair.first.pipeline.hand_over("a")
+    await pair.second.adopt("a")
+    assert pair.second.pipeline.accounts["a"].evaluator.window.messages == 1
+    assert list(pair.second.pipeline.accounts) == ["a", "b"], "as in the configuration"
+
+
+async def test_an_account_is_adopted_although_the_store_fails_and_begins_with_the_next_flush() -> None:
+    pair = await Pair().start((), ())
+    await pair.first.adopt("a")
+    await pair.fail(pair.first, "a")
+    await pair.first.pipeline.release("a")
+    pair.clock.at += 10 * HOUR  # a repeat is due
+    pair.store.failures = 1
+    await pair.second.adopt("a")
+    assert (pair.second.pipeline.begin_is_due, pair.reasons("a")) == (True, ["first"])
+    await pair.second.pipeline.begin()
+    assert (pair.second.pipeline.begin_is_due, pair.reasons("a")) == (False, ["first", "repeat"])
+
+
+async def test_an_alert_is_acknowledged_at_any_worker() -> None:
+    pair = await Pair().start()
+    await pair.fail(pair.second, "b")
+    [alert] = pair.second.firing("b")
+    await pair.first.actions.acknowledge(alert.fingerprint, "Ann", "on it")
+    assert pair.second.pipeline.dispatcher.acks == {}
+    await pair.second.pipeline.suppressions_changed()
+    assert pair.second.pipeline.dispatcher.acks[alert.fingerprint].words == "Ann: on it"
+    await pair.first.pipeline.flush()
+    assert len(pair.store.load().acks) == 1, "who does not hold the alert does not forget the acknowledgement"
+    await pair.first.actions.unacknowledge(alert.fingerprint)
+    await pair.second.pipeline.suppressions_changed()
+    assert pair.second.pipeline.dispatcher.acks == {}
+    assert [one.what for one in pair.store.transitions] == ["fired", "acknowledged", "unacknowledged"]
+
+
+async def test_an_alert_that_is_over_cannot_be_acknowledged_anywhere() -> None:
+    pair = await Pair().start()
+    await pair.fail(pair.second, "b")
+    [alert] = pair.second.firing("b")
+    await pair.fail(pair.second, "b", failing=0)
+    for worker in (pair.first, pair.second):
+        with pytest.raises(NothingThere):
+            await worker.actions.acknowledge(alert.fingerprint, "Ann")
+        with pytest.raises(NothingThere):
+            await worker.actions.unacknowledge(alert.fingerprint)
+
+
+async def test_no_edit_is_made_on_silences_that_another_worker_has_changed() -> None:
+    pair = await Pair().start()
+    await pair.first.actions.put_silence(silence(pair))
+    await pair.second.actions.extend_silence("s1", HOUR)
+    await pair.first.actions.extend_silence("s1", HOUR)
+    assert [one.ends_at - one.starts_at for one in pair.store.load().silences] == [3 * HOUR]
+    await pair.second.pipeline.suppressions_changed()
+    await pair.fail(pair.second, "b")
+    assert pair.reasons("b") == []
+
+
+async def test_built_in_alerts_about_no_account_are_with_the_first_held_account() -> None:
+    pair = await Pair().start()
+    name = pair.second.pipeline.default_account
+    assert name == "b"
+    for built_in, about in (
+        (NOTIFICATION_FAILING, {"receiver": "ops", "channel": "x"}),
+        (INTERNAL_ERROR, {"task": "x"}),
+    ):
+        await pair.second.pipeline.update_builtin(name, built_in, finding("why", **about))
+    groups = {one.key: one.labels for one in pair.store.load().groups if one.account == "b"}
+    assert groups == {
+        '{}/{account="b"}:{alertname="NotificationFailing"}': {"alertname": "NotificationFailing"},
+        '{}/{account="b"}:{alertname="InternalError"}': {"alertname": "InternalError"},
+    }
+
+
+async def test_groups_show_their_account_where_there_are_several() -> None:
+    pair = await Pair().start()
+    await pair.fail(pair.second, "b")
+    [group] = (one for one in pair.store.load().groups if one.account == "b")
+    assert (group.key, group.labels) == (
+        '{}/{account="b"}:{alertname="Failing"}',
+        {"alertname": "Failing", "account": "b"},
+    )
+
+
+async def test_the_watchdog_and_the_report_go_with_the_first_account() -> None:
+    pair = await Pair().start()
+    configured = WRITTEN.config.report
+    assert configured is not None
+    reports = [MorningReport(configured, lambda: WRITTEN, one.pipeline) for one in (pair.first, pair.second)]
+    pair.clock.at = parse_iso("2026-11-18T07:00:00Z")
+    for report in reports:
+        await report.step()
+    stored = {(one.key, one.account) for one in pair.store.load().groups}
+    assert stored == {("{watchdog}", "a"), (REPORT, "a")}
+    await pair.first.pipeline.release("a")
+    await pair.second.adopt("a")
+    pair.clock.at += 4 * DAY
+    before = len(pair.store.outbox)
+    await pair.first.pipeline.flush()
+    assert await reports[0].step() == MINUTE
+    assert len(pair.store.outbox) == before, "who does not hold the first account sends neither"
+    await pair.second.pipeline.flush()
+    assert pair.store.outbox[-1].notification.group_key == "{watchdog}"
+    assert {one.notification.episode for one in pair.store.outbox} == {pair.store.outbox[0].notification.episode}
+    assert pair.second.pipeline.dispatcher.reported == next(
+        one for one in pair.store.load().groups if one.key == REPORT
+    )
+
+
+async def test_an_alert_that_flaps_does_so_wherever_its_account_is() -> None:
+    pair = await Pair().start((), ("a", "b"))
+    here, there = pair.second, pair.first
+    for _ in range(4):
+        await pair.fail(here, "a")
+        pair.clock.at += 6 * MINUTE
+        await pair.fail(here, "a", failing=0)
+        pair.clock.at += 6 * MINUTE
+        await here.pipeline.release("a")
+        await there.adopt("a")
+        here, there = there, here
+    firing = [
+        one.notification for one in pair.store.outbox if one.account == "a" and one.notification.reason != "repeat"
+    ]
+    assert [one.alerts[0].flapping for one in firing if one.status == "firing" and one.group_key != "{watchdog}"][
+        -1
+    ] == 4
+    assert pair.reasons("a")[-1] != "all resolved", "its end is held back"
+
+
+async def reload(worker: SharedWorker, config: str) -> None:
+    """Reloads as the daemon does."""
+    before, after = worker.present, SharedWorker(settings(RULES, config), worker.clock, worker.store).present
+    pipeline, key = worker.pipeline, worker.store.secret("recipients")
+    held = tuple(pipeline.accounts)
+    found = await worker.front.run(
+        partial(state_for_reload, before=before.config, config=after.config, key=key, held=held)
+    )
+
+    def make() -> PipelineConfig:
+        anew = after.changed_searches(before)
+        accounts = reloaded_accounts(pipeline.accounts, after.config, after.rules, after.templates, found, anew)
+        dispatcher = reloaded_dispatcher(after.config, pipeline.dispatcher)
+        return PipelineConfig(accounts, dispatcher, after.config.retention, order_of(after.config))
+
+    await pipeline.reload(make)
+    worker.present = after
+    await pipeline.begin()
+
+
+def without_a(config: str) -> str:
+    """Returns the configuration without the account a."""
+    return "\n".join(line for line in config.splitlines() if "name: a," not in line and "account: a," not in line)
+
+
+async def test_a_reload_takes_no_account_and_ends_what_was_removed_where_it_is_held() -> None:
+    pair = await Pair().start()
+    await pair.fail(pair.first, "a")
+    await pair.fail(pair.second, "b")
+    pair.clock.at += 10 * MINUTE
+    for worker in (pair.first, pair.second):
+        await reload(worker, without_a(CONFIG))
+    assert (list(pair.first.pipeline.accounts), list(pair.second.pipeline.accounts)) == (["a"], ["b"])
+    assert (pair.reasons("a"), pair.reasons("b")) == (["first", "all resolved"], ["first"])
+    assert pair.second.pipeline.dispatcher.leads
+    assert not pair.first.pipeline.dispatcher.leads
+    await reload(pair.first, CONFIG)
+    assert list(pair.first.pipeline.accounts) == ["a"], "b is held elsewhere"
+    assert pair.first.pipeline.accounts["a"].evaluator.window.messages == 10, "its messages are there again"
+
+
+async def test_an_account_is_not_adopted_while_a_configuration_is_reloaded() -> None:
+    pair = await Pair().start((), ())
+    async with trio.open_nursery() as nursery, pair.first.pipeline.membership:
+        nursery.start_soon(pair.first.adopt, "a")
+        await trio.testing.wait_all_tasks_blocked()
+        assert list(pair.first.pipeline.accounts) == []
+    assert list(pair.first.pipeline.accounts) == ["a"]
