@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import trio
 from e2e_process import daemon
 from e2e_store import as_of, counted, opened, store_keys, window
 from e2e_trouble import Town, troubled_town
 from e2e_turns import recount
 
+from monitor.runtime.errors import StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.copying import copy_between
 from tests.fakes.postgresql import PostgresqlServer, running_server
 from tests.fakes.postgresql_link import PostgresqlLink, linked
 from tests.fakes.waiting import until
@@ -114,3 +117,17 @@ async def test_a_daemon_that_took_a_commit_for_failed_ends_and_tells_everything_
         assert await process.stop() == 0
     with opened(config) as store:
         assert store.backlog() == {}
+
+
+async def test_the_store_of_a_working_daemon_is_not_copied_and_it_is_said_who_works_there(
+    town: Town, postgresql: PostgresqlAddress, tmp_path: Path
+) -> None:
+    config, target = town.config(tmp_path, **store_keys(postgresql)), tmp_path / "copy.db"
+    async with daemon(config) as first:
+        await town.begun(first)
+        with pytest.raises(
+            StoreError, match=rf"another daemon \(process {first.process.pid} on .*\) works on the store"
+        ):
+            await trio.to_thread.run_sync(copy_between, postgresql, target)
+        assert await first.stop() == 0
+    assert (await trio.to_thread.run_sync(copy_between, postgresql, target)).total > 0

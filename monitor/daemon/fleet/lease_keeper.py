@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import trio
 
 from monitor.daemon.fleet.async_leases import AsyncLeases
-from monitor.daemon.fleet.ownership import HURRIED, OwnershipChange, Ownership
+from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
 from monitor.model.fleet import FleetView
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock
