@@ -1,11 +1,14 @@
 """Several real daemons on one real PostgreSQL: they share the accounts, and nobody notices when one of them comes, goes or dies."""
 
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
-from e2e_cluster import ACCOUNTS, cluster, newer_version, taken, until_shared
+from e2e_cluster import ACCOUNTS, Cluster, cluster, newer_version, taken, until_shared
+from e2e_process import Daemon
 from e2e_store import store_keys
 
 from monitor.runtime.clock import SECOND
@@ -19,13 +22,20 @@ from tests.fakes.waiting import until
 pytestmark = pytest.mark.e2e
 
 
-async def test_after_a_kill_the_other_worker_goes_on_within_ten_seconds_and_tells_everything_once(
-    tmp_path: Path, postgresql: PostgresqlAddress
-) -> None:
-    async with cluster(tmp_path, postgresql) as town, town.worker("first") as first, town.worker("second") as second:
+@asynccontextmanager
+async def two_workers(folder: Path, database: PostgresqlAddress) -> AsyncIterator[tuple[Cluster, Daemon, Daemon]]:
+    """Two workers that share the accounts, in each of which an operator fails, which was told."""
+    async with cluster(folder, database) as town, town.worker("first") as first, town.worker("second") as second:
         await until_shared(first, second)
         town.fail("Ends")
         await town.until_firing("Ends")
+        yield town, first, second
+
+
+async def test_after_a_kill_the_other_worker_goes_on_within_ten_seconds_and_tells_everything_once(
+    tmp_path: Path, postgresql: PostgresqlAddress
+) -> None:
+    async with two_workers(tmp_path, postgresql) as (town, first, second):
         orphaned = taken(first)
         await first.kill()
         killed_at = town.told.now()
@@ -46,10 +56,7 @@ def _of(payload: object, accounts: list[str]) -> bool:
 async def test_restarting_one_worker_after_the_other_tells_nobody_anything(
     tmp_path: Path, postgresql: PostgresqlAddress
 ) -> None:
-    async with cluster(tmp_path, postgresql) as town, town.worker("first") as first, town.worker("second") as second:
-        await until_shared(first, second)
-        town.fail("Ends")
-        await town.until_firing("Ends")
+    async with two_workers(tmp_path, postgresql) as (town, first, second):
         assert await first.stop() == 0
         await until_shared(second)
         async with town.worker("third") as third:
@@ -83,10 +90,7 @@ async def test_a_worker_that_joins_has_its_share_within_a_minute_and_tells_nobod
 async def test_a_worker_that_stood_still_tells_nobody_of_accounts_that_others_took_meanwhile(
     tmp_path: Path, postgresql: PostgresqlAddress
 ) -> None:
-    async with cluster(tmp_path, postgresql) as town, town.worker("first") as first, town.worker("second") as second:
-        await until_shared(first, second)
-        town.fail("Ends")
-        await town.until_firing("Ends")
+    async with two_workers(tmp_path, postgresql) as (town, first, second):
         lost = taken(first)
         first.process.send_signal(signal.SIGSTOP)
         town.mend("Ends")
@@ -139,10 +143,7 @@ async def test_a_newer_version_replaces_the_workers_one_by_one_and_tells_nobody_
     tmp_path: Path, postgresql: PostgresqlAddress
 ) -> None:
     newer = newer_version(tmp_path / "newer", "99.0")
-    async with cluster(tmp_path, postgresql) as town, town.worker("first") as first, town.worker("second") as second:
-        await until_shared(first, second)
-        town.fail("Ends")
-        await town.until_firing("Ends")
+    async with two_workers(tmp_path, postgresql) as (town, first, second):
         assert await first.stop() == 0
         async with town.worker("third", inside=newer) as third:
             await until_shared(second, third)
@@ -161,14 +162,7 @@ async def test_a_newer_version_replaces_the_workers_one_by_one_and_tells_nobody_
 
 async def test_both_workers_go_on_with_a_standby_that_is_promoted(tmp_path: Path) -> None:
     with running_server() as server, server.standby() as standby, linked(server.database()) as link:
-        async with (
-            cluster(tmp_path, link.address) as town,
-            town.worker("first") as first,
-            town.worker("second") as second,
-        ):
-            await until_shared(first, second)
-            town.fail("Ends")
-            await town.until_firing("Ends")
+        async with two_workers(tmp_path, link.address) as (town, first, second):
             with open_store(link.address, read_only=True) as store:
                 wanted = len(store.transitions())
             count = "SELECT count(*) FROM routee_monitor.transition"

@@ -13,6 +13,7 @@ import trio
 from e2e_cluster import ACCOUNTS, ROUTE, Cluster, cluster, taken, until_shared
 from e2e_folder import account
 from e2e_process import Daemon
+from e2e_stage import SEARCH, put_operator
 from e2e_store import window
 
 from monitor.runtime.clock import HOUR, SystemClock, iso
@@ -20,7 +21,7 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
 from tests.fakes.slack import APP_TOKEN, TOKEN
 from tests.fakes.slack_socket import slack_socket
-from tests.fakes.waiting import guarded
+from tests.fakes.waiting import guarded, until
 
 pytestmark = pytest.mark.e2e
 
@@ -172,3 +173,20 @@ async def until_all_shown(process: Daemon) -> None:
     with guarded():
         while len(await answered(process.url + "/api/v2/alerts")) < len(ACCOUNTS):
             await trio.sleep(0.1)
+
+
+async def test_a_worker_that_holds_nothing_is_ready_and_shows_everything(
+    tmp_path: Path, postgresql: PostgresqlAddress
+) -> None:
+    async with cluster(tmp_path, postgresql) as town:
+        town.more |= {"accounts": [account(town.urls["athens"], "athens")], "searches": [SEARCH | {"every": "1s"}]}
+        async with town.worker("first"), town.worker("second") as standby:
+            put_operator(town.sandboxes["athens"], "Ends", failed=5)
+            await until(town.told.firing, "the alert to be told")
+            assert (await answered(standby.url + "/readyz")) == {"status": "ready", "reasons": []}
+            page = await shown(standby, "/", "Ends")
+            assert ">none<" in page
+            for path in ("/rules", "/campaigns", "/silences", "/receivers", "/history"):
+                assert "routee-monitor" in await answered(standby.url + path)
+            assert "athens" in await answered(standby.url + "/searches")
+            assert await standby.stop() == 0

@@ -84,6 +84,9 @@ class HeldAccounts:
     def suspend(self) -> None:
         """See `AccountDuties`."""
         self._is_suspended = True
+        self._pipeline.services.health.fleet(
+            "This daemon cannot renew the leases of its accounts, and does nothing for them"
+        )
         self._changed()
         for account in self._pipeline.accounts:
             self._tasks.halt(account)
@@ -91,6 +94,7 @@ class HeldAccounts:
     def resume(self) -> None:
         """See `AccountDuties`."""
         self._is_suspended = False
+        self._pipeline.services.health.fleet()
         self._changed()
 
     async def _forget(self, account: str) -> None:

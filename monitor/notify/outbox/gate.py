@@ -39,13 +39,15 @@ class AccountGate:
 
     def hold(self, accounts: Collection[str]) -> None:
         """Replaces the accounts that are held. Sends under way for others are cancelled."""
-        self.holding += not (self._held is not None and self._held.issuperset(accounts))
+        has_more = self._held is None or not self._held.issuperset(accounts)
+        self.holding += has_more
         self._held = frozenset(accounts)
         self._closed &= self._held
         for scope, account in self._scopes.items():
             if not self.keeps(account):
                 scope.cancel()
-        self._changed()
+        if has_more:
+            self._changed()
 
     def close(self, account: str) -> None:
         """Lets no more sends for the account begin; those under way go on."""
