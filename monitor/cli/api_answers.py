@@ -158,6 +158,33 @@ class SilenceCounts(TypedDict):
     pending: int
 
 
+class FleetWorker(TypedDict):
+    """One daemon of those that share a store."""
+
+    name: str
+    version: str
+    url: str | None
+    since: datetime
+    isAlive: bool
+    isThis: bool
+    accounts: list[str]
+
+
+class FleetAccount(TypedDict):
+    """Who works for an account, and since when."""
+
+    account: str
+    worker: str | None
+    since: datetime | None
+
+
+class FleetStatus(TypedDict):
+    """The daemons that share a store."""
+
+    workers: list[FleetWorker]
+    accounts: list[FleetAccount]
+
+
 class DaemonStatus(TypedDict):
     """The answer of `/api/v1/status`."""
 
@@ -171,6 +198,7 @@ class DaemonStatus(TypedDict):
     deadLetters: int | None
     setAside: int | None
     silences: SilenceCounts
+    fleet: NotRequired[FleetStatus]
 
 
 def holds(answer: Any, shape: Any) -> bool:

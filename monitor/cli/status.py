@@ -185,6 +185,23 @@ def _details(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     silences = found["silences"]
     active = _UNKNOWN if silences is None else f"{silences['active']} active, {silences['pending']} to come"
     yield ("Silences", active)
+    yield from _fleet(found.get("fleet"))
+
+
+def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Yields the daemons that share the store, with their accounts."""
+    if fleet is None:
+        return
+    label = "Daemons"
+    for one in fleet["workers"]:
+        if one["isAlive"]:
+            this = " (this one)" if one["isThis"] else ""
+            accounts = ", ".join(one["accounts"]) or "no account"
+            yield (label, f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}")
+            label = ""
+    nobodys = [one["account"] for one in fleet["accounts"] if one["worker"] is None]
+    if nobodys:
+        yield ("", f"nobody works for {', '.join(nobodys)}")
 
 
 def _outbox(outbox: dict[str, Any] | None) -> str:

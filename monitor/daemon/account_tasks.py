@@ -1,9 +1,10 @@
 """Runs each account's client, a task per search and a task that polls the account's balance and campaigns.
 
-A changed account gets a new client and restarts all its tasks; otherwise only the tasks of changed searches restart.
+A changed account gets a new client and restarts all its tasks; otherwise only the tasks of changed searches restart. Where several daemons share
+the accounts, only those that this one holds have tasks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -33,8 +34,16 @@ SLOWEST_PAGE: Final = 10 * MINUTE
 class AccountSupervisor:
     """Makes one task spec per account. The tasks of an account share its client."""
 
-    def __init__(self, config: Config, pipeline: Pipeline, keep_going: KeepGoing = once) -> None:
+    def __init__(
+        self,
+        config: Config,
+        pipeline: Pipeline,
+        keep_going: KeepGoing = once,
+        works: Callable[[str], bool] = lambda account: True,
+    ) -> None:
+        """``works`` returns whether an account that the pipeline has is to be polled now."""
         self._config = config
+        self._works = works
         self._pipeline = pipeline
         self._services = pipeline.services
         self._keep_going = keep_going
@@ -43,35 +52,73 @@ class AccountSupervisor:
     def specs(self, config: Config) -> Iterator[TaskSpec]:
         """Yields a task spec per account and applies the configuration to the accounts that keep running."""
         self._config = config
-        for account in config.accounts:
+        for account in self._working:
             yield TaskSpec(f"account {account.name}", account, partial(self._watch, account))
         for tasks in self._running.values():
-            tasks.assign(config)  # also stops the tasks at once if their account was removed or changed
+            # also stops the tasks at once if their account was removed or changed
+            tasks.assign(config, self._working)
+
+    @property
+    def _working(self) -> list[Account]:
+        known = self._pipeline.accounts
+        return [one for one in self._config.accounts if one.name in known and self._works(one.name)]
+
+    def halt(self, account: str) -> None:
+        """Cancels the account's tasks."""
+        if account in self._running:
+            self._running[account].cancel()
+
+    async def ended(self, account: str) -> None:
+        """Waits until none of the account's tasks runs. They must have been asked to end."""
+        if account in self._running:
+            await self._running[account].gone.wait()
 
     async def _watch(self, account: Account, leave: trio.Event) -> None:
         observe = partial(self._services.metrics.request, account.name)
-        async with routee_client(account, self._services.clock, observe) as client, trio.open_nursery() as nursery:
-            tasks = _AccountTasks(account, client, self._pipeline, TaskSupervisor(nursery, self._keep_going))
-            self._running[account.name] = tasks
-            tasks.assign(self._config)
-            await leave.wait()
-            del self._running[account.name]
+        async with routee_client(account, self._services.clock, observe) as client:
+            if leave.is_set() or account.name not in self._pipeline.accounts:  # it was given away meanwhile
+                return
+            gone = trio.Event()
+            try:
+                async with trio.open_nursery() as nursery:
+                    supervisor = TaskSupervisor(nursery, self._keep_going)
+                    tasks = _AccountTasks(
+                        account, client, self._pipeline, supervisor, leave, nursery.cancel_scope.cancel, gone
+                    )
+                    self._running[account.name] = tasks
+                    tasks.assign(self._config, self._working)
+                    await leave.wait()
+            finally:
+                self._running.pop(account.name, None)
+                gone.set()
 
 
 class _AccountTasks:
     """The tasks that share one account's client."""
 
-    def __init__(self, account_config: Account, client: Routee, pipeline: Pipeline, supervisor: TaskSupervisor) -> None:
+    def __init__(
+        self,
+        account_config: Account,
+        client: Routee,
+        pipeline: Pipeline,
+        supervisor: TaskSupervisor,
+        leave: trio.Event,
+        cancel: Callable[[], None],
+        gone: trio.Event,
+    ) -> None:
+        """``leave`` is set once these tasks are to end, ``gone`` once they have; ``cancel`` ends them at once."""
         self._account_config = account_config
         self._client = client
         self._account = pipeline.accounts[account_config.name]
         self._services = pipeline.services
         self._supervisor = supervisor
+        self._leave, self.cancel, self.gone = leave, cancel, gone
         self._sink = AccountSink(pipeline, self._account)
 
-    def assign(self, config: Config) -> None:
-        """Applies the configuration; stops all tasks if this account is not in it unchanged."""
-        self._supervisor.assign(self._specs(config) if self._account_config in config.accounts else ())
+    def assign(self, config: Config, working: Collection[Account]) -> None:
+        """Applies the configuration; stops all tasks if this account is not in it unchanged, or not among those that are ``working``."""
+        goes_on = self._account_config in working and not self._leave.is_set()
+        self._supervisor.assign(self._specs(config) if goes_on else ())
 
     def _specs(self, config: Config) -> Iterator[TaskSpec]:
         evaluator, noted = self._account.evaluator, partial(note_campaign, self._account, self._services)

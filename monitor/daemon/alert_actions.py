@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Final
 
 import trio
 
 from monitor.daemon.pipeline import Pipeline
-from monitor.dispatch.dispatcher import SuppressionEdits
-from monitor.dispatch.status import AlertStatus, StatusSnapshot, taking_snapshot
+from monitor.dispatch.dispatcher import Dispatcher, SuppressionEdits
+from monitor.dispatch.status import Alerts, AlertStatus, StatusSnapshot, taking_snapshot
 from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack, acknowledge
 from monitor.routing.silences import Silence, ended, extended, make_room, replaced
@@ -31,11 +32,21 @@ class AlertActions:
     _one: trio.Lock = field(default_factory=trio.Lock)
 
     async def status(self) -> StatusSnapshot:
-        """Returns the current status of alerts, groups and silences. It is worked out in pieces."""
-        pipeline, services = self.pipeline, self.pipeline.services
+        """Returns the current status of alerts, groups and silences, also of the accounts that other daemons hold. It is worked out in pieces."""
+        elsewhere = self.pipeline.elsewhere
+        if not elsewhere.accounts:
+            return await self.own_status()
+        shown = self.pipeline.dispatcher.shown_with(elsewhere.groups, elsewhere.acks)
+        return await self._snapshot(shown, chain(self.pipeline.alerts(), elsewhere.alerts()))
+
+    async def own_status(self) -> StatusSnapshot:
+        """Returns the status of what this daemon itself decides on."""
+        return await self._snapshot(self.pipeline.dispatcher, self.pipeline.alerts())
+
+    async def _snapshot(self, dispatcher: Dispatcher, alerts: Alerts) -> StatusSnapshot:
+        services = self.pipeline.services
         well = not services.health.stuck()
-        taking = taking_snapshot(pipeline.dispatcher, pipeline.alerts(), services.clock.now(), well=well)
-        return await services.pieces.do(taking)
+        return await services.pieces.do(taking_snapshot(dispatcher, alerts, services.clock.now(), well=well))
 
     async def explained(
         self, fingerprint: str, snapshot: Callable[[], Awaitable[StatusSnapshot]] | None = None
@@ -50,7 +61,12 @@ class AlertActions:
             raise StoreBusy("too many ask for what explains an alert; try again in a few seconds")
         async with explaining, self.pipeline.windows:
             status = await (self.status() if snapshot is None else snapshot())
-            return await self.pipeline.services.pieces.do(status.finding(fingerprint, deep=True))
+            deep = self._is_held(fingerprint)
+            return await self.pipeline.services.pieces.do(status.finding(fingerprint, deep=deep))
+
+    def _is_held(self, fingerprint: str) -> bool:
+        """Returns whether the messages are here that explain the alert."""
+        return all(alert.fingerprint != fingerprint for alert in self.pipeline.elsewhere.every_alert())
 
     async def put_silence(self, silence: Silence) -> None:
         """Adds a silence, or replaces the one with its id. Raises ValueError if too many exist."""

@@ -58,7 +58,7 @@ async def _push(pusher: Pusher, pipeline: Pipeline, leave: trio.Event) -> None:
 
 
 async def _firing(pipeline: Pipeline, receiver: str) -> Iterable[FiringAlert]:
-    return (await AlertActions(pipeline).status()).firing(receiver)
+    return (await AlertActions(pipeline).own_status()).firing(receiver)
 
 
 def _interval(present: Callable[[], Settings], view: AlertView) -> Duration:

@@ -2,9 +2,12 @@
 
 A callback is answered when its reports are on the disk, so that none that was answered can be lost. Many callbacks share a commit, because
 each commit waits for the disk. The rules are evaluated at most once a second, for all reports that came meanwhile.
+
+Where several daemons share the accounts, what comes for an account that another one holds is put into the store for it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -13,10 +16,13 @@ from typing import Final
 import trio
 
 from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.fleet.forwarded_reports import PushedReports, decode, encode
 from monitor.daemon.pipeline import Pipeline
 from monitor.ingest.routee.callback import Callback, batch_of_callbacks
+from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
 from monitor.runtime.errors import StoreError
+from monitor.store.async_store import AsyncStore
 
 GATHERED: Final[Duration] = 5 * MILLISECOND
 """How long a callback waits for others to share its commit."""
@@ -28,6 +34,9 @@ MOST_AT_ONCE: Final = 1_000
 """The most records of one commit, unless a single callback has more: taking in so many takes about 15 milliseconds, in which nothing else runs."""
 MOST_AHEAD: Final[Duration] = MINUTE
 """How far ahead of this machine's clock a report may be dated for the rules to wait for it: Routee's clock may be ahead."""
+
+
+log = logging.getLogger("monitor")
 
 
 class InboxFull(Exception):
@@ -47,8 +56,10 @@ class _Waiting:
 class CallbackInbox:
     """The callbacks of all accounts that are not committed yet, and the accounts whose rules have not seen all that was."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, store: AsyncStore, privacy: Callable[[], RecipientMask]) -> None:
+        """``privacy`` returns what makes numbers into what may be stored."""
         self._pipeline, self._clock = pipeline, pipeline.services.clock
+        self._store, self._privacy = store, privacy
         self._waiting: list[_Waiting] = []
         self._records = 0
         self._arrived = trio.Event()
@@ -70,6 +81,25 @@ class CallbackInbox:
         if one.error is not None:
             raise one.error
 
+    async def take_forwarded(self) -> None:
+        """Takes in what other daemons have put into the store for the accounts that are held here. Raises StoreError.
+
+        What was taken in and not deleted yet is taken in again: a report that is known already changes nothing.
+        """
+        while found := await self._store.forwarded(tuple(self._pipeline.accounts), MOST_AT_ONCE):
+            by_account: dict[str, list[PushedReports]] = {}
+            for one in found:
+                try:
+                    by_account.setdefault(one.account, []).append(decode(one.body))
+                except ValueError as error:
+                    log.error(
+                        "a callback of account %s that another daemon took cannot be used: %s", one.account, error
+                    )
+            for account, reports in by_account.items():
+                for each in reports:
+                    await self._pipeline.push(account, partial(self._put, each))
+            await self._store.drop_forwarded([one.id for one in found])
+
     async def run(self) -> None:
         """Commits what has arrived until it is stopped."""
         while True:
@@ -89,19 +119,27 @@ class CallbackInbox:
 
     async def _commit(self, account: str, waiting: Sequence[_Waiting]) -> None:
         error: StoreError | None = None
+        reports = self._reports([one.callback for one in waiting])
         try:
-            await self._pipeline.push(account, partial(self._add, [one.callback for one in waiting]))
+            if account in self._pipeline.accounts or not self._pipeline.dispatcher.by_account:
+                await self._pipeline.push(account, partial(self._put, reports))
+            else:
+                await self._store.forward_callback(account, encode(reports, self._privacy()), self._clock.now())
         except StoreError as trouble:
             error = trouble
         for one in waiting:
             one.error = error
             one.settled.set()
 
-    def _add(self, callbacks: Sequence[Callback], account: AccountPipeline) -> None:
-        now, latest = self._clock.now(), self._unseen.get(account.name, 0)
-        batch = batch_of_callbacks(callbacks, now)
-        account.push(batch, [record for one in callbacks for record in one.rejected], now)
-        for state in (state for one in callbacks for state in one.campaigns):
+    def _reports(self, callbacks: Sequence[Callback]) -> PushedReports:
+        batch = batch_of_callbacks(callbacks, self._clock.now())
+        campaigns = [state for one in callbacks for state in one.campaigns]
+        return PushedReports(batch, campaigns, [record for one in callbacks for record in one.rejected])
+
+    def _put(self, reports: PushedReports, account: AccountPipeline) -> None:
+        now, latest, batch = self._clock.now(), self._unseen.get(account.name, 0), reports.batch
+        account.push(batch, reports.rejected, now)
+        for state in reports.campaigns:
             evaluator = account.evaluator
             evaluator.account_state = evaluator.account_state.with_pushed_campaign(now, state)
             account.add_unread(state.tracking_id, state.unread, now)

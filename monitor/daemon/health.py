@@ -39,6 +39,7 @@ class Health:
         self._unpolled: dict[tuple[str, str], None] = {}
         self._store_error = ""
         self._starting = True
+        self._fleet = ""
         self._failing: dict[tuple[str, str], str] = {}
         self._known: set[tuple[str, str]] = set()
         self._new: dict[tuple[str, str], None] = {}
@@ -72,6 +73,10 @@ class Health:
         self._unpolled = {search: None for search in self._unpolled if search in searches}
         self._new = {search: None for search in searches if search in self._new or search not in known}
         self._known = set(searches)
+
+    def fleet(self, trouble: str = "") -> None:
+        """Takes why this daemon cannot work for the accounts that it shares with others; empty if it can."""
+        self._fleet = trouble
 
     def reload_failed(self, error: str = "") -> None:
         """Takes why the last reload was refused; empty if it was not."""
@@ -131,7 +136,7 @@ class Health:
         starting = ["The daemon is starting"] if self._starting else []
         polls = [self._unpolled_yet(*search) for search in self._unpolled]
         store = [f"The store cannot be written: {self._store_error}"] if self._store_error else []
-        return starting + polls + store
+        return starting + ([self._fleet] if self._fleet else []) + polls + store
 
     def beside_searches(self) -> list[str]:
         """Returns all that is stuck, missing or wrong, without what `trouble_of` says of each search."""

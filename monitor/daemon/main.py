@@ -50,7 +50,8 @@ async def run(
     systemd = systemd or Systemd()
     waiting = StoreWait(clock, systemd, stop)
     try:
-        async with daemon_store(config.store_location, clock.now(), waiting.wait, stop=stop) as (store, damage):
+        url = "" if config.web is None else config.web.own_url
+        async with daemon_store(config.store_location, clock.now(), waiting.wait, url, stop) as (store, damage):
             if damage is not None:
                 log.error("%s", damage)
             present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)

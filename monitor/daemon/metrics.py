@@ -146,6 +146,17 @@ class Metrics:
         """Takes whether the search is blind: not polled for too long."""
         self._now.blind[account, search] = blind
 
+    # Several daemons on one store
+
+    def fleet(self, workers: int, held: Mapping[str, bool]) -> None:
+        """Takes how many daemons work on the store, and for each account whether this one holds it."""
+        self._now.workers, self._now.held = workers, dict(held)
+
+    def forget(self, account: str) -> None:
+        """Drops the gauges of an account that this daemon does not hold any more."""
+        self._now.messages.pop(account, None)
+        self._now.alerts.pop(account, None)
+
     # Reloading
 
     def reloaded(self, *, successful: bool) -> None:
@@ -302,6 +313,8 @@ class _Now(Collector):
     dead_letters: dict[tuple[str, str], int] = field(default_factory=dict)
     channels: set[tuple[str, str]] = field(default_factory=set)
     failing: set[tuple[str, str]] = field(default_factory=set)
+    workers: int | None = None
+    held: dict[str, bool] = field(default_factory=dict)
     reload_successful: bool = True
     reloaded_at: Instant = 0
 
@@ -328,6 +341,10 @@ class _Now(Collector):
         yield _gauge(
             "dead_letters", "Notifications that can never be sent.", channel, (nothing | self.dead_letters).items()
         )
+        if self.workers is not None:
+            yield _gauge("workers", "Daemons that share the store and are alive.", (), [((), self.workers)])
+            held = {(account,): is_held for account, is_held in self.held.items()}
+            yield _gauge("lease_held", "1 if this daemon works for the account, else 0.", ("account",), held.items())
         good, at = [((), self.reload_successful)], [((), self.reloaded_at / SECOND)]
         yield _gauge(
             "config_last_reload_successful", "1 if the last reload of the configuration succeeded, else 0.", (), good

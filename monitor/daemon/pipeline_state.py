@@ -1,6 +1,7 @@
 """What a pipeline has: the accounts that it holds and the dispatcher, and how alerts are read from them."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 import trio
@@ -9,6 +10,7 @@ from monitor.alerts.evaluation import EvaluationResult, ViewContext
 from monitor.alerts.view import Views
 from monitor.daemon.account_pipeline import AccountPipeline, Proposal
 from monitor.daemon.committer import alerts_after
+from monitor.daemon.elsewhere import Elsewhere
 from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.model.alert import Alert
@@ -38,6 +40,7 @@ class PipelineState:
         """Held by whoever explains an alert, and taken before `windows`: however many ask, whoever changes a window waits for one explanation."""
         self.membership = trio.Lock()
         """Held by whoever reads what the store has of accounts, in order to adopt or to reload them, until everything follows that."""
+        self._elsewhere = Elsewhere()
         self._order = tuple(order)
         self._news = trio.Event()
         self._hold({account.name: account for account in accounts})
@@ -63,6 +66,26 @@ class PipelineState:
     def every_alert(self) -> Iterator[Alert]:
         """Returns all alerts."""
         return (alert for account in self.accounts.values() for _, alert in account.evaluator.every_alert())
+
+    # For people: also of accounts that other daemons hold
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """What is known of the accounts that other daemons hold."""
+        return self._elsewhere.without(self.accounts)
+
+    def show_elsewhere(self, elsewhere: Elsewhere) -> None:
+        """Takes what is known of the accounts that other daemons hold."""
+        self._elsewhere = elsewhere
+        self._announce()
+
+    def known_cursors(self) -> Iterator[Cursor]:
+        """Returns the cursors of all searches, whoever polls them."""
+        return chain(self.cursors(), self.elsewhere.cursors())
+
+    def known_alerts(self) -> Iterator[Alert]:
+        """Returns all alerts, whoever evaluates their rules."""
+        return chain(self.every_alert(), self.elsewhere.every_alert())
 
     def alerts(self, proposal: Proposal | None = None) -> Iterator[tuple[Alert, Views, ViewContext]]:
         """Yields all alerts with what they are rendered by, as they are once the ``proposal`` is applied."""

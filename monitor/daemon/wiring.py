@@ -24,6 +24,7 @@ from monitor.daemon.alertmanager_tasks import pushing
 from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.catch_up import CatchUp
 from monitor.daemon.channel_health import DELIVERY, ChannelWatch
+from monitor.daemon.fleet.member import FleetMember
 from monitor.daemon.health import Health
 from monitor.daemon.http import html_pages
 from monitor.daemon.http.reloadable_app import ReloadableApp
@@ -41,6 +42,7 @@ from monitor.daemon.slack_actions import button_tasks
 from monitor.daemon.startup import restored_pipeline
 from monitor.daemon.systemd_status import SystemdStatus
 from monitor.model.plurals import plural
+from monitor.model.privacy import RecipientMask
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import MINUTE, Clock
 from monitor.runtime.sd_notify import Systemd
@@ -70,6 +72,8 @@ class Daemon:
         reached, failed = CatchUp(clock, live).reached, self._internal_errors.failed
         self._services = Services(clock, self._metrics, self._health, self._outbox.wake, reached, failed)
         self._app: ReloadableApp | None = None
+        self._tasks: TaskSupervisor | None = None
+        self._member: FleetMember | None = None
 
     async def run(
         self, systemd: Systemd, reloads: Reloads | None, stop: trio.Event, task_status: trio.TaskStatus[Running]
@@ -81,6 +85,9 @@ class Daemon:
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)
             await services.start(self._deliver, name="deliver")
+            if self._member is not None:
+                await self._member.start(services, stop)
+                self._health.searches(self._held_searches)
             async with trio.open_nursery() as work:
                 self._begin(work, status, reloads)
                 status.ready()
@@ -89,9 +96,14 @@ class Daemon:
                 await stop.wait()
                 log.info("stopping")
                 status.stopping()
+                if self._member is not None:
+                    self._member.settle()
                 work.cancel_scope.cancel()
+            self._tasks = None
             self._outbox.stop()
             stop_listening.set()
+        if self._member is not None:
+            await self._member.close()
         log.info("stopped")
 
     # Starting
@@ -100,13 +112,35 @@ class Daemon:
         gc.disable()  # restored objects stay alive, so collecting garbage among them is useless, now and later
         try:
             self._key = await self._store.secret("recipients")
-            self._pipeline = await restored_pipeline(self._store, self._present, self._services, self._key)
+            leases = self._store.leases()
+            if leases is not None:
+                self._store.hold({})
+            held = None if leases is None else ()
+            self._pipeline = await restored_pipeline(self._store, self._present, self._services, self._key, held)
             self._metrics.dead_letters(await self._store.dead_letters())
-            self._inbox = CallbackInbox(self._pipeline)
+            self._inbox = CallbackInbox(self._pipeline, self._store, self._privacy)
+            self._accounts = AccountSupervisor(
+                self._present.config, self._pipeline, self._internal_errors.keep_going, self._works
+            )
+            if leases is not None:
+                self._member = FleetMember(
+                    leases,
+                    self._store,
+                    self._pipeline,
+                    self._outbox.gate,
+                    self._inbox,
+                    self._accounts,
+                    lambda: self._present,
+                    self._key,
+                    self._accounts_changed,
+                )
             self._observe()
         finally:
             gc.enable()
         gc.freeze()
+
+    def _privacy(self) -> RecipientMask:
+        return RecipientMask(self._present.config.privacy.recipients, self._key)
 
     async def _deliver(self, task_status: trio.TaskStatus[Outbox] = trio.TASK_STATUS_IGNORED) -> None:
         await deliver(
@@ -118,13 +152,16 @@ class Daemon:
             keep_going=self._internal_errors.keep_going,
             task_status=task_status,
         )
+        if self._member is not None:  # only now nothing is under way for any account
+            self._member.leave()
 
     async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
         config = self._present.config
         if config.web is None:
             return ""
         reader = DaemonReader(self._pipeline, self._store, lambda: self._present.settings, self._outbox)
-        app = self._app = ReloadableApp(config.web, config, self._pipeline, self._store, reader, self._inbox)
+        fleet = None if self._member is None else self._member.described
+        app = self._app = ReloadableApp(config.web, config, self._pipeline, self._store, reader, self._inbox, fleet)
         listen = partial(
             serve,
             app,
@@ -143,9 +180,8 @@ class Daemon:
         """Starts every task in ``work``."""
         keep_going, health = self._internal_errors.keep_going, self._health
         self._tasks = TaskSupervisor(work, keep_going)
-        self._accounts = AccountSupervisor(self._present.config, self._pipeline, keep_going)
         self._channels = ChannelWatch(self._pipeline, self._outbox, self._present.channels)
-        self._tasks.assign(self._configured_tasks())
+        self._assign()
         health.expect(DELIVERY, MINUTE)
         health.expect(flush_timer.GROUPS, flush_timer.SLOWEST)
         health.expect(retention.LOOP, retention.SLOWEST)
@@ -166,6 +202,9 @@ class Daemon:
             retention.LOOP: prune,
             "systemd": status.run,
         }
+        if self._member is not None:
+            tasks["fleet"] = self._member.follow
+            tasks["accounts of others"] = self._member.read_others
         if reloads is not None:
             reloader = Reloader(
                 reloads, self._store, self._pipeline, self._key, lambda: self._present, self._follow, status
@@ -181,23 +220,45 @@ class Daemon:
     def _follow(self, present: RuntimeConfig) -> None:
         """Applies the configuration to everything outside the pipeline."""
         self._present = present
-        self._health.reloaded(present.searches)
+        self._health.reloaded(self._held_searches)
         self._observe()
         self._channels.watch(present.channels)
         self._outbox.assign(present.notifiers.by_channel)
         if self._app is not None:
             self._app.reload(present.config)
-        self._tasks.assign(self._configured_tasks())
+        self._assign()
 
     def _observe(self) -> None:
-        self._metrics.searches(self._present.searches)
         self._metrics.receivers(self._present.channels)
         self._metrics.rules(rule.name for rule in self._present.settings.rules)
+        self._metrics.reloaded(successful=True)
+        self._observe_accounts()
+
+    def _observe_accounts(self) -> None:
+        self._metrics.searches(self._held_searches)
         for name, account in self._pipeline.accounts.items():
             self._metrics.delivery.begin(name, account.pairs())
-        self._metrics.reloaded(successful=True)
         for cursor in self._pipeline.cursors():
             self._metrics.watermark(cursor.account, cursor.search, cursor.as_of)
+
+    # Following the accounts that this daemon holds
+
+    def _works(self, account: str) -> bool:
+        return self._member is None or self._member.works(account)
+
+    @property
+    def _held_searches(self) -> list[tuple[str, str]]:
+        return [search for search in self._present.searches if search[0] in self._pipeline.accounts]
+
+    def _accounts_changed(self) -> None:
+        self._health.reloaded(self._held_searches)
+        self._observe_accounts()
+        self._assign()
+
+    def _assign(self) -> None:
+        """Has the tasks follow the configuration and the accounts, while there are tasks."""
+        if self._tasks is not None:
+            self._tasks.assign(self._configured_tasks())
 
     def _configured_tasks(self) -> Iterator[TaskSpec]:
         """Yields the tasks that the configuration determines."""

@@ -6,6 +6,7 @@ Like `monitor.alerts.evaluator` it proposes a plan, which is committed to the st
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -228,6 +229,12 @@ class Dispatcher:
                 self.groups[group.receiver, group.key] = group
         self.acks = self.acks | {ack.fingerprint: ack for ack in acks}
         self.recent_starts.add(begun)
+
+    def shown_with(self, groups: Mapping[Key, AggregationGroup], acks: Mapping[str, Ack]) -> "Dispatcher":
+        """Returns a copy with further groups and acknowledgements, for people to see."""
+        shown = copy(self)
+        shown.groups, shown.acks = {**groups, **self.groups}, {**acks, **self.acks}
+        return shown
 
     def release(self, account: str, fingerprints: Collection[str]) -> None:
         """Forgets an account's groups, and the acknowledgements of its alerts."""

@@ -163,10 +163,14 @@ class StatusSnapshot:
             )
             if quiet and fingerprint in notified_severities:
                 was = notified_severities[fingerprint]
-                yield FiringAlert(fingerprint, was, False, cache(partial(views.as_notified, alert, was, context)))
+                yield FiringAlert(
+                    fingerprint, was, False, cache(partial(views.as_notified, alert, was, context)), alert.account
+                )
             else:
                 severity = self._input.destinations[fingerprint].severity
-                yield FiringAlert(fingerprint, severity, quiet, cache(partial(views.view, alert, context)))
+                yield FiringAlert(
+                    fingerprint, severity, quiet, cache(partial(views.view, alert, context)), alert.account
+                )
 
     def _sign_of_life(self, receiver: str) -> Iterator[FiringAlert]:
         watchdog = self._dispatcher.watchdog

@@ -1,6 +1,7 @@
 """Masks and hashes people's phone numbers, recipients' and senders', before anything is stored."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Mode = Literal["mask", "hash", "show"]
+
+
+_SEAL = "\0"
+"""Begins a sealed number. What comes from outside has no such character: it is replaced before anything else is done with it."""
+_SEALED = re.compile(r"\0([0-9a-f]{16})(.*)", re.DOTALL)
+"""A sealed number: its hash, and the text to show."""
 
 
 def mask(number: str) -> str:
@@ -43,13 +50,28 @@ class RecipientMask:
     def _digests(self, numbers: Sequence[str]) -> list[bytes]:
         copy, digests = self._keyed.copy, []
         for number in numbers:
+            if number[:1] == _SEAL and (sealed := _SEALED.fullmatch(number)):
+                digests.append(bytes.fromhex(sealed[1]))
+                continue
             keyed = copy()  # copying is faster than setting the key again
             keyed.update(number.encode())
             digests.append(keyed.digest())
         return digests
 
+    def sealed(self, number: str) -> str:
+        """Returns the number in a form that may be stored, and of which `hash` and the texts are those of the number itself."""
+        if self.mode == "show" or number == UNKNOWN:
+            return number
+        return _SEAL + self._digests([number])[0].hex() + self.texts([number])[0]
+
     def texts(self, numbers: Sequence[str]) -> list[str]:
         """Returns the text to show for each number in this mode."""
+        sealed = {
+            i: found[2] for i, one in enumerate(numbers) if one[:1] == _SEAL and (found := _SEALED.fullmatch(one))
+        }
+        if sealed:
+            shown = self.texts([UNKNOWN if i in sealed else one for i, one in enumerate(numbers)])
+            return [sealed.get(i, text) for i, text in enumerate(shown)]
         if self.mode == "show":
             return list(numbers)
         if self.mode == "hash":
@@ -65,7 +87,7 @@ class RecipientMask:
     def sender(self, number: str) -> str:
         """Returns what is stored of the number of a person who sent a message: the text to show, and the first 8 digits of its hash to
         distinguish it from others. In the mode ``show`` it is the number itself."""
-        if self.mode == "show" or number == UNKNOWN:
+        if number == UNKNOWN or (self.mode == "show" and not _SEALED.fullmatch(number)):
             return number
         (shown,) = self.texts([number])
         return f"{shown}#{self.hash(number):016x}"[: len(shown) + 9]
@@ -73,7 +95,7 @@ class RecipientMask:
     def senders(self, names: Sequence[str], directions: Sequence[str]) -> Sequence[str]:
         """Returns what is stored of each sender: the account's own names unchanged, and `sender` for inbound messages."""
         inbound = {direction for direction in set(directions) if direction.casefold() == INBOUND.casefold()}
-        if not inbound or self.mode == "show":
+        if not inbound:
             return names
         pairs = zip(names, directions, strict=True)
         return [self.sender(name) if direction in inbound else name for name, direction in pairs]

@@ -18,7 +18,7 @@ from monitor.notify.outbox.handle import DeliveryObserver, Outbox
 from monitor.notify.render.alertmanager_payload import posted
 from monitor.runtime.backoff import Jitter, backoff
 from monitor.runtime.checkpoints import with_checkpoints
-from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant
 from monitor.runtime.throttled_log import ThrottledLog
 
 AGAIN_EVERY: Final[Duration] = MINUTE
@@ -43,6 +43,7 @@ class _Known:
     """An alert as it was last shown, and when it ended (None while it fires)."""
 
     view: AlertView
+    account: str = ""
     over_at: Instant | None = None
 
 
@@ -55,6 +56,12 @@ class KnownAlerts:
     _known: dict[Key, _Known] = field(default_factory=dict)
     _unposted: set[Key] = field(default_factory=set)
 
+    def forget_others(self, is_ours: Callable[[str], bool]) -> None:
+        """Forgets the alerts of accounts that another daemon holds: it posts them, and their end."""
+        for key in [key for key, known in self._known.items() if not is_ours(known.account)]:
+            del self._known[key]
+            self._unposted.discard(key)
+
     def take(self, firing: Mapping[Key, FiringAlert], now: Instant) -> None:
         """Records what fires now. Silenced, inhibited and muted alerts are added only if they were posted before."""
         for key, known in self._known.items():
@@ -64,7 +71,7 @@ class KnownAlerts:
         for key, alert in firing.items():
             present = self._known.get(key)
             if (present is None or present.over_at is not None) and not alert.is_quiet:
-                self._known[key] = _Known(alert.view())
+                self._known[key] = _Known(alert.view(), alert.account)
                 self._unposted.add(key)
 
     def wanted(self, firing: Mapping[Key, FiringAlert], *, everything: bool) -> Iterator[FiringAlert]:
@@ -131,8 +138,12 @@ class Pusher:
 
     async def _push_once(self, trouble: ThrottledLog) -> Duration:
         """Posts what is due; returns how long to wait before the next push."""
-        now_firing = await self.firing()
-        firing = {(alert.fingerprint, alert.severity): alert async for alert in with_checkpoints(now_firing)}
+        gate = self.outbox.gate
+        if not gate.is_open(""):
+            return SECOND
+        self.known_alerts.forget_others(gate.is_open)
+        now_firing = with_checkpoints(await self.firing())
+        firing = {(one.fingerprint, one.severity): one async for one in now_firing if gate.is_open(one.account)}
         now = self.clock.now()
         everything = self._all_posted_at is None or not 0 <= now - self._all_posted_at < AGAIN_EVERY
         async for alert in with_checkpoints(self.known_alerts.wanted(firing, everything=everything)):
@@ -144,15 +155,22 @@ class Pusher:
         # At the start and after a failure, an empty list is posted too: only an answer shows that they accept anything.
         if alerts or self._all_posted_at is None or self._failures:
             outcome = await self._post(alerts)
+            if outcome is None:
+                return SECOND
             if not isinstance(outcome, Sent):
                 return self._failed(outcome, trouble)
             self._succeeded(trouble)
         self._all_posted_at = now if everything else self._all_posted_at
         return max(AGAIN_EVERY - (self.clock.now() - (self._all_posted_at or now)), 0)
 
-    async def _post(self, alerts: list[dict[str, Any]]) -> Outcome:
-        began = trio.current_time()
-        outcome = await self.client.post(alerts)
+    async def _post(self, alerts: list[dict[str, Any]]) -> Outcome | None:
+        """Posts the alerts; None if this daemon may not any more, whatever came of it."""
+        began, outcomes = trio.current_time(), list[Outcome]()
+        with self.outbox.gate.sending(""):
+            outcomes.append(await self.client.post(alerts))
+        if not outcomes:
+            return None
+        [outcome] = outcomes
         word: Literal["sent", "retry"] = "sent" if isinstance(outcome, Sent) else "retry"
         self.observer.notification(*self.name, word, trio.current_time() - began)
         return outcome

@@ -49,8 +49,12 @@ class AsyncStore:
         try:
             return await trio.to_thread.run_sync(call, self._store, limiter=self._limiter)
         except StoreOutdated as error:
-            self._outdated(error)
+            self.outdated(error)
             raise
+
+    def outdated(self, error: StoreOutdated) -> None:
+        """Says that the store is no longer as the daemon left it, where somebody else noticed that."""
+        self._outdated(error)
 
     async def close(self) -> None:
         await self.run(lambda store: store.close())

@@ -73,6 +73,21 @@ def test_the_compose_file_runs_the_image_without_rights_and_keeps_its_state():
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
+def test_the_example_of_several_daemons_runs_them_alike_and_with_rights_as_few():
+    compose = yaml.safe_load((ROOT / "docs/install/compose.cluster.yaml").read_text("utf-8"))
+    single = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]["routee-monitor"]
+    workers = [service for name, service in compose["services"].items() if name.startswith("worker-")]
+    assert len(workers) == 2
+    for service in workers:
+        for key in ("read_only", "cap_drop", "security_opt", "restart", "stop_grace_period"):
+            assert service[key] == single[key]
+        assert "./monitor.yaml:/etc/routee-monitor/monitor.yaml:ro" in service["volumes"]
+        assert set(service["secrets"]) == compose["secrets"].keys()
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert workers[0]["ports"] != workers[1]["ports"]
+    assert "state" in compose["volumes"]
+
+
 def build_requirements(name: str) -> set[str]:
     parsed = [Requirement(each) for each in requires(name) or []]
     needed = {each.name for each in parsed if each.marker is None or each.marker.evaluate({"extra": ""})}

@@ -13,6 +13,8 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 When = Literal["before", "after"]
 Held = Literal["request", "answer"]
 COMMIT: Final = b"COMMIT"
+LEASES: Final = b"UPDATE lease"
+"""What only the connection of the leases sends."""
 _PROTOCOL: Final = b"\0\3"
 _CHUNK: Final = 1 << 16
 
@@ -23,6 +25,7 @@ class PostgresqlLink:
     ``hold_at_commit``: the next commit, or its answer, is held back until `let_go`; other connections go on.
     ``ignoring_options``: settings of new sessions do not come through, as with some poolers.
     ``rate``: bytes a second that come through in each direction; 0 for no limit.
+    Connections of leases are not cut at a commit: they commit every second.
     ``silent``: answers of the server are held back. ``refusing``: new connections are closed at once.
     """
 
@@ -43,6 +46,7 @@ class PostgresqlLink:
         self._speaking = threading.Event()
         self._speaking.set()
         self._open: set[socket.socket] = set()
+        self._leases: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept, name="link")]
         self._threads[0].start()
 
@@ -109,7 +113,9 @@ class PostgresqlLink:
 
     def _to_server(self, client: socket.socket, server: socket.socket) -> None:
         while chunk := client.recv(_CHUNK):
-            if self.cut_at_commit == "before" and COMMIT in chunk:
+            if LEASES in chunk:
+                self._leases.add(client)
+            if self.cut_at_commit == "before" and COMMIT in chunk and client not in self._leases:
                 self.cut_at_commit = None
                 return
             self._hold("request", chunk, server)
@@ -122,7 +128,9 @@ class PostgresqlLink:
 
     def _to_client(self, client: socket.socket, server: socket.socket) -> None:
         while chunk := server.recv(_CHUNK):
-            if self.cut_at_commit == "after" and COMMIT in chunk:  # the server's answer names what it has done
+            if (
+                self.cut_at_commit == "after" and COMMIT in chunk and client not in self._leases
+            ):  # the server's answer names what it has done
                 self.cut_at_commit = None
                 return
             self._hold("answer", chunk, server)

@@ -28,6 +28,7 @@ class Stage:
     def __init__(self) -> None:
         self.views: list[AlertView] = []
         self.quiet: set[str] = set()
+        self.account = ""
         self._news = trio.Event()
 
     def show(self, *views: AlertView) -> None:
@@ -40,7 +41,7 @@ class Stage:
 
     async def firing(self) -> list[FiringAlert]:
         return [
-            FiringAlert(view.fingerprint, view.severity, view.name in self.quiet, partial(_same, view))
+            FiringAlert(view.fingerprint, view.severity, view.name in self.quiet, partial(_same, view), self.account)
             for view in self.views
         ]
 
@@ -87,6 +88,38 @@ async def test_what_fires_is_told_at_once_and_again_every_minute_ahead_by_four_i
     assert [round(at - client.posts[0][0]) for at, _ in client.posts] == [0, 60, 120]
     name = "OperatorFailureRate"
     assert ends(client.posts) == [[(name, 240)], [(name, 300)], [(name, 360)]]
+
+
+async def test_an_account_that_another_daemon_took_is_left_to_it_without_an_end(autojump_clock: object) -> None:
+    stage, client, outbox = Stage(), Took(), Outbox()
+    stage.account = "main"
+    outbox.gate.hold(["main"])
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+        await trio.sleep(1)
+        outbox.gate.hold([])
+        stage.show()
+        await trio.sleep(200)
+        nursery.cancel_scope.cancel()
+    assert ends(client.posts)[0] == [("OperatorFailureRate", 240)]
+    assert not any(alerts for _, alerts in client.posts[1:])
+
+
+async def test_nothing_is_posted_while_this_daemon_may_not(autojump_clock: object) -> None:
+    stage, client, outbox = Stage(), Took(), Outbox()
+    stage.show(rate())
+    outbox.gate.extend(4.5)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+        await trio.sleep(10)
+        stage.show()
+        await trio.sleep(120)
+        outbox.gate.extend(trio.current_time() + 1e9)
+        await trio.sleep(10)
+        nursery.cancel_scope.cancel()
+    assert [round(at) for at, _ in client.posts] == [0, 130]
+    assert ends(client.posts)[1][0][1] <= 131, "and then the end of what ended meanwhile"
 
 
 async def test_a_rule_that_is_judged_rarely_ends_later(autojump_clock: object) -> None:

@@ -1,6 +1,7 @@
 """The models of the daemon's sections: listener, watchdog, report, flapping, privacy, reload, log."""
 
 import re
+import socket
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 
@@ -83,6 +84,14 @@ class Web(YamlModel):
     def port(self) -> int:
         """Returns the port; 0 for any free one."""
         return int(self.listen.rpartition(":")[2])
+
+    @property
+    def own_url(self) -> str:
+        """Returns where other machines reach this very process; empty if they cannot, or if it is not known."""
+        if not self.port or (self.host and is_loopback(self.host)):
+            return ""
+        host = socket.gethostname() if self.host in ("", "0.0.0.0", "::") else self.host  # noqa: S104 - compared
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def check_values(self) -> Iterable[FieldProblem]:
         if self.token is None and not is_loopback(self.host):

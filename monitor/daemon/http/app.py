@@ -3,9 +3,11 @@
 Middleware guards every request (host, the token for reading). What changes something calls `monitor.daemon.http.access` first.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
@@ -54,13 +56,14 @@ def make_app(
     external_url: str = "",
     port: int = 0,
     html: HtmlPages | None = None,
+    fleet: Callable[[], dict[str, Any]] | None = None,
 ) -> Starlette:
     """Returns the application of one daemon, with the routes of its APIs.
 
     With ``protect_reads`` every page needs ``Authorization: Bearer <token>``, or a browser that is logged in. ``hosts`` are the names by which the
     daemon may be reached, besides localhost and IP addresses. ``expensive`` is the queue that ``apis`` use, too. ``sessions`` are those of
     browsers, ``external_url`` is where they reach the daemon, and ``port`` is part of the names of their cookies. ``html`` has the frame of a page
-    that says why there is none.
+    that says why there is none. ``fleet`` returns the daemons that share the store, as JSON has them.
 
     Raises ValueError for ``protect_reads`` without a token, because nobody could read anything.
     """
@@ -68,7 +71,7 @@ def make_app(
         raise ValueError("web.protect_reads needs a token: set web.token_file")
     secret = token if protect_reads else ""
     app = Starlette(
-        routes=[*_Pages(state, metrics, expensive or ExpensiveQueue()).routes(), *apis],
+        routes=[*_Pages(state, metrics, expensive or ExpensiveQueue(), fleet).routes(), *apis],
         middleware=[
             Middleware(KnownHosts, names=hosts, token=token),
             Middleware(
@@ -91,8 +94,14 @@ def make_app(
 class _Pages:
     """The endpoints, with what they read from."""
 
-    def __init__(self, state: WebState, metrics: Metrics, expensive: ExpensiveQueue) -> None:
-        self._state = state
+    def __init__(
+        self,
+        state: WebState,
+        metrics: Metrics,
+        expensive: ExpensiveQueue,
+        fleet: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
+        self._state, self._fleet = state, fleet
         self._metrics = metrics
         self._exposition = SharedAnswer[tuple[bytes, str]](expensive)
 
@@ -104,7 +113,8 @@ class _Pages:
         ]
 
     async def healthz(self, request: Request) -> Response:
-        return self._probe(request, "healthy", self._state.stuck())
+        fleet = {} if self._fleet is None else {"fleet": self._fleet()}
+        return self._probe(request, "healthy", self._state.stuck(), more=fleet)
 
     async def readyz(self, request: Request) -> Response:
         return self._probe(request, "ready", self._state.unready(), self._state.warnings())
@@ -114,11 +124,19 @@ class _Pages:
         body, content_type = await self._exposition.get(accept, self._metrics.exposition)
         return Response(body, headers={"content-type": content_type})
 
-    def _probe(self, request: Request, good: str, reasons: Sequence[str], warnings: Sequence[str] = ()) -> Response:
+    def _probe(
+        self,
+        request: Request,
+        good: str,
+        reasons: Sequence[str],
+        warnings: Sequence[str] = (),
+        more: Mapping[str, object] = MappingProxyType({}),
+    ) -> Response:
         answer: dict[str, object] = {"status": f"not {good}" if reasons else good}
         if present_visitor().may_read:
             answer["reasons"] = list(reasons)
             answer |= {"warnings": list(warnings)} if warnings else {}
+            answer |= more
         return JSONResponse(answer, 503 if reasons else 200)
 
 

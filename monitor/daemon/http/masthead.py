@@ -15,8 +15,8 @@ from monitor.store.protocol import Cursor
 def masthead_of(config: Config, pipeline: Pipeline, health: Health, version: str) -> Masthead:
     """Returns the masthead at this time, from memory."""
     now = pipeline.services.clock.now()
-    polled = max((cursor.as_of for cursor in pipeline.cursors()), default=None)
-    stale = (_sentence(search, at, now) for search, at in _stale(config, pipeline.cursors(), now))
+    polled = max((cursor.as_of for cursor in pipeline.known_cursors()), default=None)
+    stale = (_sentence(search, at, now) for search, at in _stale(config, pipeline.known_cursors(), now))
     warnings = (*health.stuck(), *health.unready(), *stale, *health.warnings())
     return Masthead(version, polled, now, warnings)
 

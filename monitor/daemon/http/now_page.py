@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -94,7 +94,10 @@ class NowPage:
         reader: DaemonReader,
         html: HtmlPages,
         expensive: ExpensiveQueue,
+        fleet: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
+        """``fleet`` returns the daemons that share the store, as JSON has them."""
+        self._fleet = fleet
         self._config, self._actions, self._reader = config, actions, reader
         self._html, self._expensive = html, expensive
         self._pipeline: Pipeline = actions.pipeline
@@ -138,6 +141,7 @@ class NowPage:
                 quiet_since=_quiet_since(episodes),
                 accounts=accounts,
                 heat=found,
+                fleet=None if self._fleet is None else self._fleet(),
             )
 
     async def _cards(
@@ -149,7 +153,8 @@ class NowPage:
         others += [*now.pending[:PENDING], *now.reports[:REPORTS]]
         deep = await self._statuses(heads, deep=True)
         found = await self._statuses([one for one in others if one.alert.fingerprint not in deep], deep=False) | deep
-        notified = told(self._pipeline.dispatcher.groups.values(), found, waiting_since)
+        groups = {**self._pipeline.elsewhere.groups, **self._pipeline.dispatcher.groups}
+        notified = told(groups.values(), found, waiting_since)
         return {one: self._card(status, notified[one]) for one, status in found.items()}
 
     async def _statuses(self, listed: Iterable[ListedAlert], *, deep: bool) -> dict[str, AlertStatus]:

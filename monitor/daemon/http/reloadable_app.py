@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -37,6 +38,7 @@ from monitor.daemon.http.silence_pages import SilencePages
 from monitor.daemon.overview import Overview, overview
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.model.privacy import RecipientMask
 from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import SECOND, Instant, iso
 from monitor.runtime.errors import StoreBusy, StoreError
@@ -56,9 +58,12 @@ class ReloadableApp:
         store: AsyncStore,
         reader: DaemonReader,
         inbox: CallbackInbox | None = None,
+        fleet: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
+        """``fleet`` returns the daemons that share the store, as JSON has them."""
         services = pipeline.services
-        self._inbox = inbox or CallbackInbox(pipeline)
+        self._inbox = inbox or CallbackInbox(pipeline, store, RecipientMask)
+        self._fleet = fleet
         self._reader, self._delivery = reader, DeliveryActions(store, services)
         self._pipeline, self._actions = pipeline, AlertActions(pipeline)
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
@@ -117,7 +122,7 @@ class ReloadableApp:
             *html.routes(),
             *LoginPages(token, api_status.external_url, html).routes(),
             *self._streams.routes(),
-            *NowPage(config, actions, self._reader, html, expensive).routes(),
+            *NowPage(config, actions, self._reader, html, expensive, self._fleet).routes(),
             *AlertPages(actions, clock, token, api_status.external_url, expensive, html, self._reader).routes(),
             *RulePages(self._reader, html, expensive).routes(),
             *CampaignPages(self._reader, html, expensive).routes(),
@@ -147,6 +152,7 @@ class ReloadableApp:
             external_url=api_status.external_url,
             port=web.port,
             html=html,
+            fleet=self._fleet,
         )
 
     async def _status(self, config: Config) -> dict[str, Any]:
@@ -172,10 +178,10 @@ class ReloadableApp:
     ) -> dict[str, Any]:
         pipeline, health = self._pipeline, self._health
         snapshot = Overview(
-            list(pipeline.cursors()),
+            list(pipeline.known_cursors()),
             [(one.state, one.view) async for one in with_checkpoints((await self._actions.status()).alerts())],
             pipeline.dispatcher.silences.all(),
-            list(pipeline.dispatcher.acks.values()),
+            list({**pipeline.elsewhere.acks, **pipeline.dispatcher.acks}.values()),
             counts,
             outbox,
             {(one.account, one.name): health.trouble_of(one.account, one.name) for one in config.searches},
@@ -183,7 +189,9 @@ class ReloadableApp:
         process = {"running": True, "version": self._api_status.version, "since": iso(self._api_status.since)}
         known = health.beside_searches()
         unread = [why for why in broken if not any(why in one for one in known)]
-        return process | overview(config, snapshot, self._clock.now()) | {"warnings": [*known, *unread]}
+        fleet = {} if self._fleet is None else {"fleet": self._fleet()}
+        overall = overview(config, snapshot, self._clock.now())
+        return process | overall | fleet | {"warnings": [*known, *unread]}
 
     def _api_status_of(self, web: Web, config: Config) -> ApiStatus:
         receivers = tuple(receiver.name for receiver in config.receivers)

@@ -93,7 +93,7 @@ class DaemonState:
 
     def accounts_of_alerts(self) -> dict[str, str]:
         """Returns the account of each alert by its own fingerprint."""
-        return {alert.fingerprint: alert.account for alert in self.pipeline.every_alert()}
+        return {alert.fingerprint: alert.account for alert in self.pipeline.known_alerts()}
 
     def rules_by_name(self) -> dict[str, Rule]:
         """Returns the rules in force by their names."""

@@ -44,7 +44,7 @@ class IncidentReader:
             return store.count_incidents(), [(one, _head_of(store, one.id)) for one in known]
 
         total, found = await self._state.reads.run(read)
-        scopes = scopes_of(self._state.pipeline.every_alert())
+        scopes = scopes_of(self._state.pipeline.known_alerts())
         summaries = []
         for past, head in found:
             scope, firing = scopes.get(past.id, (None, []))
@@ -56,7 +56,7 @@ class IncidentReader:
         past, episodes, views, head, told = await self._state.reads.run(partial(_past_of_incident, incident))
         if past is None:
             return None
-        scope, firing = scopes_of(self._state.pipeline.every_alert()).get(incident, (None, []))
+        scope, firing = scopes_of(self._state.pipeline.known_alerts()).get(incident, (None, []))
         accounts, status = self._state.accounts_of_alerts(), await self._state.snapshot()
         listed_ones, present = {one.fingerprint for one in episodes}, {}
         async for alert in with_checkpoints(one for one in firing if one.fingerprint in listed_ones):

@@ -16,7 +16,7 @@ class SearchReader:
     def all(self) -> tuple[SearchSummary, ...]:
         """Returns the searches of the configuration."""
         metrics, now = self._state.pipeline.services.metrics, self._state.now
-        cursors = {(one.account, one.search): one for one in self._state.pipeline.cursors()}
+        cursors = {(one.account, one.search): one for one in self._state.pipeline.known_cursors()}
         blind = dict(self._blind())
         messages = {window.account: len(window) for window in self._state.windows()}
         return tuple(
@@ -32,7 +32,6 @@ class SearchReader:
         )
 
     def _blind(self) -> Iterator[tuple[tuple[str, str], str]]:
-        for evaluator in self._state.evaluators():
-            for group, alert in evaluator.alerts.get(MONITOR_BLIND.name, {}).items():
-                if alert.state == "firing":
-                    yield (evaluator.account, dict(group).get("search", "")), alert.why
+        for alert in self._state.pipeline.known_alerts():
+            if alert.rule == MONITOR_BLIND.name and alert.state == "firing":
+                yield (alert.account, dict(alert.group).get("search", "")), alert.why

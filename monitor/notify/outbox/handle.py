@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import trio
 
 from monitor.notify.channels.protocol import Notifier
+from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock, Duration, Instant
 
 
@@ -49,7 +50,7 @@ class Outbox:
     """The state of delivery, by channel (receiver, channel). Times are in trio's seconds.
 
     ``failing`` holds the channels whose last try failed; ``accepted_channels`` those that have ever accepted something; ``sending`` the sends under
-    way and when they began; ``busy`` the channels that have work, and when they last made progress.
+    way and when they began; ``busy`` the channels that have work, and when they last made progress; ``gate`` says whose notifications may be sent.
     """
 
     def __init__(self) -> None:
@@ -62,6 +63,7 @@ class Outbox:
         removed channel stay in the outbox until it returns.
         """
 
+        self.gate = AccountGate(self.wake)
         self.stopped = trio.Event()
         self._wake_event = trio.Event()
 

@@ -34,9 +34,14 @@ log = logging.getLogger("monitor.notify.outbox")
 
 @dataclass(slots=True)
 class _SendBatch:
-    """Outbox rows of different groups that are sent side by side, and the failure that stopped them."""
+    """Outbox rows of different groups that are sent side by side, and the failure that stopped them.
+
+    ``holding`` is the gate's number from before they were read: what was read of an account may have been sent by another daemon by the time that
+    the account comes back.
+    """
 
     due: Iterator[OutboxRow]
+    holding: int
     has_failed: bool = False
     pause: Duration | None = None
     trouble: StoreError | None = None
@@ -94,22 +99,22 @@ class Sender:
     async def _read_due(self) -> None:
         """Sends what is due, or waits until something is."""
         self._step()
-        wake_event = self.outbox.wake_event
+        wake_event, holding = self.outbox.wake_event, self.outbox.gate.holding
         heads = await self.store.heads(self.receiver, self.channel, _BATCH)
+        heads = [outbox_row for outbox_row in heads if self.outbox.gate.is_open(outbox_row.account)]
         now = self.clock.now()
         due_at = [self.pace.due_at(outbox_row, now) for outbox_row in heads]
         due = [outbox_row for outbox_row, at in zip(heads, due_at, strict=True) if at <= now]
         if due:
-            await self._send_side_by_side(due)
+            await self._send_side_by_side(_SendBatch(iter(due), holding), len(due))
         elif not self._is_stopping:
             self.outbox.busy.pop((self.receiver, self.channel), None)
             await self.outbox.rest(wake_event, self.clock, min(due_at) - now if due_at else None)
 
-    async def _send_side_by_side(self, due: list[OutboxRow]) -> None:
+    async def _send_side_by_side(self, batch: _SendBatch, count: int) -> None:
         """Sends what is due, several at once if the channel allows that and works; after the first failure no further send begins."""
-        batch = _SendBatch(iter(due))
         async with trio.open_nursery() as nursery:
-            for _ in range(min(self._at_once, len(due))):
+            for _ in range(min(self._at_once, count)):
                 nursery.start_soon(self._work, batch, name=f"send to {self.receiver} {self.channel}")
         if batch.trouble is not None:
             raise batch.trouble
@@ -125,11 +130,14 @@ class Sender:
 
     async def _work(self, batch: "_SendBatch") -> None:
         for outbox_row in batch.due:
-            if self._is_stopping or batch.is_over:
+            if self._is_stopping or batch.is_over or self.outbox.gate.holding != batch.holding:
                 return
+            if not self.outbox.gate.is_open(outbox_row.account):
+                continue
             self._step()
             try:
-                pause = await self._handle(outbox_row, batch)
+                with self.outbox.gate.handling(outbox_row.account):
+                    pause = await self._handle(outbox_row, batch)
             except StoreError as error:
                 batch.trouble = batch.trouble or error
                 return
@@ -142,6 +150,10 @@ class Sender:
         previous = await self.store.receipt(self.receiver, self.channel, outbox_row.notification.episode)
         outcome = await self._send(outbox_row, previous)
         match outcome:
+            case None:
+                log.warning(
+                    "Notification %s was left to the daemon that holds its account next", self._name(outbox_row)
+                )
             case Sent():
                 await self._took(outbox_row, outcome)
             case Rejected():
@@ -165,7 +177,14 @@ class Sender:
         log.info("Notification %s was skipped: %s replaces it", self._name(outbox_row), newer)
         return True
 
-    async def _send(self, outbox_row: OutboxRow, previous: dict[str, str] | None) -> Outcome:
+    async def _send(self, outbox_row: OutboxRow, previous: dict[str, str] | None) -> Outcome | None:
+        """Sends it and returns what came of it; None if this daemon may not send for the account any more, whatever came of it."""
+        outcomes: list[Outcome] = []
+        with self.outbox.gate.sending(outbox_row.account):
+            outcomes.append(await self._send_in_time(outbox_row, previous))
+        return outcomes[0] if outcomes else None
+
+    async def _send_in_time(self, outbox_row: OutboxRow, previous: dict[str, str] | None) -> Outcome:
         began = trio.current_time()
         here = (self.receiver, self.channel, outbox_row.id)
         self.outbox.sending[here] = began
@@ -227,9 +246,14 @@ class Sender:
         self.outbox.failed((self.receiver, self.channel), why, self.clock.now(), refused=refused)
 
     async def _write_down(self, outbox_row: OutboxRow, write: Callable[[], Awaitable[None]]) -> None:
-        """Repeats ``write`` until the store succeeds. Meanwhile nothing is sent to this channel, so the same notification is not sent twice."""
+        """Repeats ``write`` until the store succeeds. Meanwhile nothing is sent to this channel, so the same notification is not sent twice.
+
+        Another daemon that has the account by then is left alone: it may have sent the notification again.
+        """
         troubles = 0
         while not await self._written(outbox_row, write):
+            if not self.outbox.gate.keeps(outbox_row.account):
+                return
             troubles += 1
             try:
                 await self.clock.sleep(backoff(troubles, full_jitter) + _SHORTEST_WAIT)

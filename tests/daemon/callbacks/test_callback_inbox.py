@@ -10,6 +10,7 @@ from trio.testing import MockClock
 
 from monitor.daemon.callback_inbox import MOST_WAITING, CallbackInbox, InboxFull
 from monitor.ingest.routee.callback import Callback, decode_callback
+from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import TrioClock
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Store
@@ -39,7 +40,7 @@ def one(count: int = 1) -> Callback:
 
 def harness(front: type[InlineStoreFront] = InlineStoreFront) -> tuple[PipelineHarness, CallbackInbox]:
     made = PipelineHarness(settings(config=PUSHED), TrioClock(START), fronted=front)
-    return made, CallbackInbox(made.pipeline)
+    return made, CallbackInbox(made.pipeline, made.front, RecipientMask)
 
 
 async def test_many_callbacks_share_a_commit_that_is_on_the_disk_before_they_are_answered(

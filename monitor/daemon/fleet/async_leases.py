@@ -1,0 +1,46 @@
+"""The leases for trio tasks. Calls run in a thread of their own, so that a long commit never delays a renewal."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import trio
+
+from monitor.model.fleet import FleetView
+from monitor.store.leases import LeaseStore
+
+T = TypeVar("T")
+
+
+class AsyncLeases:
+    """A lease store's methods as coroutines, one at a time and in order; `monitor.store.leases.LeaseStore` describes them.
+
+    All raise StoreError. A call that has begun is finished even if its task is cancelled meanwhile.
+    """
+
+    def __init__(self, leases: LeaseStore) -> None:
+        self._leases = leases
+        self._limiter = trio.CapacityLimiter(1)
+
+    async def run(self, call: Callable[[LeaseStore], T]) -> T:
+        """Runs ``call`` in the thread."""
+        return await trio.to_thread.run_sync(call, self._leases, limiter=self._limiter)
+
+    @property
+    def worker(self) -> int:
+        """The number of this worker, known after the first beat."""
+        return self._leases.worker
+
+    async def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
+        return await self.run(lambda leases: leases.beat(wanted, held))
+
+    async def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
+        return await self.run(lambda leases: leases.take(wanted, most))
+
+    async def release(self, account: str, token: int) -> None:
+        await self.run(lambda leases: leases.release(account, token))
+
+    async def leave(self) -> None:
+        await self.run(lambda leases: leases.leave())
+
+    async def close(self) -> None:
+        await self.run(lambda leases: leases.close())

@@ -1,0 +1,51 @@
+"""Follows what the other daemons on the store do: silences and acknowledgements that people changed there, callbacks that came there."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from monitor.daemon.fleet.lease_keeper import LeaseKeeper
+from monitor.daemon.pipeline import Pipeline
+from monitor.model.fleet import FleetView
+from monitor.runtime.errors import StoreError
+
+
+class FleetFollower:
+    """Takes the answer to each beat. ``wanted`` returns the accounts that are configured, ``forwarded`` takes in the callbacks that wait."""
+
+    def __init__(
+        self,
+        keeper: LeaseKeeper,
+        pipeline: Pipeline,
+        wanted: Callable[[], Sequence[str]],
+        forwarded: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._keeper, self._pipeline = keeper, pipeline
+        self._wanted, self._forwarded = wanted, forwarded
+        self._suppressions: int | None = None
+        self._has_begun = False
+
+    async def run(self) -> None:
+        """Follows until it is cancelled. What fails is tried again at the next beat."""
+        while True:
+            beaten, view = self._keeper.beaten, self._keeper.view
+            if view is not None:
+                with suppress(StoreError):  # the code that uses the store logs it
+                    await self.follow(view)
+            await beaten.wait()
+
+    async def follow(self, view: FleetView) -> None:
+        """Does what the answer to a beat asks for. Raises StoreError."""
+        self._report(view)
+        if view.suppressions != self._suppressions:
+            await self._pipeline.suppressions_changed()
+            self._suppressions = view.suppressions
+        if view.callbacks_wait:
+            await self._forwarded()
+
+    def _report(self, view: FleetView) -> None:
+        services, wanted = self._pipeline.services, self._wanted()
+        held = {account: account in self._pipeline.accounts for account in wanted}
+        services.metrics.fleet(len(view.fleet.living), held)
+        nobodys = [account for account in wanted if view.fleet.holder_of(account) is None]
+        self._has_begun = self._has_begun or not nobodys
+        services.health.fleet("" if self._has_begun else f"No daemon works for account {', '.join(nobodys)} yet")

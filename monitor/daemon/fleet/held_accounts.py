@@ -1,0 +1,115 @@
+"""What a daemon does for the accounts that it holds: reads them from the store, polls them, and gives them up again."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+import trio
+
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.daemon.startup import adopt_account
+from monitor.runtime.errors import StoreError
+from monitor.store.async_store import AsyncStore
+
+END_LIMIT: Final = 3.0
+"""Seconds that polls under way get to end when an account is given away."""
+
+log = logging.getLogger("monitor")
+
+
+class AccountTasks(Protocol):
+    """The tasks of all accounts."""
+
+    def halt(self, account: str) -> None:
+        """Cancels the account's tasks."""
+
+    async def ended(self, account: str) -> None:
+        """Waits until none of the account's tasks runs."""
+
+
+class HeldAccounts:
+    """The duties that `monitor.daemon.fleet.lease_keeper` calls.
+
+    ``present`` returns the configuration in force. ``changed`` is called whenever other accounts are held, or worked for; it has the tasks
+    follow `works`.
+    """
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        pipeline: Pipeline,
+        tasks: AccountTasks,
+        present: Callable[[], RuntimeConfig],
+        key: bytes,
+        changed: Callable[[], None],
+    ) -> None:
+        self._store, self._pipeline, self._tasks = store, pipeline, tasks
+        self._present, self._key, self._changed = present, key, changed
+        self._leaving: set[str] = set()
+        self._is_suspended = False
+
+    def works(self, account: str) -> bool:
+        """Returns whether the account, which the pipeline has, is to be polled now."""
+        return not self._is_suspended and account not in self._leaving
+
+    async def adopt(self, account: str) -> None:
+        """See `AccountDuties`."""
+        await adopt_account(account, self._store, self._pipeline, self._present, self._key)
+        self._changed()
+
+    async def hand_over(self, account: str) -> None:
+        """See `AccountDuties`. What was not committed when the polls had to be cut off is left out: the next holder reads it again."""
+        with self._leave(account):
+            with trio.move_on_after(END_LIMIT) as limit:
+                await self._tasks.ended(account)
+            if limit.cancelled_caught:
+                await self._forget(account)
+                return
+            try:
+                await self._pipeline.hand_over(account)
+            except StoreError as error:
+                log.warning(
+                    "what was last read of account %s could not be stored, and is read again: %s", account, error
+                )
+                await self._forget(account)
+
+    async def drop(self, account: str) -> None:
+        """See `AccountDuties`."""
+        if account in self._pipeline.accounts:
+            with self._leave(account):
+                await self._forget(account)
+
+    def suspend(self) -> None:
+        """See `AccountDuties`."""
+        self._is_suspended = True
+        self._pipeline.services.health.fleet(
+            "This daemon cannot renew the leases of its accounts, and does nothing for them"
+        )
+        self._changed()
+        for account in self._pipeline.accounts:
+            self._tasks.halt(account)
+
+    def resume(self) -> None:
+        """See `AccountDuties`."""
+        self._is_suspended = False
+        self._pipeline.services.health.fleet()
+        self._changed()
+
+    async def _forget(self, account: str) -> None:
+        self._tasks.halt(account)
+        await self._tasks.ended(account)
+        await self._pipeline.release(account)
+
+    @contextmanager
+    def _leave(self, account: str) -> Iterator[None]:
+        """Asks the account's tasks to end. After the block the account is forgotten."""
+        self._leaving.add(account)
+        self._changed()
+        try:
+            yield
+        finally:
+            self._leaving.discard(account)
+            self._pipeline.services.metrics.forget(account)
+            self._changed()

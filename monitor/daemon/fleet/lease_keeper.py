@@ -1,0 +1,264 @@
+"""Keeps this worker's leases: beats every second, takes accounts, gives them away, and stops acting when it cannot renew.
+
+`monitor.daemon.fleet.ownership` decides; this module calls the lease table, and has the rest of the daemon follow: what may be committed
+(`AsyncStore.hold`), what may be sent (`AccountGate`), and what runs (`AccountDuties`).
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, Protocol
+
+import trio
+
+from monitor.daemon.fleet.async_leases import AsyncLeases
+from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
+from monitor.model.fleet import FleetView
+from monitor.notify.outbox.gate import AccountGate
+from monitor.runtime.clock import Clock
+from monitor.runtime.errors import StoreError, StoreOutdated
+from monitor.runtime.throttled_log import ThrottledLog
+from monitor.store.async_store import AsyncStore
+
+ADOPT_AGAIN: Final = 1.0
+"""Seconds before an account is read from the store again after that failed."""
+GRACE: Final = 4.0
+"""Seconds that sends under way for an account get to end when it is given away."""
+LEAVE_LIMIT: Final = 3.0
+"""Seconds that giving all leases back may take at a stop; otherwise they lapse by themselves."""
+
+log = logging.getLogger("monitor")
+
+
+class AccountDuties(Protocol):
+    """What this daemon does for the accounts that it holds."""
+
+    async def adopt(self, account: str) -> None:
+        """Reads the account from the store, and begins to work for it. Raises StoreError."""
+
+    async def hand_over(self, account: str) -> None:
+        """Ends the work for the account in good order, and forgets it."""
+
+    async def drop(self, account: str) -> None:
+        """Ends the work for the account at once, and forgets it, if it is known."""
+
+    def suspend(self) -> None:
+        """Stops the work for all accounts at once, and keeps what is known of them."""
+
+    def resume(self) -> None:
+        """Goes on with all accounts."""
+
+
+class LeaseKeeper:
+    """The task of the leases.
+
+    ``wanted`` returns the accounts that this worker's configuration has, in their order, and ``orphans`` those that it no longer has although
+    something is left to do for them.
+    """
+
+    def __init__(
+        self,
+        leases: AsyncLeases,
+        store: AsyncStore,
+        gate: AccountGate,
+        wanted: Callable[[], Sequence[str]],
+        duties: AccountDuties,
+        clock: Clock,
+        orphans: Callable[[], Sequence[str]] = tuple,
+        failed: Callable[[str, Exception], object] = lambda task, error: None,
+    ) -> None:
+        self._leases, self._store, self._gate = leases, store, gate
+        self._wanted, self._orphans = wanted, orphans
+        self._duties, self._clock, self._failed = duties, clock, failed
+        self.view: FleetView | None = None
+        """The answer to the last successful beat."""
+        self._beaten = trio.Event()
+        self._own: Ownership | None = None
+        self._locks: dict[str, trio.Lock] = {}
+        self._adopting: set[str] = set()
+        self._clean: dict[str, int] = {}
+        """The leases since which nothing is left in memory of the time before them, with their tokens."""
+        self._settled = trio.Event()
+        self._is_leaving, self._left = False, trio.Event()
+        self._trouble = ThrottledLog(log, "the leases of the accounts", clock, logging.ERROR)
+
+    @property
+    def worker(self) -> int:
+        """The number of this worker."""
+        return self._leases.worker
+
+    @property
+    def beaten(self) -> trio.Event:
+        """An event that the next successful beat sets."""
+        return self._beaten
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The accounts whose leases this worker has, adopted or not."""
+        return () if self._own is None else tuple(self._own.tokens)
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether this worker could not renew its leases in time."""
+        return self._own is None or self._own.is_suspended
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Beats until `leave`. Reports as started once what was free at the first beat is adopted.
+
+        Gives the leases back at the end, also when cancelled, so that other workers need not wait for them to lapse.
+        """
+        self._hold()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._report_started, task_status)
+                nursery.start_soon(self._watch_deadline)
+                await self._beat_until_left(nursery)
+                nursery.cancel_scope.cancel()
+        finally:
+            self._gate.suspend()
+            self._store.hold({})
+            with trio.move_on_after(LEAVE_LIMIT, shield=True), suppress(StoreError):
+                await self._leases.leave()
+
+    def leave(self) -> None:
+        """Ends `run`. Nothing must be under way for any account any more."""
+        self._left.set()
+
+    def settle(self) -> None:
+        """Takes and gives away nothing more: the daemon is about to stop."""
+        self._is_leaving = True
+
+    async def _beat_until_left(self, nursery: trio.Nursery) -> None:
+        while not self._left.is_set():
+            began = trio.current_time()
+            try:
+                pause = await self._beat(began, nursery)
+                self._trouble.over()
+            except StoreError as error:
+                if isinstance(error, StoreOutdated):
+                    self._store.outdated(error)
+                self._trouble.arose(str(error))
+                pause = trio.current_time() - began + HURRIED
+            with trio.move_on_at(began + pause):
+                await self._left.wait()
+
+    async def _beat(self, began: float, nursery: trio.Nursery) -> float:
+        """Does one beat and what follows from it. Returns in how many seconds after ``began`` the next one is due. Raises StoreError."""
+        wanted, orphans = self._wanted(), self._orphans()
+        view = await self._leases.beat(wanted, {} if self._own is None else dict(self._own.tokens))
+        own = self._own = self._own or Ownership(self._leases.worker)
+        decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans)
+        for account in decision.dropped:
+            log.warning("account %s is held by another worker now", account)
+        self._follow_ownership()
+        for account in decision.dropped:
+            nursery.start_soon(self._drop, account, name=f"drop account {account}")
+        if decision.resumed:
+            self._duties.resume()
+        self.view = view
+        if not self._is_leaving:
+            await self._move(decision, view.fleet.free([*wanted, *orphans]), nursery)
+        self._settle_start()
+        self._beaten.set()
+        self._beaten = trio.Event()
+        return decision.next_in
+
+    async def _move(self, decision: OwnershipChange, free: Sequence[str], nursery: trio.Nursery) -> None:
+        """Gives away what is too much, or takes what is too little. Raises StoreError."""
+        assert self._own is not None
+        for account in decision.released:
+            nursery.start_soon(self._hand_over, account, name=f"hand over account {account}")
+        if not decision.take or not free:
+            return
+        taken = await self._leases.take(free, decision.take)
+        self._own.took(taken)
+        self._follow_ownership()
+        self._adopting.update(taken)
+        for account, token in taken.items():
+            log.info("account %s was taken", account)
+            nursery.start_soon(self._adopt, account, token, name=f"adopt account {account}")
+
+    def _follow_ownership(self) -> None:
+        """Has commits and sends follow what this worker holds, and until when."""
+        assert self._own is not None
+        self._hold()
+        if self._own.is_suspended:
+            self._gate.suspend()
+        else:
+            self._gate.extend(self._own.deadline)
+
+    def _hold(self) -> None:
+        tokens = {} if self._own is None else self._own.tokens
+        usable = {account: token for account, token in tokens.items() if self._clean.get(account) == token}
+        self._gate.hold(usable)
+        self._store.hold({} if self.is_suspended else usable)
+
+    async def _watch_deadline(self) -> None:
+        """Suspends this worker whenever no beat has succeeded in time."""
+        while True:
+            own = self._own
+            if own is None or own.is_suspended:
+                await trio.sleep(HURRIED)
+                continue
+            await trio.sleep_until(own.deadline)
+            if own.expired(trio.current_time()):
+                log.error("the leases cannot be renewed: nothing is polled, committed or sent until they are")
+                self._follow_ownership()
+                self._duties.suspend()
+
+    # The start
+
+    async def _report_started(self, task_status: trio.TaskStatus[None]) -> None:
+        await self._settled.wait()
+        task_status.started()
+
+    def _settle_start(self) -> None:
+        if not self._adopting:
+            self._settled.set()
+
+    # One account's moves, which wait for each other
+
+    def _lock(self, account: str) -> trio.Lock:
+        return self._locks.setdefault(account, trio.Lock())
+
+    def _has(self, account: str, token: int) -> bool:
+        return self._own is not None and self._own.tokens.get(account) == token
+
+    async def _adopt(self, account: str, token: int) -> None:
+        trouble = ThrottledLog(log, f"account {account}", self._clock, logging.ERROR)
+        async with self._lock(account):
+            await self._duties.drop(account)  # what is left of an earlier lease must not be committed under this one
+            self._clean[account] = token
+            self._hold()
+            while self._has(account, token):
+                try:
+                    await self._duties.adopt(account)
+                    break
+                except StoreError as error:
+                    trouble.arose(str(error))
+                except Exception as error:  # noqa: BLE001 - this account cannot be read, and the others go on
+                    self._failed(f"reading account {account} from the store", error)
+                await trio.sleep(ADOPT_AGAIN)
+        self._adopting.discard(account)
+        self._settle_start()
+
+    async def _hand_over(self, account: str) -> None:
+        assert self._own is not None
+        token = self._own.tokens.get(account)
+        self._gate.close(account)
+        async with self._lock(account):
+            with trio.move_on_after(GRACE):
+                await self._gate.drained(account)
+            await self._duties.hand_over(account)
+            if token is None or not self._has(account, token):
+                return
+            self._own.forget([account])
+            self._hold()
+            log.info("account %s was given away", account)
+            with suppress(StoreError):  # it lapses by itself then
+                await self._leases.release(account, token)
+
+    async def _drop(self, account: str) -> None:
+        async with self._lock(account):
+            if account not in self.held:  # otherwise it was taken again, and `_adopt` drops what there was
+                await self._duties.drop(account)

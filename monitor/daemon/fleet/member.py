@@ -1,0 +1,94 @@
+"""This daemon as one of several that share the accounts of a store: its leases, what it does for the accounts, and what it hears of the others."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import trio
+
+from monitor.daemon.callback_inbox import CallbackInbox
+from monitor.daemon.fleet.async_leases import AsyncLeases
+from monitor.daemon.fleet.fleet_json import fleet_json
+from monitor.daemon.fleet.follower import FleetFollower
+from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
+from monitor.daemon.fleet.lease_keeper import LeaseKeeper
+from monitor.daemon.fleet.others import OthersReader
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.restore import accounts_of
+from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.model.fleet import Fleet
+from monitor.notify.outbox.gate import AccountGate
+from monitor.runtime.task_supervisor import run_until
+from monitor.store.async_store import AsyncStore
+from monitor.store.leases import LeaseStore
+
+
+class FleetMember:
+    """The parts, wired together; for the parameters see `HeldAccounts`."""
+
+    def __init__(
+        self,
+        leases: LeaseStore,
+        store: AsyncStore,
+        pipeline: Pipeline,
+        gate: AccountGate,
+        inbox: CallbackInbox,
+        tasks: AccountTasks,
+        present: Callable[[], RuntimeConfig],
+        key: bytes,
+        changed: Callable[[], None],
+    ) -> None:
+        self._store, self._pipeline, self._present = store, pipeline, present
+        self._removed: tuple[str, ...] = ()
+        held = HeldAccounts(store, pipeline, tasks, present, key, changed)
+        self._front = AsyncLeases(leases)
+        services = pipeline.services
+        self._keeper = LeaseKeeper(
+            self._front,
+            store,
+            gate,
+            self._configured,
+            held,
+            services.clock,
+            orphans=self._orphans,
+            failed=services.internal_error,
+        )
+        self.works = held.works
+        self.leave, self.settle = self._keeper.leave, self._keeper.settle
+        self.follow = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded).run
+        self.read_others = OthersReader(store, pipeline, present, key, self._held_elsewhere).run
+
+    @property
+    def worker(self) -> int:
+        """The number of this daemon among those that share the store."""
+        return self._keeper.worker
+
+    def described(self) -> dict[str, Any]:
+        """Returns the daemons and who holds what, by the last successful beat, as JSON has it."""
+        view = self._keeper.view
+        return fleet_json(Fleet() if view is None else view.fleet, self.worker, self._configured())
+
+    async def start(self, nursery: trio.Nursery, stop: trio.Event) -> None:
+        """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
+        loaded = await self._store.load()
+        self._removed = tuple(accounts_of(self._present().config, loaded))
+        await run_until(stop, partial(nursery.start, self._keeper.run, name="leases"))
+
+    async def close(self) -> None:
+        """Closes the connection of the leases."""
+        await self._front.close()
+
+    def _configured(self) -> list[str]:
+        return [account.name for account in self._present().config.accounts]
+
+    def _held_elsewhere(self) -> list[str]:
+        view = self._keeper.view
+        leases = () if view is None else view.fleet.leases
+        known = dict.fromkeys([*self._configured(), *(lease.account for lease in leases if lease.expires_in > 0)])
+        return [name for name in known if name not in self._pipeline.accounts]
+
+    def _orphans(self) -> list[str]:
+        """Returns accounts that are not configured any more, but had alerts at the start, or have some here."""
+        configured = set(self._configured())
+        here = [name for name, one in self._pipeline.accounts.items() if any(one.evaluator.every_alert())]
+        return [name for name in dict.fromkeys([*self._removed, *here]) if name not in configured]

@@ -1,0 +1,181 @@
+"""Several workers on a model of the lease table, in a time that is only counted: calls are slow or get lost, workers are killed or stand still.
+
+Each worker does what the keeper does with `Ownership`: beat, take, give away. Nothing else is simulated.
+"""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+
+from monitor.daemon.fleet.ownership import Ownership
+from tests.fakes.lease_table import LeaseTable
+
+PATIENCE = 2.0
+"""Seconds after which a call is given up, although the server may have done it, or may still do it."""
+
+
+@dataclass
+class Worker:
+    """One process. It does nothing before ``asleep_until``, and cannot reach the server before ``cut_until``."""
+
+    own: Ownership
+    asleep_until: float = 0.0
+    cut_until: float = 0.0
+    is_dead: bool = False
+    closed: set[str] = field(default_factory=set)
+    """Accounts that are being given away, for which it notifies nobody any more."""
+
+    def tells(self, account: str, now: float) -> bool:
+        """Whether it may begin to notify, if it is not standing still just then."""
+        return account not in self.closed and self.own.may_act(account, now) and not self.is_dead
+
+
+class Simulation:
+    """``accounts`` in a table, and workers that come and go. ``slowness``: how often a call is slow, or is lost."""
+
+    def __init__(self, seed: int, accounts: int, slowness: float = 0.0) -> None:
+        self.random, self.slowness = Random(seed), slowness
+        self.accounts = [f"a{number}" for number in range(accounts)]
+        self.table, self.now = LeaseTable(), 0.0
+        self.workers: list[Worker] = []
+        self.moves: list[tuple[float, str, int]] = []
+        """When which account was taken, and by which worker."""
+        self.unheld_since: dict[str, float] = {}
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order, self._ids = count(), count(1)
+
+    # The world
+
+    def at(self, when: float, what: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (max(when, self.now), next(self._order), what))
+
+    def run(self, until: float) -> None:
+        """Lets time pass. After each event no account has two workers that may notify."""
+        while self._events and self._events[0][0] <= until:
+            self.now, _, what = heapq.heappop(self._events)
+            what()
+            self.check()
+        self.now = until
+        self.check()
+
+    def check(self) -> None:
+        telling: dict[str, int] = {}
+        for one in self.living():
+            for account in one.own.tokens:
+                if one.tells(account, self.now):
+                    other = telling.setdefault(account, one.own.worker)
+                    assert other == one.own.worker, f"at {self.now:.3f} s {other} and {one.own.worker} have {account}"
+
+    def start(self) -> Worker:
+        worker = Worker(Ownership(next(self._ids)))
+        self.workers.append(worker)
+        self._beat(worker)
+        return worker
+
+    def kill(self, worker: Worker) -> None:
+        worker.is_dead = True
+
+    def living(self) -> list[Worker]:
+        return [one for one in self.workers if not one.is_dead]
+
+    def holder(self, account: str) -> Worker | None:
+        return next((one for one in self.workers if one.tells(account, self.now)), None)
+
+    def counts(self) -> list[int]:
+        return sorted(sum(one.tells(account, self.now) for account in self.accounts) for one in self.living())
+
+    # One call: to the server, and back
+
+    def _delay(self) -> float:
+        if self.random.random() < self.slowness:
+            return self.random.uniform(0.1, 5.0)
+        return self.random.uniform(0.001, 0.05)
+
+    def _call(self, worker: Worker, on_server: Callable[[], object], then: Callable[[object], None]) -> None:
+        """Runs ``then`` with the answer, or with None once the call was given up."""
+        answered: list[object] = []
+        given_up = self.now + PATIENCE
+
+        def arrive() -> None:
+            answer = on_server()
+            if self.now >= worker.cut_until and self.random.random() >= self.slowness / 4:
+                self.at(self.now + self._delay(), lambda: reply(answer))
+
+        def reply(answer: object) -> None:
+            if not answered and self.now < given_up:
+                answered.append(answer)
+                self._when_awake(worker, lambda: then(answer))
+
+        def give_up() -> None:
+            if not answered:
+                answered.append(None)
+                self._when_awake(worker, lambda: then(None))
+
+        self.at(given_up, give_up)
+        if self.now >= worker.cut_until:
+            self.at(self.now + self._delay(), arrive)
+
+    def _when_awake(self, worker: Worker, what: Callable[[], None]) -> None:
+        if worker.is_dead:
+            return
+        if self.now < worker.asleep_until:
+            self.at(worker.asleep_until, lambda: self._when_awake(worker, what))
+        else:
+            what()
+
+    # What a worker does
+
+    def _beat(self, worker: Worker) -> None:
+        own, began = worker.own, self.now
+        own.expired(self.now)
+        held = dict(own.tokens)
+
+        def answered(fleet: object) -> None:
+            own.expired(self.now)
+            if fleet is None:
+                self._next(worker, self.now + 0.2)
+                return
+            decision = own.beaten(began, self.now, fleet, self.accounts)  # type: ignore[arg-type]  # what the table answered
+            worker.closed -= {one for one in worker.closed if one not in own.tokens}
+            for account in decision.released:
+                self._release(worker, account)
+            if decision.take:
+                self._take(worker, decision.take, began + decision.next_in)
+            else:
+                self._next(worker, began + decision.next_in)
+
+        self._call(worker, lambda: self.table.beat(own.worker, self.accounts, held, self.now), answered)
+
+    def _next(self, worker: Worker, when: float) -> None:
+        self.at(when, lambda: self._when_awake(worker, lambda: self._beat(worker)))
+
+    def _take(self, worker: Worker, most: int, next_beat: float) -> None:
+        def answered(taken: object) -> None:
+            if taken:
+                worker.own.took(taken)  # type: ignore[arg-type]  # what the table answered
+                self.moves += [(self.now, account, worker.own.worker) for account in taken]  # type: ignore[attr-defined]  # what the table answered
+            self._next(worker, next_beat)
+
+        self._call(worker, lambda: self.table.take(worker.own.worker, self.accounts, most, self.now), answered)
+
+    def _release(self, worker: Worker, account: str) -> None:
+        """Its work is ended, which takes a while, and then the lease is given back."""
+        worker.closed.add(account)
+        token = worker.own.tokens[account]
+
+        def ended() -> None:
+            if worker.own.tokens.get(account) == token:
+                self._call(worker, lambda: self.table.release(worker.own.worker, account, token) or True, released)
+
+        def released(done: object) -> None:
+            if worker.own.tokens.get(account) != token:
+                return
+            if done is None:
+                self._when_awake(worker, ended)  # once more
+                return
+            worker.own.forget([account])
+            worker.closed.discard(account)
+
+        self.at(self.now + self.random.uniform(0.0, 2.0), lambda: self._when_awake(worker, ended))

@@ -1,0 +1,106 @@
+"""What a daemon does with what each beat tells: others' edits, callbacks that came there, what it reports of the fleet."""
+
+from dataclasses import replace
+
+from monitor.daemon.fleet.fleet_json import fleet_json
+from monitor.daemon.fleet.follower import FleetFollower
+from monitor.daemon.fleet.lease_keeper import LeaseKeeper
+from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
+from monitor.runtime.clock import SECOND, TrioClock, iso
+from monitor.runtime.errors import StoreError
+from tests.fakes.pipeline_harness import PipelineHarness
+from tests.fakes.routee import START
+from tests.fakes.written import settings
+
+LIVES = 5 * SECOND
+FLEET = Fleet(
+    (
+        WorkerView(1, "one:11", "1.0", "", START, LIVES),
+        WorkerView(2, "two:22", "1.1", "http://two:9465", START + SECOND, LIVES),
+        WorkerView(3, "three:33", "1.0", "", START, -SECOND),
+    ),
+    (
+        LeaseView("athens", 4, 1, START + SECOND, LIVES),
+        LeaseView("main", 7, 2, START, LIVES),
+        LeaseView("gone", 1, 3, START, -SECOND),
+    ),
+)
+VIEW = FleetView(FLEET, START, 1, callbacks_wait=False)
+
+
+class Stage:
+    """A follower over a real pipeline. ``rereads`` counts how often silences were read again, ``taken`` how often callbacks were taken in."""
+
+    def __init__(self, *wanted: str) -> None:
+        self.harness = PipelineHarness(settings(), TrioClock(START))
+        self.harness.health.searches([])
+        self.rereads, self.taken, self.failures = 0, 0, 0
+        self.harness.pipeline.suppressions_changed = self._reread  # type: ignore[method-assign]  # it only counts
+        self.follower = FleetFollower(_no_keeper(), self.harness.pipeline, lambda: wanted, self._take)
+
+    async def _reread(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("busy")
+        self.rereads += 1
+
+    async def _take(self) -> None:
+        self.taken += 1
+
+
+def _no_keeper() -> LeaseKeeper:
+    return LeaseKeeper.__new__(LeaseKeeper)
+
+
+async def test_others_edits_are_read_once_for_each_change_and_again_if_that_failed() -> None:
+    stage = Stage("main")
+    stage.failures = 1
+    for view in (VIEW, VIEW, VIEW, replace(VIEW, suppressions=2), replace(VIEW, suppressions=2)):
+        try:
+            await stage.follower.follow(view)
+        except StoreError:
+            assert stage.rereads == 0
+    assert stage.rereads == 2
+
+
+async def test_callbacks_that_wait_are_taken_in() -> None:
+    stage = Stage("main")
+    await stage.follower.follow(VIEW)
+    assert stage.taken == 0
+    await stage.follower.follow(replace(VIEW, callbacks_wait=True))
+    assert stage.taken == 1
+
+
+async def test_it_is_not_ready_before_every_account_has_had_somebody_and_never_again_for_that() -> None:
+    stage = Stage("main", "gone")
+    await stage.follower.follow(VIEW)
+    assert stage.harness.health.unready() == ["No daemon works for account gone yet"]
+    leases = (*FLEET.leases[:2], LeaseView("gone", 2, 1, START, LIVES))
+    await stage.follower.follow(replace(VIEW, fleet=Fleet(FLEET.workers, leases)))
+    assert stage.harness.health.unready() == []
+    await stage.follower.follow(VIEW)
+    assert stage.harness.health.unready() == [], "an account that moves must not take every daemon out of service"
+
+
+async def test_metrics_say_who_lives_and_what_is_held_here() -> None:
+    stage = Stage("main", "athens")
+    assert "routee_monitor_workers" not in stage.harness.metrics.exposition()[0].decode()
+    await stage.follower.follow(VIEW)
+    text = stage.harness.metrics.exposition()[0].decode()
+    assert "\nroutee_monitor_workers 2.0\n" in text
+    assert 'routee_monitor_lease_held{account="main"} 1.0' in text
+    assert 'routee_monitor_lease_held{account="athens"} 0.0' in text
+
+
+def test_the_fleet_as_json() -> None:
+    found = fleet_json(FLEET, 2, ["main", "gone"])
+    assert [(one["name"], one["isAlive"], one["isThis"], one["accounts"]) for one in found["workers"]] == [
+        ("one:11", True, False, ["athens"]),
+        ("two:22", True, True, ["main"]),
+        ("three:33", False, False, []),
+    ]
+    assert found["accounts"] == [
+        {"account": "main", "worker": "two:22", "since": iso(START)},
+        {"account": "gone", "worker": None, "since": None},
+        {"account": "athens", "worker": "one:11", "since": iso(START + SECOND)},
+    ]

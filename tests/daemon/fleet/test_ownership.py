@@ -1,0 +1,187 @@
+"""Which accounts a worker holds, and that at no instant two workers act for one account."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulated_fleet import Simulation
+
+from monitor.daemon.fleet.ownership import HURRIED, PAUSE, TRUSTED, Ownership, share
+from monitor.model.fleet import Fleet, LeaseView, WorkerView
+from tests.fakes.lease_table import TTL
+
+A, B, C = "athens", "berlin", "cairo"
+
+
+def fleet(*workers: int, **held: tuple[int, int | None]) -> Fleet:
+    """A fleet of living workers; ``held`` are token and holder by account."""
+    views = tuple(WorkerView(one, f"host:{one}", "1", "", 0, 5_000_000) for one in workers)
+    return Fleet(views, tuple(LeaseView(name, token, worker, 0, 5_000_000) for name, (token, worker) in held.items()))
+
+
+def holding(*accounts: str, since: float = 0.0, worker: int = 1) -> Ownership:
+    own = Ownership(worker)
+    own.beaten(since, since, fleet(worker), accounts)
+    own.took(dict.fromkeys(accounts, 7))
+    return own
+
+
+def test_a_worker_alone_takes_every_account() -> None:
+    assert Ownership(1).beaten(0.0, 0.1, fleet(1), [A, B, C]).take == 3
+
+
+def test_it_acts_only_until_its_trust_in_the_last_beat_ends() -> None:
+    own = holding(A, since=10.0)
+    assert own.may_act(A, 10.0 + TRUSTED - 0.001)
+    assert not own.may_act(A, 10.0 + TRUSTED)
+    assert not own.may_act(B, 10.0)
+    assert own.expired(10.0 + TRUSTED)
+    assert not own.expired(10.0 + TRUSTED), "once each time"
+
+
+def test_the_beats_start_counts_and_not_its_answer() -> None:
+    own = holding(A)
+    own.beaten(2.0, 6.0, fleet(1, athens=(7, 1)), [A])
+    assert own.deadline == 2.0 + TRUSTED
+
+
+def test_an_answer_that_is_too_old_resumes_nothing() -> None:
+    own = holding(A)
+    assert own.expired(4.5)
+    assert not own.beaten(1.0, 5.6, fleet(1, athens=(7, 1)), [A]).resumed
+    assert not own.may_act(A, 5.6)
+
+
+def test_it_resumes_with_the_leases_that_nobody_took() -> None:
+    own = holding(A, B)
+    own.expired(5.0)
+    decision = own.beaten(20.0, 20.1, fleet(1, 2, athens=(7, 1), berlin=(8, 2)), [A, B])
+    assert (decision.dropped, decision.resumed) == ((B,), True)
+    assert own.may_act(A, 20.1)
+    assert not own.may_act(B, 20.1)
+
+
+def test_it_beats_more_often_while_an_account_is_held_by_nobody() -> None:
+    own = holding(A)
+    held = {"athens": (7, 1)}
+    assert own.beaten(1.0, 1.0, fleet(1, 2, **held, berlin=(3, 2)), [A, B]).next_in == PAUSE
+    assert own.beaten(2.0, 2.0, fleet(1, 2, **held, berlin=(3, None)), [A, B]).next_in == HURRIED
+    assert own.beaten(3.0, 3.0, fleet(1, 2, **held, berlin=(3, None)), [A]).next_in == PAUSE
+
+
+@pytest.mark.parametrize("lease", [(8, 1), (7, 2), (7, None)], ids=["another token", "another holder", "no holder"])
+def test_a_lease_that_is_not_its_own_any_more_is_dropped(lease: tuple[int, int | None]) -> None:
+    own = holding(A)
+    assert own.beaten(1.0, 1.0, fleet(1, athens=lease), [A]).dropped == (A,)
+    assert own.tokens == {}
+
+
+def test_it_gives_away_what_is_above_its_share_but_a_few_at_a_time() -> None:
+    own = holding(A, B, C)
+    everything = dict.fromkeys((A, B, C), (7, 1))
+    assert own.beaten(1.0, 1.0, fleet(1, 2, **everything), [A, B, C]).released == (C,)
+    assert own.beaten(2.0, 2.0, fleet(1, 2, 3, **everything), [A, B, C]).released == (), "the first is still under way"
+    own.forget([C])
+    del everything[C]
+    assert own.beaten(3.0, 3.0, fleet(1, 2, 3, **everything), [A, B, C]).released == (B,)
+
+
+def test_an_account_that_is_not_configured_any_more_stays_with_its_holder() -> None:
+    own = holding(A, B, C)
+    everything = dict.fromkeys((A, B, C), (7, 1))
+    assert own.beaten(1.0, 1.0, fleet(1, 2, **everything), [A, B], orphans=[C]).released == (B,)
+
+
+def test_of_many_accounts_several_move_at_once() -> None:
+    accounts = [f"a{number}" for number in range(100)]
+    own = holding(*accounts)
+    decision = own.beaten(1.0, 1.0, fleet(1, 2, **dict.fromkeys(accounts, (7, 1))), accounts)
+    assert decision.released == tuple(accounts[:-6:-1])
+
+
+def test_an_account_that_only_another_worker_has_in_its_configuration_counts() -> None:
+    assert share(fleet(1, 2, athens=(1, 1), berlin=(1, 2), cairo=(1, 2)), 1, 1, [A, B]) == 1
+
+
+def test_what_is_left_over_stays_with_those_that_hold_most() -> None:
+    seen = fleet(1, 2, 3, **{f"a{n}": (1, w) for n, w in enumerate((2, 2, 3, 3))})
+    assert [share(seen, worker, holds, []) for worker, holds in ((1, 0), (2, 2), (3, 2))] == [1, 2, 1]
+
+
+def test_the_table_gives_nothing_away_before_a_worker_has_stopped() -> None:
+    assert TRUSTED < TTL - 1.0, "and a send under way has a second to be cancelled"
+
+
+# Random schedules
+
+
+def trouble(simulation: Simulation, random: Random, until: float) -> None:
+    """Kills, starts, stops and cuts workers at random times."""
+    for _ in range(random.randrange(1, 12)):
+        simulation.at(random.uniform(0.0, until), lambda: _mishap(simulation, random))
+
+
+def _mishap(simulation: Simulation, random: Random) -> None:
+    living = simulation.living()
+    what = random.choice(["kill", "start", "sleep", "cut"])
+    if what == "start" or len(living) < 2:
+        if len(living) < 5:
+            simulation.start()
+    elif what == "kill":
+        simulation.kill(random.choice(living))
+    elif what == "sleep":
+        random.choice(living).asleep_until = simulation.now + random.uniform(0.1, 30.0)
+    else:
+        random.choice(living).cut_until = simulation.now + random.uniform(0.1, 30.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 12), st.sampled_from([0.0, 0.1, 0.4]))
+def test_at_no_instant_do_two_workers_act_for_one_account_and_all_ends_well(
+    seed: int, accounts: int, slowness: float
+) -> None:
+    simulation, random = Simulation(seed, accounts, slowness), Random(seed)
+    for _ in range(random.randrange(1, 4)):
+        simulation.start()
+    trouble(simulation, random, 60.0)
+    simulation.run(60.0)
+    simulation.slowness = 0.0  # from now on all goes well
+    simulation.run(60.0 + 30.0 + 60.0)
+    for account in simulation.accounts:
+        assert simulation.holder(account) is not None, f"nobody has {account}"
+    counts = simulation.counts()
+    assert counts[-1] - counts[0] <= 1, counts
+    quiet_since = simulation.now
+    simulation.run(quiet_since + 60.0)
+    assert [move for move in simulation.moves if move[0] > quiet_since] == [], "accounts move although nothing happens"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(2, 5))
+def test_after_a_kill_somebody_else_has_each_account_within_ten_seconds(seed: int, accounts: int, workers: int) -> None:
+    simulation, random = Simulation(seed, accounts), Random(seed)
+    for _ in range(workers):
+        simulation.start()
+    simulation.run(60.0 + random.random())
+    killed = random.choice(simulation.living())
+    simulation.kill(killed)
+    simulation.run(simulation.now + 8.0)  # leaves two seconds to read the account from the store
+    for account in simulation.accounts:
+        assert simulation.holder(account) is not None
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 120), st.integers(1, 4))
+def test_a_worker_that_comes_has_its_share_within_a_minute(seed: int, accounts: int, workers: int) -> None:
+    simulation = Simulation(seed, accounts)
+    for _ in range(workers):
+        simulation.start()
+    simulation.run(60.0)
+    moved, newcomer = len(simulation.moves), simulation.start()
+    simulation.run(simulation.now + 60.0)
+    counts = simulation.counts()
+    assert counts[-1] - counts[0] <= 1, counts
+    assert sum(counts) == accounts
+    others = [move for move in simulation.moves[moved:] if move[2] != newcomer.own.worker]
+    assert len(others) < workers, "hardly an account moves but those that the newcomer gets"

@@ -1,0 +1,190 @@
+"""Sends of a daemon that shares its accounts: none begins or goes on after its lease, over a real SQLite file and under virtual time."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from monitor.notify.channels.protocol import Notifier, Outcome, Sent
+from monitor.notify.outbox import Outbox, deliver
+from monitor.runtime.clock import MILLISECOND, TrioClock
+from monitor.runtime.errors import LeaseLost
+from monitor.store.protocol import Commit, OutboxRow, Pending
+from monitor.store.sqlite import SqliteStore, open_sqlite
+from tests.fakes.inline_store import InlineStoreFront
+from tests.fakes.scripted_notifier import ScriptedNotifier
+from tests.store.store_samples import NOW, notification
+
+SLACK = ("ops", "slack/0")
+A, B = "athens", "berlin"
+
+
+class SharedFront(InlineStoreFront):
+    """A store whose marks of what was sent are refused once ``lost``, as PostgreSQL's are for accounts that another daemon has."""
+
+    lost = False
+
+    async def sent(self, outbox_row: int, receipt: dict[str, str], at: int) -> None:
+        if self.lost:
+            raise LeaseLost((A,))
+        await super().sent(outbox_row, receipt, at)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with closing(open_sqlite(tmp_path / "monitor.db", busy_timeout=MILLISECOND)) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def delivering(
+    store: SqliteStore, notifier: Notifier, front: InlineStoreFront | None = None
+) -> AsyncIterator[Outbox]:
+    notifiers: Mapping[tuple[str, str], Notifier] = {SLACK: notifier}
+    async with trio.open_nursery() as nursery:
+
+        async def start(task_status: trio.TaskStatus[Outbox]) -> None:
+            await deliver(front or InlineStoreFront(store), notifiers, TrioClock(NOW), task_status=task_status)
+
+        outbox = await nursery.start(start)
+        outbox.gate.hold([])
+        yield outbox
+        outbox.stop()
+
+
+def put(store: SqliteStore, outbox: Outbox, *keys: str, account: str = A) -> None:
+    store.commit(Commit(outbox=[Pending("slack/0", notification(key, key), account=account) for key in keys]))
+    outbox.wake()
+
+
+def states(store: SqliteStore) -> dict[str, str]:
+    return {row.notification.key: row.state for row in store.outbox_rows()}
+
+
+async def test_only_held_accounts_are_told_of_and_others_as_soon_as_they_are_held(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack = ScriptedNotifier()
+    async with delivering(store, slack) as outbox:
+        put(store, outbox, "a")
+        put(store, outbox, "b", account=B)
+        outbox.gate.hold([A])
+        await trio.sleep(10)
+        assert slack.keys == ["a"]
+        outbox.gate.hold([A, B])
+        await trio.sleep(1)
+        assert slack.keys == ["a", "b"]
+
+
+async def test_nothing_begins_after_the_deadline_and_what_is_under_way_is_cut_off_then(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack = ScriptedNotifier(takes=3)
+    async with delivering(store, slack) as outbox:
+        outbox.gate.hold([A])
+        outbox.gate.extend(4.5)
+        put(store, outbox, "a1", "a2")
+        await trio.sleep(60)
+        assert slack.keys == ["a1", "a2"]
+        assert slack.ended == ["a1"], "the second was cut off after a second and a half"
+        assert states(store) == {"a1": "sent", "a2": "waiting"}
+        assert not outbox.failing, "that is no failure of the channel"
+        outbox.gate.extend(trio.current_time() + 4.5)
+        await trio.sleep(4)
+    assert slack.ended == ["a1", "a2"]
+    assert states(store) == {"a1": "sent", "a2": "sent"}
+
+
+async def test_a_send_outlasts_many_deadlines_as_long_as_they_are_moved(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack = ScriptedNotifier(takes=20)
+    async with delivering(store, slack) as outbox:
+        outbox.gate.hold([A])
+        outbox.gate.extend(4.5)
+        put(store, outbox, "a1")
+        for _ in range(25):
+            await trio.sleep(1)
+            outbox.gate.extend(trio.current_time() + 4.5)
+    assert slack.ended == ["a1"]
+
+
+async def test_a_suspension_cuts_off_at_once_and_an_account_that_is_gone_alone(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack = ScriptedNotifier(takes=5)
+    async with delivering(store, slack) as outbox:
+        outbox.gate.hold([A, B])
+        put(store, outbox, "a1")
+        await trio.sleep(1)
+        put(store, outbox, "b1", account=B)
+        outbox.gate.hold([B])
+        await trio.sleep(10)
+        assert (slack.keys, slack.ended) == (["a1", "b1"], ["b1"])
+        put(store, outbox, "b2", account=B)
+        await trio.sleep(1)
+        outbox.gate.suspend()
+        await trio.sleep(10)
+        assert (slack.keys, slack.ended) == (["a1", "b1", "b2"], ["b1"])
+
+
+async def test_an_account_that_is_given_away_ends_its_sends_in_good_order(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack = ScriptedNotifier(takes=2)
+    async with delivering(store, slack) as outbox:
+        outbox.gate.hold([A])
+        put(store, outbox, "a1", "a2")
+        await trio.sleep(1)
+        outbox.gate.close(A)
+        await outbox.gate.drained(A)
+        assert trio.current_time() == 2
+        assert states(store) == {"a1": "sent", "a2": "waiting"}
+        await trio.sleep(10)
+        assert slack.keys == ["a1"]
+
+
+async def test_the_result_of_a_send_is_not_stored_for_ever_against_the_next_holder(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack, front = ScriptedNotifier(), SharedFront(store)
+    async with delivering(store, slack, front) as outbox:
+        outbox.gate.hold([A, B])
+        front.lost = True
+        put(store, outbox, "a1")
+        await trio.sleep(20)
+        assert slack.keys == ["a1"], "while it may still be noted, it is not sent again"
+        outbox.gate.hold([B])
+        front.lost = False
+        await trio.sleep(60)
+        store.sent(store.outbox_rows()[0].id, {"by": "the next holder"}, NOW)
+        put(store, outbox, "b1", account=B)
+        await trio.sleep(10)
+        assert slack.keys == ["a1", "b1"], "and the channel goes on"
+
+
+async def test_what_was_read_before_an_account_went_and_came_back_is_read_again(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Meanwhile the other daemon has sent it."""
+
+    def answer(_: object) -> Outcome:
+        outbox.gate.hold([])
+        for row in store.outbox_rows("waiting"):
+            _send_elsewhere(store, row)
+        outbox.gate.hold([A])
+        return Sent({})
+
+    slack = ScriptedNotifier(answer=answer)
+    async with delivering(store, slack) as outbox:
+        put(store, outbox, "a1", "a2")
+        outbox.gate.hold([A])
+        await trio.sleep(10)
+    assert slack.keys == ["a1"]
+
+
+def _send_elsewhere(store: SqliteStore, row: OutboxRow) -> None:
+    store.sent(row.id, {"by": "another daemon"}, NOW)
