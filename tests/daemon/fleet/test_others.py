@@ -1,0 +1,108 @@
+"""Alerts of accounts that other daemons hold, as this one shows them: all of them to people, none to whatever sends."""
+
+from collections.abc import Collection
+
+import pytest
+
+from monitor.daemon.alert_actions import AlertActions
+from monitor.daemon.fleet.others import OthersReader
+from monitor.runtime.clock import MINUTE
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.pipeline_harness import traffic
+from tests.fakes.shared_worker import SHARED, THREE_ACCOUNTS, SharedWorker
+from tests.fakes.written import settings
+
+RULES = "rules: [{name: Failing, kind: rate, by: [operator], window: 1h, above: 20%}]"
+CONFIG = f"""
+{THREE_ACCOUNTS}
+rules: [rules.yaml]
+receivers: [{{name: ops, console: [{{}}]}}]
+route: {{receiver: ops, group_wait: 0s}}
+web: off
+{SHARED}
+"""
+
+
+class Stage:
+    """Two workers on one store; the second one reads what is elsewhere."""
+
+    def __init__(self) -> None:
+        self.clock, self.store = HandClock(), MemoryStore()
+        written = settings(RULES, CONFIG)
+        self.holder, self.asked = (SharedWorker(written, self.clock, self.store) for _ in range(2))
+
+    async def start(self) -> "Stage":
+        await self.holder.start(("a",))
+        await self.asked.start(("b",))
+        self.actions = AlertActions(self.asked.pipeline)
+        self.reader = OthersReader(
+            self.asked.front,
+            self.asked.pipeline,
+            lambda: self.asked.present,
+            self.store.secret("recipients"),
+            lambda: ["a", "c"],
+        )
+        return self
+
+    async def fail(self, operator: str) -> None:
+        self.clock.at += MINUTE
+        rows = [
+            row | {"messageId": f"{operator}{i}", "date": self.clock.at}
+            for i, row in enumerate(traffic(9, operator=operator))
+        ]
+        await self.holder.poll("a", rows, self.clock.at)
+
+    async def read(self, names: Collection[str] = ("a", "c")) -> None:
+        await self.reader.read(frozenset(names))
+
+    def shown(self) -> list[str]:
+        return sorted(one.view.labels["operator"] for one in self.actions.status().alerts())
+
+
+async def test_all_alerts_are_shown_but_only_own_ones_are_decided_on() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    assert stage.shown() == []
+    await stage.read()
+    assert stage.shown() == ["Cosmote"]
+    [status] = stage.actions.status().alerts()
+    assert (status.view.labels["account"], status.receivers, status.state) == ("a", ("ops",), "firing")
+    assert list(stage.actions.own_status().alerts()) == []
+    assert list(stage.actions.own_status().firing("ops")) == []
+    assert [cursor.account for cursor in stage.asked.pipeline.known_cursors()] == ["a"]
+    assert list(stage.asked.pipeline.cursors()) == []
+
+
+async def test_what_explains_an_alert_is_not_made_up_where_its_messages_are_not() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    await stage.read()
+    [alert] = stage.asked.pipeline.known_alerts()
+    explained = await stage.actions.explained(alert.fingerprint)
+    assert explained is not None
+    assert explained.view.value == pytest.approx(alert.value)
+
+
+async def test_viewers_hear_of_changes_elsewhere_and_of_nothing_else() -> None:
+    stage = await Stage().start()
+    await stage.read()
+    news = stage.asked.pipeline.news
+    await stage.read()
+    assert not news.is_set()
+    await stage.fail("Vodafone")
+    await stage.read()
+    assert news.is_set()
+    assert stage.shown() == ["Vodafone"]
+
+
+async def test_an_account_that_is_taken_over_is_shown_once() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    await stage.read()
+    await stage.holder.pipeline.release("a")
+    await stage.asked.adopt("a")
+    assert stage.shown() == ["Cosmote"]
+    assert stage.asked.pipeline.elsewhere.accounts.keys() == {"c"}
+    await stage.read(())
+    assert stage.asked.pipeline.elsewhere.accounts == {}
