@@ -39,18 +39,18 @@ _BEAT: Final = f"""
     forgotten AS (
         DELETE FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second')
     UPDATE worker SET expires_at = {_EXPIRY} WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
-_WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT} FROM worker ORDER BY id"  # noqa: S608
-_LEASES: Final = f"SELECT account, token, worker, {_SINCE}, coalesce({_LEFT}, 0) FROM lease ORDER BY account"  # noqa: S608
+_WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT} FROM worker ORDER BY id"  # noqa: S608 - constants of ours
+_LEASES: Final = f"SELECT account, token, worker, {_SINCE}, coalesce({_LEFT}, 0) FROM lease ORDER BY account"  # noqa: S608 - constants of ours
 _STATE: Final = f"""
     SELECT {_INSTANT.format("clock_timestamp()")}, suppressions,
-        EXISTS (SELECT 1 FROM forwarded_callback WHERE account = ANY(%s)) FROM store_state"""  # noqa: S608
+        EXISTS (SELECT 1 FROM forwarded_callback WHERE account = ANY(%s)) FROM store_state"""  # noqa: S608 - constants of ours
 _TAKE: Final = f"""
     WITH free AS MATERIALIZED (
         SELECT account FROM lease WHERE account = ANY(%(wanted)s) AND (worker IS NULL OR expires_at <= clock_timestamp())
         ORDER BY array_position(CAST(%(wanted)s AS TEXT[]), account) LIMIT %(most)s FOR UPDATE SKIP LOCKED)
     UPDATE lease SET token = token + 1, worker = %(worker)s, since = clock_timestamp(), expires_at = {_EXPIRY}
     FROM free WHERE lease.account = free.account AND EXISTS (SELECT 1 FROM worker WHERE id = %(worker)s AND name = %(name)s)
-    RETURNING lease.account, lease.token"""  # noqa: S608
+    RETURNING lease.account, lease.token"""  # noqa: S608 - constants of ours
 _FREE: Final = "UPDATE lease SET worker = NULL, since = NULL, expires_at = NULL WHERE worker = %s"
 _FREE_ONE: Final = f"{_FREE} AND account = %s AND token = %s"
 _FORGET: Final = "DELETE FROM worker WHERE id = %s AND name = %s"

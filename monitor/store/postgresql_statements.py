@@ -38,14 +38,14 @@ HEADS: Final = f"""
     SELECT {_COLUMNS} FROM parcel WHERE id IN (
         SELECT min(id) FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' AND {_HELD.format("")}
         GROUP BY account, group_key)
-    ORDER BY next_at, id LIMIT ?"""  # noqa: S608
+    ORDER BY next_at, id LIMIT ?"""  # noqa: S608 - as above
 SUCCESSOR: Final = f"""
     SELECT newer.key FROM parcel JOIN parcel AS newer USING (receiver, channel, episode)
     WHERE parcel.id = ? AND newer.state = 'waiting' AND newer.id > parcel.id AND {_HELD.format("newer.")}
-    ORDER BY newer.id LIMIT 1"""  # noqa: S608
+    ORDER BY newer.id LIMIT 1"""  # noqa: S608 - as above
 BACKLOG: Final = f"""
     SELECT receiver, channel, count(*), min(created_at) FROM parcel WHERE state = 'waiting' AND {_HELD.format("")}
-    GROUP BY receiver, channel"""  # noqa: S608
+    GROUP BY receiver, channel"""  # noqa: S608 - as above
 POSTPONED: Final = f"{statements.POSTPONED} AND {_HELD.format('')}"
 REJECTED: Final = f"{statements.REJECTED} AND {_HELD.format('')}"
 

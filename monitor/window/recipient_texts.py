@@ -70,8 +70,10 @@ class RecipientTexts(Dictionary):
             return self.encode(privacy.texts(numbers))
         looks = _looks_of_numbers(numbers)
         others = np.flatnonzero(looks == _UNMASKED).tolist()
-        texts = dict(zip(others, privacy.texts([numbers[at] for at in others]), strict=True))
-        return self._encode(looks, texts)
+        texts = privacy.texts([numbers[at] for at in others])
+        if others:
+            looks[others] = _looks_of_texts(texts)  # a number that another daemon has masked already
+        return self._encode(looks, dict(zip(others, texts, strict=True)))
 
     def _encode(self, looks: Looks, texts: Sequence[str] | dict[int, str]) -> Codes:
         """Returns the codes of masked texts, and of those in ``texts`` at the positions that have none."""

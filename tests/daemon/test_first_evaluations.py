@@ -88,7 +88,7 @@ def older(tmp_path: Path) -> Path:
         store.commit(Commit(cursors=[Cursor("main", "all", 1, 1)]))
     with closing(sqlite3.connect(path)) as before:
         before.execute("DROP TABLE first_evaluation")
-        before.execute("PRAGMA user_version = 7")
+        before.execute("PRAGMA user_version = 8")
     return path
 
 

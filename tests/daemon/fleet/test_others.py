@@ -56,20 +56,20 @@ class Stage:
     async def read(self, names: Collection[str] = ("a", "c")) -> None:
         await self.reader.read(frozenset(names))
 
-    def shown(self) -> list[str]:
-        return sorted(one.view.labels["operator"] for one in self.actions.status().alerts())
+    async def shown(self) -> list[str]:
+        return sorted(one.view.labels["operator"] for one in (await self.actions.status()).alerts())
 
 
 async def test_all_alerts_are_shown_but_only_own_ones_are_decided_on() -> None:
     stage = await Stage().start()
     await stage.fail("Cosmote")
-    assert stage.shown() == []
+    assert await stage.shown() == []
     await stage.read()
-    assert stage.shown() == ["Cosmote"]
-    [status] = stage.actions.status().alerts()
+    assert await stage.shown() == ["Cosmote"]
+    [status] = (await stage.actions.status()).alerts()
     assert (status.view.labels["account"], status.receivers, status.state) == ("a", ("ops",), "firing")
-    assert list(stage.actions.own_status().alerts()) == []
-    assert list(stage.actions.own_status().firing("ops")) == []
+    assert list((await stage.actions.own_status()).alerts()) == []
+    assert list((await stage.actions.own_status()).firing("ops")) == []
     assert [cursor.account for cursor in stage.asked.pipeline.known_cursors()] == ["a"]
     assert list(stage.asked.pipeline.cursors()) == []
 
@@ -93,7 +93,7 @@ async def test_viewers_hear_of_changes_elsewhere_and_of_nothing_else() -> None:
     await stage.fail("Vodafone")
     await stage.read()
     assert news.is_set()
-    assert stage.shown() == ["Vodafone"]
+    assert await stage.shown() == ["Vodafone"]
 
 
 async def test_an_account_that_is_taken_over_is_shown_once() -> None:
@@ -102,7 +102,7 @@ async def test_an_account_that_is_taken_over_is_shown_once() -> None:
     await stage.read()
     await stage.holder.pipeline.release("a")
     await stage.asked.adopt("a")
-    assert stage.shown() == ["Cosmote"]
+    assert await stage.shown() == ["Cosmote"]
     assert stage.asked.pipeline.elsewhere.accounts.keys() == {"c"}
     await stage.read(())
     assert stage.asked.pipeline.elsewhere.accounts == {}
