@@ -111,10 +111,11 @@ def of_campaigns(question: Query) -> Query:
 
 def runs_of(reading: WindowReader, question: Query, codes: Codes, settling: Duration) -> Runs:
     """Returns these campaigns; see `runs`."""
-    rows, position, until = _positioned(reading, question, codes)
+    rows, position, appears = _positioned(reading, question, codes)
     columns, end, count = reading.window.columns, question.end, len(codes)
     date, first = columns["date"][rows], columns["first_seen"][rows]
     reported = date <= end  # a later report is not known at that moment
+    leaves = int(first.min(initial=LATEST)) + end - question.start
     stage = np.where(reported, _stages(reading)[columns["profile"][rows]], WAITING)
     appeared = _highest(position, first, count)
     price = np.maximum(columns["price"][rows], 0).astype(np.float64)
@@ -136,20 +137,18 @@ def runs_of(reading: WindowReader, question: Query, codes: Codes, settling: Dura
         rows=rows,
         position=position,
         since=end,
-        until=until,
+        until=min(leaves, appears, int(date[~reported].min(initial=LATEST))),
     )
 
 
 def _positioned(reading: WindowReader, question: Query, codes: Codes) -> tuple[Rows, Codes, Instant]:
-    """Returns the messages of these campaigns, the position of each one's campaign in ``codes``, and until when all that is so: until a message
-    leaves the span, or one that is from later than its end is not any more."""
+    """Returns the messages of these campaigns, the position of each one's campaign in ``codes``, and when the next message may appear of those
+    that are dated after the span's end."""
     asked = of_campaigns(replace(question, seen=True)).narrowed([IS_KNOWN])
     rows, position = reading.window.campaign_rows.of(codes, reading.window.facets)
     chosen = reading.selects(asked, rows)
-    first, date = (reading.window.columns[name][rows] for name in ("first_seen", "date"))
-    leaves = int(first[chosen].min(initial=LATEST)) + question.end - question.start
-    comes = min(int(dates[dates > question.end].min(initial=LATEST)) for dates in (first, date))
-    return rows[chosen], position[chosen], min(leaves, comes)
+    others = reading.window.columns["first_seen"][rows[~chosen]]
+    return rows[chosen], position[chosen], int(others[others > question.end].min(initial=LATEST))
 
 
 def _highest(position: Codes, values: Codes, count: int) -> Codes:

@@ -292,14 +292,20 @@ class WindowReader:
     def _rows_of(self, span: _QuerySpan) -> Rows:
         known = self._rows.get(span)
         if known is None:
-            rows = self._candidates(span)
-            rows = rows[self._own(span, rows)]
-            if span.within is not None:
-                rows = rows[delays(self.window.columns, rows) <= span.within]
-            for condition in span.recipients:
-                rows = rows[self._to(condition, rows)]
-            known = self._rows[span] = rows
+            known = self._rows[span] = self._read(span)
         return known
+
+    def _read(self, span: _QuerySpan) -> Rows:
+        if span.priced is not None:  # who asks for prices mostly asks for all rows of the span too
+            rows = self._rows_of(replace(span, priced=None))
+            return rows[self._own(span, rows)]
+        rows = self._candidates(span)
+        rows = rows[self._own(span, rows)]
+        if span.within is not None:
+            rows = rows[delays(self.window.columns, rows) <= span.within]
+        for condition in span.recipients:
+            rows = rows[self._to(condition, rows)]
+        return rows
 
     def _candidates(self, span: _QuerySpan) -> Rows:
         if span.seen:
