@@ -22,6 +22,8 @@ _HIDDEN: Final = "•"
 _SHOWN: Final = 8
 """The characters that a mask leaves: a ``+``, five digits, and two at the end."""
 _LONGEST: Final = 255
+AT_ONCE: Final = 1 << 15
+"""The most stored texts that are read at once."""
 _POSITIONS: Final = (1, 2, 3, 4, 5, -2, -1)
 """Where these stand, from the beginning and from the end, but the ``+``."""
 _ASCII: Final = 128
@@ -97,6 +99,11 @@ class RecipientTexts(Dictionary):
         return np.where(self._sorted[at] == looks, self._codes_sorted[at], np.int64(-1))
 
     def restore(self, texts: Sequence[str]) -> None:
+        for first in range(0, len(texts), AT_ONCE):  # so that it takes little memory for a moment
+            self._restore(texts[first : first + AT_ONCE])
+        self.saved(len(texts))
+
+    def _restore(self, texts: Sequence[str]) -> None:
         looks, codes = _looks_of_texts(texts), np.arange(self._length, self._length + len(texts))
         masked = looks != _UNMASKED
         self._index(looks[masked], codes[masked])
@@ -107,7 +114,6 @@ class RecipientTexts(Dictionary):
             zip(self._others[-len(others) :], codes[others].tolist(), strict=True) if others.size else ()
         )
         self._extend(looks)
-        self.saved(len(texts))
 
     def _add(self, looks: Looks) -> None:
         """Gives new masked texts, each once, the next codes."""
@@ -175,15 +181,12 @@ def _looks_of_numbers(numbers: Sequence[str]) -> Looks:
 
 def _looks_of_texts(texts: Sequence[str]) -> Looks:
     """Returns the masked text that each text is; _UNMASKED where it is none."""
-    looks = _looks(texts, "utf-32-le")
-    is_masked = [text == made for text, made in zip(texts, _masked(looks), strict=True)]
-    looks[~np.array(is_masked, np.bool_)] = _UNMASKED
-    return looks
+    return _looks(texts, "utf-32-le", are_masked=True)
 
 
-def _looks(texts: Sequence[str], encoding: str) -> Looks:
+def _looks(texts: Sequence[str], encoding: str, *, are_masked: bool = False) -> Looks:
     """Returns for each text the masked one with its length and its characters that are shown. _UNMASKED where no mask of the usual form has
-    them: it begins with ``+``, hides two characters at least, and shows ASCII only."""
+    them: it begins with ``+``, hides two characters at least, and shows ASCII only. ``are_masked``: the texts must be masks already."""
     kind = np.uint8 if encoding == "utf-8" else np.uint32
     characters: Characters = np.frombuffer("".join(texts).encode(encoding, "surrogatepass"), kind)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
@@ -192,6 +195,9 @@ def _looks(texts: Sequence[str], encoding: str) -> Looks:
     lengths, ends = lengths[at], ends[at]
     starts = ends - lengths
     usual = characters[starts] == ord("+")
+    if are_masked:
+        hidden = np.concatenate([[0], np.cumsum(characters == ord(_HIDDEN))])  # before each character
+        usual &= hidden[ends + _POSITIONS[-2]] - hidden[starts + _POSITIONS[-3] + 1] == lengths - _SHOWN
     octets = np.empty((len(at), _SHOWN), np.uint8)
     octets[:, 0] = lengths
     for place, position in enumerate(_POSITIONS, 1):

@@ -7,6 +7,8 @@ reports lead to the same state in any order and with any repetitions. Changed ro
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -436,8 +438,8 @@ class Window:
     def restore_entries(self, entries: list[tuple[str, int, str]]) -> None:
         """Adds the stored dictionary entries (field, code, text), codes ascending within a field."""
         texts: dict[str, list[str]] = {}
-        for name, _, text in entries:
-            texts.setdefault(name, []).append(text)
+        for name, some_entries in groupby(entries, itemgetter(0)):
+            texts.setdefault(name, []).extend([text for _, _, text in some_entries])
         for name, some in texts.items():
             self.dictionaries[name].restore(some)
 

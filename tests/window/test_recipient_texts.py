@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model.privacy import Mode, RecipientMask
-from monitor.window.recipient_texts import RecipientTexts
+from monitor.window.recipient_texts import AT_ONCE, RecipientTexts
 
 numbers = st.one_of(
     st.from_regex(r"\+[0-9]{1,16}", fullmatch=True),
@@ -68,3 +68,11 @@ def test_a_text_that_was_never_seen_has_no_code() -> None:
     assert texts.code("unknown") is None
     with pytest.raises(IndexError):
         texts.texts[0]
+
+
+def test_more_texts_than_are_read_at_once_keep_their_codes() -> None:
+    stored = [f"+{number:05}•••{number % 100:02}" if number % 3 else f"{number}" for number in range(AT_ONCE + 100)]
+    texts = RecipientTexts()
+    texts.restore(stored)
+    assert list(texts.texts) == stored
+    assert texts.encode(stored).tolist() == list(range(len(stored)))
