@@ -193,8 +193,7 @@ class Reader:
         return found[0]
 
     async def first_page(self, wanted: Slice) -> SliceResult:
-        """Reads the first page of a slice, and returns what is on it with the counts of all of it. It is still if that is all. Raises
-        RouteeError."""
+        """Reads the first page of a slice, and returns what is on it with the total of all. It is still if that is all. Raises RouteeError."""
         page = await self._page(wanted, 0)
         return _Pass([page.total], _parts(page), [page.batch.date]).result(wanted, still=page.last)
 

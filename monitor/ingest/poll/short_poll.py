@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from monitor.ingest.poll.plan import Slice, pages
-from monitor.ingest.poll.reader import PartIds, Reader, SliceResult
+from monitor.ingest.poll.reader import Instants, PartIds, Reader, SliceResult
 from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger
 from monitor.model.message import SENT
 from monitor.runtime.clock import MINUTE, Duration, Instant
@@ -39,6 +39,7 @@ class _Known:
     count: int
     unfinished: PartIds
     read: bool
+    shape: Instants | None = None
 
 
 class ShortPolls:
@@ -65,22 +66,22 @@ class ShortPolls:
 
     def can_read(self, wanted: Slice) -> bool:
         """Returns whether a short poll may do for ``wanted``."""
-        return (
-            self._rest == 0
-            and pages(len(self._parts), self._size) >= WORTH
-            and self._span.start <= wanted.start
-            and self._span.end < wanted.end <= self._read_at + LONGEST
-        )
+        reaches = self._span.start <= wanted.start and self._span.end < wanted.end <= self._read_at + LONGEST
+        return self._pay and reaches and not self._rest
+
+    @property
+    def _pay(self) -> bool:
+        return self._span.length > 0 and pages(len(self._parts), self._size) >= WORTH
 
     def hand_over(self, wanted: Slice, ledger: Ledger) -> Slice:
         """Gives ``ledger`` the slices that polls leave behind. Returns ``wanted``, from the start of the oldest slice that stays."""
         start = max((piece.start for piece in self._slices if piece.start <= wanted.start), default=wanted.start)
-        if not self._span.length or not self._span.start <= start < self._span.end:
+        if not self._pay or not self._span.start <= start < self._span.end:
             return wanted
         for piece, known in self._slices.items():
             if piece.end <= start and known.read:
                 counts = known.count, 0, len(known.unfinished)
-                ledger.remember(SliceResult(piece, counts, still=True, unfinished=known.unfinished))
+                ledger.remember(SliceResult(piece, counts, still=True, unfinished=known.unfinished, shape=known.shape))
         return Slice(start, wanted.end)
 
     async def read(self, reader: Reader, end: Instant) -> int | None:
@@ -88,7 +89,7 @@ class ShortPolls:
         is needed. Raises RouteeError."""
         span, self._reread = Slice(self._span.start, end), 0
         total = await self._read(reader, span)
-        if total is None or self._reread + 2 > pages(total, self._size):
+        if total is None or 2 + self._reread > pages(total, self._size):
             self._rest = self._patience = min(2 * self._patience + 1, RAREST)
         else:
             self._patience = 0
@@ -153,6 +154,6 @@ class ShortPolls:
     def _take(self, reading: SliceResult) -> bool:
         if reading.parts is None or reading.unfinished is None or not reading.still:
             return False
-        self._slices[reading.slice] = _Known(reading.counts[0], reading.unfinished, read=True)
+        self._slices[reading.slice] = _Known(reading.counts[0], reading.unfinished, read=True, shape=reading.shape)
         self._parts = np.union1d(self._parts, reading.parts)
         return True
