@@ -75,6 +75,8 @@ class Lives:
                 await trio.sleep(self._luck.uniform(0.02, 0.9))
             else:
                 await life.watching()
+                if self._store_in:  # the leases of the life before have to lapse
+                    await until(lambda: life.said("was taken"), "the account to be taken")
                 await trio.sleep(self._luck.choice([self._luck.uniform(0.02, 0.3), self._luck.uniform(0.3, 1.5)]))
             await life.kill()
         assert not life.noise, life.noise
