@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from monitor.runtime.clock import Instant
 from monitor.window.aggregates import Spendings
 from monitor.window.incremental_measures import Count, LastSeen, Measure, Spent
-from monitor.window.passed_rows import Change, PassedRows
+from monitor.window.passed_rows import Change, Passed, PassedRows
 from monitor.window.profile_index import Codes, Facets, Mask
 from monitor.window.query import GroupCounts, Query, WindowReader
 from monitor.window.relative_query import RelativeQuery
@@ -132,7 +132,11 @@ class IncrementalCounts:
         if relative.is_plain:
             return left.fitting(answer.fits), come.fitting(answer.fits)
         then = relative.at(answer.as_of)
-        return left.only(reading.suits(then, left.rows)), come.only(reading.suits(then, come.rows))
+
+        def asked_for(passed: Passed) -> Passed:
+            return passed.only(reading.suits(then, passed.rows)) if passed.rows.size else passed
+
+        return asked_for(left), asked_for(come)
 
     def _pending(
         self, reading: WindowReader, relative: RelativeQuery, was: Instant, as_of: Instant
