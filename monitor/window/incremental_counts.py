@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from monitor.runtime.clock import Instant
 from monitor.window.aggregates import Spendings
 from monitor.window.incremental_measures import Count, LastSeen, Measure, Spent
-from monitor.window.passed_rows import Change, PassedRows
+from monitor.window.passed_rows import Change, Passed, PassedRows
 from monitor.window.profile_index import Codes, Facets, Mask
 from monitor.window.query import GroupCounts, Query, WindowReader
 from monitor.window.relative_query import RelativeQuery
@@ -44,7 +44,7 @@ class IncrementalCounts:
 
     def __init__(self, window: Window) -> None:
         self.window = window
-        self._seen: tuple[int, Facets] | None = None
+        self._seen: tuple[int, int, Facets] | None = None
         self._answers: dict[tuple[type[Measure], RelativeQuery], _Answer] = {}
         self._masks: dict[object, Mask | None] = {}
         self._kept: dict[Hashable, Any] = {}
@@ -94,10 +94,10 @@ class IncrementalCounts:
 
     def _is_current(self) -> bool:
         """Returns whether the answers are those of the window as it is now. Forgets them if they are not."""
-        version, facets = self.window.version, self.window.facets
-        if self._seen is not None and self._seen[0] == version and self._seen[1] is facets:
+        now = self.window.version, self.window.columns.profiles.length, self.window.facets
+        if self._seen is not None and self._seen[:2] == now[:2] and self._seen[2] is now[2]:
             return True
-        self._seen = version, facets
+        self._seen = now
         for known in (self._answers, self._masks, self._kept):
             known.clear()
         self._passed.forget()
@@ -132,7 +132,11 @@ class IncrementalCounts:
         if relative.is_plain:
             return left.fitting(answer.fits), come.fitting(answer.fits)
         then = relative.at(answer.as_of)
-        return left.only(reading.suits(then, left.rows)), come.only(reading.suits(then, come.rows))
+
+        def asked_for(passed: Passed) -> Passed:
+            return passed.only(reading.suits(then, passed.rows)) if passed.rows.size else passed
+
+        return asked_for(left), asked_for(come)
 
     def _pending(
         self, reading: WindowReader, relative: RelativeQuery, was: Instant, as_of: Instant

@@ -61,7 +61,8 @@ class Query:
 
     def narrowed(self, conditions: Sequence[Condition]) -> "Query":
         """Returns the query with further conditions."""
-        return replace(self, conditions=(*self.conditions, *(c for c in conditions if c not in self.conditions)))
+        more = tuple(condition for condition in conditions if condition not in self.conditions)
+        return replace(self, conditions=self.conditions + more) if more else self
 
 
 _BUT_THE_SPAN = attrgetter(*(field.name for field in fields(Query) if field.name not in ("start", "end")))

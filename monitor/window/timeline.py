@@ -243,9 +243,9 @@ class Timeline:
     def _settled_between(self, first: int, last: int, start: Instant, end: Instant) -> NDArray[np.int32]:
         """Returns the rows of some segments that are still settled and whose date lies in (start, end]."""
         rows: NDArray[np.int32] = self._order[self._starts[first] : self._starts[max(last, first)]]
-        rows = rows[self._state["state"][rows] == _SETTLED]
         dates = self._table[self._by][rows]
-        fits: NDArray[np.bool_] = (dates > start) & (dates <= end)
+        rows = rows[(dates > start) & (dates <= end)]  # few, so that what else is asked comes last
+        fits: NDArray[np.bool_] = self._state["state"][rows] == _SETTLED
         return rows[fits]
 
     def _of_kind(self, rows: NDArray[np.int32], kind: int) -> NDArray[np.int32]:

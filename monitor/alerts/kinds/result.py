@@ -125,13 +125,14 @@ class EvaluationInput:
     def known_codes(self, by: tuple[str, ...]) -> Codes:
         """Returns the codes of the groups with an alert.
 
-        The reading keeps the latest ones: what explains an alert evaluates its rule as of dozens of times, with the same groups.
+        The latest ones are kept: most evaluations have the same groups as the one before, and what explains an alert evaluates its rule as of
+        dozens of times.
         """
-        kept = self.reading.shared.get((_KNOWN_CODES, by))
-        if kept is None or kept[0] is not self.known:
-            kept = self.reading.shared[_KNOWN_CODES, by] = self.known, self._known_codes(by)
-        found: Codes = kept[1]
-        return found
+
+        def make() -> tuple[tuple[tuple[tuple[str, str], ...], ...], Codes]:
+            return self.known, self._known_codes(by)
+
+        return self.kept_while((_KNOWN_CODES, by), lambda kept: kept[0] == self.known, make)[1]
 
     def _known_codes(self, by: tuple[str, ...]) -> Codes:
         codes = []
