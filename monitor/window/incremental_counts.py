@@ -11,14 +11,14 @@ from typing import Any, Final, TypeVar, cast
 
 from monitor.runtime.clock import Instant
 from monitor.window.aggregates import Spendings
-from monitor.window.incremental_measures import Count, LastSeen, Measure, Spent
+from monitor.window.incremental_measures import LastSeen, Measure, MessageCount, Spent
 from monitor.window.passed_rows import Change, Passed, PassedRows
 from monitor.window.profile_index import Codes, Facets, Mask
 from monitor.window.query import GroupCounts, Query, WindowReader
 from monitor.window.relative_query import RelativeQuery
 from monitor.window.window import Window
 
-M = TypeVar("M", Count, Spent, LastSeen)
+M = TypeVar("M", MessageCount, Spent, LastSeen)
 T = TypeVar("T")
 
 UNUSED: Final = 8
@@ -26,7 +26,7 @@ UNUSED: Final = 8
 
 
 @dataclass(slots=True)
-class _Answer:
+class _CarriedAnswer:
     """A measure as of its latest moment. ``fits`` says which profiles fit its query (None: all), ``asked`` which evaluation was the last to ask
     for it."""
 
@@ -45,7 +45,7 @@ class IncrementalCounts:
     def __init__(self, window: Window) -> None:
         self.window = window
         self._seen: tuple[int, int, Facets] | None = None
-        self._answers: dict[tuple[type[Measure], RelativeQuery], _Answer] = {}
+        self._answers: dict[tuple[type[Measure], RelativeQuery], _CarriedAnswer] = {}
         self._masks: dict[object, Mask | None] = {}
         self._kept: dict[Hashable, Any] = {}
         self._passed = PassedRows()
@@ -55,7 +55,7 @@ class IncrementalCounts:
         """Returns the count at a moment."""
         if not relative.is_incremental:
             return reading.tally(relative.at(as_of))
-        return self._measured(Count, reading, relative, as_of).tally
+        return self._measured(MessageCount, reading, relative, as_of).tally
 
     def spendings(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> Spendings:
         """Returns what was spent at a moment. The query must not group by recipient."""
@@ -88,7 +88,7 @@ class IncrementalCounts:
             groups = self.window.facets.groups(relative.question.by).of
             made = measure(reading, relative.at(as_of), groups)
             fits = self._fits(reading, relative.question) if relative.is_plain else None
-            answer = self._answers[measure, relative] = _Answer(made, as_of, fits, self._evaluations)
+            answer = self._answers[measure, relative] = _CarriedAnswer(made, as_of, fits, self._evaluations)
         answer.asked = self._evaluations
         return cast(M, answer.measure)
 
@@ -110,7 +110,7 @@ class IncrementalCounts:
             self._masks[what] = reading.fits(asked)
         return self._masks[what]
 
-    def _moves(self, answer: _Answer, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> bool:
+    def _moves(self, answer: _CarriedAnswer, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> bool:
         """Moves an answer to another moment. Returns False and leaves it unchanged if that cannot be done.
 
         First the span moves, with what is pending as it was. Then that changes, by the statuses that came between the two moments.
@@ -126,7 +126,9 @@ class IncrementalCounts:
         answer.as_of = as_of
         return True
 
-    def _asked_for(self, edges: Change, answer: _Answer, reading: WindowReader, relative: RelativeQuery) -> Change:
+    def _asked_for(
+        self, edges: Change, answer: _CarriedAnswer, reading: WindowReader, relative: RelativeQuery
+    ) -> Change:
         """Returns those of the rows that the query asks for."""
         left, come = edges
         if relative.is_plain:

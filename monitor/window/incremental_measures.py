@@ -23,7 +23,7 @@ class Measure(Protocol):
         """Updates it: some rows have left, others have come."""
 
 
-class Count:
+class MessageCount:
     """The number of messages or parts of each group."""
 
     may_move_back = True
