@@ -33,7 +33,7 @@ LONGEST: Final[Duration] = 10 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownSlice:
     """What is known of a slice. If it was not ``read``, its parts came with first pages, and may have been sent a little before it."""
 
     count: int
@@ -47,7 +47,7 @@ class ShortPolls:
 
     def __init__(self, page_size: int) -> None:
         self._size = page_size
-        self._slices: dict[Slice, _Known] = {}
+        self._slices: dict[Slice, _KnownSlice] = {}
         self._parts = NOBODY
         self._span = Slice(0, 0)
         self._read_at = 0
@@ -151,11 +151,11 @@ class ShortPolls:
             del self._slices[newest]
             since = Slice(newest.start, since.end)
             count, unfinished = known.count + count, np.union1d(known.unfinished, unfinished)
-        self._slices[since] = _Known(count, unfinished, read=False)
+        self._slices[since] = _KnownSlice(count, unfinished, read=False)
 
     def _take(self, reading: SliceResult) -> bool:
         if reading.parts is None or reading.unfinished is None or not reading.still:
             return False
-        self._slices[reading.slice] = _Known(reading.counts[0], reading.unfinished, read=True, shape=reading.shape)
+        self._slices[reading.slice] = _KnownSlice(reading.counts[0], reading.unfinished, read=True, shape=reading.shape)
         self._parts = np.union1d(self._parts, reading.parts)
         return True
