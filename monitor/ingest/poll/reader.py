@@ -183,19 +183,23 @@ class Reader:
 
     async def first_of(self, wanted: Slice, status: str) -> PartIds:
         """Reads the first page of the parts of a slice that have ``status``, and returns those that are on it. Raises RouteeError."""
-        found = list[PartIds]()
+        return part_ids(_parts(await self._taken_page(wanted, self._only(status))))
+
+    async def first_page(self, wanted: Slice) -> SliceResult:
+        """Reads the first page of a slice, and returns what is on it with the total of all. It is still if that is all. Raises RouteeError."""
+        page = await self._taken_page(wanted)
+        return _Pass([page.total], _parts(page), [page.batch.date]).result(wanted, still=page.last)
+
+    async def _taken_page(self, wanted: Slice, question: RouteeQuery | None = None) -> Page:
+        """Reads the first page of a slice outside of `read`, and returns it once it was taken."""
+        found = list[Page]()
 
         async def read() -> None:
-            found.append(part_ids(_parts(await self._page(wanted, 0, self._only(status)))))
+            found.append(await self._page(wanted, 0, question))
 
         self._handover = Handover()
         await self._handover.beside(read)
         return found[0]
-
-    async def first_page(self, wanted: Slice) -> SliceResult:
-        """Reads the first page of a slice, and returns what is on it with the total of all. It is still if that is all. Raises RouteeError."""
-        page = await self._page(wanted, 0)
-        return _Pass([page.total], _parts(page), [page.batch.date]).result(wanted, still=page.last)
 
     def reaches(self, wanted: Slice) -> bool:
         """Returns whether the whole span may still be requested."""

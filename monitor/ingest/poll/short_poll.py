@@ -33,7 +33,7 @@ LONGEST: Final[Duration] = 10 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownSlice:
     """What is known of a slice. If it was not ``read``, its parts came with first pages, and may have been sent a little before it."""
 
     count: int
@@ -47,7 +47,7 @@ class ShortPolls:
 
     def __init__(self, page_size: int) -> None:
         self._size = page_size
-        self._slices: dict[Slice, _Known] = {}
+        self._slices: dict[Slice, _KnownSlice] = {}
         self._parts = NOBODY
         self._span = Slice(0, 0)
         self._read_at = 0
@@ -87,13 +87,15 @@ class ShortPolls:
     async def read(self, reader: Reader, end: Instant) -> int | None:
         """Brings everything since the start of the last full poll up to date, up to ``end``. Returns the number of parts; None if a full poll
         is needed. Raises RouteeError."""
-        span, self._reread = Slice(self._span.start, end), 0
-        total = await self._read(reader, span)
+        last, span, self._reread = self._span, Slice(self._span.start, end), 0
+        self._span = Slice(0, 0)  # also if it fails half-way: a full poll follows
+        total = await self._read(reader, span, last.end)
         if total is None or 2 + self._reread > pages(total, self._size):
             self._rest = self._patience = min(2 * self._patience + 1, RAREST)
         else:
             self._patience = 0
-        self._span = Slice(0, 0) if total is None else span
+        if total is not None:
+            self._span = span
         return total
 
     @property
@@ -101,7 +103,7 @@ class ShortPolls:
         """Returns from where on the last full poll has read."""
         return self._span.start
 
-    async def _read(self, reader: Reader, span: Slice) -> int | None:
+    async def _read(self, reader: Reader, span: Slice, last: Instant) -> int | None:
         first = await reader.first_page(span)
         if first.parts is None or first.unfinished is None:
             return None
@@ -110,7 +112,7 @@ class ShortPolls:
         if len(self._parts) != first.counts[0]:
             return None
         self._see(first.parts, first.unfinished)
-        self._add(len(self._parts) - len(known), np.setdiff1d(first.unfinished, known), span.end)
+        self._add(len(self._parts) - len(known), np.setdiff1d(first.unfinished, known), Slice(last, span.end))
         return first.counts[0] if await self._check(reader, span, first.parts) else None
 
     async def _check(self, reader: Reader, span: Slice, seen: PartIds) -> bool:
@@ -141,19 +143,19 @@ class ShortPolls:
         for piece, known in self._slices.items():
             self._slices[piece] = replace(known, unfinished=np.setdiff1d(known.unfinished, finished))
 
-    def _add(self, count: int, unfinished: PartIds, end: Instant) -> None:
-        """Adds new parts: to the newest slice, unless that was read or would have more than a page."""
-        start = self._span.end
-        newest = next((piece for piece in self._slices if piece.end == start), Slice(start, start))
-        known = self._slices.get(newest, _Known(0, NOBODY, read=True))
-        if not known.read and known.count + count <= self._size:
+    def _add(self, count: int, unfinished: PartIds, since: Slice) -> None:
+        """Adds the new parts of the time since the last poll: to the newest slice, unless that was read or would have more than a page."""
+        newest = next((piece for piece in self._slices if piece.end == since.start), since)
+        known = self._slices.get(newest)
+        if known is not None and not known.read and known.count + count <= self._size:
             del self._slices[newest]
-            start, count, unfinished = newest.start, known.count + count, np.union1d(known.unfinished, unfinished)
-        self._slices[Slice(start, end)] = _Known(count, unfinished, read=False)
+            since = Slice(newest.start, since.end)
+            count, unfinished = known.count + count, np.union1d(known.unfinished, unfinished)
+        self._slices[since] = _KnownSlice(count, unfinished, read=False)
 
     def _take(self, reading: SliceResult) -> bool:
         if reading.parts is None or reading.unfinished is None or not reading.still:
             return False
-        self._slices[reading.slice] = _Known(reading.counts[0], reading.unfinished, read=True, shape=reading.shape)
+        self._slices[reading.slice] = _KnownSlice(reading.counts[0], reading.unfinished, read=True, shape=reading.shape)
         self._parts = np.union1d(self._parts, reading.parts)
         return True

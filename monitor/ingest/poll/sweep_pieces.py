@@ -1,6 +1,7 @@
 """Divides time that is to be downloaded into pieces of nearly one page each. Pure."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -60,12 +61,13 @@ def _cut(stretch: Sequence[SweepSlice], size: int) -> list[SweepSlice]:
     start, end, count = stretch[-1].slice.start, stretch[0].slice.end, _pieces(stretch, size)
     at_edge, before = _profile(stretch)
     cuts = np.interp(np.arange(1, count) * (before[-1] / count), before, at_edge)
-    found, at = [], start
-    for cut in [*(on_grid(int(cut)) for cut in cuts), end]:
-        if cut == end or (cut - at >= SHORTEST_SLICE and end - cut >= SHORTEST_SLICE):
-            found.append(SweepSlice(Slice(at, cut), None, -(-round(before[-1]) // count)))
-            at = cut
-    return found[::-1]
+    edges = [start]
+    for cut in (on_grid(int(cut)) for cut in cuts):
+        if cut - edges[-1] >= SHORTEST_SLICE and end - cut >= SHORTEST_SLICE:
+            edges.append(cut)
+    expected = -(-round(before[-1]) // len(edges))
+    pieces = [SweepSlice(Slice(at, cut), None, expected) for at, cut in pairwise([*edges, end])]
+    return pieces[::-1]
 
 
 def _profile(stretch: Sequence[SweepSlice]) -> tuple[list[int], NDArray[np.float64]]:

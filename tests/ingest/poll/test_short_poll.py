@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -160,12 +161,17 @@ async def test_a_search_that_messages_can_leave_has_full_polls(autojump_clock: M
     assert all(len(one) >= 4 and set(one) == {(100, None)} for one in asked)
 
 
-async def test_after_a_failed_poll_a_short_one_reads_what_has_come_since(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("request_", [1, 2, 3])
+async def test_a_full_poll_follows_one_that_failed_half_way(autojump_clock: MockClock, request_: int) -> None:
     busy = Busy()
     async with busy.running():
-        busy.tracking.faults[len(busy.tracking.asked) + 2] = OUTAGE
-        await busy.poll()
-        await busy.poll()
+        for _ in range(10):
+            await busy.poll()
+        busy.change(550, "Undelivered")
+        busy.tracking.faults[len(busy.tracking.asked) + request_] = OUTAGE
+        assert len(await busy.poll()) == request_
+        assert len(await busy.poll()) >= 4
+        assert busy.sink.seen()["m550"] == "Undelivered"
     assert [one.outcome for one in busy.figures.rounds].count("503") == 1
 
 

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from poll_sink import FakeSink
 
@@ -167,6 +167,7 @@ def test_full_pages_stay_and_poor_ones_are_cut_anew_with_their_neighbours() -> N
 
 
 @given(st.lists(st.tuples(st.integers(1, DAY // SECOND), st.integers(0, 5000)), min_size=1, max_size=20))
+@example([(1, 2001)])
 def test_pieces_cover_the_run_and_are_nearly_as_few_as_its_pages(drawn: list[tuple[int, int]]) -> None:
     at, run = START + SECOND // 2, list[SweepSlice]()
     for seconds, total in drawn:
