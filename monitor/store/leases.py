@@ -32,7 +32,8 @@ class LeaseStore(Protocol):
 
     def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
         """Renews this worker and the leases that it holds: those of ``held`` (account to token) that still have that token and this worker,
-        even if they have lapsed. Makes leases for accounts in ``wanted`` that have none. Raises StoreOutdated if the store no longer knows
+        even if they have lapsed. Tells the other workers what this one has in its configuration (``wanted``), and makes leases for accounts
+        in ``wanted`` that have none. Raises StoreOutdated if the store no longer knows
         this worker.
 
         A lease in ``held`` whose token or worker is another one in the answer is lost.

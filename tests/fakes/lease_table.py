@@ -23,9 +23,10 @@ class LeaseTable:
 
     leases: dict[str, Lease] = field(default_factory=dict)
     workers: dict[int, float] = field(default_factory=dict)
+    wanted: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     def beat(self, worker: int, wanted: Sequence[str], held: Mapping[str, int], now: float) -> Fleet:
-        self.workers[worker] = now + TTL
+        self.workers[worker], self.wanted[worker] = now + TTL, tuple(wanted)
         for account in wanted:
             self.leases.setdefault(account, Lease())
         for account, token in held.items():
@@ -36,7 +37,8 @@ class LeaseTable:
 
     def fleet(self, now: float) -> Fleet:
         workers = [
-            WorkerView(one, f"w:{one}", "1", "", 0, int((until - now) * SECOND)) for one, until in self.workers.items()
+            WorkerView(one, f"w:{one}", "1", "", 0, int((until - now) * SECOND), self.wanted[one])
+            for one, until in self.workers.items()
         ]
         leases = [
             LeaseView(name, one.token, one.worker, 0, int((one.expires - now) * SECOND))
@@ -75,7 +77,8 @@ class TableLeases:
 
     def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
         now = self._clock()
-        return FleetView(self._table.beat(self.worker, wanted, held, now), int(now * SECOND), 0, callbacks_wait=False)
+        fleet = self._table.beat(self.worker, wanted, held, now)
+        return FleetView(fleet, int(now * SECOND), 0, callbacks_wait=False)
 
     def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
         return self._table.take(self.worker, wanted, most, self._clock())
