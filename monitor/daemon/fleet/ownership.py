@@ -24,7 +24,8 @@ TRUSTED: Final = LEASE_DEADLINE / SECOND
 OVERDUE: Final = 3.0
 """Seconds after which a free account is taken by anybody who wants it: the one whose turn it is does not come."""
 CHANGEOVER: Final = 60.0
-"""Seconds that the configurations of the workers may differ before what only others have is left to them."""
+"""Seconds that the configurations of the workers may differ before anything follows: what nobody has any more is an orphan, and what only
+others have is left to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Ownership:
         self.deadline = -inf
         self.is_suspended = True
         self._leaving: set[str] = set()
-        self._free, self._foreign = Lasting(), Lasting()
+        self._free, self._unwanted, self._foreign = Lasting(), Lasting(), Lasting()
 
     def may_act(self, account: str, now: float) -> bool:
         """Returns whether this worker may commit and notify for the account."""
@@ -63,7 +64,8 @@ class Ownership:
     ) -> OwnershipChange:
         """Takes the answer to a beat that was sent at ``began``; ``wanted`` are the accounts of the configuration, in their order.
 
-        ``orphans`` are not configured here, but have alerts that somebody has to end. They are taken if they are free.
+        ``orphans`` are not configured here, but have alerts that somebody has to end. They are taken once no worker, not even one that died
+        within the last hour, has had them in its configuration for `CHANGEOVER`: until then one that has may only be restarting.
         """
         held = {lease.account: lease.token for lease in fleet.leases if lease.worker == self.worker}
         dropped = tuple(account for account, token in self.tokens.items() if held.get(account) != token)
@@ -96,9 +98,11 @@ class Ownership:
             self._leaving.discard(account)
 
     def _left_over(self, now: float, fleet: Fleet, wanted: Sequence[str], orphans: Collection[str]) -> tuple[str, ...]:
-        """Returns free accounts that nobody takes although somebody should have, and those that are not configured any more."""
+        """Returns free accounts that nobody takes although somebody should have, and those that no worker has in its configuration any more."""
+        known = {account for one in fleet.workers for account in one.wanted}.union(wanted)
         overdue = self._free.for_at_least(OVERDUE, fleet.free(wanted), now)
-        return (*overdue, *fleet.free(orphans))
+        abandoned = self._unwanted.for_at_least(CHANGEOVER, [one for one in orphans if one not in known], now)
+        return (*overdue, *fleet.free(abandoned))
 
     def _to_release(self, now: float, fleet: Fleet, wanted: Sequence[str], give: Sequence[str]) -> tuple[str, ...]:
         """Returns the next accounts to give away: a tenth of what is too much, so that few are between two workers at a time.

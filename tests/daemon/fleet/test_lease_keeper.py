@@ -90,11 +90,19 @@ class Worker:
     """One keeper with what it acts on."""
 
     def __init__(self, table: LeaseTable, number: int, wanted: Sequence[str] = EVERY) -> None:
-        self.wanted = wanted
+        self.wanted, self.orphans = wanted, list[str]()
         self.leases = Leases(TableLeases(table, number, trio.current_time))
         self.store, self.gate = Store(), AccountGate()
         self.duties = Duties(self.store)
-        self.keeper = LeaseKeeper(self.leases, self.store, self.gate, lambda: self.wanted, self.duties, TrioClock(NOW))
+        self.keeper = LeaseKeeper(
+            self.leases,
+            self.store,
+            self.gate,
+            lambda: self.wanted,
+            self.duties,
+            TrioClock(NOW),
+            orphans=lambda: self.orphans,
+        )
         self.scope = trio.CancelScope()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -270,4 +278,27 @@ async def test_what_a_newcomer_does_not_have_in_its_configuration_is_not_given_a
         on.accounts = [A, B]
         second = await on.start()
         await trio.sleep(60)
+        assert (first.tells(), second.tells()) == ({C, D}, {A, B})
+
+
+async def test_an_account_that_another_workers_configuration_has_is_no_orphan(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A worker with the old configuration would tell that its alerts are over."""
+    async with stage() as on:
+        first = await on.start()
+        on.accounts = [A, B]
+        second = Worker(on.table, 2, [A, B])
+        second.orphans = [C, D]
+        on.workers.append(second)
+        await on.nursery.start(second.run)
+        await trio.sleep(120)
+        assert (first.tells(), second.tells()) == ({C, D}, {A, B})
+        first.keeper.leave()
+        await trio.sleep(50)
+        assert second.tells() == {A, B}, "the first one may only be restarting"
+        first = Worker(on.table, 3)
+        on.workers.append(first)
+        await on.nursery.start(first.run)
+        await trio.sleep(120)
         assert (first.tells(), second.tells()) == ({C, D}, {A, B})

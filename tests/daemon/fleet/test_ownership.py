@@ -152,6 +152,29 @@ def test_the_table_gives_nothing_away_before_a_worker_has_stopped() -> None:
     assert TRUSTED < TTL - 1.0, "and a send under way has a second to be cancelled"
 
 
+def test_an_orphan_is_taken_once_no_worker_has_had_it_for_a_minute() -> None:
+    own = holding(A)
+
+    def taken_at(when: float, others: tuple[str, ...]) -> tuple[str, ...]:
+        seen = mixed({1: (A,), 2: others}, athens=(7, 1), berlin=(7, None))
+        return own.beaten(when, when, seen, [A], orphans=[B]).take
+
+    assert [taken_at(when, (A, B)) for when in (1.0, 100.0)] == [(), ()]
+    assert [taken_at(when, (A,)) for when in (101.0, 100.0 + CHANGEOVER)] == [(), ()]
+    assert taken_at(102.0 + CHANGEOVER, (A, B)) == (), "it was only restarting"
+    assert [taken_at(200.0 + when, (A,)) for when in (0.0, CHANGEOVER - 1, CHANGEOVER)] == [(), (), (B,)]
+
+
+def test_an_orphan_that_a_dead_worker_had_is_left_to_it_while_it_is_remembered() -> None:
+    """It is the only one that had the new configuration, and it was killed."""
+    own = holding(A)
+    dead = WorkerView(2, "host:2", "1", "", 0, -1, (A, B))
+    alive = mixed({1: (A,)}, athens=(7, 1), berlin=(7, None))
+    seen = Fleet((*alive.workers, dead), alive.leases)
+    assert [own.beaten(when, when, seen, [A], orphans=[B]).take for when in (1.0, 100.0, 3_000.0)] == [(), (), ()]
+    assert [own.beaten(when, when, alive, [A], orphans=[B]).take for when in (3_600.0, 3_661.0)] == [(), (B,)]
+
+
 # Random schedules
 
 
