@@ -30,10 +30,10 @@ class LeaseStore(Protocol):
     worker: int
     """The number of this worker, which no other one ever had."""
 
-    def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
+    def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
         """Renews this worker and the leases that it holds: those of ``held`` (account to token) that still have that token and this worker,
         even if they have lapsed. Tells the other workers what this one has in its configuration (``wanted``), and makes leases for accounts
-        in ``wanted`` that have none. Raises StoreOutdated if the store no longer knows
+        in ``wanted`` and ``orphans`` that have none. Raises StoreOutdated if the store no longer knows
         this worker.
 
         A lease in ``held`` whose token or worker is another one in the answer is lost.

@@ -70,8 +70,8 @@ class PostgresqlLeases:
         if self._connection is not None:
             self._connection.close()
 
-    def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
-        accounts = {"accounts": list(held), "wanted": list(wanted), "known": list(wanted)}
+    def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
+        accounts = {"accounts": list(held), "wanted": list(wanted), "known": [*wanted, *orphans]}
         renewal = accounts | {"tokens": list(held.values())} | self._own()
 
         def within(connection: BoundedConnection) -> FleetView:
@@ -80,7 +80,7 @@ class PostgresqlLeases:
                     f"the store {self.address} no longer knows this daemon, which was not heard of for long; the daemon ends, and reads the "
                     "store when it starts again"
                 )
-            workers = tuple(WorkerView(*row, wanted=tuple(wanted)) for *row, wanted in _rows(connection, _WORKERS))
+            workers = tuple(WorkerView(*(*row[:-1], tuple(row[-1]))) for row in _rows(connection, _WORKERS))
             leases = tuple(LeaseView(*row) for row in _rows(connection, _LEASES))
             [(now, suppressions, waiting)] = _rows(connection, _STATE, (list(held),))
             return FleetView(Fleet(workers, leases), now, suppressions, waiting)

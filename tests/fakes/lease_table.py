@@ -25,9 +25,11 @@ class LeaseTable:
     workers: dict[int, float] = field(default_factory=dict)
     wanted: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
-    def beat(self, worker: int, wanted: Sequence[str], held: Mapping[str, int], now: float) -> Fleet:
+    def beat(
+        self, worker: int, wanted: Sequence[str], held: Mapping[str, int], now: float, orphans: Sequence[str] = ()
+    ) -> Fleet:
         self.workers[worker], self.wanted[worker] = now + TTL, tuple(wanted)
-        for account in wanted:
+        for account in (*wanted, *orphans):
             self.leases.setdefault(account, Lease())
         for account, token in held.items():
             lease = self.leases.get(account)
@@ -75,9 +77,9 @@ class TableLeases:
     def __init__(self, table: LeaseTable, worker: int, clock: Callable[[], float]) -> None:
         self.worker, self._table, self._clock = worker, table, clock
 
-    def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
+    def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
         now = self._clock()
-        fleet = self._table.beat(self.worker, wanted, held, now)
+        fleet = self._table.beat(self.worker, wanted, held, now, orphans)
         return FleetView(fleet, int(now * SECOND), 0, callbacks_wait=False)
 
     def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:

@@ -145,7 +145,7 @@ class LeaseKeeper:
     async def _beat(self, began: float, nursery: trio.Nursery) -> float:
         """Does one beat and what follows from it. Returns in how many seconds after ``began`` the next one is due. Raises StoreError."""
         wanted, orphans = self._wanted(), self._orphans()
-        view = await self._leases.beat(wanted, {} if self._own is None else dict(self._own.tokens))
+        view = await self._leases.beat(wanted, {} if self._own is None else dict(self._own.tokens), orphans)
         own = self._own = self._own or Ownership(self._leases.worker)
         decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans)
         for account in decision.dropped:

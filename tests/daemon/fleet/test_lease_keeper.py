@@ -302,3 +302,15 @@ async def test_an_account_that_another_workers_configuration_has_is_no_orphan(
         await on.nursery.start(first.run)
         await trio.sleep(120)
         assert (first.tells(), second.tells()) == ({C, D}, {A, B})
+
+
+async def test_an_orphan_is_taken_after_a_while_although_the_table_does_not_know_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """As after the store was copied, or was made by a version without leases."""
+    async with stage() as on:
+        worker = Worker(on.table, 1, [A, B])
+        worker.orphans = [C]
+        await on.nursery.start(worker.run)
+        await trio.sleep(70)
+        assert worker.tells() == {A, B, C}
