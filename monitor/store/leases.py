@@ -17,7 +17,7 @@ BEAT_EVERY: Final[Duration] = SECOND
 """How often a worker renews its leases."""
 
 LEASE_DEADLINE: Final[Duration] = 4_500 * MILLISECOND
-"""How long after the beginning of its last successful beat a worker may commit and send, by its own monotonic clock."""
+"""How long after the beginning of its last successful beat a worker may commit and send, by its own clock, which counts suspends too."""
 
 
 class LeaseStore(Protocol):

@@ -1,8 +1,8 @@
 """Decides which accounts this worker holds, for how long it may act for them, and which ones it takes or gives away.
 
-Pure: the answers of the lease table and the times of a monotonic clock are passed in, in seconds. The table gives a lease away at the
-earliest `LEASE_TTL` after the beat that renewed it. A worker that counts from the *start* of its last successful beat, and stops after `TRUSTED`,
-has therefore stopped before anybody else can begin, however long the beat or its answer was under way.
+Pure: the answers of the lease table and the times of a clock are passed in, in seconds; the clock goes on while the machine is suspended. The
+table gives a lease away at the earliest `LEASE_TTL` after the beat that renewed it. A worker that counts from the *start* of its last successful
+beat, and stops after `TRUSTED`, has therefore stopped before anybody else can begin, however long the beat or its answer was under way.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
