@@ -78,6 +78,7 @@ def _run(
     from monitor.runtime import log as logs
     from monitor.runtime.file_descriptors import raise_limit
     from monitor.runtime.sd_notify import Systemd
+    from monitor.runtime.suspend_clock import SuspendCountingClock
     from monitor.simulation.demo.screen import Screen
 
     screen = Screen(sys.stderr) if sys.stderr.isatty() else None
@@ -115,4 +116,4 @@ def _run(
             screen.live("")
 
     collect_as_usual()
-    trio.run(until_signalled, act, reloads.request)
+    trio.run(until_signalled, act, reloads.request, clock=SuspendCountingClock())

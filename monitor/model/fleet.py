@@ -10,7 +10,8 @@ from monitor.runtime.clock import Duration, Instant
 class WorkerView:
     """One daemon as the store knows it. ``name`` is ``HOST:PROCESS``; ``url`` is where its page is, or empty. It has worked since ``since``.
 
-    ``expires_in`` is how long it still counts as living if nothing is heard of it; zero or less: it is dead.
+    ``expires_in`` is how long it still counts as living if nothing is heard of it; zero or less: it is dead. ``wanted`` are the accounts of its
+    configuration at its last beat; it has none before its first one.
     """
 
     id: int
@@ -19,6 +20,7 @@ class WorkerView:
     url: str
     since: Instant
     expires_in: Duration
+    wanted: tuple[str, ...] = ()
 
     @property
     def lives(self) -> bool:

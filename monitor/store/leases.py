@@ -17,7 +17,7 @@ BEAT_EVERY: Final[Duration] = SECOND
 """How often a worker renews its leases."""
 
 LEASE_DEADLINE: Final[Duration] = 4_500 * MILLISECOND
-"""How long after the beginning of its last successful beat a worker may commit and send, by its own monotonic clock."""
+"""How long after the beginning of its last successful beat a worker may commit and send, by its own clock, which counts suspends too."""
 
 
 class LeaseStore(Protocol):
@@ -30,9 +30,10 @@ class LeaseStore(Protocol):
     worker: int
     """The number of this worker, which no other one ever had."""
 
-    def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
+    def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
         """Renews this worker and the leases that it holds: those of ``held`` (account to token) that still have that token and this worker,
-        even if they have lapsed. Makes leases for accounts in ``wanted`` that have none. Raises StoreOutdated if the store no longer knows
+        even if they have lapsed. Tells the other workers what this one has in its configuration (``wanted``), and makes leases for accounts
+        in ``wanted`` and ``orphans`` that have none. Raises StoreOutdated if the store no longer knows
         this worker.
 
         A lease in ``held`` whose token or worker is another one in the answer is lost.

@@ -34,12 +34,12 @@ _BEAT: Final = f"""
         UPDATE lease SET expires_at = {_EXPIRY} FROM unnest(CAST(%(accounts)s AS TEXT[]), CAST(%(tokens)s AS BIGINT[])) AS own (name, number)
         WHERE lease.account = own.name AND lease.token = own.number AND lease.worker = %(worker)s),
     made AS (
-        INSERT INTO lease (account) SELECT name FROM unnest(CAST(%(wanted)s AS TEXT[])) AS name
+        INSERT INTO lease (account) SELECT name FROM unnest(CAST(%(known)s AS TEXT[])) AS name
         WHERE NOT EXISTS (SELECT 1 FROM lease WHERE account = name) ON CONFLICT DO NOTHING),
     forgotten AS (
         DELETE FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second')
-    UPDATE worker SET expires_at = {_EXPIRY} WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
-_WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT} FROM worker ORDER BY id"  # noqa: S608 - constants of ours
+    UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]) WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
+_WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT}, wanted FROM worker ORDER BY id"  # noqa: S608 - constants of ours
 _LEASES: Final = f"SELECT account, token, worker, {_SINCE}, coalesce({_LEFT}, 0) FROM lease ORDER BY account"  # noqa: S608 - constants of ours
 _STATE: Final = f"""
     SELECT {_INSTANT.format("clock_timestamp()")}, suppressions,
@@ -70,8 +70,9 @@ class PostgresqlLeases:
         if self._connection is not None:
             self._connection.close()
 
-    def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
-        renewal = {"accounts": list(held), "tokens": list(held.values()), "wanted": list(wanted), **self._own()}
+    def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
+        accounts = {"accounts": list(held), "wanted": list(wanted), "known": [*wanted, *orphans]}
+        renewal = accounts | {"tokens": list(held.values())} | self._own()
 
         def within(connection: BoundedConnection) -> FleetView:
             if connection.execute(_BEAT, renewal).rowcount != 1:
@@ -79,7 +80,7 @@ class PostgresqlLeases:
                     f"the store {self.address} no longer knows this daemon, which was not heard of for long; the daemon ends, and reads the "
                     "store when it starts again"
                 )
-            workers = tuple(WorkerView(*row) for row in _rows(connection, _WORKERS))
+            workers = tuple(WorkerView(*(*row[:-1], tuple(row[-1]))) for row in _rows(connection, _WORKERS))
             leases = tuple(LeaseView(*row) for row in _rows(connection, _LEASES))
             [(now, suppressions, waiting)] = _rows(connection, _STATE, (list(held),))
             return FleetView(Fleet(workers, leases), now, suppressions, waiting)

@@ -23,10 +23,13 @@ class LeaseTable:
 
     leases: dict[str, Lease] = field(default_factory=dict)
     workers: dict[int, float] = field(default_factory=dict)
+    wanted: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
-    def beat(self, worker: int, wanted: Sequence[str], held: Mapping[str, int], now: float) -> Fleet:
-        self.workers[worker] = now + TTL
-        for account in wanted:
+    def beat(
+        self, worker: int, wanted: Sequence[str], held: Mapping[str, int], now: float, orphans: Sequence[str] = ()
+    ) -> Fleet:
+        self.workers[worker], self.wanted[worker] = now + TTL, tuple(wanted)
+        for account in (*wanted, *orphans):
             self.leases.setdefault(account, Lease())
         for account, token in held.items():
             lease = self.leases.get(account)
@@ -36,7 +39,8 @@ class LeaseTable:
 
     def fleet(self, now: float) -> Fleet:
         workers = [
-            WorkerView(one, f"w:{one}", "1", "", 0, int((until - now) * SECOND)) for one, until in self.workers.items()
+            WorkerView(one, f"w:{one}", "1", "", 0, int((until - now) * SECOND), self.wanted[one])
+            for one, until in self.workers.items()
         ]
         leases = [
             LeaseView(name, one.token, one.worker, 0, int((one.expires - now) * SECOND))
@@ -73,9 +77,10 @@ class TableLeases:
     def __init__(self, table: LeaseTable, worker: int, clock: Callable[[], float]) -> None:
         self.worker, self._table, self._clock = worker, table, clock
 
-    def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
+    def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
         now = self._clock()
-        return FleetView(self._table.beat(self.worker, wanted, held, now), int(now * SECOND), 0, callbacks_wait=False)
+        fleet = self._table.beat(self.worker, wanted, held, now, orphans)
+        return FleetView(fleet, int(now * SECOND), 0, callbacks_wait=False)
 
     def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
         return self._table.take(self.worker, wanted, most, self._clock())

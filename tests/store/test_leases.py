@@ -111,6 +111,20 @@ def test_one_takes_what_is_free_and_all_see_who_holds_what(fleet: Fleet) -> None
     assert [view.fleet.share(accounts) for accounts in (1, 2, 3)] == [1, 1, 2]
 
 
+def test_each_knows_what_the_others_have_in_their_configuration(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    assert [one.wanted for one in first.leases.beat(["other", "main"], {}).fleet.workers] == [("other", "main"), ()]
+    second.leases.beat(["main"], {})
+    assert [one.wanted for one in first.leases.beat(BOTH, {}).fleet.workers] == [BOTH, ("main",)]
+
+
+def test_an_account_that_nobody_has_in_its_configuration_can_be_taken_too(fleet: Fleet) -> None:
+    daemon = fleet.daemon()
+    view = daemon.leases.beat(["main"], {}, ["gone"])
+    assert (holders(view), view.fleet.workers[0].wanted) == ({"gone": (None, 0), "main": (None, 0)}, ("main",))
+    assert daemon.leases.take(["gone"], 1) == {"gone": 1}
+
+
 def test_a_lapsed_lease_is_taken_with_the_next_token_and_the_former_holder_commits_nothing(fleet: Fleet) -> None:
     first, second = fleet.daemon(), fleet.daemon()
     held = first.take(*BOTH)

@@ -30,8 +30,8 @@ class AsyncLeases:
         """The number of this worker, known after the first beat."""
         return self._leases.worker
 
-    async def beat(self, wanted: Sequence[str], held: Mapping[str, int]) -> FleetView:
-        return await self.run(lambda leases: leases.beat(wanted, held))
+    async def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
+        return await self.run(lambda leases: leases.beat(wanted, held, orphans))
 
     async def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
         return await self.run(lambda leases: leases.take(wanted, most))

@@ -145,7 +145,7 @@ class LeaseKeeper:
     async def _beat(self, began: float, nursery: trio.Nursery) -> float:
         """Does one beat and what follows from it. Returns in how many seconds after ``began`` the next one is due. Raises StoreError."""
         wanted, orphans = self._wanted(), self._orphans()
-        view = await self._leases.beat(wanted, {} if self._own is None else dict(self._own.tokens))
+        view = await self._leases.beat(wanted, {} if self._own is None else dict(self._own.tokens), orphans)
         own = self._own = self._own or Ownership(self._leases.worker)
         decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans)
         for account in decision.dropped:
@@ -157,20 +157,20 @@ class LeaseKeeper:
             self._duties.resume()
         self.view = view
         if not self._is_leaving:
-            await self._move(decision, view.fleet.free([*wanted, *orphans]), nursery)
+            await self._move(decision, nursery)
         self._settle_start()
         self._beaten.set()
         self._beaten = trio.Event()
         return decision.next_in
 
-    async def _move(self, decision: OwnershipChange, free: Sequence[str], nursery: trio.Nursery) -> None:
+    async def _move(self, decision: OwnershipChange, nursery: trio.Nursery) -> None:
         """Gives away what is too much, or takes what is too little. Raises StoreError."""
         assert self._own is not None
         for account in decision.released:
             nursery.start_soon(self._hand_over, account, name=f"hand over account {account}")
-        if not decision.take or not free:
+        if not decision.take:
             return
-        taken = await self._leases.take(free, decision.take)
+        taken = await self._leases.take(decision.take, len(decision.take))
         self._own.took(taken)
         self._follow_ownership()
         self._adopting.update(taken)

@@ -1,16 +1,16 @@
 """Decides which accounts this worker holds, for how long it may act for them, and which ones it takes or gives away.
 
-Pure: the answers of the lease table and the times of a monotonic clock are passed in, in seconds. The table gives a lease away at the
-earliest `LEASE_TTL` after the beat that renewed it. A worker that counts from the *start* of its last successful beat, and stops after `TRUSTED`,
-has therefore stopped before anybody else can begin, however long the beat or its answer was under way.
+Pure: the answers of the lease table and the times of a clock are passed in, in seconds; the clock goes on while the machine is suspended. The
+table gives a lease away at the earliest `LEASE_TTL` after the beat that renewed it. A worker that counts from the *start* of its last successful
+beat, and stops after `TRUSTED`, has therefore stopped before anybody else can begin, however long the beat or its answer was under way.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final
 
+from monitor.daemon.fleet.distribution import own_moves
 from monitor.model.fleet import Fleet
 from monitor.runtime.clock import SECOND
 from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE
@@ -21,6 +21,11 @@ HURRIED: Final = 0.25
 """The same while some account is held by nobody."""
 TRUSTED: Final = LEASE_DEADLINE / SECOND
 """Seconds for which a successful beat lets this worker act, counted from the beat's start."""
+OVERDUE: Final = 3.0
+"""Seconds after which a free account is taken by anybody who wants it: the one whose turn it is does not come."""
+CHANGEOVER: Final = 60.0
+"""Seconds that the configurations of the workers may differ before anything follows: what nobody has any more is an orphan, and what only
+others have is left to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +33,14 @@ class OwnershipChange:
     """What follows from a successful beat.
 
     ``dropped`` are held accounts whose lease somebody else has. ``resumed`` says that this worker may act again for what it still holds.
-    ``released`` are accounts to give away. ``take`` is how many more accounts to take. ``next_in`` are the seconds from the beginning of the beat
+    ``released`` are accounts to give away, ``take`` those to take. ``next_in`` are the seconds from the beginning of the beat
     to that of the next one.
     """
 
     dropped: tuple[str, ...] = ()
     resumed: bool = False
     released: tuple[str, ...] = ()
-    take: int = 0
+    take: tuple[str, ...] = ()
     next_in: float = PAUSE
 
 
@@ -48,6 +53,7 @@ class Ownership:
         self.deadline = -inf
         self.is_suspended = True
         self._leaving: set[str] = set()
+        self._free, self._unwanted, self._foreign = Lasting(), Lasting(), Lasting()
 
     def may_act(self, account: str, now: float) -> bool:
         """Returns whether this worker may commit and notify for the account."""
@@ -56,9 +62,10 @@ class Ownership:
     def beaten(
         self, began: float, now: float, fleet: Fleet, wanted: Sequence[str], orphans: Collection[str] = ()
     ) -> OwnershipChange:
-        """Takes the answer to a beat that was sent at ``began``; ``wanted`` are the accounts that may be taken, in their order.
+        """Takes the answer to a beat that was sent at ``began``; ``wanted`` are the accounts of the configuration, in their order.
 
-        ``orphans`` may be taken too, but are not given away: they are no longer configured, and others may not know of them.
+        ``orphans`` are not configured here, but have alerts that somebody has to end. They are taken once no worker, not even one that died
+        within the last hour, has had them in its configuration for `CHANGEOVER`: until then one that has may only be restarting.
         """
         held = {lease.account: lease.token for lease in fleet.leases if lease.worker == self.worker}
         dropped = tuple(account for account, token in self.tokens.items() if held.get(account) != token)
@@ -67,10 +74,11 @@ class Ownership:
         if now >= self.deadline:
             return OwnershipChange(dropped)
         resumed, self.is_suspended = self.is_suspended, False
-        excess = len(self.tokens) - share(fleet, self.worker, len(self.tokens), {*wanted, *orphans})
-        released = () if self._leaving or excess <= 0 else self._to_release(excess, wanted)
+        moves = own_moves(fleet, self.worker, self.tokens, wanted)
+        take = dict.fromkeys([*moves.take, *self._left_over(now, fleet, wanted, orphans)])
+        released = () if self._leaving else self._to_release(now, fleet, wanted, moves.give)
         self._leaving.update(released)
-        return OwnershipChange(dropped, resumed, released, max(-excess, 0), HURRIED if fleet.free(wanted) else PAUSE)
+        return OwnershipChange(dropped, resumed, released, tuple(take), HURRIED if fleet.free(wanted) else PAUSE)
 
     def expired(self, now: float) -> bool:
         """Returns whether this worker has to stop acting now because no beat has succeeded for too long; True once each time."""
@@ -89,23 +97,30 @@ class Ownership:
             self.tokens.pop(account, None)
             self._leaving.discard(account)
 
-    def _to_release(self, excess: int, wanted: Sequence[str]) -> tuple[str, ...]:
-        """Returns the next accounts to give away: a tenth of what is too much, so that few are between two workers at a time."""
-        order = {account: place for place, account in enumerate(wanted)}
-        last_first = sorted(order.keys() & self.tokens, key=order.__getitem__, reverse=True)
-        return tuple(last_first[: -(-excess // 10)])
+    def _left_over(self, now: float, fleet: Fleet, wanted: Sequence[str], orphans: Collection[str]) -> tuple[str, ...]:
+        """Returns free accounts that nobody takes although somebody should have, and those that no worker has in its configuration any more."""
+        known = {account for one in fleet.workers for account in one.wanted}.union(wanted)
+        overdue = self._free.for_at_least(OVERDUE, fleet.free(wanted), now)
+        abandoned = self._unwanted.for_at_least(CHANGEOVER, [one for one in orphans if one not in known], now)
+        return (*overdue, *fleet.free(abandoned))
+
+    def _to_release(self, now: float, fleet: Fleet, wanted: Sequence[str], give: Sequence[str]) -> tuple[str, ...]:
+        """Returns the next accounts to give away: a tenth of what is too much, so that few are between two workers at a time.
+
+        What is not configured here is left to others that want it.
+        """
+        others = {account for one in fleet.living if one.id != self.worker for account in one.wanted}
+        foreign = [one for one in self.tokens if one in others.difference(wanted)]
+        return (*give[: -(-len(give) // 10)], *self._foreign.for_at_least(CHANGEOVER, foreign, now))
 
 
-def share(fleet: Fleet, worker: int, holds: int, wanted: Collection[str]) -> int:
-    """Returns how many accounts the worker, which ``holds`` so many, should hold.
+class Lasting:
+    """Since when something has been so, of each account."""
 
-    Everybody gets the same number, and those that hold most anyway get what is left over, one each. So the numbers differ by one at most,
-    and nothing moves between workers whose number does not change.
-    """
-    living = {one.id for one in fleet.living} | {worker}
-    taken = [lease for lease in fleet.leases if lease.worker in living and lease.expires_in > 0]
-    holding = Counter(lease.worker for lease in taken)
-    holding[worker] = holds
-    each, left = divmod(len({*wanted, *(lease.account for lease in taken)}), len(living))
-    ranked = sorted(living, key=lambda one: (-holding[one], one))
-    return each + (ranked.index(worker) < left)
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def for_at_least(self, seconds: float, accounts: Iterable[str], now: float) -> tuple[str, ...]:
+        """Returns those of which it has been so for long enough; ``accounts`` are those of which it is so now."""
+        self._since = {account: self._since.get(account, now) for account in accounts}
+        return tuple(account for account, since in self._since.items() if now - since >= seconds)

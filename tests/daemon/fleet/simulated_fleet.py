@@ -4,7 +4,7 @@ Each worker does what the keeper does with `Ownership`: beat, take, give away. N
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -24,6 +24,7 @@ class Worker:
     asleep_until: float = 0.0
     cut_until: float = 0.0
     is_dead: bool = False
+    wanted: list[str] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
     """Accounts that are being given away, for which it notifies nobody any more."""
 
@@ -68,8 +69,9 @@ class Simulation:
                     other = telling.setdefault(account, one.own.worker)
                     assert other == one.own.worker, f"at {self.now:.3f} s {other} and {one.own.worker} have {account}"
 
-    def start(self) -> Worker:
-        worker = Worker(Ownership(next(self._ids)))
+    def start(self, *accounts: str) -> Worker:
+        """Starts a worker that has ``accounts`` in its configuration; without any: all."""
+        worker = Worker(Ownership(next(self._ids)), wanted=list(accounts) or self.accounts)
         self.workers.append(worker)
         self._beat(worker)
         return worker
@@ -137,7 +139,7 @@ class Simulation:
             if fleet is None:
                 self._next(worker, self.now + 0.2)
                 return
-            decision = own.beaten(began, self.now, fleet, self.accounts)  # type: ignore[arg-type]  # what the table answered
+            decision = own.beaten(began, self.now, fleet, worker.wanted)  # type: ignore[arg-type]  # what the table answered
             worker.closed -= {one for one in worker.closed if one not in own.tokens}
             for account in decision.released:
                 self._release(worker, account)
@@ -146,19 +148,19 @@ class Simulation:
             else:
                 self._next(worker, began + decision.next_in)
 
-        self._call(worker, lambda: self.table.beat(own.worker, self.accounts, held, self.now), answered)
+        self._call(worker, lambda: self.table.beat(own.worker, worker.wanted, held, self.now), answered)
 
     def _next(self, worker: Worker, when: float) -> None:
         self.at(when, lambda: self._when_awake(worker, lambda: self._beat(worker)))
 
-    def _take(self, worker: Worker, most: int, next_beat: float) -> None:
+    def _take(self, worker: Worker, accounts: Sequence[str], next_beat: float) -> None:
         def answered(taken: object) -> None:
             if taken:
                 worker.own.took(taken)  # type: ignore[arg-type]  # what the table answered
                 self.moves += [(self.now, account, worker.own.worker) for account in taken]  # type: ignore[attr-defined]  # what the table answered
             self._next(worker, next_beat)
 
-        self._call(worker, lambda: self.table.take(worker.own.worker, self.accounts, most, self.now), answered)
+        self._call(worker, lambda: self.table.take(worker.own.worker, accounts, len(accounts), self.now), answered)
 
     def _release(self, worker: Worker, account: str) -> None:
         """Its work is ended, which takes a while, and then the lease is given back."""

@@ -1,6 +1,6 @@
 """The task that keeps a worker's leases: several of them on one table, under virtual time."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -89,11 +89,20 @@ class Duties:
 class Worker:
     """One keeper with what it acts on."""
 
-    def __init__(self, table: LeaseTable, number: int) -> None:
+    def __init__(self, table: LeaseTable, number: int, wanted: Sequence[str] = EVERY) -> None:
+        self.wanted, self.orphans = wanted, list[str]()
         self.leases = Leases(TableLeases(table, number, trio.current_time))
         self.store, self.gate = Store(), AccountGate()
         self.duties = Duties(self.store)
-        self.keeper = LeaseKeeper(self.leases, self.store, self.gate, lambda: EVERY, self.duties, TrioClock(NOW))
+        self.keeper = LeaseKeeper(
+            self.leases,
+            self.store,
+            self.gate,
+            lambda: self.wanted,
+            self.duties,
+            TrioClock(NOW),
+            orphans=lambda: self.orphans,
+        )
         self.scope = trio.CancelScope()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -111,9 +120,10 @@ class Stage:
     nursery: trio.Nursery
     table: LeaseTable = field(default_factory=LeaseTable)
     workers: list[Worker] = field(default_factory=list)
+    accounts: Sequence[str] = EVERY
 
     async def start(self) -> Worker:
-        worker = Worker(self.table, len(self.workers) + 1)
+        worker = Worker(self.table, len(self.workers) + 1, self.accounts)
         self.workers.append(worker)
         await self.nursery.start(worker.run)
         return worker
@@ -245,3 +255,62 @@ async def test_a_worker_that_is_about_to_stop_takes_nothing_more(autojump_clock:
         second.keeper.leave()
         await trio.sleep(20)
         assert first.tells() == {A, B}
+
+
+async def test_an_account_that_only_one_workers_configuration_has_is_held_by_that_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        on.accounts = [A, B]
+        await on.start()
+        second = await on.start()
+        await trio.sleep(10)
+        second.wanted = [A, B, C]
+        await trio.sleep(10)
+        assert C in second.tells()
+
+
+async def test_what_a_newcomer_does_not_have_in_its_configuration_is_not_given_away(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        first = await on.start()
+        on.accounts = [A, B]
+        second = await on.start()
+        await trio.sleep(60)
+        assert (first.tells(), second.tells()) == ({C, D}, {A, B})
+
+
+async def test_an_account_that_another_workers_configuration_has_is_no_orphan(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A worker with the old configuration would tell that its alerts are over."""
+    async with stage() as on:
+        first = await on.start()
+        on.accounts = [A, B]
+        second = Worker(on.table, 2, [A, B])
+        second.orphans = [C, D]
+        on.workers.append(second)
+        await on.nursery.start(second.run)
+        await trio.sleep(120)
+        assert (first.tells(), second.tells()) == ({C, D}, {A, B})
+        first.keeper.leave()
+        await trio.sleep(50)
+        assert second.tells() == {A, B}, "the first one may only be restarting"
+        first = Worker(on.table, 3)
+        on.workers.append(first)
+        await on.nursery.start(first.run)
+        await trio.sleep(120)
+        assert (first.tells(), second.tells()) == ({C, D}, {A, B})
+
+
+async def test_an_orphan_is_taken_after_a_while_although_the_table_does_not_know_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """As after the store was copied, or was made by a version without leases."""
+    async with stage() as on:
+        worker = Worker(on.table, 1, [A, B])
+        worker.orphans = [C]
+        await on.nursery.start(worker.run)
+        await trio.sleep(70)
+        assert worker.tells() == {A, B, C}

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_fleet import Simulation
 
-from monitor.daemon.fleet.ownership import HURRIED, PAUSE, TRUSTED, Ownership, share
+from monitor.daemon.fleet.distribution import own_moves
+from monitor.daemon.fleet.ownership import CHANGEOVER, HURRIED, OVERDUE, PAUSE, TRUSTED, Ownership
 from monitor.model.fleet import Fleet, LeaseView, WorkerView
 from tests.fakes.lease_table import TTL
 
@@ -15,8 +16,13 @@ A, B, C = "athens", "berlin", "cairo"
 
 
 def fleet(*workers: int, **held: tuple[int, int | None]) -> Fleet:
-    """A fleet of living workers; ``held`` are token and holder by account."""
-    views = tuple(WorkerView(one, f"host:{one}", "1", "", 0, 5_000_000) for one in workers)
+    """A fleet of living workers, all of which have all accounts; ``held`` are token and holder by account."""
+    return mixed(dict.fromkeys(workers, tuple(held)), **held)
+
+
+def mixed(wanted: dict[int, tuple[str, ...]], **held: tuple[int, int | None]) -> Fleet:
+    """A fleet of living workers with the accounts that each one has in its configuration."""
+    views = tuple(WorkerView(one, f"host:{one}", "1", "", 0, 5_000_000, names) for one, names in wanted.items())
     return Fleet(views, tuple(LeaseView(name, token, worker, 0, 5_000_000) for name, (token, worker) in held.items()))
 
 
@@ -28,7 +34,8 @@ def holding(*accounts: str, since: float = 0.0, worker: int = 1) -> Ownership:
 
 
 def test_a_worker_alone_takes_every_account() -> None:
-    assert Ownership(1).beaten(0.0, 0.1, fleet(1), [A, B, C]).take == 3
+    free = fleet(1, **dict.fromkeys((A, B, C), (0, None)))
+    assert Ownership(1).beaten(0.0, 0.1, free, [C, A, B]).take == (C, A, B)
 
 
 def test_it_acts_only_until_its_trust_in_the_last_beat_ends() -> None:
@@ -87,12 +94,6 @@ def test_it_gives_away_what_is_above_its_share_but_a_few_at_a_time() -> None:
     assert own.beaten(3.0, 3.0, fleet(1, 2, 3, **everything), [A, B, C]).released == (B,)
 
 
-def test_an_account_that_is_not_configured_any_more_stays_with_its_holder() -> None:
-    own = holding(A, B, C)
-    everything = dict.fromkeys((A, B, C), (7, 1))
-    assert own.beaten(1.0, 1.0, fleet(1, 2, **everything), [A, B], orphans=[C]).released == (B,)
-
-
 def test_of_many_accounts_several_move_at_once() -> None:
     accounts = [f"a{number}" for number in range(100)]
     own = holding(*accounts)
@@ -100,17 +101,78 @@ def test_of_many_accounts_several_move_at_once() -> None:
     assert decision.released == tuple(accounts[:-6:-1])
 
 
-def test_an_account_that_only_another_worker_has_in_its_configuration_counts() -> None:
-    assert share(fleet(1, 2, athens=(1, 1), berlin=(1, 2), cairo=(1, 2)), 1, 1, [A, B]) == 1
-
-
 def test_what_is_left_over_stays_with_those_that_hold_most() -> None:
     seen = fleet(1, 2, 3, **{f"a{n}": (1, w) for n, w in enumerate((2, 2, 3, 3))})
-    assert [share(seen, worker, holds, []) for worker, holds in ((1, 0), (2, 2), (3, 2))] == [1, 2, 1]
+    accounts = [lease.account for lease in seen.leases]
+    held = {worker: seen.accounts_of(worker) for worker in (1, 2, 3)}
+    moves = {worker: own_moves(seen, worker, held[worker], accounts) for worker in held}
+    assert {worker: one.give for worker, one in moves.items()} == {1: (), 2: (), 3: ("a3",)}
+
+
+def test_each_free_account_goes_to_one_worker() -> None:
+    """They do not all reach for the same ones."""
+    seen = fleet(1, 2, 3, athens=(1, 1), berlin=(1, None), cairo=(1, None))
+    moves = {worker: own_moves(seen, worker, seen.accounts_of(worker), [A, B, C]).take for worker in (1, 2, 3)}
+    assert moves == {1: (), 2: (B,), 3: (C,)}
+
+
+# Configurations that differ for a while
+
+
+def test_an_account_that_only_one_worker_has_is_its_own_whatever_its_share() -> None:
+    own = holding(B, worker=2)
+    seen = mixed({1: (A, B), 2: (A, B, C)}, athens=(7, 1), berlin=(7, 2), cairo=(0, None))
+    assert own.beaten(1.0, 1.0, seen, [A, B, C]).take == (C,)
+
+
+def test_nothing_is_given_away_that_nobody_else_has() -> None:
+    own = holding(A, B, C)
+    seen = mixed({1: (A, B, C), 2: (A, B)}, **dict.fromkeys((A, B, C), (7, 1)))
+    assert own.beaten(1.0, 1.0, seen, [A, B, C]).released == (B,)
+    assert holding(C).beaten(1.0, 1.0, mixed({1: (C,), 2: (A, B)}, cairo=(7, 1)), [C]).released == ()
+
+
+def test_an_account_that_stays_free_is_taken_by_anybody_who_has_it() -> None:
+    """The worker whose turn it is may stand still."""
+    own = holding(A)
+    seen = fleet(1, 2, athens=(7, 1), berlin=(3, None))
+    taken = [own.beaten(when, when, seen, [A, B]).take for when in (1.0, 1.0 + OVERDUE - 0.1, 1.0 + OVERDUE)]
+    assert taken == [(), (), (B,)]
+
+
+def test_an_account_that_is_not_configured_any_more_is_left_to_others_that_keep_it() -> None:
+    own = holding(A, B)
+    seen = mixed({1: (A,), 2: (B,)}, athens=(7, 1), berlin=(7, 1))
+    released = [own.beaten(when, when, seen, [A], [B]).released for when in (1.0, CHANGEOVER, 1.0 + CHANGEOVER)]
+    assert released == [(), (), (B,)]
+    assert holding(A, B).beaten(1.0, 1.0, mixed({1: (A,), 2: (A,)}, berlin=(7, 1)), [A]).released == ()
 
 
 def test_the_table_gives_nothing_away_before_a_worker_has_stopped() -> None:
     assert TRUSTED < TTL - 1.0, "and a send under way has a second to be cancelled"
+
+
+def test_an_orphan_is_taken_once_no_worker_has_had_it_for_a_minute() -> None:
+    own = holding(A)
+
+    def taken_at(when: float, others: tuple[str, ...]) -> tuple[str, ...]:
+        seen = mixed({1: (A,), 2: others}, athens=(7, 1), berlin=(7, None))
+        return own.beaten(when, when, seen, [A], orphans=[B]).take
+
+    assert [taken_at(when, (A, B)) for when in (1.0, 100.0)] == [(), ()]
+    assert [taken_at(when, (A,)) for when in (101.0, 100.0 + CHANGEOVER)] == [(), ()]
+    assert taken_at(102.0 + CHANGEOVER, (A, B)) == (), "it was only restarting"
+    assert [taken_at(200.0 + when, (A,)) for when in (0.0, CHANGEOVER - 1, CHANGEOVER)] == [(), (), (B,)]
+
+
+def test_an_orphan_that_a_dead_worker_had_is_left_to_it_while_it_is_remembered() -> None:
+    """It is the only one that had the new configuration, and it was killed."""
+    own = holding(A)
+    dead = WorkerView(2, "host:2", "1", "", 0, -1, (A, B))
+    alive = mixed({1: (A,)}, athens=(7, 1), berlin=(7, None))
+    seen = Fleet((*alive.workers, dead), alive.leases)
+    assert [own.beaten(when, when, seen, [A], orphans=[B]).take for when in (1.0, 100.0, 3_000.0)] == [(), (), ()]
+    assert [own.beaten(when, when, alive, [A], orphans=[B]).take for when in (3_600.0, 3_661.0)] == [(), (B,)]
 
 
 # Random schedules
@@ -185,3 +247,27 @@ def test_a_worker_that_comes_has_its_share_within_a_minute(seed: int, accounts: 
     assert sum(counts) == accounts
     others = [move for move in simulation.moves[moved:] if move[2] != newcomer.own.worker]
     assert len(others) < workers, "hardly an account moves but those that the newcomer gets"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 12), st.sampled_from([0.0, 0.2]))
+def test_while_configurations_differ_each_account_is_held_by_one_that_has_it(
+    seed: int, accounts: int, slowness: float
+) -> None:
+    simulation, random = Simulation(seed, accounts, slowness), Random(seed)
+    for _ in range(random.randrange(1, 5)):
+        simulation.start(*random.sample(simulation.accounts, random.randint(1, accounts)))
+    simulation.start()
+    simulation.run(30.0)
+    for worker in simulation.living():
+        worker.wanted = random.sample(simulation.accounts, random.randint(1, accounts))
+    simulation.slowness = 0.0
+    simulation.run(30.0 + CHANGEOVER + 60.0)
+    for account in simulation.accounts:
+        if any(account in one.wanted for one in simulation.living()):
+            holder = simulation.holder(account)
+            assert holder is not None, f"nobody has {account}"
+            assert account in holder.wanted, f"{account} is not configured where it is held"
+    quiet_since = simulation.now
+    simulation.run(quiet_since + 60.0)
+    assert [move for move in simulation.moves if move[0] > quiet_since] == [], "accounts move although nothing happens"
