@@ -85,8 +85,17 @@ def _exact(course: Course) -> Course:
 
 def work_a_day(costs: Costs, fleet: Fleet) -> float:
     """Returns the cores that all accounts keep busy on average."""
+    return _work(costs, fleet, 1)
+
+
+def work_busiest(costs: Costs, fleet: Fleet) -> float:
+    """Returns the cores that all accounts keep busy in the busiest hour."""
+    return _work(costs, fleet, costs.peak)
+
+
+def _work(costs: Costs, fleet: Fleet, times_the_mean: float) -> float:
     polls = fleet.accounts * DAY / fleet.every
-    reading = costs.reading(fleet.accounts * fleet.messages_a_day)
+    reading = costs.reading(fleet.accounts * fleet.messages_a_day * times_the_mean)
     return (reading + polls * costs.evaluation(fleet.held_messages)) * SECOND / DAY
 
 
