@@ -127,7 +127,11 @@ def _told_of_the_option(places: "Sequence[StoreLocation]") -> Iterator[None]:
         if "no password supplied" not in str(error):
             raise
         both = not any(isinstance(place, Path) for place in places)
-        how = "put the passwords into a file that PGPASSFILE names" if both else "name a file with it with --password-file"
+        how = (
+            "put the passwords into a file that PGPASSFILE names"
+            if both
+            else "name a file with it with --password-file"
+        )
         raise StoreError(f"{error}; it asks for a password: {how}") from None
 
 
