@@ -72,6 +72,11 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
         """Requests for each message sent."""
         return self.poll_requests + self.sweep_requests
 
+    @property
+    def fewest_requests(self) -> float:
+        """Requests for each message sent, if each page that is fetched were full."""
+        return self.fetched / PAGE_SIZE
+
     def reading(self, sent: float, missed: float = 0) -> float:
         """Returns the seconds until ``sent`` messages are in the store, with all that is fetched again beside them, and ``missed`` ones before,
         which are fetched once."""

@@ -13,8 +13,6 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 WORKERS: Final = range(1, 21)
 KEPT: Final = (8, 30)
 """Days of messages in the windows: what the shipped rules look back at, with a day to spare, and what `retention` is unless written."""
-SHOWN: Final = (4, 8, 12, 16, 20)
-"""The fleets that docs/scale.md shows of the second."""
 BEFORE: Final = 4 * HOUR
 """So long it runs before the busiest hour: what is left undone in the morning is to be done at noon."""
 
@@ -37,6 +35,11 @@ class Row(msgspec.Struct, frozen=True):
     held_again: list[float]
     judged_again: list[float]
     """After one, and then half of the workers died at once at the beginning of the busiest hour."""
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the workers can do the work of a day within a day."""
+        return self.cpu_mean <= 1
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -82,14 +85,23 @@ def _exact(course: Course) -> Course:
 
 def work_a_day(costs: Costs, fleet: Fleet) -> float:
     """Returns the cores that all accounts keep busy on average."""
+    return _work(costs, fleet, 1)
+
+
+def work_busiest(costs: Costs, fleet: Fleet) -> float:
+    """Returns the cores that all accounts keep busy in the busiest hour."""
+    return _work(costs, fleet, costs.peak)
+
+
+def _work(costs: Costs, fleet: Fleet, times_the_mean: float) -> float:
     polls = fleet.accounts * DAY / fleet.every
-    reading = costs.reading(fleet.accounts * fleet.messages_a_day)
+    reading = costs.reading(fleet.accounts * fleet.messages_a_day * times_the_mean)
     return (reading + polls * costs.evaluation(fleet.held_messages)) * SECOND / DAY
 
 
-def by_requests(costs: Costs, fleet: Fleet) -> float:
-    """Returns the messages a day with which an account asks as often as it may in the busiest hour."""
-    return fleet.rate * DAY / SECOND / (costs.requests * costs.peak)
+def by_requests(requests: float, costs: Costs, fleet: Fleet) -> float:
+    """Returns the messages a day with which an account asks as often as it may in the busiest hour, at so many requests a message."""
+    return fleet.rate * DAY / SECOND / (requests * costs.peak)
 
 
 def by_core(costs: Costs, fleet: Fleet) -> float:
@@ -108,6 +120,7 @@ def whole(costs: Costs, fleet: Fleet) -> list[Figure]:
     sent = fleet.accounts * fleet.messages_a_day * SECOND / DAY
     held, renewals = fleet.accounts * fleet.held_messages, fleet.accounts + fleet.workers
     busiest = sent * costs.peak
+    one = busiest / fleet.accounts
 
     def log(messages: float) -> float:
         return messages * costs.written * costs.wal_bytes + renewals * costs.renewal_wal_bytes
@@ -117,9 +130,9 @@ def whole(costs: Costs, fleet: Fleet) -> list[Figure]:
         Figure("messages sent, on average", sent, "a second"),
         Figure("messages sent, busiest hour", busiest, "a second"),
         Figure("messages fetched, busiest hour", busiest * costs.fetched, "a second"),
-        Figure("requests to Routee, busiest hour", busiest * costs.requests, "a second"),
-        Figure("those of one account", busiest * costs.requests / fleet.accounts, "a second"),
-        Figure("requests to Routee, a day", sent * DAY / SECOND * costs.requests, "requests"),
+        Figure("requests of one account, busiest hour, all pages full", one * costs.fewest_requests, "a second"),
+        Figure("requests of one account, busiest hour, pages as measured", one * costs.requests, "a second"),
+        Figure("requests of all accounts, busiest hour, pages as measured", busiest * costs.requests, "a second"),
         Figure("from Routee with gzip, busiest hour", busiest * costs.fetched * costs.gzip_bytes / 1e6, "MB a second"),
         Figure(
             "from Routee uncompressed, busiest hour", busiest * costs.fetched * costs.plain_bytes / 1e6, "MB a second"
@@ -136,8 +149,13 @@ def whole(costs: Costs, fleet: Fleet) -> list[Figure]:
         Figure("one evaluation of the shipped rules", costs.evaluation(fleet.held_messages), "s"),
         Figure("all of it on average", work_a_day(costs, fleet), "cores"),
         Figure(
-            "the largest account that its limit of requests allows",
-            by_requests(costs, fleet) / 1e6,
+            "the largest account at 5 requests a second, all pages full",
+            by_requests(costs.fewest_requests, costs, fleet) / 1e6,
+            "million messages a day",
+        ),
+        Figure(
+            "the largest account at 5 requests a second, pages as measured",
+            by_requests(costs.requests, costs, fleet) / 1e6,
             "million messages a day",
         ),
         Figure("the largest account that one core can do", by_core(costs, fleet) / 1e6, "million messages a day"),

@@ -7,7 +7,7 @@ import msgspec
 
 from benchmarks.figure import Figure, number
 from benchmarks.fleet.costs import Costs
-from benchmarks.fleet.fleet import KEPT, SHOWN, Outcome, Row, whole
+from benchmarks.fleet.fleet import KEPT, Outcome, Row, whole
 from benchmarks.fleet.simulation import Fleet
 
 
@@ -51,37 +51,49 @@ def measured_lines(costs: Costs) -> Iterator[str]:
 def whole_lines(eight: Iterable[Figure], thirty: Iterable[Figure]) -> Iterator[str]:
     """What all accounts take together, with the messages of so many days in the windows."""
     for one, other in zip(eight, thirty, strict=True):
-        both = [f"{number(each.value)} {each.unit}" for each in (one, other)]
+        both = [f"{rounded(each.value)} {each.unit}" for each in (one, other)]
         yield f"| {one.what} | {' | '.join(both if both[0] != both[1] else [both[0], 'the same'])} |"
 
 
-def fleet_lines(rows: Iterable[Row]) -> Iterator[str]:
-    """Each fleet in a row."""
+def busy_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """The busiest hour of each fleet in a row."""
     for row in rows:
-        after = "" if row.memory_after is None else f" ({number(row.memory_after / 1e9)})"
         cells = [
             str(row.workers),
             f"{row.cpu_mean:.0%}",
             f"{row.cpu_busiest:.0%}",
-            f"{number(row.memory / 1e9)}{after} GB",
-            f"{_time(row.delay)}, {_time(row.delay_99)}",
-            _time(row.lag),
-            *_deaths(row),
+            f"{rounded(row.memory / 1e9)} GB",
+            "" if row.memory_after is None else f"{rounded(row.memory_after / 1e9)} GB",
+            *map(_time, (row.delay, row.delay_99, row.lag)),
         ]
         yield f"| {' | '.join(cells)} |"
 
 
-def _deaths(row: Row) -> list[str]:
-    told = [f"{_time(held)}, {_time(judged)}" for held, judged in zip(row.held_again, row.judged_again, strict=True)]
-    return ["", ""] if not told else [told[0], told[-1]]
+def death_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """What comes after deaths, each fleet in a row."""
+    for row in rows:
+        cells = [str(row.workers)]
+        for died, held, judged in (
+            (1, row.held_again[0], row.judged_again[0]),
+            (row.workers // 2, row.held_again[-1], row.judged_again[-1]),
+        ):
+            can = row.cpu_mean * row.workers <= row.workers - died
+            cells += [_time(held), _time(judged)] if can else ["too few", "too few"]
+        yield f"| {' | '.join(cells)} |"
+
+
+def rounded(value: float) -> str:
+    """Returns the number with two digits that count and separated thousands."""
+    two = float(f"{value:.2g}")
+    return f"{two:,.0f}" if abs(two) >= 10 else f"{two:g}"
 
 
 def _time(seconds: float) -> str:
-    """Returns a duration in the unit that it is read in."""
+    """Returns a duration in the unit that it is read in; what is below a tenth of a second is none."""
     for unit, length in (("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
-            return f"{number(seconds / length)} {unit}"
-    return f"{number(seconds)} s"
+            return f"{rounded(seconds / length)} {unit}"
+    return f"{rounded(seconds)} s" if seconds >= 0.1 else "0 s"
 
 
 def _lines(figures: Iterable[Figure]) -> Iterator[str]:
@@ -93,7 +105,10 @@ def document_lines(found: Outcome) -> Iterator[str]:
     """Yields all lines that the document has to have."""
     yield from measured_lines(found.costs)
     yield from whole_lines(*(whole(found.costs, Fleet(20, kept=kept)) for kept in KEPT))
-    yield from fleet_lines(row for row in found.rows if row.kept == KEPT[0] or row.workers in SHOWN)
+    for kept in KEPT:
+        rows = [row for row in found.rows if row.kept == kept and row.is_enough]
+        yield from busy_lines(rows)
+        yield from death_lines(rows)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ PANELS: tuple[tuple[str, Callable[[Row], float | None]], ...] = (
     ("memory of a worker, GB", lambda row: row.memory / 1e9),
     (
         "seconds until all are polled again after one died",
-        lambda row: row.judged_again[0] if row.judged_again else None,
+        lambda row: row.judged_again[0] if row.is_enough else None,
     ),
 )
 

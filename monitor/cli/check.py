@@ -94,8 +94,11 @@ def _as_json(config_file: Path, loaded: "SettingsWithTemplates") -> dict[str, An
 
 
 def _tables(config_file: Path, loaded: "SettingsWithTemplates") -> None:
+    from monitor.store.open import missing_for
+
     config = loaded.settings.config
-    say(f"{config_file}: good. Everything is kept in {config.store_location}")
+    but = ", but the daemon cannot start here: see the warnings" if missing_for(config.store_location) else ""
+    say(f"{config_file}: good{but}. Everything is kept in {config.store_location}")
     say("")
     print_table(("ACCOUNT", "API"), [(account.name, account.api_url) for account in config.accounts])
     say("")

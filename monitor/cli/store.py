@@ -1,5 +1,7 @@
 """``routee-monitor store``: copies a store into another one."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +69,7 @@ def copy(
             param_hint="--password-file",
         )
     kept, empty = (_with_password(place, config or above, password_file) for place in places)
-    with progress("copying and comparing") as report:
+    with progress("copying and comparing") as report, _told_of_the_option([kept, empty]):
         made = copy_between(kept, empty, report)
     if as_json:
         print_json({"from": str(kept), "to": str(empty), "rows": made.total, "tables": made.rows})
@@ -112,6 +114,25 @@ def _with_password(location: "StoreLocation", config: Path | None, password_file
     if isinstance(configured, Path) or configured.with_password("") != location:
         return location
     return configured
+
+
+@contextmanager
+def _told_of_the_option(places: "Sequence[StoreLocation]") -> Iterator[None]:
+    """Adds to a server's request for a password how one is given here."""
+    from monitor.runtime.errors import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        if "no password supplied" not in str(error):
+            raise
+        both = not any(isinstance(place, Path) for place in places)
+        how = (
+            "put the passwords into a file that PGPASSFILE names"
+            if both
+            else "name a file with it with --password-file"
+        )
+        raise StoreError(f"{error}; it asks for a password: {how}") from None
 
 
 def _password_in(file: Path) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -106,6 +107,19 @@ def test_status_and_check_name_the_database(stored: Folder, postgresql: Postgres
     assert PASSWORD not in status.output + check.output
 
 
+def test_check_says_so_if_the_driver_of_the_store_is_not_installed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.replace(folder.config, "store: sqlite:monitor.db", "store: postgresql://127.0.0.1/x")
+    for name in [name for name in sys.modules if name.startswith("monitor.store.postgresql")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("monitor.store.postgresql", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    said = folder.invoke("check")
+    assert "good, but the daemon cannot start here: see the warnings." in " ".join(said.stdout.split())
+    assert "needs psycopg, which is not installed" in " ".join(said.stderr.split())
+
+
 def test_check_online_logs_in(stored: Folder, postgresql: PostgresqlAddress, password: Path) -> None:
     into_postgresql(stored, postgresql, password)
     right = json.loads(run(stored, "check", "--online", "--json").stdout)["online"]
@@ -162,6 +176,17 @@ def test_a_password_in_the_command_line_is_refused_and_not_repeated(folder: Fold
 def test_what_cannot_be_copied_is_said(folder: Folder, words: tuple[str, ...], code: int, why: str) -> None:
     done = run(folder, "store", "copy", *words)
     assert (done.exit_code, why in done.stderr) == (code, True), done.stderr
+
+
+def test_where_the_server_asks_for_a_password_the_option_is_named(
+    stored: Folder, postgresql: PostgresqlAddress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "none"))
+    done = run(stored, "store", "copy", f"sqlite://{stored.path}/monitor.db", shown(postgresql))
+    assert done.exit_code == 69
+    said = " ".join(done.output.split())
+    assert "no password supplied" in said
+    assert said.endswith("it asks for a password: name a file with it with --password-file")
 
 
 def test_one_password_is_not_given_to_two_servers(folder: Folder, password: Path) -> None:

@@ -114,6 +114,7 @@ class World:
             running = await nursery.start(run)
             evaluator = running.pipeline.accounts["main"].evaluator
             await until(lambda: "all" in evaluator.coverage.cursors, "a poll")
+            await until(lambda: not running.pipeline.services.health.unready(), "the daemon to be ready")
             yield running
             stop.set()
             nursery.cancel_scope.deadline = trio.current_time() + GUARD

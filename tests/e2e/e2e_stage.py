@@ -60,6 +60,7 @@ def put_operator(sandbox: Sandbox, operator: str, *, failed: int, of: int = 10, 
 
 async def until_polled(daemon: daemon.Running, moment: Instant, account: str = "main", search: str = "all") -> Instant:
     """Until a complete poll has seen that moment; gives as of when."""
+    await until(lambda: account in daemon.pipeline.accounts, "the account, whose lease may have to lapse")
     evaluator = daemon.pipeline.accounts[account].evaluator
 
     def polled() -> bool:

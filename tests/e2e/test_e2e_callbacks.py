@@ -15,6 +15,7 @@ from e2e_store import window
 
 from monitor.runtime.clock import SystemClock, iso
 from monitor.simulation.sandbox import Sandbox
+from tests.fakes.listener import ask
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -77,6 +78,8 @@ async def test_none_that_was_answered_is_lost_when_the_daemon_is_killed(
         for life in range(1, LIVES + 1):
             async with daemon(config) as running:
                 await running.watching()
+                while (await ask(running.url, "/readyz")).status != 200:  # the lease of the life before has to lapse
+                    await trio.sleep(0.05)
                 await _killed_while_pushing(running, pusher, life * A_LIFE)
             assert not running.noise, running.noise
             known = {name.lower() for name in _ids(config)}

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from benchmarks.fleet.costs import Costs, EvaluationCost
+from benchmarks.fleet.day import day_lines
 from benchmarks.fleet.fleet import Outcome
 from benchmarks.fleet.simulation import BEAT, TTL, Course, Fleet, Simulation
 from benchmarks.fleet.tables import document_lines
@@ -62,3 +63,8 @@ def test_the_document_and_the_picture_show_what_came_out() -> None:
     )
     drawn = runpy.run_path(str(DOCS / "images" / "draw_fleet.py"))["picture"](FOUND.rows)
     assert drawn == (DOCS / "images" / "fleet.svg").read_text("utf-8"), "run python docs/images/draw_fleet.py"
+
+
+def test_what_a_day_takes_follows_from_the_same_costs() -> None:
+    document = (DOCS / "performance.md").read_text("utf-8").splitlines()
+    assert [line for line in day_lines(FOUND.costs) if line not in document] == []

@@ -13,9 +13,11 @@ from monitor.notify.render.sanitize import clean
 FEWEST: Final = 10
 """The fewest final messages of a step that have a share of delivered ones."""
 _FRAME: Final = Frame(860, 220, top=16, text=12)
+_NARROW: Final = Frame(340, 200, top=16, text=12)
+"""For a phone, where the other would have to be scrolled, or its words be too small."""
 
 Drawing = tuple[str, str]
-"""A heading and an SVG element."""
+"""A heading, and the same chart twice, ``wide`` and ``narrow``; the style shows one of them."""
 
 
 def charts(report: DeliveryReport) -> list[Drawing]:
@@ -60,4 +62,4 @@ def _drawn(
         zone=report.time_zone,
         ceiling=1.0 if unit == "share" else None,
     )
-    return svg(chart, _FRAME)
+    return f'<div class="wide">{svg(chart, _FRAME)}</div><div class="narrow">{svg(chart, _NARROW)}</div>'

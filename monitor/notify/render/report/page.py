@@ -40,12 +40,18 @@ tbody th{font-weight:600;min-width:9rem}
 .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .more,footer{color:var(--soft);font-size:.9rem}
 .error{color:var(--bad)}
-.chart{display:block;width:100%;min-width:36rem;height:auto;padding:.5rem}
+.chart{display:block;width:100%;height:auto;padding:.5rem}
+.narrow{display:none}
 details{margin-top:.6rem}summary{min-height:1.5rem;padding:.35rem 0;color:var(--value);cursor:pointer}
 .chart path{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .chart text{fill:var(--ink)}.chart .label{fill:var(--soft)}
 .chart .grid{stroke:var(--line);stroke-width:1}.chart .axis{stroke:var(--soft);stroke-width:1}
 .chart .value{stroke:var(--value)}.chart .second{stroke:var(--bad)}.chart circle.value{fill:var(--value)}.chart circle.second{fill:var(--bad)}
+@media (max-width:40rem){.wide{display:none}.narrow{display:block}
+table,tbody{display:block}thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+tbody tr{display:grid;grid-template-columns:repeat(3,1fr);gap:.2rem .9rem;padding:.6rem .9rem;border-top:1px solid var(--line)}
+tbody tr:first-child{border-top:0}tbody th{grid-column:1/-1}tbody th,tbody td,tbody .n{padding:0;border:0;text-align:left;white-space:normal}
+td::before{content:attr(data-head);display:block;color:var(--soft);font-size:.8rem}}
 .chart rect{stroke:none}.chart rect.critical{fill:var(--bad);fill-opacity:.16}.chart circle{stroke:none}
 """
 
@@ -106,7 +112,8 @@ def _rows(table: ReportTable, shown: Sequence[tuple[str, ...]], label: str) -> s
     body = "".join(
         f'<tr><th scope="row">{escaped(row[0])}</th>'
         + "".join(
-            f"<td{_class(is_number)}>{escaped(cell)}</td>" for cell, is_number in zip(row[1:], numeric[1:], strict=True)
+            f'<td{_class(is_number)} data-head="{escaped(head.capitalize())}">{escaped(cell)}</td>'
+            for head, cell, is_number in zip(table.heads[1:], row[1:], numeric[1:], strict=True)
         )
         + "</tr>"
         for row in shown
