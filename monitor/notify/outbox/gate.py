@@ -23,6 +23,7 @@ class AccountGate:
         self.holding = 0
         """Grows each time that an account is added."""
         self._held: frozenset[str] | None = None
+        self._since: dict[str, int] = {}
         self._closed: frozenset[str] = frozenset()
         self._deadline = inf
         self._scopes: dict[trio.CancelScope, str] = {}
@@ -37,11 +38,21 @@ class AccountGate:
         """Returns whether this daemon holds the account, maybe without being allowed to send just now: what was sent is still to be noted."""
         return not account or self._held is None or account in self._held
 
+    def since(self, account: str) -> int | None:
+        """Returns the value of `holding` since which this daemon holds the account without a break.
+
+        None if it does not, or is giving it away. It may be so without being allowed to send just now.
+        """
+        if not self.keeps(account) or account in self._closed:
+            return None
+        return self._since.get(account, 0)
+
     def hold(self, accounts: Collection[str]) -> None:
         """Replaces the accounts that are held. Sends under way for others are cancelled."""
         has_more = self._held is None or not self._held.issuperset(accounts)
         self.holding += has_more
         self._held = frozenset(accounts)
+        self._since = {account: self._since.get(account, self.holding) for account in self._held}
         self._closed &= self._held
         for scope, account in self._scopes.items():
             if not self.keeps(account):
