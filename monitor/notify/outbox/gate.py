@@ -13,7 +13,8 @@ import trio
 
 
 class AccountGate:
-    """The accounts whose notifications may be sent. At first it is open for all, without a deadline. ``changed`` is called when it opens.
+    """The accounts whose notifications may be sent. At first it is open for all, without a deadline. ``changed`` is called when it opens,
+    and when other accounts are held.
 
     Times are in trio's seconds. The account '' is open for whoever may send at all.
     """
@@ -49,15 +50,14 @@ class AccountGate:
 
     def hold(self, accounts: Collection[str]) -> None:
         """Replaces the accounts that are held. Sends under way for others are cancelled."""
-        has_more = self._held is None or not self._held.issuperset(accounts)
-        self.holding += has_more
-        self._held = frozenset(accounts)
+        before, self._held = self._held, frozenset(accounts)
+        self.holding += before is None or not before.issuperset(accounts)
         self._since = {account: self._since.get(account, self.holding) for account in self._held}
         self._closed &= self._held
         for scope, account in self._scopes.items():
             if not self.keeps(account):
                 scope.cancel()
-        if has_more:
+        if before != self._held:  # also if one went: its notifications may have hidden others
             self._changed()
 
     def close(self, account: str) -> None:

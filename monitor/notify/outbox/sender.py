@@ -23,6 +23,9 @@ SEND_LIMIT: Final = 60.0
 _BATCH: Final = 16
 """The most groups that are read at once. The number is small, so that new notifications do not wait for a long list."""
 
+_MOST_LOOKED_PAST: Final = 64 * _BATCH
+"""The most groups that are read to find one whose account may be told of."""
+
 _WRITING_LIMIT: Final = 2.0
 """Seconds that storing a receipt may take before it counts as failed. A stop waits no longer than that."""
 
@@ -100,8 +103,7 @@ class Sender:
         """Sends what is due, or waits until something is."""
         self._step()
         wake_event, holding = self.outbox.wake_event, self.outbox.gate.holding
-        heads = await self.store.heads(self.receiver, self.channel, _BATCH)
-        heads = [outbox_row for outbox_row in heads if self.outbox.gate.is_open(outbox_row.account)]
+        heads = await self._open_heads()
         now = self.clock.now()
         due_at = [self.pace.due_at(outbox_row, now) for outbox_row in heads]
         due = [outbox_row for outbox_row, at in zip(heads, due_at, strict=True) if at <= now]
@@ -110,6 +112,19 @@ class Sender:
         elif not self._is_stopping:
             self.outbox.busy.pop((self.receiver, self.channel), None)
             await self.outbox.rest(wake_event, self.clock, min(due_at) - now if due_at else None)
+
+    async def _open_heads(self) -> list[OutboxRow]:
+        """Returns the heads of groups whose accounts may be told of now, looking past those of accounts that are being given away.
+
+        If more than `_MOST_LOOKED_PAST` of those come first, it returns none; the gate wakes the sender once they are gone.
+        """
+        gate, limit = self.outbox.gate, _BATCH
+        while True:
+            heads = await self.store.heads(self.receiver, self.channel, limit)
+            found = [outbox_row for outbox_row in heads if gate.is_open(outbox_row.account)]
+            if found or not limit <= len(heads) < _MOST_LOOKED_PAST or not gate.is_open(""):
+                return found
+            limit *= 4
 
     async def _send_side_by_side(self, batch: _SendBatch, count: int) -> None:
         """Sends what is due, several at once if the channel allows that and works; after the first failure no further send begins."""

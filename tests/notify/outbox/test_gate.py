@@ -166,6 +166,34 @@ async def test_the_result_of_a_send_is_not_stored_for_ever_against_the_next_hold
         assert slack.keys == ["a1", "b1"], "and the channel goes on"
 
 
+class HeldFront(InlineStoreFront):
+    """A store that returns only notifications of accounts that are held, as PostgreSQL's does."""
+
+    held = frozenset({A, B})
+
+    async def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
+        every = await super().heads(receiver, channel, 1_000_000)
+        return [one for one in every if one.account in self.held][:limit]
+
+
+@pytest.mark.parametrize(("count", "told_meanwhile"), [(100, ["b"]), (1_500, [])])
+async def test_what_waits_for_an_account_that_is_given_away_holds_up_no_other(
+    count: int, told_meanwhile: list[str], store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack, front = ScriptedNotifier(), HeldFront(store)
+    async with delivering(store, slack, front) as outbox:
+        outbox.gate.hold([A, B])
+        outbox.gate.close(A)
+        put(store, outbox, *(f"a{number}" for number in range(count)))
+        put(store, outbox, "b", account=B)
+        await trio.sleep(5)
+        assert slack.keys == told_meanwhile
+        outbox.gate.hold([B])
+        front.held = frozenset({B})
+        await trio.sleep(1)
+    assert slack.keys == ["b"]
+
+
 async def test_what_was_read_before_an_account_went_and_came_back_is_read_again(
     store: SqliteStore, autojump_clock: trio.testing.MockClock
 ) -> None:
