@@ -163,6 +163,8 @@ class Sender:
         if await self._superseded(outbox_row):
             return None
         previous = await self.store.receipt(self.receiver, self.channel, outbox_row.notification.episode)
+        if self.outbox.gate.holding != batch.holding:
+            return None
         outcome = await self._send(outbox_row, previous)
         match outcome:
             case None:

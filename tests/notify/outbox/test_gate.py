@@ -214,5 +214,29 @@ async def test_what_was_read_before_an_account_went_and_came_back_is_read_again(
     assert slack.keys == ["a1"]
 
 
+async def test_what_was_looked_up_before_an_account_went_and_came_back_is_read_again(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Meanwhile the other daemon has sent the first of them."""
+
+    class Away(InlineStoreFront):
+        async def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
+            found = await super().receipt(receiver, channel, episode)
+            if episode == "a1":
+                outbox.gate.hold([])
+                _send_elsewhere(store, store.outbox_rows("waiting")[-1])
+                outbox.gate.hold([A])
+            return found
+
+    slack = ScriptedNotifier()
+    async with delivering(store, slack, Away(store)) as outbox:
+        put(store, outbox, "a1")
+        put(store, outbox, "a2")
+        outbox.gate.hold([A])
+        await trio.sleep(10)
+    assert slack.keys == ["a2"]
+    assert states(store) == {"a1": "sent", "a2": "sent"}
+
+
 def _send_elsewhere(store: SqliteStore, row: OutboxRow) -> None:
     store.sent(row.id, {"by": "another daemon"}, NOW)
