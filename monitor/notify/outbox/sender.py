@@ -32,6 +32,9 @@ _WRITING_LIMIT: Final = 2.0
 _SHORTEST_WAIT: Final = SECOND // 10
 """The shortest wait between two tries of a store that fails."""
 
+_LONGEST_WAIT: Final = 5 * SECOND
+"""The longest wait between two tries to store a result: until that is done, nobody else knows that a notification was sent."""
+
 log = logging.getLogger("monitor.notify.outbox")
 
 
@@ -221,7 +224,8 @@ class Sender:
 
     async def _took(self, outbox_row: OutboxRow, sent: Sent) -> None:
         self.outbox.accepted((self.receiver, self.channel))
-        await self._write_down(outbox_row, partial(self.store.sent, outbox_row.id, sent.receipt, self.clock.now()))
+        write = partial(self.store.sent, outbox_row.id, sent.receipt, self.clock.now())
+        await self._write_down(outbox_row, write, was_sent=True)
         self.pace.answered(outbox_row)
         log.info(
             "Notification %s was sent (%s)",
@@ -262,18 +266,21 @@ class Sender:
         refused = refused or (known is not None and known.refused)
         self.outbox.failed((self.receiver, self.channel), why, self.clock.now(), refused=refused)
 
-    async def _write_down(self, outbox_row: OutboxRow, write: Callable[[], Awaitable[None]]) -> None:
+    async def _write_down(
+        self, outbox_row: OutboxRow, write: Callable[[], Awaitable[None]], *, was_sent: bool = False
+    ) -> None:
         """Repeats ``write`` until the store succeeds. Meanwhile nothing is sent to this channel, so the same notification is not sent twice.
 
-        Another daemon that has the account by then is left alone: it may have sent the notification again.
+        What ``was_sent`` is written down whoever holds the account by then, which sends it again otherwise. The store changes nothing if that one
+        has written down something already. What failed is left to that one.
         """
         troubles = 0
         while not await self._written(outbox_row, write):
-            if not self.outbox.gate.keeps(outbox_row.account):
+            if not was_sent and not self.outbox.gate.keeps(outbox_row.account):
                 return
             troubles += 1
             try:
-                await self.clock.sleep(backoff(troubles, full_jitter) + _SHORTEST_WAIT)
+                await self.clock.sleep(min(backoff(troubles, full_jitter), _LONGEST_WAIT) + _SHORTEST_WAIT)
                 self._step()
             except trio.Cancelled:
                 log.error("Notification %s may be sent again at the next start", self._name(outbox_row))
