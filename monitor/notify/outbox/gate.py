@@ -57,6 +57,7 @@ class AccountGate:
         for scope, account in self._scopes.items():
             if not self.keeps(account):
                 scope.cancel()
+        self._look_again()
         if before != self._held:  # also if one went: its notifications may have hidden others
             self._changed()
 
@@ -64,9 +65,15 @@ class AccountGate:
         """Lets no more sends for the account begin; those under way go on."""
         self._closed |= {account}
 
+    def cut(self, account: str) -> None:
+        """Cancels the sends under way for the account."""
+        for scope, whose in self._scopes.items():
+            if whose == account:
+                scope.cancel()
+
     async def drained(self, account: str) -> None:
-        """Waits until no send for the account is under way, and what came of each is noted."""
-        while self._under_way[account]:
+        """Waits until no send for the account is under way, and what came of each is noted, or until it is not held any more."""
+        while self._under_way[account] and self.keeps(account):
             await self._ended.wait()
 
     def extend(self, deadline: float) -> None:
@@ -92,8 +99,11 @@ class AccountGate:
             yield
         finally:
             self._under_way[account] -= 1
-            self._ended.set()
-            self._ended = trio.Event()
+            self._look_again()
+
+    def _look_again(self) -> None:
+        self._ended.set()
+        self._ended = trio.Event()
 
     @contextmanager
     def sending(self, account: str) -> Iterator[trio.CancelScope]:

@@ -10,6 +10,7 @@ import trio.testing
 
 from monitor.notify.channels.protocol import Notifier, Outcome, Retry, Sent
 from monitor.notify.outbox import Outbox, deliver
+from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import MILLISECOND, TrioClock
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Commit, OutboxRow, Pending
@@ -152,6 +153,21 @@ async def test_an_account_that_is_given_away_ends_its_sends_in_good_order(
         assert states(store) == {"a1": "sent", "a2": "waiting"}
         await trio.sleep(10)
         assert slack.keys == ["a1"]
+
+
+async def test_an_account_that_is_lost_while_it_is_given_away_is_not_waited_for(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gate = AccountGate()
+    gate.hold([A])
+    gate.close(A)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gate.drained, A)
+        with gate.handling(A):
+            await trio.sleep(1)
+            gate.hold([])
+            await trio.testing.wait_all_tasks_blocked()
+            assert not nursery.child_tasks
 
 
 @pytest.mark.parametrize(
