@@ -145,6 +145,29 @@ async def test_an_account_that_comes_back_is_not_over_before_it_is_read(autojump
     assert ends(client.posts) == [[("OperatorFailureRate", 240)], [("OperatorFailureRate", 246)]]
 
 
+@pytest.mark.parametrize("is_looked_at", [True, False])
+async def test_an_account_that_has_to_be_read_anew_is_not_over_meanwhile(
+    is_looked_at: bool, autojump_clock: object
+) -> None:
+    stage, client, outbox = Stage(), Took(), Outbox()
+    stage.account = "main"
+    outbox.gate.hold(["main"])
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+        await trio.sleep(1)
+        with outbox.gate.read_anew("main"):
+            if is_looked_at:
+                stage.show(rate())
+                await trio.sleep(1)
+            stage.show()
+        await trio.sleep(5 - is_looked_at)
+        stage.show(rate())
+        await trio.sleep(4)
+        nursery.cancel_scope.cancel()
+    assert ends(client.posts) == [[("OperatorFailureRate", 240)], [("OperatorFailureRate", 246)]]
+
+
 async def test_what_was_listed_before_an_account_came_back_is_not_taken_for_its_present(autojump_clock: object) -> None:
     stage, client, outbox = Stage(), Took(), Outbox()
     stage.account = "main"

@@ -65,6 +65,20 @@ class AccountGate:
         """Lets no more sends for the account begin; those under way go on."""
         self._closed |= {account}
 
+    @contextmanager
+    def read_anew(self, account: str) -> Iterator[None]:
+        """Lets no send for the account begin in the block, in which what is known of it is forgotten; afterwards it is as if newly held."""
+        was_closed = account in self._closed
+        self.close(account)
+        try:
+            yield
+        finally:
+            if self.keeps(account) and not was_closed:
+                self.holding += 1
+                self._since[account] = self.holding
+                self._closed -= {account}
+                self._changed()
+
     def cut(self, account: str) -> None:
         """Cancels the sends under way for the account."""
         for scope, whose in self._scopes.items():

@@ -170,6 +170,19 @@ async def test_an_account_that_is_lost_while_it_is_given_away_is_not_waited_for(
             assert not nursery.child_tasks
 
 
+async def test_an_account_that_was_lost_or_is_given_away_is_not_open_after_it_was_read_anew() -> None:
+    gate = AccountGate()
+    gate.hold([A, B])
+    with gate.read_anew(A):
+        assert (gate.is_open(A), gate.since(A), gate.is_open(B)) == (False, None, True)
+    assert gate.is_open(A)
+    assert gate.since(A) == gate.holding == 2
+    gate.close(B)
+    with gate.read_anew(A), gate.read_anew(B):
+        gate.hold([B])
+    assert (gate.is_open(A), gate.is_open(B)) == (False, False)
+
+
 @pytest.mark.parametrize(
     ("outcome", "state", "attempts"), [(Sent({"ts": "1"}), "sent", 0), (Retry("it is not there"), "waiting", 0)]
 )
