@@ -249,11 +249,7 @@ class LeaseKeeper:
         token = self._own.tokens.get(account)
         self._gate.close(account)
         async with self._lock(account):
-            with trio.move_on_after(GRACE):
-                await self._gate.drained(account)
-            self._gate.cut(account)
-            with trio.move_on_after(NOTING_LIMIT):  # what was sent and is not noted, the next holder sends again
-                await self._gate.drained(account)
+            await self._end_sends(account)
             await self._duties.hand_over(account)
             if token is None or not self._has(account, token):
                 return
@@ -262,6 +258,13 @@ class LeaseKeeper:
             log.info("account %s was given away", account)
             with suppress(StoreError):  # it lapses by itself then
                 await self._leases.release(account, token)
+
+    async def _end_sends(self, account: str) -> None:
+        with trio.move_on_after(GRACE):
+            await self._gate.drained(account)
+        self._gate.cut(account)
+        with trio.move_on_after(NOTING_LIMIT):  # what was sent and is not noted, the next holder sends again
+            await self._gate.drained(account)
 
     async def _drop(self, account: str) -> None:
         async with self._lock(account):
