@@ -16,13 +16,14 @@ from typing import Final
 import trio
 
 from monitor.daemon.account_pipeline import AccountPipeline
-from monitor.daemon.fleet.forwarded_reports import PushedReports, decode, encode
+from monitor.daemon.fleet.forwarded_reports import NewerForm, PushedReports, decode, encode
 from monitor.daemon.pipeline import Pipeline
 from monitor.ingest.routee.callback import Callback, batch_of_callbacks
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
 from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import ForwardedCallback
 
 GATHERED: Final[Duration] = 5 * MILLISECOND
 """How long a callback waits for others to share its commit."""
@@ -64,6 +65,7 @@ class CallbackInbox:
         self._records = 0
         self._arrived = trio.Event()
         self._unseen: dict[str, Instant] = {}
+        self._of_newer: set[int] = set()
         self._committed = trio.Event()
 
     async def take(self, account: str, callback: Callback) -> None:
@@ -84,21 +86,35 @@ class CallbackInbox:
     async def take_forwarded(self) -> None:
         """Takes in what other daemons have put into the store for the accounts that are held here. Raises StoreError.
 
-        What was taken in and not deleted yet is taken in again: a report that is known already changes nothing.
+        What was taken in and not deleted yet is taken in again: a report that is known already changes nothing. What a newer version has put
+        there is left to a daemon of that version, as long as the store keeps it.
         """
-        while found := await self._store.forwarded(tuple(self._pipeline.accounts), MOST_AT_ONCE):
+        while found := await self._store.forwarded(tuple(self._pipeline.accounts), MOST_AT_ONCE, self._of_newer):
             by_account: dict[str, list[PushedReports]] = {}
             for one in found:
-                try:
-                    by_account.setdefault(one.account, []).append(decode(one.body))
-                except ValueError as error:
-                    log.error(
-                        "a callback of account %s that another daemon took cannot be used: %s", one.account, error
-                    )
-            for account, reports in by_account.items():
-                for each in reports:
-                    await self._pipeline.push(account, partial(self._put, each))
-            await self._store.drop_forwarded([one.id for one in found])
+                reports = self._decoded(one)
+                if reports is not None:
+                    by_account.setdefault(one.account, []).append(reports)
+            for account, several in by_account.items():
+                await self._pipeline.push(account, partial(self._put_all, several))
+            await self._store.drop_forwarded([one.id for one in found if one.id not in self._of_newer])
+
+    def _decoded(self, forwarded: ForwardedCallback) -> PushedReports | None:
+        try:
+            return decode(forwarded.body)
+        except NewerForm as error:
+            if not self._of_newer:
+                log.warning(
+                    "callbacks are left in the store, the first one for account %s: %s", forwarded.account, error
+                )
+            self._of_newer.add(forwarded.id)
+        except ValueError as error:
+            log.error("a callback of account %s that another daemon took cannot be used: %s", forwarded.account, error)
+        return None
+
+    def _put_all(self, several: Sequence[PushedReports], account: AccountPipeline) -> None:
+        for reports in several:
+            self._put(reports, account)
 
     async def run(self) -> None:
         """Commits what has arrived until it is stopped."""

@@ -74,6 +74,7 @@ class Daemon:
         self._app: ReloadableApp | None = None
         self._tasks: TaskSupervisor | None = None
         self._member: FleetMember | None = None
+        self._has_listened = trio.Event()
 
     async def run(
         self, systemd: Systemd, reloads: Reloads | None, stop: trio.Event, task_status: trio.TaskStatus[Running]
@@ -152,12 +153,14 @@ class Daemon:
             keep_going=self._internal_errors.keep_going,
             task_status=task_status,
         )
-        if self._member is not None:  # only now nothing is under way for any account
+        await self._has_listened.wait()
+        if self._member is not None:  # only now nothing is under way for any account, and nobody can ask for a change
             self._member.leave()
 
     async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
         config = self._present.config
         if config.web is None:
+            self._has_listened.set()
             return ""
         reader = DaemonReader(self._pipeline, self._store, lambda: self._present.settings, self._outbox)
         fleet = None if self._member is None else self._member.described
@@ -171,7 +174,12 @@ class Daemon:
             tls=app.tls,
             answered=self._metrics.answered,
         )
-        url: str = await nursery.start(listen, name="listener")
+
+        async def listen_until_stopped(task_status: trio.TaskStatus[str]) -> None:
+            await listen(task_status=task_status)
+            self._has_listened.set()
+
+        url: str = await nursery.start(listen_until_stopped, name="listener")
         log.info("listening on %s", url)
         nursery.start_soon(partial(trio.to_thread.run_sync, html_pages.prepare, abandon_on_cancel=True))
         return url

@@ -40,10 +40,14 @@ class Client(Protocol):
 
 @dataclass(slots=True)
 class _Known:
-    """An alert as it was last shown, and when it ended (None while it fires)."""
+    """An alert as it was last shown, and when it ended (None while it fires).
+
+    ``since`` says since when its account was held (`AccountGate.since`): it says nothing of another time.
+    """
 
     view: AlertView
     account: str = ""
+    since: int | None = 0
     over_at: Instant | None = None
 
 
@@ -56,14 +60,24 @@ class KnownAlerts:
     _known: dict[Key, _Known] = field(default_factory=dict)
     _unposted: set[Key] = field(default_factory=set)
 
-    def forget_others(self, is_ours: Callable[[str], bool]) -> None:
-        """Forgets the alerts of accounts that another daemon holds: it posts them, and their end."""
-        for key in [key for key, known in self._known.items() if not is_ours(known.account)]:
+    def forget_others(self, since: Callable[[str], int | None]) -> None:
+        """Forgets, without an end, the alerts of accounts that are not held since the same time as when they became known.
+
+        ``since`` says since when an account is held. Another daemon that holds it posts them and their end; and where it came back, what fires
+        may not be read yet.
+        """
+        for key in [key for key, known in self._known.items() if since(known.account) != known.since]:
             del self._known[key]
             self._unposted.discard(key)
 
-    def take(self, firing: Mapping[Key, FiringAlert], now: Instant) -> None:
-        """Records what fires now. Silenced, inhibited and muted alerts are added only if they were posted before."""
+    def take(
+        self, firing: Mapping[Key, FiringAlert], now: Instant, since: Callable[[str], int | None] = lambda account: 0
+    ) -> None:
+        """Records what fires now. Silenced, inhibited and muted alerts are added only if they were posted before.
+
+        What is to be forgotten (`forget_others`) is forgotten first.
+        """
+        self.forget_others(since)
         for key, known in self._known.items():
             if key not in firing and known.over_at is None:
                 known.over_at = now
@@ -71,7 +85,7 @@ class KnownAlerts:
         for key, alert in firing.items():
             present = self._known.get(key)
             if (present is None or present.over_at is not None) and not alert.is_quiet:
-                self._known[key] = _Known(alert.view(), alert.account)
+                self._known[key] = _Known(alert.view(), alert.account, since(alert.account))
                 self._unposted.add(key)
 
     def wanted(self, firing: Mapping[Key, FiringAlert], *, everything: bool) -> Iterator[FiringAlert]:
@@ -141,14 +155,19 @@ class Pusher:
         gate = self.outbox.gate
         if not gate.is_open(""):
             return SECOND
-        self.known_alerts.forget_others(gate.is_open)
+        holding = gate.holding
+        self.known_alerts.forget_others(gate.since)
         now_firing = with_checkpoints(await self.firing())
-        firing = {(one.fingerprint, one.severity): one async for one in now_firing if gate.is_open(one.account)}
+        firing = {(one.fingerprint, one.severity): one async for one in now_firing}
         now = self.clock.now()
         everything = self._all_posted_at is None or not 0 <= now - self._all_posted_at < AGAIN_EVERY
         async for alert in with_checkpoints(self.known_alerts.wanted(firing, everything=everything)):
             alert.view()  # rendered here, where others get a turn; later calls reuse it
-        self.known_alerts.take(firing, now)
+        # From here to the post nothing is waited for: what is held and what is posted are of one moment.
+        if not gate.is_open(""):
+            return SECOND
+        firing = {key: one for key, one in firing.items() if _is_held(gate.since(one.account), holding)}
+        self.known_alerts.take(firing, now, gate.since)
         if not everything and not self.known_alerts.has_news:
             return AGAIN_EVERY - (now - self._all_posted_at if self._all_posted_at is not None else 0)
         alerts = self.known_alerts.everything(firing, now) if everything else self.known_alerts.news(now)
@@ -187,3 +206,8 @@ class Pusher:
         self.outbox.accepted(self.name)
         self.known_alerts.mark_posted()
         trouble.over()
+
+
+def _is_held(since: int | None, holding: int) -> bool:
+    """Returns whether an account has been held without a break since the gate's number was ``holding``."""
+    return since is not None and since <= holding

@@ -83,8 +83,10 @@ class AsyncStore:
     async def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
         await self.run(lambda store: store.forward_callback(account, body, now))
 
-    async def forwarded(self, accounts: Collection[str], limit: int) -> list[ForwardedCallback]:
-        return await self.run(lambda store: store.forwarded(accounts, limit))
+    async def forwarded(
+        self, accounts: Collection[str], limit: int, without: Collection[int] = ()
+    ) -> list[ForwardedCallback]:
+        return await self.run(lambda store: store.forwarded(accounts, limit, without))
 
     async def drop_forwarded(self, ids: Collection[int]) -> None:
         await self.run(lambda store: store.drop_forwarded(ids))

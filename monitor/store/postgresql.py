@@ -32,7 +32,7 @@ T = TypeVar("T")
 _ENTRIES_PAGE: Final = 10_000
 _BLOBS_PAGE: Final = 64
 _LARGE: Final = 1 << 18
-"""Bytes of a page of the journal, but for its last blob, and of a row that gets more time to be written."""
+"""Bytes of a page of the journal or of forwarded callbacks, but for its last row, and of a row that gets more time to be written."""
 FOR_THE_DAEMON: Final = PostgresqlLimits(tries_again=True)
 FOR_COMMANDS: Final = PostgresqlLimits(statement=MINUTE, answer=MINUTE + 10 * SECOND, transfer=10 * MINUTE)
 """Commands read much at once, and nobody waits for them but the person who called them."""
@@ -167,8 +167,13 @@ class PostgresqlStore(SqlStore):
         with self._writing():
             self._run(own.FORWARD, (account, now, body))
 
-    def forwarded(self, accounts: Collection[str], limit: int) -> list[ForwardedCallback]:
-        return [ForwardedCallback(*row) for row in self._rows(own.FORWARDED, list(accounts), limit)]
+    def forwarded(
+        self, accounts: Collection[str], limit: int, without: Collection[int] = ()
+    ) -> list[ForwardedCallback]:
+        return [
+            ForwardedCallback(*row)
+            for row in self._read_much(own.FORWARDED, list(accounts), list(without), limit, _LARGE)
+        ]
 
     def drop_forwarded(self, ids: Collection[int]) -> None:
         with self._writing():
@@ -206,8 +211,10 @@ class PostgresqlStore(SqlStore):
             after = blobs[-1][0]
 
     def _journal_page(self, account: str, after: int) -> list[Any]:
-        values = (account, after, _BLOBS_PAGE, _LARGE)
-        return self._session.read_much(lambda one: one.execute(translated(own.JOURNAL), values, binary=True).fetchall())
+        return self._read_much(own.JOURNAL, account, after, _BLOBS_PAGE, _LARGE)
+
+    def _read_much(self, query: str, *values: Any) -> list[Any]:
+        return self._session.read_much(lambda one: one.execute(translated(query), values, binary=True).fetchall())
 
     def snapshot(self) -> AbstractContextManager[None]:
         return nullcontext() if self._session.in_transaction else self._session.snapshot()

@@ -53,7 +53,12 @@ SUPPRESSIONS: Final = "SELECT suppressions FROM store_state"
 SUPPRESSIONS_CHANGED: Final = "UPDATE store_state SET suppressions = suppressions + 1"
 FORWARD: Final = "INSERT INTO forwarded_callback (account, received_at, body) VALUES (?, ?, ?)"
 FORWARDED: Final = """
-    SELECT id, account, received_at, body FROM forwarded_callback WHERE account = ANY(CAST(? AS TEXT[])) ORDER BY id LIMIT ?"""
+    SELECT id, account, received_at, body FROM (
+        SELECT *, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS before
+        FROM (
+            SELECT * FROM forwarded_callback WHERE account = ANY(CAST(? AS TEXT[])) AND id <> ALL(CAST(? AS BIGINT[])) ORDER BY id LIMIT ?
+        ) AS page) AS sized
+    WHERE before < ? ORDER BY id"""
 COUNT_FORWARDED: Final = "SELECT count(*) FROM forwarded_callback"
 DROP_FORWARDED: Final = "DELETE FROM forwarded_callback WHERE id = ANY(CAST(? AS BIGINT[]))"
 PRUNE_FORWARDED: Final = (

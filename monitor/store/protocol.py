@@ -343,8 +343,13 @@ class Store(Protocol):
     def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
         """Keeps a callback for the daemon that holds the account. It is on the disk before the call returns."""
 
-    def forwarded(self, accounts: Collection[str], limit: int) -> list[ForwardedCallback]:
-        """Returns the oldest callbacks that others have forwarded for some accounts."""
+    def forwarded(
+        self, accounts: Collection[str], limit: int, without: Collection[int] = ()
+    ) -> list[ForwardedCallback]:
+        """Returns the oldest callbacks that others have forwarded for some accounts, but for those with the ids ``without``.
+
+        It returns fewer than ``limit`` if those are already long together.
+        """
 
     def drop_forwarded(self, ids: Collection[int]) -> None:
         """Deletes forwarded callbacks, after what they report was committed."""

@@ -175,7 +175,9 @@ class SqlStore(ABC):
     def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
         raise StoreError("callbacks cannot be forwarded: no other daemon shares this store")
 
-    def forwarded(self, accounts: Collection[str], limit: int) -> list[ForwardedCallback]:
+    def forwarded(
+        self, accounts: Collection[str], limit: int, without: Collection[int] = ()
+    ) -> list[ForwardedCallback]:
         return []
 
     def drop_forwarded(self, ids: Collection[int]) -> None:  # noqa: B027 - what most stores do

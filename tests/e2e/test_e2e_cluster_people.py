@@ -1,6 +1,7 @@
 """What people and Routee do at one worker, for alerts that another one holds: silences, acknowledgements, buttons, callbacks, pages."""
 
 import json
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -16,9 +17,10 @@ from e2e_process import Daemon
 from e2e_stage import SEARCH, put_operator
 from e2e_store import window
 
-from monitor.runtime.clock import HOUR, SystemClock, iso
+from monitor.runtime.clock import HOUR, Instant, SystemClock, iso
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
+from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.slack import APP_TOKEN, TOKEN
 from tests.fakes.slack_socket import slack_socket
 from tests.fakes.waiting import guarded, until
@@ -67,18 +69,21 @@ async def failing(town: Cluster, first: Daemon, second: Daemon) -> tuple[str, di
     return name, alert
 
 
+def planned_work(operator: str, now: Instant) -> dict[str, object]:
+    """A silence as people send it."""
+    return {
+        "matchers": [{"name": "operator", "value": operator, "isRegex": False, "isEqual": True}],
+        "startsAt": iso(now),
+        "endsAt": iso(now + HOUR),
+        "createdBy": "ann",
+        "comment": "planned work",
+    }
+
+
 async def test_a_silence_that_is_made_elsewhere_silences(tmp_path: Path, postgresql: PostgresqlAddress) -> None:
     async with cluster(tmp_path, postgresql) as town, town.worker("first") as first, town.worker("second") as second:
         name, _ = await failing(town, first, second)
-        now = SystemClock().now()
-        silence = {
-            "matchers": [{"name": "operator", "value": "Begins", "isRegex": False, "isEqual": True}],
-            "startsAt": iso(now),
-            "endsAt": iso(now + HOUR),
-            "createdBy": "ann",
-            "comment": "planned work",
-        }
-        made = await answered(second.url + "/api/v2/silences", silence)
+        made = await answered(second.url + "/api/v2/silences", planned_work("Begins", SystemClock().now()))
         await shown(first, "/api/v2/silences", made["silenceID"])
         town.fail("Begins", [name])
         await shown(first, "/api/v2/alerts?silenced=true&active=false", "Begins")
@@ -87,6 +92,34 @@ async def test_a_silence_that_is_made_elsewhere_silences(tmp_path: Path, postgre
         town.check_once(fired=1, resolved=1)
         await answered(second.url + f"/api/v2/silence/{made['silenceID']}", method="DELETE")
         await town.until_firing("Begins", accounts=[name])
+
+
+async def test_a_silence_that_is_sent_while_its_worker_stops_is_answered_and_kept(
+    tmp_path: Path, postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    def has_left() -> bool:
+        return not postgresql_server.administer("SELECT 1 FROM routee_monitor.worker", database=postgresql.database)
+
+    async with cluster(tmp_path, postgresql) as town, town.worker("first") as first:
+        await until_shared(first)
+        body = json.dumps(planned_work("Begins", SystemClock().now())).encode()
+        host, port = first.url.removeprefix("http://").split(":")
+        async with await trio.open_tcp_stream(host, int(port)) as stream:
+            head = f"POST /api/v2/silences HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+            await stream.send_all(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
+            await shown(first, "/readyz", "ready")  # by now it has read that
+            first.process.send_signal(signal.SIGTERM)
+            await until(lambda: first.said("stopping"), "the worker to stop")
+            with trio.move_on_after(0.5):  # less than what a request may take then
+                while not await trio.to_thread.run_sync(has_left):
+                    pass
+            await stream.send_all(body[10:])
+            answer = bytes(await stream.receive_some())
+        with trio.fail_after(10):
+            assert await first.process.wait() == 0
+        assert answer.startswith(b"HTTP/1.1 200")
+        with open_store(postgresql, read_only=True) as store:
+            assert len(store.load().silences) == 1
 
 
 async def test_an_acknowledgement_and_a_button_pressed_elsewhere_reach_the_holder(

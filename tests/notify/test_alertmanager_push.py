@@ -1,6 +1,7 @@
 """Alertmanagers as receivers: what they are told and when, over virtual time, and what the real one makes of it."""
 
 import json
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class Stage:
         self.views: list[AlertView] = []
         self.quiet: set[str] = set()
         self.account = ""
+        self.listed: Callable[[], object] = lambda: None
+        """Called when the alerts were listed, before they are seen: listing many takes a while."""
         self._news = trio.Event()
 
     def show(self, *views: AlertView) -> None:
@@ -40,10 +43,12 @@ class Stage:
         return self._news
 
     async def firing(self) -> list[FiringAlert]:
-        return [
+        found = [
             FiringAlert(view.fingerprint, view.severity, view.name in self.quiet, partial(_same, view), self.account)
             for view in self.views
         ]
+        self.listed()
+        return found
 
 
 def _same(view: AlertView) -> AlertView:
@@ -104,6 +109,111 @@ async def test_an_account_that_another_daemon_took_is_left_to_it_without_an_end(
         nursery.cancel_scope.cancel()
     assert ends(client.posts)[0] == [("OperatorFailureRate", 240)]
     assert not any(alerts for _, alerts in client.posts[1:])
+
+
+async def test_an_account_that_goes_away_while_the_alerts_are_listed_gets_no_end(autojump_clock: object) -> None:
+    stage, client, outbox = Stage(), Took(), Outbox()
+    stage.account = "main"
+    outbox.gate.hold(["main"])
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+        await trio.sleep(1)
+        stage.listed = lambda: outbox.gate.close("main")
+        stage.show(rate())
+        await trio.sleep(200)
+        nursery.cancel_scope.cancel()
+    assert ends(client.posts)[0] == [("OperatorFailureRate", 240)]
+    assert not any(alerts for _, alerts in client.posts[1:])
+
+
+async def test_an_account_that_comes_back_is_not_over_before_it_is_read(autojump_clock: object) -> None:
+    stage, client, outbox = Stage(), Took(), Outbox()
+    stage.account = "main"
+    outbox.gate.hold(["main"])
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+        await trio.sleep(1)
+        outbox.gate.hold([])
+        stage.show()
+        outbox.gate.hold(["main"])
+        await trio.sleep(5)
+        stage.show(rate())
+        await trio.sleep(5)
+        nursery.cancel_scope.cancel()
+    assert ends(client.posts) == [[("OperatorFailureRate", 240)], [("OperatorFailureRate", 246)]]
+
+
+@pytest.mark.parametrize("is_looked_at", [True, False])
+async def test_an_account_that_has_to_be_read_anew_is_not_over_meanwhile(
+    is_looked_at: bool, autojump_clock: object
+) -> None:
+    stage, client, outbox = Stage(), Took(), Outbox()
+    stage.account = "main"
+    outbox.gate.hold(["main"])
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+        await trio.sleep(1)
+        with outbox.gate.read_anew("main"):
+            if is_looked_at:
+                stage.show(rate())
+                await trio.sleep(1)
+            stage.show()
+        await trio.sleep(5 - is_looked_at)
+        stage.show(rate())
+        await trio.sleep(4)
+        nursery.cancel_scope.cancel()
+    assert ends(client.posts) == [[("OperatorFailureRate", 240)], [("OperatorFailureRate", 246)]]
+
+
+async def test_what_was_listed_before_an_account_came_back_is_not_taken_for_its_present(autojump_clock: object) -> None:
+    stage, client, outbox = Stage(), Took(), Outbox()
+    stage.account = "main"
+    outbox.gate.hold(["main"])
+
+    def lost_and_taken() -> None:
+        outbox.gate.hold([])
+        outbox.gate.hold(["main"])
+        stage.listed = lambda: None
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+        await trio.sleep(1)
+        stage.listed = lost_and_taken
+        stage.show(rate())
+        await trio.sleep(1)
+        stage.show()
+        await trio.sleep(200)
+        nursery.cancel_scope.cancel()
+    assert not any(alerts for _, alerts in client.posts)
+
+
+async def test_a_suspension_while_the_alerts_are_listed_ends_none_that_is_silenced_afterwards(
+    autojump_clock: object,
+) -> None:
+    stage, client, outbox = Stage(), Took(), Outbox()
+    stage.account = "main"
+    outbox.gate.hold(["main"])
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+        await trio.sleep(1)
+        stage.listed = outbox.gate.suspend
+        stage.show(rate())
+        await trio.sleep(10)
+        stage.listed = lambda: None
+        stage.quiet = {"OperatorFailureRate"}
+        stage.show(rate())
+        outbox.gate.extend(trio.current_time() + 1e9)
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+    began = client.posts[0][0]
+    assert [
+        [(name, end - round(at - began)) for name, end in told]
+        for (at, _), told in zip(client.posts, ends(client.posts), strict=True)
+    ] == [[("OperatorFailureRate", 240)]] * 2
 
 
 async def test_nothing_is_posted_while_this_daemon_may_not(autojump_clock: object) -> None:

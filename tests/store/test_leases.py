@@ -380,11 +380,24 @@ def test_a_callback_reaches_the_daemon_that_holds_its_account(fleet: Fleet) -> N
     one, two = first.store.forwarded(["main"], 9)
     assert (one.account, one.received_at, one.body, two.body) == ("main", NOW, b"one", b"\0two")
     assert first.store.forwarded(held, 1) == [one]
+    assert first.store.forwarded(held, 1, [one.id]) == [two]
     first.store.drop_forwarded([one.id, two.id])
     assert first.store.forwarded(held, 1) == []
     assert not first.leases.beat(BOTH, held).callbacks_wait
     assert first.store.prune(NOW + 1, 0) == 0
     assert first.store.prune(NOW + 2, 0) == 1, "an account that nobody has any more"
+
+
+def test_callbacks_are_read_a_few_hundred_kilobytes_at_a_time(fleet: Fleet) -> None:
+    daemon = fleet.daemon()
+    held = daemon.take("main")
+    for size in (1, 100_000, 100_000, 100_000, 1, 9_000_000, 1):
+        daemon.store.forward_callback("main", bytes(size), NOW)
+    read: list[list[int]] = []
+    while found := daemon.store.forwarded(held, 1_000):
+        read.append([len(one.body) for one in found])
+        daemon.store.drop_forwarded([one.id for one in found])
+    assert read == [[1, 100_000, 100_000, 100_000], [1, 9_000_000], [1]]
 
 
 def test_who_needs_the_store_alone_is_refused_while_a_worker_lives_and_keeps_workers_out(fleet: Fleet) -> None:

@@ -20,6 +20,10 @@ FORM: Final = 1
 """The form in which they are written. A daemon takes in only what it knows."""
 
 
+class NewerForm(ValueError):
+    """A newer version has written it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PushedReports:
     """What callbacks of one account have pushed."""
@@ -69,8 +73,10 @@ def encode(reports: PushedReports, privacy: RecipientMask) -> bytes:
 
 
 def decode(body: bytes) -> PushedReports:
-    """Returns the reports. Raises ValueError if a version wrote them whose form is not known here."""
+    """Returns the reports. Raises NewerForm if a newer version wrote them, and ValueError if they cannot be read for another reason."""
     form = msgspec.msgpack.decode(body, type=dict[str, object]).get("form")
+    if isinstance(form, int) and form > FORM:
+        raise NewerForm(f"a newer version has written it (form {form})")
     if form != FORM:
         raise ValueError(f"another version has written it (form {form})")
     found = msgspec.msgpack.decode(body, type=_Written)

@@ -24,6 +24,8 @@ ADOPT_AGAIN: Final = 1.0
 """Seconds before an account is read from the store again after that failed."""
 GRACE: Final = 4.0
 """Seconds that sends under way for an account get to end when it is given away."""
+NOTING_LIMIT: Final = 30.0
+"""Seconds that writing down what was sent may take after that, before the account is given away without it."""
 LEAVE_LIMIT: Final = 3.0
 """Seconds that giving all leases back may take at a stop; otherwise they lapse by themselves."""
 
@@ -247,8 +249,7 @@ class LeaseKeeper:
         token = self._own.tokens.get(account)
         self._gate.close(account)
         async with self._lock(account):
-            with trio.move_on_after(GRACE):
-                await self._gate.drained(account)
+            await self._end_sends(account)
             await self._duties.hand_over(account)
             if token is None or not self._has(account, token):
                 return
@@ -257,6 +258,13 @@ class LeaseKeeper:
             log.info("account %s was given away", account)
             with suppress(StoreError):  # it lapses by itself then
                 await self._leases.release(account, token)
+
+    async def _end_sends(self, account: str) -> None:
+        with trio.move_on_after(GRACE):
+            await self._gate.drained(account)
+        self._gate.cut(account)
+        with trio.move_on_after(NOTING_LIMIT):  # what was sent and is not noted, the next holder sends again
+            await self._gate.drained(account)
 
     async def _drop(self, account: str) -> None:
         async with self._lock(account):

@@ -13,7 +13,8 @@ import trio
 
 
 class AccountGate:
-    """The accounts whose notifications may be sent. At first it is open for all, without a deadline. ``changed`` is called when it opens.
+    """The accounts whose notifications may be sent. At first it is open for all, without a deadline. ``changed`` is called when it opens,
+    and when other accounts are held.
 
     Times are in trio's seconds. The account '' is open for whoever may send at all.
     """
@@ -23,6 +24,7 @@ class AccountGate:
         self.holding = 0
         """Grows each time that an account is added."""
         self._held: frozenset[str] | None = None
+        self._since: dict[str, int] = {}
         self._closed: frozenset[str] = frozenset()
         self._deadline = inf
         self._scopes: dict[trio.CancelScope, str] = {}
@@ -37,25 +39,55 @@ class AccountGate:
         """Returns whether this daemon holds the account, maybe without being allowed to send just now: what was sent is still to be noted."""
         return not account or self._held is None or account in self._held
 
+    def since(self, account: str) -> int | None:
+        """Returns the value of `holding` since which this daemon holds the account without a break.
+
+        None if it does not, or is giving it away. It may be so without being allowed to send just now.
+        """
+        if not self.keeps(account) or account in self._closed:
+            return None
+        return self._since.get(account, 0)
+
     def hold(self, accounts: Collection[str]) -> None:
         """Replaces the accounts that are held. Sends under way for others are cancelled."""
-        has_more = self._held is None or not self._held.issuperset(accounts)
-        self.holding += has_more
-        self._held = frozenset(accounts)
+        before, self._held = self._held, frozenset(accounts)
+        self.holding += before is None or not before.issuperset(accounts)
+        self._since = {account: self._since.get(account, self.holding) for account in self._held}
         self._closed &= self._held
         for scope, account in self._scopes.items():
             if not self.keeps(account):
                 scope.cancel()
-        if has_more:
+        self._look_again()
+        if before != self._held:  # also if one went: its notifications may have hidden others
             self._changed()
 
     def close(self, account: str) -> None:
         """Lets no more sends for the account begin; those under way go on."""
         self._closed |= {account}
 
+    @contextmanager
+    def read_anew(self, account: str) -> Iterator[None]:
+        """Lets no send for the account begin in the block, in which what is known of it is forgotten; afterwards it is as if newly held."""
+        was_closed = account in self._closed
+        self.close(account)
+        try:
+            yield
+        finally:
+            if self.keeps(account) and not was_closed:
+                self.holding += 1
+                self._since[account] = self.holding
+                self._closed -= {account}
+                self._changed()
+
+    def cut(self, account: str) -> None:
+        """Cancels the sends under way for the account."""
+        for scope, whose in self._scopes.items():
+            if whose == account:
+                scope.cancel()
+
     async def drained(self, account: str) -> None:
-        """Waits until no send for the account is under way, and what came of each is noted."""
-        while self._under_way[account]:
+        """Waits until no send for the account is under way, and what came of each is noted, or until it is not held any more."""
+        while self._under_way[account] and self.keeps(account):
             await self._ended.wait()
 
     def extend(self, deadline: float) -> None:
@@ -81,8 +113,11 @@ class AccountGate:
             yield
         finally:
             self._under_way[account] -= 1
-            self._ended.set()
-            self._ended = trio.Event()
+            self._look_again()
+
+    def _look_again(self) -> None:
+        self._ended.set()
+        self._ended = trio.Event()
 
     @contextmanager
     def sending(self, account: str) -> Iterator[trio.CancelScope]:

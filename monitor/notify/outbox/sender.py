@@ -23,11 +23,17 @@ SEND_LIMIT: Final = 60.0
 _BATCH: Final = 16
 """The most groups that are read at once. The number is small, so that new notifications do not wait for a long list."""
 
+_MOST_LOOKED_PAST: Final = 64 * _BATCH
+"""The most groups that are read to find one whose account may be told of."""
+
 _WRITING_LIMIT: Final = 2.0
 """Seconds that storing a receipt may take before it counts as failed. A stop waits no longer than that."""
 
 _SHORTEST_WAIT: Final = SECOND // 10
 """The shortest wait between two tries of a store that fails."""
+
+_LONGEST_WAIT: Final = 5 * SECOND
+"""The longest wait between two tries to store a result: until that is done, nobody else knows that a notification was sent."""
 
 log = logging.getLogger("monitor.notify.outbox")
 
@@ -100,8 +106,7 @@ class Sender:
         """Sends what is due, or waits until something is."""
         self._step()
         wake_event, holding = self.outbox.wake_event, self.outbox.gate.holding
-        heads = await self.store.heads(self.receiver, self.channel, _BATCH)
-        heads = [outbox_row for outbox_row in heads if self.outbox.gate.is_open(outbox_row.account)]
+        heads = await self._open_heads()
         now = self.clock.now()
         due_at = [self.pace.due_at(outbox_row, now) for outbox_row in heads]
         due = [outbox_row for outbox_row, at in zip(heads, due_at, strict=True) if at <= now]
@@ -110,6 +115,19 @@ class Sender:
         elif not self._is_stopping:
             self.outbox.busy.pop((self.receiver, self.channel), None)
             await self.outbox.rest(wake_event, self.clock, min(due_at) - now if due_at else None)
+
+    async def _open_heads(self) -> list[OutboxRow]:
+        """Returns the heads of groups whose accounts may be told of now, looking past those of accounts that are being given away.
+
+        If more than `_MOST_LOOKED_PAST` of those come first, it returns none; the gate wakes the sender once they are gone.
+        """
+        gate, limit = self.outbox.gate, _BATCH
+        while True:
+            heads = await self.store.heads(self.receiver, self.channel, limit)
+            found = [outbox_row for outbox_row in heads if gate.is_open(outbox_row.account)]
+            if found or not limit <= len(heads) < _MOST_LOOKED_PAST or not gate.is_open(""):
+                return found
+            limit *= 4
 
     async def _send_side_by_side(self, batch: _SendBatch, count: int) -> None:
         """Sends what is due, several at once if the channel allows that and works; after the first failure no further send begins."""
@@ -148,6 +166,8 @@ class Sender:
         if await self._superseded(outbox_row):
             return None
         previous = await self.store.receipt(self.receiver, self.channel, outbox_row.notification.episode)
+        if self.outbox.gate.holding != batch.holding:
+            return None
         outcome = await self._send(outbox_row, previous)
         match outcome:
             case None:
@@ -204,7 +224,8 @@ class Sender:
 
     async def _took(self, outbox_row: OutboxRow, sent: Sent) -> None:
         self.outbox.accepted((self.receiver, self.channel))
-        await self._write_down(outbox_row, partial(self.store.sent, outbox_row.id, sent.receipt, self.clock.now()))
+        write = partial(self.store.sent, outbox_row.id, sent.receipt, self.clock.now())
+        await self._write_down(outbox_row, write, was_sent=True)
         self.pace.answered(outbox_row)
         log.info(
             "Notification %s was sent (%s)",
@@ -245,18 +266,21 @@ class Sender:
         refused = refused or (known is not None and known.refused)
         self.outbox.failed((self.receiver, self.channel), why, self.clock.now(), refused=refused)
 
-    async def _write_down(self, outbox_row: OutboxRow, write: Callable[[], Awaitable[None]]) -> None:
+    async def _write_down(
+        self, outbox_row: OutboxRow, write: Callable[[], Awaitable[None]], *, was_sent: bool = False
+    ) -> None:
         """Repeats ``write`` until the store succeeds. Meanwhile nothing is sent to this channel, so the same notification is not sent twice.
 
-        Another daemon that has the account by then is left alone: it may have sent the notification again.
+        What ``was_sent`` is written down whoever holds the account by then, which sends it again otherwise. The store changes nothing if that one
+        has written down something already. What failed is left to that one.
         """
         troubles = 0
         while not await self._written(outbox_row, write):
-            if not self.outbox.gate.keeps(outbox_row.account):
+            if not was_sent and not self.outbox.gate.keeps(outbox_row.account):
                 return
             troubles += 1
             try:
-                await self.clock.sleep(backoff(troubles, full_jitter) + _SHORTEST_WAIT)
+                await self.clock.sleep(min(backoff(troubles, full_jitter), _LONGEST_WAIT) + _SHORTEST_WAIT)
                 self._step()
             except trio.Cancelled:
                 log.error("Notification %s may be sent again at the next start", self._name(outbox_row))

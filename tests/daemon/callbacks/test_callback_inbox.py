@@ -1,19 +1,21 @@
 """Callbacks that wait for their commit: what they are told where it fails, is stopped, or is never made."""
 
 import json
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Collection
+from typing import ClassVar, TypeVar
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
 
 from monitor.daemon.callback_inbox import MOST_WAITING, CallbackInbox, InboxFull
-from monitor.ingest.routee.callback import Callback, decode_callback
+from monitor.daemon.fleet.forwarded_reports import PushedReports, encode
+from monitor.ingest.routee.callback import Callback, batch_of_callbacks, decode_callback
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import TrioClock
 from monitor.runtime.errors import StoreError
-from monitor.store.protocol import Store
+from monitor.store.protocol import ForwardedCallback, Store
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.pushed import pushed
@@ -34,6 +36,20 @@ class SlowFront(InlineStoreFront):
         return call(self._store)
 
 
+class ForwardedFront(InlineStoreFront):
+    """A store with callbacks that others forwarded, which returns at most 100 at a time."""
+
+    waiting: ClassVar[list[ForwardedCallback]]
+
+    async def forwarded(
+        self, accounts: Collection[str], limit: int, without: Collection[int] = ()
+    ) -> list[ForwardedCallback]:
+        return [one for one in self.waiting if one.account in accounts and one.id not in without][: min(limit, 100)]
+
+    async def drop_forwarded(self, ids: Collection[int]) -> None:
+        self.waiting[:] = [one for one in self.waiting if one.id not in ids]
+
+
 def one(count: int = 1) -> Callback:
     return decode_callback(json.dumps([pushed() for _ in range(count)]).encode())
 
@@ -41,6 +57,11 @@ def one(count: int = 1) -> Callback:
 def harness(front: type[InlineStoreFront] = InlineStoreFront) -> tuple[PipelineHarness, CallbackInbox]:
     made = PipelineHarness(settings(config=PUSHED), TrioClock(START), fronted=front)
     return made, CallbackInbox(made.pipeline, made.front, RecipientMask)
+
+
+def forwarded_body(callback: Callback) -> bytes:
+    reports = PushedReports(batch_of_callbacks([callback], START), callback.campaigns, callback.rejected)
+    return encode(reports, RecipientMask("mask", b"k" * 32))
 
 
 async def test_many_callbacks_share_a_commit_that_is_on_the_disk_before_they_are_answered(
@@ -77,6 +98,23 @@ async def test_a_commit_that_fails_or_is_stopped_is_no_success(
         with trio.move_on_after(stopped_after):
             await inbox.run()
     assert len(errors) == 1
+
+
+async def test_what_others_forwarded_shares_commits_and_what_is_newer_than_this_daemon_is_left(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = msgspec.msgpack.encode({"form": 2, "other": "things"})
+    bodies = [newer, *(forwarded_body(one()) for _ in range(50)), b"damaged", *[newer] * 200, forwarded_body(one())]
+    ForwardedFront.waiting = [ForwardedCallback(number, "main", START, body) for number, body in enumerate(bodies)]
+    made, inbox = harness(ForwardedFront)
+    for _ in range(2):
+        with trio.fail_after(10):
+            await inbox.take_forwarded()
+    assert made.pipeline.accounts["main"].evaluator.window.messages == 51
+    assert len(made.store.commits) == 2
+    assert [one.body for one in ForwardedFront.waiting] == [newer] * 201
+    assert caplog.text.count("left in the store") == 1
+    assert caplog.text.count("cannot be used") == 1
 
 
 async def test_an_account_that_is_gone_is_no_success(autojump_clock: MockClock) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.daemon.fleet.forwarded_reports import PushedReports, decode, encode
+from monitor.daemon.fleet.forwarded_reports import NewerForm, PushedReports, decode, encode
 from monitor.ingest.routee.callback import batch_of_callbacks, decode_callback
 from monitor.model.privacy import Mode, RecipientMask
 from monitor.runtime.clock import HOUR
@@ -57,10 +57,14 @@ def test_no_number_and_no_text_of_a_message_is_stored_on_the_way(mode: Mode) -> 
         assert number.lstrip("+").encode() not in body
 
 
-def test_another_versions_form_is_refused() -> None:
+def test_another_versions_form_is_refused_and_a_newer_one_told_apart() -> None:
     body = msgspec.msgpack.encode({"form": 2, "other": "things"})
-    with pytest.raises(ValueError, match="another version"):
+    with pytest.raises(NewerForm, match="newer version"):
         decode(body)
+    for body in (msgspec.msgpack.encode({"form": 0}), msgspec.msgpack.encode({"form": "?"}), b"\xc1"):
+        with pytest.raises(ValueError, match=r"version|malformed") as caught:
+            decode(body)
+        assert not isinstance(caught.value, NewerForm)
 
 
 @given(st.text(max_size=20), st.sampled_from(["mask", "hash", "show"]))

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import pytest
 import trio
 import trio.testing
 
@@ -179,6 +180,39 @@ async def test_a_second_worker_gets_half_one_by_one_and_leaves_it_when_it_stops(
         second.keeper.leave()
         await trio.sleep(1.5)
         assert first.tells() == set(EVERY), "without waiting for the lease to lapse"
+
+
+@pytest.mark.parametrize(
+    ("sends", "notes", "given_away", "was_cut"),
+    [(1, 1, 2, False), (9, 0, 4, True), (1, 20, 21, False), (1, 99, 34, False)],
+)
+async def test_an_account_is_given_away_once_what_was_sent_is_noted(
+    sends: float, notes: float, given_away: float, was_cut: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with stage() as on:
+        first = await on.start()
+        scopes = list[trio.CancelScope]()
+
+        async def send() -> None:
+            with first.gate.handling(D):
+                with first.gate.sending(D) as scope:
+                    scopes.append(scope)
+                    await trio.sleep(sends)
+                await trio.sleep(notes)
+
+        await trio.sleep(0.5)
+        second = await on.start()
+        while first.gate.is_open(D):
+            await trio.sleep(0.01)
+            if not scopes:
+                on.nursery.start_soon(send)
+        closed = trio.current_time()
+        while D in first.keeper.held:
+            await trio.sleep(0.01)
+        assert abs(trio.current_time() - closed - given_away) < 1
+        assert scopes[0].cancelled_caught == was_cut
+        await trio.sleep(3)
+        assert D in second.tells()
 
 
 async def test_a_killed_workers_accounts_are_taken_when_their_leases_have_lapsed(

@@ -8,10 +8,11 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.notify.channels.protocol import Notifier, Outcome, Sent
+from monitor.notify.channels.protocol import Notifier, Outcome, Retry, Sent
 from monitor.notify.outbox import Outbox, deliver
+from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import MILLISECOND, TrioClock
-from monitor.runtime.errors import LeaseLost
+from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Commit, OutboxRow, Pending
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from tests.fakes.inline_store import InlineStoreFront
@@ -22,15 +23,22 @@ SLACK = ("ops", "slack/0")
 A, B = "athens", "berlin"
 
 
-class SharedFront(InlineStoreFront):
-    """A store whose marks of what was sent are refused once ``lost``, as PostgreSQL's are for accounts that another daemon has."""
+class BusyFront(InlineStoreFront):
+    """A store that does not get to writing down results while it ``is_busy``."""
 
-    lost = False
+    is_busy = False
 
     async def sent(self, outbox_row: int, receipt: dict[str, str], at: int) -> None:
-        if self.lost:
-            raise LeaseLost((A,))
+        self._refuse_while_busy()
         await super().sent(outbox_row, receipt, at)
+
+    async def postponed(self, outbox_row: int, error: str, next_at: int) -> None:
+        self._refuse_while_busy()
+        await super().postponed(outbox_row, error, next_at)
+
+    def _refuse_while_busy(self) -> None:
+        if self.is_busy:
+            raise StoreError("the server does not answer")
 
 
 @pytest.fixture
@@ -147,23 +155,98 @@ async def test_an_account_that_is_given_away_ends_its_sends_in_good_order(
         assert slack.keys == ["a1"]
 
 
-async def test_the_result_of_a_send_is_not_stored_for_ever_against_the_next_holder(
-    store: SqliteStore, autojump_clock: trio.testing.MockClock
+async def test_an_account_that_is_lost_while_it_is_given_away_is_not_waited_for(
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
-    slack, front = ScriptedNotifier(), SharedFront(store)
+    gate = AccountGate()
+    gate.hold([A])
+    gate.close(A)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gate.drained, A)
+        with gate.handling(A):
+            await trio.sleep(1)
+            gate.hold([])
+            await trio.testing.wait_all_tasks_blocked()
+            assert not nursery.child_tasks
+
+
+async def test_an_account_that_was_lost_or_is_given_away_is_not_open_after_it_was_read_anew() -> None:
+    gate = AccountGate()
+    gate.hold([A, B])
+    with gate.read_anew(A):
+        assert (gate.is_open(A), gate.since(A), gate.is_open(B)) == (False, None, True)
+    assert gate.is_open(A)
+    assert gate.since(A) == gate.holding == 2
+    gate.close(B)
+    with gate.read_anew(A), gate.read_anew(B):
+        gate.hold([B])
+    assert (gate.is_open(A), gate.is_open(B)) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "attempts"), [(Sent({"ts": "1"}), "sent", 0), (Retry("it is not there"), "waiting", 0)]
+)
+async def test_what_was_sent_is_noted_however_late_and_what_failed_is_left_to_the_next_holder(
+    outcome: Outcome, state: str, attempts: int, store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack, front = ScriptedNotifier(script=[outcome]), BusyFront(store)
     async with delivering(store, slack, front) as outbox:
         outbox.gate.hold([A, B])
-        front.lost = True
-        put(store, outbox, "a1")
+        front.is_busy = True
+        put(store, outbox, "a")
         await trio.sleep(20)
-        assert slack.keys == ["a1"], "while it may still be noted, it is not sent again"
+        assert slack.keys == ["a"], "while that may still be noted, it is not sent again"
         outbox.gate.hold([B])
-        front.lost = False
         await trio.sleep(60)
+        front.is_busy = False
+        await trio.sleep(60)
+        [row] = store.outbox_rows()
+        assert (row.state, row.attempts) == (state, attempts)
+        put(store, outbox, "b", account=B)
+        await trio.sleep(60)
+        assert slack.keys == ["a", "b"], "and the channel goes on"
+
+
+async def test_what_the_next_holder_has_noted_stays(store: SqliteStore, autojump_clock: trio.testing.MockClock) -> None:
+    slack, front = ScriptedNotifier(), BusyFront(store)
+    async with delivering(store, slack, front) as outbox:
+        outbox.gate.hold([A])
+        front.is_busy = True
+        put(store, outbox, "a")
+        await trio.sleep(1)
+        outbox.gate.hold([])
         store.sent(store.outbox_rows()[0].id, {"by": "the next holder"}, NOW)
-        put(store, outbox, "b1", account=B)
-        await trio.sleep(10)
-        assert slack.keys == ["a1", "b1"], "and the channel goes on"
+        front.is_busy = False
+        await trio.sleep(60)
+    assert await front.receipt(*SLACK, "a") == {"by": "the next holder"}
+
+
+class HeldFront(InlineStoreFront):
+    """A store that returns only notifications of accounts that are held, as PostgreSQL's does."""
+
+    held = frozenset({A, B})
+
+    async def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
+        every = await super().heads(receiver, channel, 1_000_000)
+        return [one for one in every if one.account in self.held][:limit]
+
+
+@pytest.mark.parametrize(("count", "told_meanwhile"), [(100, ["b"]), (1_500, [])])
+async def test_what_waits_for_an_account_that_is_given_away_holds_up_no_other(
+    count: int, told_meanwhile: list[str], store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack, front = ScriptedNotifier(), HeldFront(store)
+    async with delivering(store, slack, front) as outbox:
+        outbox.gate.hold([A, B])
+        outbox.gate.close(A)
+        put(store, outbox, *(f"a{number}" for number in range(count)))
+        put(store, outbox, "b", account=B)
+        await trio.sleep(5)
+        assert slack.keys == told_meanwhile
+        outbox.gate.hold([B])
+        front.held = frozenset({B})
+        await trio.sleep(1)
+    assert slack.keys == ["b"]
 
 
 async def test_what_was_read_before_an_account_went_and_came_back_is_read_again(
@@ -184,6 +267,30 @@ async def test_what_was_read_before_an_account_went_and_came_back_is_read_again(
         outbox.gate.hold([A])
         await trio.sleep(10)
     assert slack.keys == ["a1"]
+
+
+async def test_what_was_looked_up_before_an_account_went_and_came_back_is_read_again(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Meanwhile the other daemon has sent the first of them."""
+
+    class Away(InlineStoreFront):
+        async def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
+            found = await super().receipt(receiver, channel, episode)
+            if episode == "a1":
+                outbox.gate.hold([])
+                _send_elsewhere(store, store.outbox_rows("waiting")[-1])
+                outbox.gate.hold([A])
+            return found
+
+    slack = ScriptedNotifier()
+    async with delivering(store, slack, Away(store)) as outbox:
+        put(store, outbox, "a1")
+        put(store, outbox, "a2")
+        outbox.gate.hold([A])
+        await trio.sleep(10)
+    assert slack.keys == ["a2"]
+    assert states(store) == {"a1": "sent", "a2": "sent"}
 
 
 def _send_elsewhere(store: SqliteStore, row: OutboxRow) -> None:
