@@ -199,13 +199,7 @@ class PostgresqlStore(SqlStore):
             after = (found[-1].field, found[-1].code)
         return found
 
-    def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
-        after = 0
-        while blobs := self._journal_page(account, after):
-            yield from blobs
-            after = blobs[-1][0]
-
-    def _journal_page(self, account: str, after: int) -> list[Any]:
+    def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         values = (account, after, _BLOBS_PAGE, _LARGE)
         return self._session.read_much(lambda one: one.execute(translated(own.JOURNAL), values, binary=True).fetchall())
 

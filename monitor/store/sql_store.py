@@ -212,9 +212,12 @@ class SqlStore(ABC):
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         # A few blobs at a time, so that no open statement blocks a commit or a checkpoint.
         after = 0
-        while blobs := self._rows(statements.JOURNAL, account, after, _JOURNAL_PAGE):
+        while blobs := self.journal_page(account, after):
             yield from blobs
             after = blobs[-1][0]
+
+    def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
+        return self._rows(statements.JOURNAL, account, after, _JOURNAL_PAGE)
 
     def commit(self, commit: Commit) -> list[int]:
         with self._writing(durable=rows.is_irreplaceable(commit), repeatable=False):

@@ -1,7 +1,6 @@
 """What a worker does with the accounts that it holds, those that it does not, and none at all."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import pytest
 import trio
@@ -250,9 +249,7 @@ async def reload(worker: SharedWorker, config: str) -> None:
     before, after = worker.present, SharedWorker(settings(RULES, config), worker.clock, worker.store).present
     pipeline, key = worker.pipeline, worker.store.secret("recipients")
     held = tuple(pipeline.accounts)
-    found = await worker.front.run(
-        partial(state_for_reload, before=before.config, config=after.config, key=key, held=held)
-    )
+    found = await state_for_reload(worker.front, before.config, after.config, key, held)
 
     def make() -> PipelineConfig:
         anew = after.changed_searches(before)

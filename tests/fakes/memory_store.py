@@ -114,6 +114,9 @@ class MemoryStore:
     def journal(self, account: str) -> list[tuple[int, bytes]]:
         return [(sequence, blob) for sequence, (of, blob) in self._journal.items() if of == account]
 
+    def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
+        return [one for one in self.journal(account) if one[0] > after][:2]
+
     def assign_accounts(self, accounts: Sequence[str]) -> None:
         """Everything here has its account from the start."""
 
