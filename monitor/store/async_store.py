@@ -93,8 +93,8 @@ class AsyncStore:
     async def drop_forwarded(self, ids: Collection[int]) -> None:
         await self.run(lambda store: store.drop_forwarded(ids))
 
-    async def load(self, accounts: Collection[str] | None = None) -> StoredState:
-        return await self.run(lambda store: store.load(accounts))
+    async def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
+        return await self.run(lambda store: store.load(accounts, rule_states=rule_states))
 
     async def entries(self, account: str) -> list[Entry]:
         return await self.run(lambda store: store.entries(account))

@@ -352,11 +352,11 @@ class Store(Protocol):
     def drop_forwarded(self, ids: Collection[int]) -> None:
         """Deletes forwarded callbacks, after what they report was committed."""
 
-    def load(self, accounts: Collection[str] | None = None) -> StoredState:
+    def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         """Returns everything but the windows as the last commit left it.
 
         With ``accounts``, only cursors, alerts, groups, account states, rule states and acknowledgements of theirs; silences and ``begun``
-        are whole.
+        are whole. Without ``rule_states`` these are left out: they may have megabytes.
         """
 
     def entries(self, account: str) -> list[Entry]:

@@ -181,7 +181,7 @@ class SqlStore(ABC):
     def drop_forwarded(self, ids: Collection[int]) -> None:  # noqa: B027 - what most stores do
         """There are none."""
 
-    def load(self, accounts: Collection[str] | None = None) -> StoredState:
+    def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         with self.snapshot():
             silences, unusable = rows.silences(self._rows(statements.SILENCES))
             state = StoredState(
@@ -193,7 +193,7 @@ class SqlStore(ABC):
                 acks=rows.structs(Ack, self._rows(statements.ACKS)),
                 begun=self._rows(statements.BEGUN, BEGUN_KEPT),
                 account_states=rows.account_states(self._rows(statements.ACCOUNT_STATES)),
-                rule_states=rows.rule_states(self._rule_states(accounts)),
+                rule_states=rows.rule_states(self._rule_states(accounts)) if rule_states else {},
                 first_evaluations={
                     (account, rule): at for account, rule, at in self._rows(statements.FIRST_EVALUATIONS)
                 },
