@@ -16,8 +16,8 @@ from benchmarks.daemon.probing import probing
 from benchmarks.daemon.pushing import Pushed, message_id, pushing, result
 from benchmarks.figure import Figure
 from benchmarks.routee_process import routee_with
-from monitor.daemon.restore import restored_window
 from monitor.daemon.validate import load
+from monitor.daemon.window_restore import restored_window
 from monitor.store.open import open_store
 
 RATE = 2_000

@@ -14,7 +14,8 @@ from monitor.config.monitor import Config
 from monitor.config.rules import Rule
 from monitor.config.settings import Settings
 from monitor.daemon.read.rule_groups import STATES, GroupState, blindness, fires_on, state_of
-from monitor.daemon.restore import restored_evaluator, restored_window
+from monitor.daemon.restore import restored_evaluator
+from monitor.daemon.window_restore import restored_window
 from monitor.model.alert import Alert
 from monitor.model.finding import Finding, excess
 from monitor.model.label_fingerprint import label_fingerprint

@@ -12,8 +12,8 @@ from monitor.cli.read_store import stored_state
 from monitor.cli.times import When
 from monitor.config.monitor import Config
 from monitor.daemon.account_client import routee_client
-from monitor.daemon.restore import restored_window
 from monitor.daemon.validate import SettingsWithTemplates
+from monitor.daemon.window_restore import restored_window
 from monitor.ingest.poll.plan import horizon
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import MINUTE, Duration, Instant, SystemClock, format_duration, iso

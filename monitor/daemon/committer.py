@@ -37,12 +37,13 @@ class Committer:
         """Writes a commit together with the account's rows and quarantined records, if there is one. Raises StoreError.
 
         If the write fails or is cancelled, the rows and records wait for the next commit. A write that has begun is always finished
-        (`AsyncStore`), and nothing can be cancelled between its end and the return of this method.
+        (`AsyncStore`), and nothing can be cancelled between its end and the return of this method. The commit relies on the account.
         """
         began = perf_counter()
         if account is None:
             await self._write(commit)
         else:
+            commit.relies_on.add(account.name)
             await self._write_with_rows(account, commit)
         self._services.metrics.commit(perf_counter() - began)
         self._services.health.store()
@@ -133,6 +134,8 @@ def commit_of(
         cursors=[] if cursor is None else [cursor],
         dropped_rule_states=dropped,
         transitions=[*found, *transitions_by_people(known, proposal.edits, plan.input.now)],
+        relies_on={name for name, result in results.items() if result.alerts}
+        | {known[one].account for one in _edited(plan.edits) if one in known},
     )
     for name, result in results.items():
         for (rule, group), alert in result.alerts.items():
@@ -176,6 +179,11 @@ def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
     commit.journal = [] if blob is None else [(account, blob)]
     commit.cleaned = [(account, seq) for seq in unsaved.cleaned]
     commit.entries = [Entry(account, *entry) for entry in unsaved.entries]
+
+
+def _edited(edits: SuppressionEdits) -> list[str]:
+    """Returns the fingerprints of the alerts whose acknowledgement changes."""
+    return [*(ack.fingerprint for ack in edits.acks), *edits.dropped_acks]
 
 
 def transitions_by_people(known: Mapping[str, Alert], edits: SuppressionEdits, now: Instant) -> Iterator[Transition]:

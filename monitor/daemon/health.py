@@ -40,6 +40,7 @@ class Health:
         self._store_error = ""
         self._starting = True
         self._fleet = ""
+        self._unreadable: dict[str, str] = {}
         self._failing: dict[tuple[str, str], str] = {}
         self._known: set[tuple[str, str]] = set()
         self._new: dict[tuple[str, str], None] = {}
@@ -77,6 +78,10 @@ class Health:
     def fleet(self, trouble: str = "") -> None:
         """Takes why this daemon cannot work for the accounts that it shares with others; empty if it can."""
         self._fleet = trouble
+
+    def unreadable(self, accounts: Mapping[str, str]) -> None:
+        """Takes the accounts that could not be read from the store, and why."""
+        self._unreadable = dict(accounts)
 
     def reload_failed(self, error: str = "") -> None:
         """Takes why the last reload was refused; empty if it was not."""
@@ -136,7 +141,11 @@ class Health:
         starting = ["The daemon is starting"] if self._starting else []
         polls = [self._unpolled_yet(*search) for search in self._unpolled]
         store = [f"The store cannot be written: {self._store_error}"] if self._store_error else []
-        return starting + ([self._fleet] if self._fleet else []) + polls + store
+        unread = [
+            f"Account {account} cannot be read from the store, and is not watched by this daemon: {why}"
+            for account, why in self._unreadable.items()
+        ]
+        return starting + ([self._fleet] if self._fleet else []) + unread + polls + store
 
     def beside_searches(self) -> list[str]:
         """Returns all that is stuck, missing or wrong, without what `trouble_of` says of each search."""

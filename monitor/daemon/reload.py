@@ -4,7 +4,6 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -161,8 +160,7 @@ class Reloader:
         after = before.next(loaded)
         await _check_clients(after, before)
         held = tuple(self._pipeline.accounts)
-        stored = partial(state_for_reload, before=before.config, config=config, key=self._key, held=held)
-        found = await self._store.run(stored)
+        found = await state_for_reload(self._store, before.config, config, self._key, held)
         return _Reload(before, after, found)
 
     async def _apply(self, changed: _Reload) -> None:

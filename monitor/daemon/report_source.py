@@ -7,7 +7,7 @@ from monitor.alerts.report import AccountSource, DeliveryReport, ReportSource, b
 from monitor.alerts.report.build import Progress
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
-from monitor.daemon.restore import restored_window
+from monitor.daemon.window_restore import restored_window
 from monitor.runtime.clock import Instant
 from monitor.store.open import open_store
 from monitor.store.protocol import HISTORY_KEPT, Cursor, Store

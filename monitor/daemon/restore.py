@@ -1,4 +1,4 @@
-"""Restores windows, evaluators and groups from the store at the start, and adapts them to another configuration at a reload."""
+"""Restores evaluators and groups from the store at the start, and adapts them to another configuration at a reload."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,18 +12,18 @@ from monitor.alerts.view import Annotator, Views
 from monitor.config.monitor import Config, Receiver, Search
 from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.window_restore import restored_or_empty
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert
-from monitor.model.privacy import RecipientMask
 from monitor.routing.flapping import NEVER, FlappingPolicy, RecentStarts
 from monitor.routing.silences import Silences
 from monitor.runtime.clock import Duration, Instant
-from monitor.runtime.errors import StoreDamaged
-from monitor.store.protocol import Commit, Cursor, Store, StoredState
-from monitor.window import UnreadableBlob, Window
+from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import Cursor, StoredState
+from monitor.window import Window
 from monitor.window.search_results import StatusPredicate
 
 
@@ -32,41 +32,6 @@ def accounts_of(config: Config, loaded: StoredState) -> list[str]:
     watched = [account.name for account in config.accounts]
     owners = [alert.account for alert in loaded.alerts] + [account for account, _ in loaded.rule_states]
     return list(dict.fromkeys([*watched, *owners]))
-
-
-def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
-    """Returns an account's stored window; empty if the account was removed. Blocking: for a worker thread.
-
-    Raises StoreError, and StoreDamaged if an entry of its journal cannot be read.
-    """
-    window = Window(account, RecipientMask(config.privacy.recipients, key))
-    if account not in {one.name for one in config.accounts}:
-        return window
-    window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries(account)])
-    for seq, blob in store.journal(account):
-        try:
-            window.restore(seq, blob)
-        except UnreadableBlob as error:
-            raise StoreDamaged(
-                f"the messages of account {account} in the store cannot be read ({error}): "
-                "restart the daemon; it fetches the last 7 days from Routee again"
-            ) from error
-    window.restored()
-    return window
-
-
-def restored_or_empty(store: Store, account: str, config: Config, key: bytes) -> tuple[Window, str]:
-    """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
-
-    It is prepared for rules. Its alerts stay: none of them can end before the messages behind it were read again (`monitor.alerts.evaluator`).
-    """
-    try:
-        window = restored_window(store, account, config, key)
-        window.prepare()
-        return window, ""
-    except StoreDamaged as error:
-        store.commit(Commit(forgotten=[account]))
-        return Window(account, RecipientMask(config.privacy.recipients, key)), str(error).partition(": start")[0]
 
 
 def without_cursors(loaded: StoredState, account: str) -> StoredState:
@@ -166,23 +131,23 @@ class RestoredState:
     troubles: tuple[str, ...] = ()
 
 
-def state_for_reload(
-    store: Store, before: Config, config: Config, key: bytes, held: Collection[str] = ()
+async def state_for_reload(
+    store: AsyncStore, before: Config, config: Config, key: bytes, held: Collection[str] = ()
 ) -> RestoredState:
-    """Returns what a reload needs from the store. Blocking: for a worker thread.
+    """Returns what a reload needs from the store. Raises StoreError.
 
     ``held`` are the accounts that are held; they matter where several daemons share the accounts.
     """
     known = {account.name for account in before.accounts}
     now = {account.name for account in config.accounts}
     changed = (known ^ now) & set(held) if config.by_account else known ^ now
-    restored = {name: restored_or_empty(store, name, config, key) for name in sorted(changed)}
+    restored = {name: await restored_or_empty(store, name, config, key) for name in sorted(changed)}
     windows = {name: window for name, (window, _) in restored.items()}
     troubles = {name: trouble for name, (_, trouble) in restored.items() if trouble}
     searches = {(search.account, search.name) for search in before.searches}
     if all((search.account, search.name) in searches for search in config.searches):
         return RestoredState(windows, {}, {}, tuple(troubles.values()))
-    loaded = store.load(held if config.by_account else None)
+    loaded = await store.load(held if config.by_account else None)
     cursors = {(one.account, one.search): one for one in loaded.cursors if one.account not in troubles}
     return RestoredState(windows, cursors, loaded.account_states, tuple(troubles.values()))
 

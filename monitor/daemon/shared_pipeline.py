@@ -73,7 +73,7 @@ class SharedPipeline(PipelineCommits):
     # Under the lock
 
     async def _edit_elsewhere(self, fingerprint: str, edit: EditAlert) -> None:
-        loaded = await self._store.load()
+        loaded = await self._store.load(rule_states=False)
         alert = next((one for one in loaded.alerts if one.fingerprint == fingerprint), None)
         if alert is not None and alert.account in self.accounts:
             alert = None  # it has ended: what this daemon holds is in its memory

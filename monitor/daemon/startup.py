@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 
 from monitor.alerts.view import Views
 from monitor.daemon.account_pipeline import AccountPipeline
@@ -13,11 +12,11 @@ from monitor.daemon.restore import (
     order_of,
     restored_dispatcher,
     restored_evaluator,
-    restored_or_empty,
     without_cursors,
 )
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
+from monitor.daemon.window_restore import restored_or_empty
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, QuarantinedRecord, StoredState, UnusableSilence
 
@@ -61,7 +60,7 @@ async def _restored_account(
     store: AsyncStore, name: str, loaded: StoredState, present: RuntimeConfig, services: Services, key: bytes
 ) -> AccountPipeline:
     config = present.config
-    window, damage = await store.run(partial(restored_or_empty, account=name, config=config, key=key))
+    window, damage = await restored_or_empty(store, name, config, key)
     if damage:
         log_damage(damage)
         loaded = without_cursors(loaded, name)

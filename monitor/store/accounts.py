@@ -37,7 +37,7 @@ def of_accounts(state: StoredState, accounts: Collection[str]) -> StoredState:
 
 
 def accounts_of(commit: Commit) -> set[str]:
-    """Returns the accounts that a commit writes for, as far as its values tell."""
+    """Returns the accounts that a commit writes for, as far as its values tell. Its ``relies_on`` has those that they do not tell of."""
     found = {one.account for one in commit.entries} | {one.account for one in commit.cursors}
     found |= {one.account for one in commit.alerts} | {one.account for one in commit.groups}
     found |= {one.account for one in commit.outbox} | {one.account for one in commit.quarantined}

@@ -45,12 +45,16 @@ class AsyncStore:
         self._limiter = trio.CapacityLimiter(1)
 
     async def run(self, call: Callable[[Store], T]) -> T:
-        """Runs ``call`` with the store in the worker thread: for several reads in a row, or to walk through a journal."""
+        """Runs ``call`` with the store in the worker thread: for several reads in a row."""
         try:
             return await trio.to_thread.run_sync(call, self._store, limiter=self._limiter)
         except StoreOutdated as error:
             self.outdated(error)
             raise
+
+    async def work(self, call: Callable[[], T]) -> T:
+        """Runs ``call``, which works on what was read, in a thread beside the store's: the store has time for other calls meanwhile."""
+        return await trio.to_thread.run_sync(call)
 
     def outdated(self, error: StoreOutdated) -> None:
         """Says that the store is no longer as the daemon left it, where somebody else noticed that."""
@@ -91,11 +95,14 @@ class AsyncStore:
     async def drop_forwarded(self, ids: Collection[int]) -> None:
         await self.run(lambda store: store.drop_forwarded(ids))
 
-    async def load(self, accounts: Collection[str] | None = None) -> StoredState:
-        return await self.run(lambda store: store.load(accounts))
+    async def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
+        return await self.run(lambda store: store.load(accounts, rule_states=rule_states))
 
     async def entries(self, account: str) -> list[Entry]:
         return await self.run(lambda store: store.entries(account))
+
+    async def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
+        return await self.run(lambda store: store.journal_page(account, after))
 
     async def commit(self, commit: Commit) -> list[int]:
         return await self.run(lambda store: store.commit(commit))

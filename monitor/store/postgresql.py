@@ -113,10 +113,8 @@ class PostgresqlStore(SqlStore):
         self._held = dict(leases)
 
     def commit(self, commit: Commit) -> list[int]:
-        self._checked = held = self._held  # read once: another thread may change it
-        missing = () if held is None else tuple(sorted(accounts_of(commit) - held.keys()))
-        if missing:
-            raise LeaseLost(missing)
+        held = self._held  # read once: another thread may change it
+        self._checked = None if held is None else _leases(held, accounts_of(commit) | commit.relies_on)
         return super().commit(commit)
 
     @_advised
@@ -147,17 +145,19 @@ class PostgresqlStore(SqlStore):
         return {(receiver, channel): (count, oldest) for receiver, channel, count, oldest in found}
 
     def postponed(self, outbox_row: int, error: str, next_at: Instant) -> None:
-        self._write_held(own.POSTPONED, rows.writable(error), next_at, outbox_row)
+        self._write_held(statements.POSTPONED, outbox_row, rows.writable(error), next_at)
 
     def rejected(self, outbox_row: int, error: str, at: Instant) -> None:
-        self._write_held(own.REJECTED, rows.writable(error), at, outbox_row)
+        self._write_held(statements.REJECTED, outbox_row, rows.writable(error), at)
 
-    def _write_held(self, statement: str, *values: str | int) -> None:
+    def _write_held(self, statement: str, outbox_row: int, *values: str | int) -> None:
         """Changes a notification of a held account; that of another is left to its holder, which sends it again."""
-        self._checked = self._held
-        held = self._held_twice()
+        held, accounts = self._held, [str(account) for (account,) in self._rows(own.ACCOUNT_OF, outbox_row)]
+        if held is not None and not held.keys() >= set(accounts):
+            return
+        self._checked = None if held is None else _leases(held, accounts)
         with self._writing():
-            self._run(statement, (*values, *held))
+            self._run(statement, (*values, outbox_row))
 
     def _held_twice(self) -> tuple[list[str] | None, list[str] | None]:
         held = None if self._held is None else list(self._held)
@@ -204,13 +204,7 @@ class PostgresqlStore(SqlStore):
             after = (found[-1].field, found[-1].code)
         return found
 
-    def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
-        after = 0
-        while blobs := self._journal_page(account, after):
-            yield from blobs
-            after = blobs[-1][0]
-
-    def _journal_page(self, account: str, after: int) -> list[Any]:
+    def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return self._read_much(own.JOURNAL, account, after, _BLOBS_PAGE, _LARGE)
 
     def _read_much(self, query: str, *values: Any) -> list[Any]:
@@ -312,6 +306,14 @@ class PostgresqlStore(SqlStore):
         """The connection of the present transaction."""
         assert self._connection is not None, "only within a transaction"
         return self._connection
+
+
+def _leases(held: Mapping[str, int], accounts: Collection[str]) -> dict[str, int]:
+    """Returns the leases of these accounts. Raises LeaseLost if they are not all held."""
+    missing = tuple(sorted(set(accounts) - held.keys()))
+    if missing:
+        raise LeaseLost(missing)
+    return {account: held[account] for account in accounts}
 
 
 def _size(row: Sequence[Any]) -> int:

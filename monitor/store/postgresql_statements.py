@@ -46,8 +46,7 @@ SUCCESSOR: Final = f"""
 BACKLOG: Final = f"""
     SELECT receiver, channel, count(*), min(created_at) FROM parcel WHERE state = 'waiting' AND {_HELD.format("")}
     GROUP BY receiver, channel"""  # noqa: S608 - as above
-POSTPONED: Final = f"{statements.POSTPONED} AND {_HELD.format('')}"
-REJECTED: Final = f"{statements.REJECTED} AND {_HELD.format('')}"
+ACCOUNT_OF: Final = "SELECT account FROM parcel WHERE id = ?"
 
 SUPPRESSIONS: Final = "SELECT suppressions FROM store_state"
 SUPPRESSIONS_CHANGED: Final = "UPDATE store_state SET suppressions = suppressions + 1"

@@ -95,7 +95,9 @@ class Commit:
     anything is written, so that their messages are fetched from Routee again. ``account_states`` are replaced by account.
     ``rule_states`` is what rules keep, by (account, rule); ``dropped_rule_states`` are those of rules that are gone. ``first_evaluations`` and
     ``dropped_first_evaluations`` are likewise, of as of when each rule was evaluated first. ``durable``: it is on
-    the disk before the call returns, whatever it contains; otherwise only what cannot be fetched from Routee again is.
+    the disk before the call returns, whatever it contains; otherwise only what cannot be fetched from Routee again is. ``relies_on`` are accounts
+    that this daemon must hold for the commit to be made (`Store.hold`), besides those that are written for: it was decided from what is in
+    memory of them.
 
     Writing the same entry, cursor, alert, group, silence or acknowledgement again replaces it. A notification whose key its channel
     already has is ignored.
@@ -124,6 +126,7 @@ class Commit:
     first_evaluations: dict[tuple[str, str], Instant] = field(default_factory=dict)
     dropped_first_evaluations: list[tuple[str, str]] = field(default_factory=list)
     durable: bool = False
+    relies_on: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +328,7 @@ class Store(Protocol):
         """Says which accounts this daemon holds now, with their tokens. Any thread may call it, also during another call.
 
         From the next call on, `waiting`, `heads`, `successor` and `backlog` tell only of notifications of held accounts, and `commit` raises
-        LeaseLost if a token is no longer the present one, or if it is to write for an account that is not held. `postponed` and
+        LeaseLost if an account that it writes for or relies on is not held, or its token is no longer the present one. `postponed` and
         `rejected` leave others' notifications alone; `sent` notes what was sent in any case. Before the first call everything counts as
         held. Where `leases` returns None, it does nothing.
         """
@@ -354,11 +357,11 @@ class Store(Protocol):
     def drop_forwarded(self, ids: Collection[int]) -> None:
         """Deletes forwarded callbacks, after what they report was committed."""
 
-    def load(self, accounts: Collection[str] | None = None) -> StoredState:
+    def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         """Returns everything but the windows as the last commit left it.
 
         With ``accounts``, only cursors, alerts, groups, account states, rule states and acknowledgements of theirs; silences and ``begun``
-        are whole.
+        are whole. Without ``rule_states`` these are left out: they may have megabytes.
         """
 
     def entries(self, account: str) -> list[Entry]:
@@ -366,6 +369,12 @@ class Store(Protocol):
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         """Yields the journal of an account's window as (sequence number, blob), oldest first. Commits may happen while it is read."""
+
+    def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
+        """Returns what follows in the journal after the sequence number ``after`` (0: from the beginning), only so much that others can wait for it.
+
+        It is empty at the end.
+        """
 
     def commit(self, commit: Commit) -> list[int]:
         """Writes all of it in one transaction. Returns the sequence numbers of the journal blobs, in their order."""

@@ -183,7 +183,7 @@ class SqlStore(ABC):
     def drop_forwarded(self, ids: Collection[int]) -> None:  # noqa: B027 - what most stores do
         """There are none."""
 
-    def load(self, accounts: Collection[str] | None = None) -> StoredState:
+    def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         with self.snapshot():
             silences, unusable = rows.silences(self._rows(statements.SILENCES))
             state = StoredState(
@@ -195,7 +195,7 @@ class SqlStore(ABC):
                 acks=rows.structs(Ack, self._rows(statements.ACKS)),
                 begun=self._rows(statements.BEGUN, BEGUN_KEPT),
                 account_states=rows.account_states(self._rows(statements.ACCOUNT_STATES)),
-                rule_states=rows.rule_states(self._rule_states(accounts)),
+                rule_states=rows.rule_states(self._rule_states(accounts)) if rule_states else {},
                 first_evaluations={
                     (account, rule): at for account, rule, at in self._rows(statements.FIRST_EVALUATIONS)
                 },
@@ -214,9 +214,12 @@ class SqlStore(ABC):
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         # A few blobs at a time, so that no open statement blocks a commit or a checkpoint.
         after = 0
-        while blobs := self._rows(statements.JOURNAL, account, after, _JOURNAL_PAGE):
+        while blobs := self.journal_page(account, after):
             yield from blobs
             after = blobs[-1][0]
+
+    def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
+        return self._rows(statements.JOURNAL, account, after, _JOURNAL_PAGE)
 
     def commit(self, commit: Commit) -> list[int]:
         with self._writing(durable=rows.is_irreplaceable(commit), repeatable=False):

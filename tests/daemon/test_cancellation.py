@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from monitor.daemon.pipeline import ROWS_AT_ONCE
-from monitor.daemon.restore import restored_window
+from monitor.daemon.window_restore import restored_window
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.search_tasks import poll_search
 from monitor.ingest.poll.sink import PollFigures

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from monitor.daemon.account_sink import note_campaign
 from monitor.daemon.flush_timer import flush_when_due
 from monitor.daemon.pipeline import ROWS_AT_ONCE
-from monitor.daemon.restore import restored_window
+from monitor.daemon.window_restore import restored_window
 from monitor.model.batch import batch_of
 from monitor.model.message import Unread
 from monitor.model.routee_query import RejectedRecord

@@ -1,15 +1,25 @@
 """What a restart makes of what was stored, under a configuration that may be another one."""
 
-import msgspec
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
+import msgspec
+import pytest
+import trio
+
+from monitor.daemon.committer import put_rows
 from monitor.daemon.restore import (
     accounts_of,
     restored_dispatcher,
     restored_evaluator,
-    restored_or_empty,
-    restored_window,
 )
-from monitor.store.protocol import Cursor, StoredState
+from monitor.daemon.window_restore import restored_or_empty, restored_window
+from monitor.model.batch import batch_of
+from monitor.model.complete_read import SOMEWHERE
+from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import Commit, Cursor, Store, StoredState
+from monitor.store.sqlite import open_sqlite
 from monitor.window import Query, Window, WindowReader
 from monitor.window.campaign_progress import runs
 from tests.fakes.hand_clock import HandClock
@@ -18,6 +28,7 @@ from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
 from tests.store.store_samples import alert, group
 
+PAGES = 8
 RULES = """
 rules:
   - {name: OperatorFailureRate, kind: rate, by: [country, operator], window: 5m, above: 20%}
@@ -66,12 +77,64 @@ async def test_the_window_comes_back_as_it_was() -> None:
     await harness.poll(traffic(3, operator="Cosmote"))
     again = restored_window(harness.store, "main", settings(RULES).config, b"")
     assert (again.messages, again.unsaved().blob) == (10, None)
+    piecewise, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"")
+    assert (piecewise.messages, piecewise.unsaved().blob, damage) == (10, None, "")
 
 
-async def test_at_the_start_a_window_is_made_ready_for_the_rules_in_the_stores_thread() -> None:
+@pytest.fixture
+def stored(tmp_path: Path) -> Iterator[Store]:
+    """A store with a journal of many pages."""
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        window = Window("main")
+        for number in range(PAGES * 4):
+            for _ in window.upserting(batch_of(rows(number)), "all", SOMEWHERE):
+                pass
+            commit, unsaved = Commit(), window.unsaved()
+            put_rows(commit, "main", unsaved)
+            window.saved(unsaved, store.commit(commit)[0])
+        yield store
+
+
+async def test_other_calls_have_their_turn_while_an_account_is_restored(stored: Store) -> None:
+    front, restored, turns = AsyncStore(stored), list[tuple[Window, str]](), 0
+
+    async def restore() -> None:
+        restored.append(await restored_or_empty(front, "main", settings(RULES).config, b""))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(restore)
+        while not restored:
+            await front.commit(Commit(journal=[("other", b"x")]))
+            turns += 1
+    assert turns >= PAGES
+    [(window, damage)] = restored
+    assert (window.messages, damage) == (PAGES * 4, "")
+
+
+async def test_restoring_an_account_ends_between_two_pages_when_it_is_cancelled(stored: Store) -> None:
+    pages: list[int] = []
+    with trio.CancelScope() as scope:
+
+        class Front(AsyncStore):
+            async def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
+                pages.append(after)
+                if len(pages) == 2:
+                    scope.cancel()
+                return await super().journal_page(account, after)
+
+        await restored_or_empty(Front(stored), "main", settings(RULES).config, b"")
+    assert scope.cancelled_caught
+    assert len(pages) == 2
+
+
+def rows(number: int) -> list[dict[str, str | int]]:
+    return [{"messageId": f"m{number}", "date": number, "status": "Delivered"}]
+
+
+async def test_at_the_start_a_window_is_made_ready_for_the_rules() -> None:
     harness = PipelineHarness(settings(RULES), HandClock())
     await harness.poll(traffic(3, operator="Cosmote", campaignTrackingId="c-1"))
-    window, damage = restored_or_empty(harness.store, "main", settings(RULES).config, b"")  # type: ignore[arg-type]  # the part that it uses
+    window, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"")
     assert not damage
     assert len(window.columns.timelines) == 2
     reading = WindowReader(window)

@@ -1,7 +1,6 @@
 """What a worker does with the accounts that it holds, those that it does not, and none at all."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import pytest
 import trio
@@ -250,9 +249,7 @@ async def reload(worker: SharedWorker, config: str) -> None:
     before, after = worker.present, SharedWorker(settings(RULES, config), worker.clock, worker.store).present
     pipeline, key = worker.pipeline, worker.store.secret("recipients")
     held = tuple(pipeline.accounts)
-    found = await worker.front.run(
-        partial(state_for_reload, before=before.config, config=after.config, key=key, held=held)
-    )
+    found = await state_for_reload(worker.front, before.config, after.config, key, held)
 
     def make() -> PipelineConfig:
         anew = after.changed_searches(before)
@@ -293,3 +290,27 @@ async def test_an_account_is_not_adopted_while_a_configuration_is_reloaded() -> 
         await trio.testing.wait_all_tasks_blocked()
         assert list(pair.first.pipeline.accounts) == []
     assert list(pair.first.pipeline.accounts) == ["a"]
+
+
+async def test_a_commit_relies_on_the_account_whose_alerts_it_drops() -> None:
+    pair = Pair()
+    written = settings(RULES.replace("above: 20%", "above: 20%, for: 10m"), CONFIG)
+    pair.first = SharedWorker(written, pair.clock, pair.store)
+    await pair.start(("a", "b"), ())
+    await pair.fail(pair.first, "b")
+    [pending] = pair.first.pipeline.every_alert()
+    await pair.fail(pair.first, "b", failing=0)
+    [dropping] = (one for one in pair.store.commits if one.dropped_alerts)
+    assert (dropping.dropped_alerts, dropping.relies_on) == ([pending.fingerprint], {"b"})
+
+
+async def test_an_acknowledgement_relies_on_the_account_of_its_alert() -> None:
+    pair = await Pair().start(("a", "b"), ())
+    await pair.fail(pair.first, "b")
+    [alert] = pair.first.firing("b")
+    for edit in (
+        pair.first.actions.acknowledge(alert.fingerprint, "Ann"),
+        pair.first.actions.unacknowledge(alert.fingerprint),
+    ):
+        await edit
+        assert pair.store.commits[-1].relies_on == {"a", "b"}, "the first account's rows are written too"

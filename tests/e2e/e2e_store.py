@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monitor.config.monitor import load_config
-from monitor.daemon.restore import restored_window
 from monitor.daemon.validate import load
+from monitor.daemon.window_restore import restored_window
 from monitor.model.alert import Transition
 from monitor.runtime.clock import HOUR, Duration, Instant
 from monitor.store.open import open_store

@@ -17,3 +17,7 @@ class InlineStoreFront(AsyncStore):
     async def run(self, call: Callable[[Store], T]) -> T:
         await trio.lowlevel.checkpoint()
         return call(self._store)
+
+    async def work(self, call: Callable[[], T]) -> T:
+        await trio.lowlevel.checkpoint()
+        return call()

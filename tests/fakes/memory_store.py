@@ -1,6 +1,7 @@
 """A store in memory that fails on request, and keeps alerts and groups as bytes, so that reading decodes them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -15,10 +16,14 @@ from monitor.store.protocol import Commit, Cursor, Entry, Pending, StoredState, 
 
 
 class MemoryStore:
-    """Implements the part of `monitor.store.protocol.Store` that the pipeline and a restart use. Refuses the next ``failures`` commits."""
+    """Implements the part of `monitor.store.protocol.Store` that the pipeline and a restart use. Refuses the next ``failures`` commits.
+
+    ``rule_states_read`` counts how often what rules keep was read.
+    """
 
     def __init__(self) -> None:
         self.failures = 0
+        self.rule_states_read = 0
         self.commits: list[Commit] = []
         self.outbox: list[Pending] = []
         self.transitions: list[Transition] = []
@@ -87,8 +92,12 @@ class MemoryStore:
         self._entries |= {(entry.account, entry.field, entry.code): entry.value for entry in commit.entries}
         self._cursors |= {(one.account, one.search): msgspec.json.encode(one) for one in commit.cursors}
 
-    def load(self, accounts: Collection[str] | None = None) -> StoredState:
+    def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         loaded = self._everything()
+        if rule_states:
+            self.rule_states_read += 1
+        else:
+            loaded = replace(loaded, rule_states={})
         return loaded if accounts is None else of_accounts(loaded, accounts)
 
     def suppressions(self) -> StoredSuppressions:
@@ -113,6 +122,9 @@ class MemoryStore:
 
     def journal(self, account: str) -> list[tuple[int, bytes]]:
         return [(sequence, blob) for sequence, (of, blob) in self._journal.items() if of == account]
+
+    def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
+        return [one for one in self.journal(account) if one[0] > after][:2]
 
     def assign_accounts(self, accounts: Sequence[str]) -> None:
         """Everything here has its account from the start."""

@@ -1,7 +1,6 @@
 """The daemon's pipeline from polls to the outbox, on a store that can fail; a test can restart it any number of times."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 from monitor.alerts.view import Views
@@ -20,10 +19,10 @@ from monitor.daemon.restore import (
     reloaded_dispatcher,
     restored_dispatcher,
     restored_evaluator,
-    restored_window,
     state_for_reload,
 )
 from monitor.daemon.services import Services
+from monitor.daemon.window_restore import restored_window
 from monitor.model.batch import batch_of
 from monitor.model.notification import Notification
 from monitor.notify.render import Templates
@@ -93,7 +92,7 @@ class PipelineHarness:
         """Reloads as the daemon does: the windows and everything else in memory stay."""
         config, before = settings.config, self.settings.config
         key = await self.front.secret("recipients")
-        found = await self.front.run(partial(state_for_reload, before=before, config=config, key=key))
+        found = await state_for_reload(self.front, before, config, key)
         anew = {(one.account, one.name) for one in config.searches if one not in before.searches}
 
         def renewed() -> PipelineConfig:

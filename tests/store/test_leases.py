@@ -131,7 +131,7 @@ def test_a_lapsed_lease_is_taken_with_the_next_token_and_the_former_holder_commi
     first.store.commit(poll("main", 1))
     fleet.lapse("main")
     assert second.take(*BOTH) == {"main": 2}
-    for commit in (poll("main", 9), Commit(silences=[silence()])):
+    for commit in (poll("main", 9), Commit(silences=[silence()], relies_on={"main"})):
         with pytest.raises(LeaseLost, match="main") as caught:
             first.store.commit(commit)
         assert caught.value.accounts == ("main",)
@@ -145,6 +145,40 @@ def test_a_lapsed_lease_is_taken_with_the_next_token_and_the_former_holder_commi
     assert holders(view) == {"main": (second.leases.worker, 2), "other": (first.leases.worker, 1)}
     first.store.hold({"other": 1})
     first.store.commit(poll("other", 1))
+
+
+def test_what_a_commit_was_decided_from_must_still_be_held_whatever_it_writes(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.take(*BOTH)
+    first.store.commit(poll("main", 1))
+    [fires] = first.store.load().alerts
+    drop = Commit(dropped_alerts=[fires.fingerprint], relies_on={"main"})
+    for held in ({}, {"other": 1}):
+        first.store.hold(held)
+        with pytest.raises(LeaseLost, match="main"):
+            first.store.commit(drop)
+    first.store.hold({"main": 1, "other": 1})
+    fleet.lapse("main")
+    second.take("main")
+    with pytest.raises(LeaseLost, match="main"):
+        first.store.commit(drop)
+    assert second.store.load().alerts == [fires]
+
+
+def test_an_account_that_was_lost_hinders_no_other_one(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.take(*BOTH)
+    first.store.commit(poll("other", 1))
+    fleet.lapse("main")
+    assert second.take("main")
+    first.store.commit(poll("other", 2))
+    assert polls_of(second.store, "other") == [1, 2]
+    [newest, row] = first.store.outbox_rows("waiting")
+    first.store.rejected(row.id, "gone", NOW)
+    first.store.postponed(newest.id, "busy", NOW)
+    assert [(one.error, one.attempts) for one in second.store.outbox_rows()] == [("busy", 1), ("gone", 0)]
+    first.store.commit(Commit(silences=[silence()]))
+    assert second.store.load().silences == [silence()]
 
 
 def test_a_lease_that_lapsed_but_was_not_taken_is_renewed_with_its_token(fleet: Fleet) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.daemon.restore import restored_window
+from monitor.daemon.window_restore import restored_window
 from monitor.store.migrate import migrations
 from monitor.store.open import open_daemon_store
 from monitor.store.protocol import Commit, Entry

@@ -605,6 +605,8 @@ def test_what_belongs_to_some_accounts_is_loaded_alone(store: Store) -> None:
     assert (found.silences, found.begun) == (whole.silences, whole.begun)
     assert list(found.account_states) == ["other"]
     assert found.rule_states == {("other", "R"): b"2"}
+    assert store.load(["other", "nobody"], rule_states=False) == replace(found, rule_states={})
+    assert store.load(rule_states=False) == replace(whole, rule_states={})
     assert store.load([]).alerts == []
     assert store.load([]).silences == [silence()]
 

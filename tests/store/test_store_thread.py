@@ -62,6 +62,21 @@ async def test_every_call_of_the_daemon_goes_through(tmp_path: Path) -> None:
         await front.load()
 
 
+async def test_work_on_what_was_read_does_not_keep_the_store_from_others(tmp_path: Path) -> None:
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        front, begun, stored = AsyncStore(store), trio.Event(), threading.Event()
+
+        def build() -> None:
+            trio.from_thread.run_sync(begun.set)
+            assert stored.wait(60)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(front.work, build)
+            await begun.wait()
+            await front.commit(Commit(journal=[("main", b"x")]))
+            stored.set()
+
+
 async def test_a_call_that_has_begun_is_finished_although_its_task_is_cancelled(tmp_path: Path) -> None:
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
         front, begun = AsyncStore(store), threading.Event()

@@ -1,7 +1,7 @@
 """What a daemon does for the accounts that it holds: reads them from the store, polls them, and gives them up again."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, Protocol
 
@@ -96,6 +96,10 @@ class HeldAccounts:
         self._is_suspended = False
         self._pipeline.services.health.fleet()
         self._changed()
+
+    def unreadable(self, accounts: Mapping[str, str]) -> None:
+        """See `AccountDuties`."""
+        self._pipeline.services.health.unreadable(accounts)
 
     async def _forget(self, account: str) -> None:
         self._tasks.halt(account)

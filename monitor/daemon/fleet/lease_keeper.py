@@ -5,7 +5,7 @@
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -13,15 +13,18 @@ import trio
 
 from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
-from monitor.model.fleet import FleetView
+from monitor.daemon.fleet.unreadable_accounts import UnreadableAccounts
+from monitor.model.fleet import Fleet, FleetView
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock
-from monitor.runtime.errors import StoreError, StoreOutdated
+from monitor.runtime.errors import InternalError, StoreError, StoreOutdated
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore
 
 ADOPT_AGAIN: Final = 1.0
 """Seconds before an account is read from the store again after that failed."""
+TRIES: Final = 5
+"""How often an account is read before its lease is given back, so that another worker can try."""
 GRACE: Final = 4.0
 """Seconds that sends under way for an account get to end when it is given away."""
 NOTING_LIMIT: Final = 30.0
@@ -50,6 +53,9 @@ class AccountDuties(Protocol):
     def resume(self) -> None:
         """Goes on with all accounts."""
 
+    def unreadable(self, accounts: Mapping[str, str]) -> None:
+        """Takes which accounts could not be read from the store when that was tried last, and why."""
+
 
 class LeaseKeeper:
     """The task of the leases.
@@ -77,7 +83,9 @@ class LeaseKeeper:
         self._beaten = trio.Event()
         self._own: Ownership | None = None
         self._locks: dict[str, trio.Lock] = {}
-        self._adopting: set[str] = set()
+        self._starting: set[str] = set()
+        """The accounts of the first beat whose reading was not tried yet."""
+        self._unreadable = UnreadableAccounts(duties.unreadable)
         self._clean: dict[str, int] = {}
         """The leases since which nothing is left in memory of the time before them, with their tokens."""
         self._settled = trio.Event()
@@ -105,7 +113,7 @@ class LeaseKeeper:
         return self._own is None or self._own.is_suspended
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Beats until `leave`. Reports as started once what was free at the first beat is adopted.
+        """Beats until `leave`. Reports as started once what was free at the first beat is adopted, or could not be read at the first try.
 
         Gives the leases back at the end, also when cancelled, so that other workers need not wait for them to lapse.
         """
@@ -158,6 +166,7 @@ class LeaseKeeper:
         if decision.resumed:
             self._duties.resume()
         self.view = view
+        self._forget_unreadable(view.fleet)
         if not self._is_leaving:
             await self._move(decision, nursery)
         self._settle_start()
@@ -170,12 +179,14 @@ class LeaseKeeper:
         assert self._own is not None
         for account in decision.released:
             nursery.start_soon(self._hand_over, account, name=f"hand over account {account}")
-        if not decision.take:
+        free = self._unreadable.without(decision.take, trio.current_time())
+        if not free:
             return
-        taken = await self._leases.take(decision.take, len(decision.take))
+        taken = await self._leases.take(free, len(free))
         self._own.took(taken)
         self._follow_ownership()
-        self._adopting.update(taken)
+        if not self._settled.is_set():
+            self._starting.update(taken)
         for account, token in taken.items():
             log.info("account %s was taken", account)
             nursery.start_soon(self._adopt, account, token, name=f"adopt account {account}")
@@ -215,7 +226,7 @@ class LeaseKeeper:
         task_status.started()
 
     def _settle_start(self) -> None:
-        if not self._adopting:
+        if not self._starting:
             self._settled.set()
 
     # One account's moves, which wait for each other
@@ -227,22 +238,56 @@ class LeaseKeeper:
         return self._own is not None and self._own.tokens.get(account) == token
 
     async def _adopt(self, account: str, token: int) -> None:
-        trouble = ThrottledLog(log, f"account {account}", self._clock, logging.ERROR)
         async with self._lock(account):
             await self._duties.drop(account)  # what is left of an earlier lease must not be committed under this one
             self._clean[account] = token
             self._hold()
-            while self._has(account, token):
-                try:
-                    await self._duties.adopt(account)
-                    break
-                except StoreError as error:
-                    trouble.arose(str(error))
-                except Exception as error:  # noqa: BLE001 - this account cannot be read, and the others go on
-                    self._failed(f"reading account {account} from the store", error)
-                await trio.sleep(ADOPT_AGAIN)
-        self._adopting.discard(account)
+            if not await self._read(account, token) and self._has(account, token):
+                await self._give_up(account, token)
+
+    async def _read(self, account: str, token: int) -> bool:
+        """Has the account adopted. Returns whether it was. The start does not wait for more than one try."""
+        trouble = ThrottledLog(log, f"account {account}", self._clock, logging.ERROR)
+        for _ in range(TRIES):
+            if not self._has(account, token):
+                break
+            try:
+                await self._duties.adopt(account)
+            except StoreError as error:
+                trouble.arose(str(error))
+                self._unreadable.failed(account, str(error))
+            except Exception as error:  # noqa: BLE001 - this account cannot be read, and the others go on
+                self._failed(f"reading account {account} from the store", error)
+                self._unreadable.failed(account, str(InternalError(error)))
+            else:
+                self._unreadable.read(account)
+                self._tried(account)
+                return True
+            self._tried(account)
+            with self._gate.read_anew(account):
+                await self._duties.drop(account)  # it may have been taken in in part
+            await trio.sleep(ADOPT_AGAIN)
+        self._tried(account)
+        return False
+
+    def _tried(self, account: str) -> None:
+        self._starting.discard(account)
         self._settle_start()
+
+    async def _give_up(self, account: str, token: int) -> None:
+        """Gives back an account that cannot be read, and leaves it alone for a while: maybe another worker can read it."""
+        pause = self._unreadable.leave_alone(account, trio.current_time())
+        log.error("account %s cannot be read: its lease is given back, and not taken again for %d s", account, pause)
+        self._gate.close(account)
+        await self._end_sends(account)
+        await self._release(account, token)
+
+    def _forget_unreadable(self, fleet: Fleet) -> None:
+        """Forgets failures to read accounts that others hold by now, or that nobody needs any more."""
+        needed = {*self._wanted(), *self._orphans()}
+        for account in self._unreadable:
+            if account not in self.held and (account not in needed or fleet.holder_of(account) is not None):
+                self._unreadable.settled(account)
 
     async def _hand_over(self, account: str) -> None:
         assert self._own is not None
@@ -251,13 +296,18 @@ class LeaseKeeper:
         async with self._lock(account):
             await self._end_sends(account)
             await self._duties.hand_over(account)
-            if token is None or not self._has(account, token):
-                return
-            self._own.forget([account])
-            self._hold()
-            log.info("account %s was given away", account)
-            with suppress(StoreError):  # it lapses by itself then
-                await self._leases.release(account, token)
+            if token is not None:
+                await self._release(account, token)
+
+    async def _release(self, account: str, token: int) -> None:
+        """Gives a lease back, unless it is lost."""
+        if self._own is None or not self._has(account, token):
+            return
+        self._own.forget([account])
+        self._hold()
+        log.info("account %s was given away", account)
+        with suppress(StoreError):  # it lapses by itself then
+            await self._leases.release(account, token)
 
     async def _end_sends(self, account: str) -> None:
         with trio.move_on_after(GRACE):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 import trio
@@ -59,19 +58,17 @@ class OthersReader:
                 self._pipeline.show_elsewhere(Elsewhere())
             self._loaded = None
             return
-        loaded, present = await self._store.load(names), self._present()
+        loaded, present = await self._store.load(names, rule_states=False), self._present()
         if self._loaded != (names, loaded, present):
             self._loaded = names, loaded, present
             self._pipeline.show_elsewhere(self._made(names, loaded, present, self._pipeline.services.clock.now()))
 
     def _made(self, names: Collection[str], loaded: StoredState, present: RuntimeConfig, now: Instant) -> Elsewhere:
         config = present.config
-        # What rules keep is not needed to show their alerts, and is large.
-        slim, several = replace(loaded, rule_states={}), len(config.accounts) > 1
-        accounts = {}
+        several, accounts = len(config.accounts) > 1, {}
         for name in sorted(names):
             window = Window(name, RecipientMask(config.privacy.recipients, self._key))
-            evaluator = restored_evaluator(window, config, present.rules, slim, now)
+            evaluator = restored_evaluator(window, config, present.rules, loaded, now)
             views = Views(evaluator, present.templates, distinguish=several, time_zone=config.time_zone_of(name))
             accounts[name] = AccountPipeline(evaluator, views)
         groups = {(group.receiver, group.key): group for group in loaded.groups}

@@ -132,3 +132,15 @@ async def test_a_suspended_daemon_polls_nothing_is_not_ready_and_goes_on_with_wh
     assert health.unready() == ["This daemon cannot renew the leases of its accounts, and does nothing for them"]
     stage.held.resume()
     assert (stage.polled[-1], health.unready()) == (["a", "b"], [])
+
+
+async def test_a_daemon_that_cannot_read_an_account_is_not_ready() -> None:
+    stage = await Stage().start("a")
+    health = stage.worker.services.health
+    health.searches([])
+    stage.held.unreadable({"b": "a row is damaged"})
+    assert health.unready() == [
+        "Account b cannot be read from the store, and is not watched by this daemon: a row is damaged"
+    ]
+    stage.held.unreadable({})
+    assert health.unready() == []

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeVar
 
 import pytest
@@ -11,6 +12,7 @@ import trio.testing
 
 from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
+from monitor.daemon.fleet.unreadable_accounts import LONGEST_ALONE
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import TrioClock
 from monitor.runtime.errors import StoreError
@@ -49,13 +51,16 @@ class Store(AsyncStore):
 
 @dataclass
 class Duties:
-    """Records what is to be done, which takes a while. ``failures``: how often the next accounts cannot be read."""
+    """Records what is to be done, which takes a while. ``failures``: how often the next accounts cannot be read; ``broken`` ones never."""
 
     store: Store
     done: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     failures: int = 0
     takes: float = 0.0
+    broken: set[str] = field(default_factory=set)
+    tried_at: list[float] = field(default_factory=list)
+    failing: dict[str, str] = field(default_factory=dict)
 
     async def adopt(self, account: str) -> None:
         assert account not in self.known, "nothing is left of an earlier lease"
@@ -64,6 +69,9 @@ class Duties:
         if self.failures:
             self.failures -= 1
             raise StoreError("the server does not answer")
+        if account in self.broken:
+            self.tried_at.append(trio.current_time())
+            raise ValueError(account)
         self.known.add(account)
         self.done.append(f"adopt {account}")
 
@@ -85,6 +93,9 @@ class Duties:
 
     def resume(self) -> None:
         self.done.append("resume")
+
+    def unreadable(self, accounts: Mapping[str, str]) -> None:
+        self.failing = dict(accounts)
 
 
 class Worker:
@@ -151,10 +162,58 @@ async def test_a_worker_alone_has_read_every_account_when_it_says_that_it_has_st
 ) -> None:
     async with stage() as on:
         worker = Worker(on.table, 1)
-        worker.duties.takes, worker.duties.failures = 0.5, 1
+        worker.duties.takes = 0.5
         await on.nursery.start(worker.run)
         assert worker.duties.known == set(EVERY)
         assert worker.tells() == set(EVERY) == set(worker.store.held)
+
+
+async def test_an_account_that_cannot_be_read_at_once_is_read_again(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as on:
+        worker = Worker(on.table, 1)
+        worker.duties.failures = 1
+        await on.nursery.start(worker.run)
+        [failing] = worker.duties.failing
+        assert worker.duties.known == set(EVERY) - {failing}, "the others do not wait for it"
+        await trio.sleep(1.5)
+        assert (worker.duties.known, worker.duties.failing) == (set(EVERY), {})
+        assert dict(worker.store.held) == dict.fromkeys(EVERY, 1), "nothing was given back"
+
+
+async def test_an_account_that_cannot_be_read_here_goes_to_another_worker(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        first = Worker(on.table, 1)
+        on.workers.append(first)
+        first.duties.broken = {A}
+        await on.nursery.start(first.run)
+        await trio.sleep(6)
+        assert first.tells() == {B, C, D}
+        assert list(first.duties.failing) == [A]
+        second = await on.start()
+        await trio.sleep(10)
+        assert A in second.duties.known
+        assert first.duties.failing == {}, "somebody works for it"
+        assert len(first.tells()) == len(second.tells()) == 2
+
+
+async def test_an_account_that_nobody_can_read_is_tried_ever_more_rarely(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        worker = Worker(on.table, 1)
+        worker.duties.broken = {A}
+        await on.nursery.start(worker.run)
+        await trio.sleep(1800)
+        times = worker.duties.tried_at
+        pauses = [after - before for before, after in pairwise(times) if after - before > 2]
+        assert pauses[:4] == pytest.approx([6, 11, 21, 41], abs=1.5)
+        assert max(pauses) == pytest.approx(LONGEST_ALONE, abs=2.5)
+        assert list(worker.duties.failing) == [A]
+        worker.duties.broken = set()
+        await trio.sleep(LONGEST_ALONE + 5)
+        assert (worker.duties.known, worker.duties.failing) == (set(EVERY), {})
 
 
 async def test_nothing_may_be_committed_or_sent_before_the_first_lease(autojump_clock: trio.testing.MockClock) -> None:

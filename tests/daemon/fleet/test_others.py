@@ -106,3 +106,13 @@ async def test_an_account_that_is_taken_over_is_shown_once() -> None:
     assert stage.asked.pipeline.elsewhere.accounts.keys() == {"c"}
     await stage.read(())
     assert stage.asked.pipeline.elsewhere.accounts == {}
+
+
+async def test_what_the_rules_of_others_keep_is_not_read() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    read = stage.store.rule_states_read
+    await stage.read()
+    [alert] = stage.asked.pipeline.known_alerts()
+    await stage.actions.acknowledge(alert.fingerprint, "Ann")
+    assert stage.store.rule_states_read == read

@@ -1,0 +1,74 @@
+"""Restores an account's window from the store: for a command at once, for a daemon in small steps."""
+
+from collections.abc import Iterable
+from functools import partial
+
+from monitor.config.monitor import Config
+from monitor.model.privacy import RecipientMask
+from monitor.runtime.errors import StoreDamaged
+from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import Commit, Entry, Store
+from monitor.window import UnreadableBlob, Window
+
+
+def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
+    """Returns an account's stored window; empty if the account was removed. Blocking: for a command.
+
+    Raises StoreError, and StoreDamaged if an entry of its journal cannot be read.
+    """
+    window = _empty(account, config, key)
+    if _is_watched(account, config):
+        _add_entries(window, store.entries(account))
+        _add_rows(window, store.journal(account))
+        window.restored()
+    return window
+
+
+async def restored_or_empty(store: AsyncStore, account: str, config: Config, key: bytes) -> tuple[Window, str]:
+    """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
+
+    A large window takes minutes. It is made beside the store's thread, which reads a page at a time, so that other calls have their turn, and the
+    task can be cancelled in between. It is prepared for rules. Its alerts stay: none of them can end before the messages behind it were read
+    again (`monitor.alerts.evaluator`). Raises StoreError.
+    """
+    window = _empty(account, config, key)
+    try:
+        if _is_watched(account, config):
+            await _fill(window, store)
+        await store.work(window.prepare)
+    except StoreDamaged as error:
+        await store.commit(Commit(forgotten=[account]))
+        return _empty(account, config, key), str(error).partition(": start")[0]
+    return window, ""
+
+
+async def _fill(window: Window, store: AsyncStore) -> None:
+    await store.work(partial(_add_entries, window, await store.entries(window.account)))
+    after = 0
+    while page := await store.journal_page(window.account, after):
+        await store.work(partial(_add_rows, window, page))
+        after = page[-1][0]
+    await store.work(window.restored)
+
+
+def _empty(account: str, config: Config, key: bytes) -> Window:
+    return Window(account, RecipientMask(config.privacy.recipients, key))
+
+
+def _is_watched(account: str, config: Config) -> bool:
+    return account in {one.name for one in config.accounts}
+
+
+def _add_entries(window: Window, entries: Iterable[Entry]) -> None:
+    window.restore_entries([(entry.field, entry.code, entry.value) for entry in entries])
+
+
+def _add_rows(window: Window, journal: Iterable[tuple[int, bytes]]) -> None:
+    for seq, blob in journal:
+        try:
+            window.restore(seq, blob)
+        except UnreadableBlob as error:
+            raise StoreDamaged(
+                f"the messages of account {window.account} in the store cannot be read ({error}): "
+                "restart the daemon; it fetches the last 7 days from Routee again"
+            ) from error
