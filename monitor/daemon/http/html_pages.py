@@ -27,16 +27,28 @@ FILES: Final = {"page.css": "text/css", "page.js": "text/javascript"}
 
 
 @dataclass(frozen=True, slots=True)
+class OtherHolder:
+    """Another daemon and what it holds of the accounts. ``url`` is where its pages are, or empty; without a ``name`` nobody holds them."""
+
+    name: str
+    url: str
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Masthead:
     """What the top of every page says about the daemon.
 
     ``polled`` is the end of the last complete poll, None before the first one. ``warnings`` are sentences about what is stuck, blind or stale.
+    ``held`` are the accounts of which this daemon has the messages, ``others`` the holders of all further ones.
     """
 
     version: str = ""
     polled: Instant | None = None
     now: Instant = 0
     warnings: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    others: tuple[OtherHolder, ...] = ()
 
 
 class HtmlPages:

@@ -141,6 +141,7 @@ class NowPage:
                 quiet_since=_quiet_since(episodes),
                 accounts=accounts,
                 heat=found,
+                several=len(self._config.accounts) > 1,
                 fleet=None if self._fleet is None else self._fleet(),
             )
 
