@@ -128,7 +128,8 @@ def _said(known: BalanceAt, pace: SpendingRate, *, is_whole: bool) -> str:
 
 
 def _sentence(view: AlertView) -> str:
-    return clean(view.why, 300) or f"{amount(view.value, view.unit)} left{phrases.place(view)}"
+    left, colon, pace = (clean(view.why, 300) or f"{amount(view.value, view.unit)} left").partition(":")
+    return f"{left}{phrases.place(view)}{colon}{pace}"
 
 
 def _unit(rule: Balance, group: Group = ()) -> Unit:
