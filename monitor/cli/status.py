@@ -176,7 +176,7 @@ def _print(found: dict[str, Any]) -> None:
         say(f"and {len(rows) - _MOST_SEARCHES} more searches: --json shows all")
     say("")
     for name, text in _details(found):
-        say(f"{name:<{_LABEL}}{text}", indent=_LABEL)
+        say(f"{name:<{_LABEL}}{text}", indent=_LABEL if name else 0)
 
 
 def _head(found: dict[str, Any]) -> Iterator[Line]:
