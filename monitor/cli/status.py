@@ -15,7 +15,7 @@ from monitor.cli.table import Column, print_json, print_table
 from monitor.runtime.errors import InputError, MonitorError
 
 if TYPE_CHECKING:
-    from monitor.config.monitor import Config
+    from monitor.config.monitor import Config, Web
     from monitor.config.settings import Settings
     from monitor.model.fleet import Fleet, WorkerView
 
@@ -124,7 +124,20 @@ def _own_of(fleet: "Fleet", config: "Config") -> "WorkerView | None":
     import socket
 
     host, url = socket.gethostname(), "" if config.web is None else config.web.own_url
+    if config.web is not None and not url and not _accepts(config.web):
+        return None  # its address is this machine's alone, so it is not in the store, and another daemon may be like it
     return next((one for one in fleet.living if one.url == url and _host_of(one) == host), None)
+
+
+def _accepts(web: "Web") -> bool:
+    """Returns whether anything listens at that address of this machine."""
+    import socket
+
+    try:
+        socket.create_connection((web.host or "127.0.0.1", web.port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _host_of(worker: "WorkerView") -> str:

@@ -17,6 +17,7 @@ from monitor.daemon.validate import load
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
 from monitor.store.postgresql import open_postgresql, open_worker
+from tests.fakes.alertmanager import free_port
 from tests.fakes.postgresql import PASSWORD, PostgresqlServer
 
 
@@ -134,7 +135,8 @@ def test_status_on_the_machine_of_a_dead_daemon_names_the_daemons_that_live(
     stored: Folder, postgresql: PostgresqlAddress, password: Path
 ) -> None:
     into_postgresql(stored, postgresql, password)
-    with closing(open_worker(postgresql, url="http://127.0.0.1:19466/")) as other:
+    stored.replace(stored.config, "127.0.0.1:0", f"127.0.0.1:{free_port()}")
+    with closing(open_worker(postgresql)) as other:
         leases = other.leases()
         assert leases is not None
         with closing(leases):
@@ -162,6 +164,8 @@ def test_status_of_a_daemon_that_does_not_answer(
     lives: bool,
 ) -> None:
     into_postgresql(stored, postgresql, password)
+    listen = f'web: {{listen: "0.0.0.0:{free_port()}", token: {"t" * 24}}}'
+    stored.replace(stored.config, 'web: {listen: "127.0.0.1:0"}', listen)
     own = load(stored.config, dict(os.environ)).settings.config.web
     assert own is not None
     process = os.getpid() if lives else 2**22 + 1  # more than any process has
