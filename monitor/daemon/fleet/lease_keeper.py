@@ -12,8 +12,9 @@ from typing import Final, Protocol
 import trio
 
 from monitor.daemon.fleet.async_leases import AsyncLeases
+from monitor.daemon.fleet.earlier_holder import taken_from
 from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
-from monitor.model.fleet import FleetView
+from monitor.model.fleet import Fleet, FleetView
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock
 from monitor.runtime.errors import StoreError, StoreOutdated
@@ -157,13 +158,13 @@ class LeaseKeeper:
             self._duties.resume()
         self.view = view
         if not self._is_leaving:
-            await self._move(decision, view.fleet.free([*wanted, *orphans]), nursery)
+            await self._move(decision, view.fleet, view.fleet.free([*wanted, *orphans]), nursery)
         self._settle_start()
         self._beaten.set()
         self._beaten = trio.Event()
         return decision.next_in
 
-    async def _move(self, decision: OwnershipChange, free: Sequence[str], nursery: trio.Nursery) -> None:
+    async def _move(self, decision: OwnershipChange, fleet: Fleet, free: Sequence[str], nursery: trio.Nursery) -> None:
         """Gives away what is too much, or takes what is too little. Raises StoreError."""
         assert self._own is not None
         for account in decision.released:
@@ -175,7 +176,7 @@ class LeaseKeeper:
         self._follow_ownership()
         self._adopting.update(taken)
         for account, token in taken.items():
-            log.info("account %s was taken", account)
+            log.info("account %s was taken%s", account, taken_from(fleet, account, self.worker))
             nursery.start_soon(self._adopt, account, token, name=f"adopt account {account}")
 
     def _follow_ownership(self) -> None:
