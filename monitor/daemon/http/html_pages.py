@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import escape
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -112,6 +112,14 @@ def labelled(rows: str, heads: Sequence[str]) -> str:
     return _CELL.sub(with_heading, rows)
 
 
+_CODE: Final = re.compile(r"`([^`]+)`")
+
+
+def coded(text: str) -> Markup:
+    """Returns a text as markup in which what stands between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(lines(text)))))  # noqa: S704 - escaped
+
+
 def _visible(value: object) -> object:
     """Returns a text without characters that hide or reorder other text; what is markup already stays, as with the filter ``e``."""
     return lines(value) if type(value) is str else value
@@ -131,6 +139,7 @@ def _templates() -> jinja2.Environment:
     )
     made.filters |= {
         "amount": amount,
+        "coded": coded,
         "datetime": datetime,
         "duration": duration,
         "number": number,
