@@ -3,7 +3,7 @@
 import getpass
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,6 +12,9 @@ from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration_text, url_option
 from monitor.cli.output import say
 from monitor.cli.silenced import named_alert, suggestion
+
+if TYPE_CHECKING:
+    from monitor.model.alert_names import NamedAlert
 
 _FINGERPRINT: Final = re.compile("[0-9a-f]{1,16}")
 """Matches a fingerprint and the beginning of one, also if it is too short."""
@@ -66,13 +69,20 @@ def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
     return f"; did you mean alertname={near}?" if near is not None else ""
 
 
-def _named(text: str, firing: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the alert that a fingerprint, or the beginning of one, names. Raises AmbiguousName and click.ClickException."""
-    from monitor.model.alert_names import LONGEST, SHORTEST, NamedAlert, alert_named
+def _known(alerts: list[dict[str, Any]]) -> "list[NamedAlert]":
+    from monitor.model.alert_names import NamedAlert
 
     # a daemon of an earlier version says only the fingerprints of labels
-    known = [NamedAlert(one.get("ownFingerprint", ""), one["fingerprint"], one["labels"]) for one in firing]
-    found = alert_named(text, known)
+    return [NamedAlert(one.get("ownFingerprint", ""), one["fingerprint"], one["labels"]) for one in alerts]
+
+
+def _named(text: str, firing: list[dict[str, Any]], pending: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the alert that a fingerprint, or the beginning of one, names. Raises AmbiguousName and click.ClickException."""
+    from monitor.model.alert_names import LONGEST, SHORTEST, alert_named
+
+    found = alert_named(text, _known(firing))
+    if found is None and (waits := alert_named(text, _known(pending))) is not None:
+        raise _pending({"labels": waits.labels})
     if found is not None:
         return {"fingerprint": found.own or found.of_labels, "labels": found.labels}
     if len(text) == LONGEST:  # of an alert that is over, whose acknowledgement the daemon may still have
@@ -82,6 +92,12 @@ def _named(text: str, firing: list[dict[str, Any]]) -> dict[str, Any]:
             f"{text!r} is too short for a fingerprint: write at least {SHORTEST} characters of it"
         )
     raise _unknown(text, firing)
+
+
+def _pending(alert: dict[str, Any]) -> click.ClickException:
+    return click.ClickException(
+        f"{named_alert(alert)} is pending: it does not fire yet, and can be acknowledged only once it does"
+    )
 
 
 def _unknown(text: str, firing: list[dict[str, Any]]) -> click.ClickException:
@@ -94,15 +110,20 @@ def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
     """Returns the firing alerts that a text selects. Raises click.ClickException."""
     from monitor.routing.matchers import matches, parse_matchers
 
-    firing = [one for one in api.get("/api/v2/alerts", list[AlertAnswer]) if one["status"]["state"] != "unprocessed"]
+    firing, pending = list[dict[str, Any]](), list[dict[str, Any]]()
+    for one in api.get("/api/v2/alerts", list[AlertAnswer]):
+        (pending if one["status"]["state"] == "unprocessed" else firing).append(one)
     if _FINGERPRINT.fullmatch(text):
-        return [_named(text, firing)]
+        return [_named(text, firing, pending)]
     try:
         wanted = parse_matchers(text)
     except ValueError:
         raise _unknown(text, firing) from None
     found = [one for one in firing if matches(wanted, one["labels"])]
     if not found:
+        for one in pending:
+            if matches(wanted, one["labels"]):
+                raise _pending(one)
         raise click.ClickException(
             f"no firing alert matches {text}{suggestion(wanted, firing)}; see `routee-monitor alerts`"
         )

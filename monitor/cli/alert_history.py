@@ -81,7 +81,8 @@ def history_of_alerts(
     elif not shown:
         say("No alert fired.")
     else:
-        rows = [_row(one, names, kept.silences) for one in shown]
+        several = len(settings.config.accounts) > 1
+        rows = [_row(one, names, kept.silences, several=several) for one in shown]
         print_table(("BEGAN (UTC)", Column("LASTED", drop=1), "ALERT", "WHAT HAPPENED (UTC)"), rows, _colour)
 
 
@@ -166,21 +167,26 @@ def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
     return {"at": iso(one.at), "what": one.what, "severity": _severity(one, rules), "value": one.value} | by
 
 
-def _row(one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> tuple[str, ...]:
+def _row(
+    one: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]", *, several: bool
+) -> tuple[str, ...]:
+    """Returns an alert's row; with its account if there are ``several``."""
     from monitor.model.alert import is_report
+    from monitor.model.builtin_alerts import BUILT_IN
     from monitor.model.format import datetime, duration
     from monitor.runtime.clock import SystemClock
     from monitor.runtime.printable import clean
 
     group = ", ".join(value for _, value in one.group)
     ended = SystemClock().now() if one.ended_at is None else one.ended_at
-    of_report = is_report(one.group)
+    of_report, built_in = is_report(one.group), BUILT_IN.get(one.rule)
+    account = clean(one.account, _LONGEST_ALERT) if several and (built_in is None or built_in.of_account) else ""
     return (
         datetime(one.began_at, "%m-%d %H:%M"),
         "report"
         if of_report
         else duration(max(ended - one.began_at, 0)) + ("" if one.ended_at is not None else ", goes on"),
-        clean(f"{one.rule} {group}".strip(), _LONGEST_ALERT),
+        clean(f"{one.rule} {group}".strip(), _LONGEST_ALERT) + (f" ({account})" if account else ""),
         "; ".join(course_of(one, rules, silences)),
     )
 

@@ -179,7 +179,7 @@ def _table(
             "report" if alert.is_report and alert.state == "firing" else alert.state,
             view.severity,
             view.name,
-            ", ".join(f"{name}={value}" for name, value in alert.group),
+            _group(alert, view),
             datetime(view.starts_at, "%m-%d %H:%M:%S")
             + ("" if view.is_report else f" ({duration(_lasted(view, now))})"),
             *((view.fingerprint, label_fingerprint(view.labels)) if columns else ()),
@@ -191,6 +191,12 @@ def _table(
         for alert, view in found
     ]
     print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", *columns, "WHY"), rows, _colour)
+
+
+def _group(alert: "Alert", view: "AlertView") -> str:
+    """Returns ``operator=Cosmote, country=GR``; the account of an alert of all its messages, if there are several accounts."""
+    everything = [("account", view.labels["account"])] if "account" in view.labels else []
+    return ", ".join(f"{name}={value}" for name, value in alert.group or everything)
 
 
 def _lasted(view: "AlertView", now: "Instant") -> "Duration":

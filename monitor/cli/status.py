@@ -15,7 +15,9 @@ from monitor.cli.table import Column, print_json, print_table
 from monitor.runtime.errors import InputError, MonitorError
 
 if TYPE_CHECKING:
+    from monitor.config.monitor import Config, Web
     from monitor.config.settings import Settings
+    from monitor.model.fleet import Fleet, WorkerView
 
 EXIT_NOT_RUNNING: Final = 69
 _MOST_SEARCHES: Final = 8
@@ -77,12 +79,17 @@ def _asked(settings: "Settings", url: str | None) -> dict[str, Any]:
 
 
 def _stored(settings: "Settings", why: str) -> dict[str, Any]:
+    from monitor.daemon.fleet.fleet_json import fleet_json
     from monitor.daemon.overview import Overview, overview
     from monitor.runtime.clock import SystemClock
     from monitor.store.open import lock_holder, open_store
 
     config, now = settings.config, SystemClock().now()
-    process = lock_holder(config.store_location)
+    fleet = _fleet_of(config)
+    own = _own_of(fleet, config)
+    process = None if own is None else _process_of(own)
+    if not fleet.workers:
+        process = lock_holder(config.store_location)
     stored, unknown, warnings = Overview([], [], [], [], {}, {}), dict[str, Any](), []
     try:
         with progress("reading the store"), open_store(config.store_location, read_only=True) as store:
@@ -91,7 +98,66 @@ def _stored(settings: "Settings", why: str) -> dict[str, Any]:
         unknown, warnings = dict.fromkeys(_FROM_STORE), [str(error)]
     about = {"running": process is not None and config.web is None, "version": None, "since": None, "process": process}
     where = {"url": None, "why": why, "store": str(config.store_location)}
-    return about | overview(config, stored, now) | unknown | {"warnings": warnings} | where
+    names = [account.name for account in config.accounts]
+    shared = {"fleet": fleet_json(fleet, own.id if own is not None else 0, names)} if fleet.workers else {}
+    return about | overview(config, stored, now) | unknown | {"warnings": warnings} | where | shared
+
+
+def _fleet_of(config: "Config") -> "Fleet":
+    """Returns the daemons that share the store. Those of this machine whose process is gone do not live, which the store learns seconds later."""
+    import socket
+
+    from monitor.model.fleet import Fleet
+    from monitor.store.open import fleet_of
+
+    try:
+        found = fleet_of(config.store_location)
+    except MonitorError:  # that the store cannot be read is said anyway
+        return Fleet()
+    host = socket.gethostname()
+    gone = [one.id for one in found.living if _host_of(one) == host and not _exists(_process_of(one))]
+    return replace(found, workers=tuple(replace(one, expires_in=0) if one.id in gone else one for one in found.workers))
+
+
+def _own_of(fleet: "Fleet", config: "Config") -> "WorkerView | None":
+    """Returns the daemon of this configuration on this machine, if it lives; another one may live at another address, or on another machine."""
+    import socket
+
+    host, url = socket.gethostname(), "" if config.web is None else config.web.own_url
+    if config.web is not None and not url and not _accepts(config.web):
+        return None  # its address is this machine's alone, so it is not in the store, and another daemon may be like it
+    return next((one for one in fleet.living if one.url == url and _host_of(one) == host), None)
+
+
+def _accepts(web: "Web") -> bool:
+    """Returns whether anything listens at that address of this machine."""
+    import socket
+
+    try:
+        socket.create_connection((web.host or "127.0.0.1", web.port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _host_of(worker: "WorkerView") -> str:
+    return worker.name.rpartition(":")[0]
+
+
+def _process_of(worker: "WorkerView") -> int:
+    return int(worker.name.rpartition(":")[2])
+
+
+def _exists(process: int) -> bool:
+    import os
+
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _stored_overview(settings: "Settings", store: Any, now: int) -> Any:
@@ -123,7 +189,7 @@ def _print(found: dict[str, Any]) -> None:
         say(f"and {len(rows) - _MOST_SEARCHES} more searches: --json shows all")
     say("")
     for name, text in _details(found):
-        say(f"{name:<{_LABEL}}{text}", indent=_LABEL)
+        say(f"{name:<{_LABEL}}{text}", indent=_LABEL if name else 0)
 
 
 def _head(found: dict[str, Any]) -> Iterator[Line]:
@@ -131,7 +197,10 @@ def _head(found: dict[str, Any]) -> Iterator[Line]:
     if found["store"] is None:
         yield shaded(f"routee-monitor {found['version']} runs", "green"), f" since {_ago(found['since'])}"
     elif found["process"] is None:
-        yield shaded("routee-monitor is not running.", "red"), f" {found['why']}"
+        others = _holders(found.get("fleet"))
+        yield shaded("routee-monitor is not running" + (" here." if others else "."), "red"), f" {found['why']}"
+        if others:
+            yield (f"Other daemons work on its store: {others}",)
     else:
         label = f"routee-monitor runs (process {found['process']}), but does not answer."
         yield shaded(label, "yellow"), f" {found['why']}"
@@ -202,6 +271,12 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     nobodys = [one["account"] for one in fleet["accounts"] if one["worker"] is None]
     if nobodys:
         yield ("", f"nobody works for {', '.join(nobodys)}")
+
+
+def _holders(fleet: dict[str, Any] | None) -> str:
+    """Returns what each living daemon holds: ``host-b:12 holds main, otp``; empty if none lives."""
+    living = [one for one in ([] if fleet is None else fleet["workers"]) if one["isAlive"]]
+    return "; ".join(f"{one['name']} holds {', '.join(one['accounts']) or 'no account'}" for one in living)
 
 
 def _outbox(outbox: dict[str, Any] | None) -> str:

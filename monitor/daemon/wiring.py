@@ -81,6 +81,16 @@ class Daemon:
     ) -> None:
         """Runs until ``stop`` is set. Raises StoreError or ListenError if it cannot start."""
         await self._restore()
+        try:
+            await self._run(systemd, reloads, stop, task_status)
+        finally:
+            if self._member is not None:
+                await self._member.close()
+        log.info("stopped")
+
+    async def _run(
+        self, systemd: Systemd, reloads: Reloads | None, stop: trio.Event, task_status: trio.TaskStatus[Running]
+    ) -> None:
         status = SystemdStatus(systemd, self._pipeline, lambda: self._present)
         stop_listening = trio.Event()
         async with trio.open_nursery() as services:
@@ -103,9 +113,6 @@ class Daemon:
             self._tasks = None
             self._outbox.stop()
             stop_listening.set()
-        if self._member is not None:
-            await self._member.close()
-        log.info("stopped")
 
     # Starting
 

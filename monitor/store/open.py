@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from monitor.model.fleet import Fleet
 from monitor.runtime.clock import SECOND, Duration, Instant, iso
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
@@ -26,6 +27,7 @@ StoreLocation = Path | PostgresqlAddress
 __all__ = [
     "DamageReport",
     "StoreLocation",
+    "fleet_of",
     "lock_holder",
     "missing_for",
     "move_aside",
@@ -153,6 +155,16 @@ def lock_holder(location: StoreLocation) -> int | None:
         return holder_of(location)
     except StoreError:
         return None
+
+
+def fleet_of(location: StoreLocation) -> Fleet:
+    """Returns the daemons that share a store, and what each one holds; nothing if its daemon shares it with nobody. Raises StoreError."""
+    if isinstance(location, Path):
+        return Fleet()
+    _require_driver(location)
+    from monitor.store.postgresql_leases import read_fleet
+
+    return read_fleet(location)
 
 
 def open_for_daemon(location: StoreLocation, now: Instant, url: str = "") -> tuple[Store, DamageReport | None]:

@@ -80,10 +80,9 @@ class PostgresqlLeases:
                     f"the store {self.address} no longer knows this daemon, which was not heard of for long; the daemon ends, and reads the "
                     "store when it starts again"
                 )
-            workers = tuple(WorkerView(*(*row[:-1], tuple(row[-1]))) for row in _rows(connection, _WORKERS))
-            leases = tuple(LeaseView(*row) for row in _rows(connection, _LEASES))
+            fleet = _fleet(connection)
             [(now, suppressions, waiting)] = _rows(connection, _STATE, (list(held),))
-            return FleetView(Fleet(workers, leases), now, suppressions, waiting)
+            return FleetView(fleet, now, suppressions, waiting)
 
         return self._run(within)
 
@@ -113,6 +112,21 @@ class PostgresqlLeases:
             self._connection = connect(self.address, self._limits, primary=True)
         with explained(self.address, tries_again=self._limits.tries_again), self._connection.transaction():
             return call(self._connection)
+
+
+def read_fleet(address: PostgresqlAddress) -> Fleet:
+    """Returns the workers and the leases of a database. Changes nothing. Raises StoreError."""
+    connection = connect(address, PostgresqlLimits(), read_only=True)
+    try:
+        with explained(address):
+            return _fleet(connection)
+    finally:
+        connection.close()
+
+
+def _fleet(connection: BoundedConnection) -> Fleet:
+    workers = tuple(WorkerView(*(*row[:-1], tuple(row[-1]))) for row in _rows(connection, _WORKERS))
+    return Fleet(workers, tuple(LeaseView(*row) for row in _rows(connection, _LEASES)))
 
 
 def _rows(connection: BoundedConnection, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -85,6 +85,13 @@ class Folder:
         assert old in text
         file.write_text(text.replace(old, new))
 
+    def add_account(self, name: str) -> None:
+        """Configure a second account, which has nothing yet."""
+        more = f"  - {{name: {name}, application_id: more-id, application_secret: more-secret}}\nsearches:\n"
+        self.replace(self.config, "searches:\n", f"{more}  - {{name: {name}-all, account: {name}}}\n")
+        text = self.config.read_text()
+        self.config.write_text(text.replace("{name: outbound,", "{name: outbound, account: main,"))
+
     def ask_nobody(self) -> None:
         """Point the account at a port where nobody listens."""
         self.config.write_text(

@@ -53,6 +53,17 @@ def test_for_people_it_is_a_table(polled: Folder) -> None:
     assert pending.startswith("pending")
 
 
+def test_of_several_accounts_each_alert_names_its_own(polled: Folder, tmp_path: Path) -> None:
+    folder = Folder(shutil.copytree(polled.path, tmp_path / "own"))
+    folder.add_account("otp")
+    alone, several = (one.invoke("alerts").stdout.splitlines()[-1] for one in (polled, folder))
+    assert "account=main" not in alone
+    assert "account=main" in several
+    alone, several = (" ".join(one.invoke("history", "--all").stdout.split()) for one in (polled, folder))
+    assert "(main)" not in alone
+    assert "OperatorFailureRate Cosmote, GR (main)" in several
+
+
 TWO_LEVELS = """\
 rules:
   - name: OperatorFailureRate

@@ -298,6 +298,17 @@ async def test_what_begins_the_fingerprints_of_several_names_them(actions, folde
     assert (done.exit_code, list(actions.acknowledged)) == (0, [second.fingerprint])
 
 
+async def test_an_alert_that_is_pending_is_said_to_be(actions, folder):
+    waits, fires = actions.views
+    actions.pending, actions.views = [waits], [fires]
+    async with listening(actions, folder) as invoke:
+        for text in (waits.fingerprint, waits.fingerprint[:5], label_fingerprint(waits.labels)[:6], "operator=Cosmote"):
+            refused = await invoke("ack", text)
+            assert refused.exit_code == 1
+            assert "OperatorFailureRate operator=Cosmote, country=GR is pending: it does not fire yet" in refused.stderr
+    assert actions.acknowledged == {}
+
+
 async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(actions, folder):
     _, last = actions.views
     async with listening(actions, folder) as invoke:

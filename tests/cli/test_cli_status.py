@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import trio
 from cli_folder import Folder
+from terminal import on_terminal
 
 from monitor.daemon import main as daemon
 from monitor.daemon.reload import Reloads
@@ -181,3 +182,37 @@ async def test_a_mistake_in_a_rule_file_does_not_hide_what_the_daemon_does(folde
     assert listed.stderr.startswith(
         "warning: the files have errors, a running daemon goes on with what it read before: "
     )
+
+
+async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None:
+    moment = "2026-11-21T10:00:04Z"
+    workers = [
+        {"name": f"a-host-with-a-long-name-{number}:4711", "version": "0.1.0", "url": None, "since": moment}
+        | {"isAlive": True, "isThis": False, "accounts": ["main", "otp"]}
+        for number in range(2)
+    ]
+    alerts = {"firing": 0, "pending": 0, "acknowledged": 0, "reports": 0, "bySeverity": {}, "worst": None}
+    status = {
+        "running": True,
+        "version": "0.1.0",
+        "since": moment,
+        "warnings": [],
+        "searches": [],
+        "alerts": alerts,
+        "outbox": {"waiting": 0, "oldest": None, "channels": []},
+        "deadLetters": 0,
+        "setAside": 0,
+        "silences": {"active": 0, "pending": 0},
+        "fleet": {"workers": workers, "accounts": []},
+    }
+
+    async def daemon_of_two(_: Asked) -> Answer:
+        return Answer(200, json.dumps(status).encode())
+
+    async with serving(daemon_of_two) as url:
+        show = functools.partial(on_terminal, ["status", "--url", url], folder.path, 80)
+        shown = await trio.to_thread.run_sync(show)
+    lines = shown.text.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("Daemons"))
+    indents = [len(line) - len(line.lstrip(" ")) for line in lines[first : first + 4]]
+    assert indents == [0, 14, 14, 14], shown.text

@@ -1,7 +1,9 @@
 """`store copy`, and the other commands on a store in PostgreSQL."""
 
 import json
+import os
 import shutil
+import socket
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,9 +14,11 @@ from cli_folder import Folder
 from click.testing import CliRunner, Result
 
 from monitor.cli import cli
+from monitor.daemon.validate import load
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
-from monitor.store.postgresql import open_postgresql
+from monitor.store.postgresql import open_postgresql, open_worker
+from tests.fakes.alertmanager import free_port
 from tests.fakes.postgresql import PASSWORD, PostgresqlServer
 
 
@@ -139,6 +143,52 @@ def test_a_running_daemon_is_known_by_its_lock(stored: Folder, postgresql: Postg
         done = run(stored, "store", "copy", shown(postgresql), f"sqlite://{stored.path}/x.db", *option(password))
     assert done.exit_code == 69
     assert "another daemon" in done.stderr
+
+
+def test_status_on_the_machine_of_a_dead_daemon_names_the_daemons_that_live(
+    stored: Folder, postgresql: PostgresqlAddress, password: Path
+) -> None:
+    into_postgresql(stored, postgresql, password)
+    stored.replace(stored.config, "127.0.0.1:0", f"127.0.0.1:{free_port()}")
+    with closing(open_worker(postgresql)) as other:
+        leases = other.leases()
+        assert leases is not None
+        with closing(leases):
+            leases.beat(["main"], {})
+            leases.take(["main"], 1)
+            status = run(stored, "status")
+            found = json.loads(run(stored, "status", "--json").stdout)
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    said = " ".join(status.stdout.split())
+    assert status.exit_code == 69
+    assert said.startswith("routee-monitor is not running here. ")
+    assert f"Other daemons work on its store: {name} holds main " in said
+    assert f"Daemons {name}, " in said
+    assert (found["running"], found["process"]) == (False, None)
+    [worker] = found["fleet"]["workers"]
+    assert (worker["name"], worker["isThis"], worker["accounts"]) == (name, False, ["main"])
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_status_of_a_daemon_that_does_not_answer(
+    stored: Folder,
+    postgresql: PostgresqlAddress,
+    postgresql_server: PostgresqlServer,
+    password: Path,
+    lives: bool,
+) -> None:
+    into_postgresql(stored, postgresql, password)
+    listen = f'web: {{listen: "0.0.0.0:{free_port()}", token: {"t" * 24}}}'
+    stored.replace(stored.config, 'web: {listen: "127.0.0.1:0"}', listen)
+    own = load(stored.config, dict(os.environ)).settings.config.web
+    assert own is not None
+    process = os.getpid() if lives else 2**22 + 1  # more than any process has
+    with closing(open_worker(postgresql, url=own.own_url)):
+        name = f"{socket.gethostname()}:{process}"
+        postgresql_server.administer(f"UPDATE routee_monitor.worker SET name = '{name}'", database=postgresql.database)
+        said = " ".join(run(stored, "status").stdout.split())
+    assert (f"runs (process {process}), but does not answer" in said) == lives
+    assert ("routee-monitor is not running. " in said) != lives
 
 
 def test_a_backup_is_left_to_pg_dump(stored: Folder, postgresql: PostgresqlAddress, password: Path) -> None:

@@ -113,7 +113,7 @@ def taken(process: Daemon) -> list[str]:
     held: list[str] = []
     for entry in process.logged:
         words = entry["message"].split()
-        if entry["message"].endswith(" was taken"):
+        if entry["message"].startswith("account ") and " was taken" in entry["message"]:
             held.append(words[1])
         elif "was given away" in entry["message"] or "is held by another worker" in entry["message"]:
             held.remove(words[1])

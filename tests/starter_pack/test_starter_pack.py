@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from fakes.simulated import Account, counted
 from jsonschema import Draft202012Validator
@@ -52,6 +53,15 @@ def test_a_rule_says_what_it_is_for_and_what_to_do(rule: Rule) -> None:
         assert rule.for_
         assert rule.keep_firing_for
         assert texts["description"].count("•") >= 3
+
+
+def test_of_several_accounts_the_text_of_a_balance_names_its_own() -> None:
+    [rule] = [one for one in PACK if one.name == "LowBalance"]
+    said = []
+    for labels in ({}, {"account": "otp"}):
+        view = msgspec.structs.replace(sample_of(rule), labels=labels, why="41.20 EUR left")
+        said.append(Templates().render_annotations(rule.annotations, view)[0]["summary"])
+    assert said == ["41.20 EUR left.", "Account otp: 41.20 EUR left."]
 
 
 def alerts_of(rows: Rows, now: Instant = NOW, known: float | None = None, since: Instant = NOW - 8 * DAY) -> list[str]:

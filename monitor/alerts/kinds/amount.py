@@ -6,11 +6,10 @@ import numpy as np
 
 from monitor.alerts.kinds.count import forgotten, remembered
 from monitor.alerts.kinds.levels import crossed, numbers_of
-from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult, history_reaches
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules import Thresholded
 from monitor.model.finding import Finding
-from monitor.runtime.clock import iso
 from monitor.window import Codes
 
 
@@ -45,7 +44,7 @@ def amount_result(
 
     def why(at: int) -> str:
         if warming:
-            return f"not enough data: history reaches back to {iso(inputs.covered_since)} only"
+            return f"not enough data: {history_reaches(inputs.covered_since)} only"
         side = "below" if value[at] < threshold[at] else "above" if value[at] > threshold[at] else "at"
         return f"{measured(float(value[at]))}: {side} {say(float(threshold[at]))}"
 

@@ -8,7 +8,7 @@ import numpy as np
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.prices import are_few, too_few
-from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult, history_reaches
 from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import (
     limits,
@@ -94,7 +94,7 @@ def _unknown(rule: Balance, inputs: EvaluationInput, known: BalanceAt | None, pa
     if inputs.as_of - known.at > max(STALE, 2 * (rule.every or 0)):
         return f"not enough data: the balance was last read at {_minute(known.at)}"
     if rule.is_span and pace.span < min(SHORTEST, rule.window):
-        return f"not enough data: history reaches back to {iso(inputs.covered_since)} only"
+        return f"not enough data: {history_reaches(inputs.covered_since)} only"
     return pace.unknown if rule.is_span and known.balance.amount > 0 else ""
 
 
@@ -128,7 +128,8 @@ def _said(known: BalanceAt, pace: SpendingRate, *, is_whole: bool) -> str:
 
 
 def _sentence(view: AlertView) -> str:
-    return clean(view.why, 300) or f"{amount(view.value, view.unit)} left{phrases.place(view)}"
+    left, colon, pace = (clean(view.why, 300) or f"{amount(view.value, view.unit)} left").partition(":")
+    return f"{left}{phrases.place(view)}{colon}{pace}"
 
 
 def _unit(rule: Balance, group: Group = ()) -> Unit:

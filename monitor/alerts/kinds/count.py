@@ -11,7 +11,7 @@ from monitor.alerts.kinds.batch import BatchEvaluator, BatchResult, Column, Pair
 from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
-from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult, history_reaches
 from monitor.alerts.kinds.rule_query import considered, pair
 from monitor.alerts.kinds.tuning import tuned_by, values
 from monitor.alerts.kinds.words import (
@@ -31,7 +31,7 @@ from monitor.model.finding import Finding
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
 from monitor.model.plurals import number, plural
-from monitor.runtime.clock import HOUR, Duration, format_duration, iso
+from monitor.runtime.clock import HOUR, Duration, format_duration
 from monitor.window import Codes, GroupCounts, RelativeQuery
 
 SEEN_IN = 24 * HOUR
@@ -80,7 +80,7 @@ def evaluate(rule: Count, inputs: EvaluationInput) -> RuleResult:
 
     def why(at: int) -> str:
         if warming:
-            return f"not enough data: history reaches back to {iso(inputs.covered_since)} only"
+            return f"not enough data: {history_reaches(inputs.covered_since)} only"
         limit = threshold[at]
         side = "below" if matching[at] < limit else "above" if matching[at] > limit else "at"
         return f"{plural(int(matching[at]), 'message')}: {side} {number(limit)}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
-from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult, history_reaches
 from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import (
@@ -26,7 +26,7 @@ from monitor.model.finding import Finding
 from monitor.model.message import UNKNOWN
 from monitor.model.notification import AlertView
 from monitor.model.plurals import number, plural
-from monitor.runtime.clock import format_duration, iso
+from monitor.runtime.clock import format_duration
 from monitor.window import Query
 
 
@@ -46,7 +46,7 @@ def evaluate(rule: NewValue, inputs: EvaluationInput) -> RuleResult:
 
     def why(at: int) -> str:
         if warming:
-            return f"not enough data: history reaches back to {iso(inputs.known_since)} only"
+            return f"not enough data: {history_reaches(inputs.known_since)} only"
         said = f"{plural(int(messages[at]), 'message')} in {format_duration(rule.window)}"
         if earlier[at]:
             return f"{said}: known, {number(int(earlier[at]))} in the {format_duration(rule.seen_in)} before"

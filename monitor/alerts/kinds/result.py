@@ -11,7 +11,7 @@ from monitor.alerts.kinds.rule_state import RuleState
 from monitor.config.rules import Rule
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
-from monitor.runtime.clock import DAY, Duration, Instant, iso
+from monitor.runtime.clock import DAY, SECOND, Duration, Instant, iso
 from monitor.window import Codes, GroupCounts, IncrementalCounts, Query, RelativeQuery, WindowReader
 from monitor.window.aggregates import Measured, last_seen, sums
 from monitor.window.query import RECIPIENT
@@ -216,9 +216,19 @@ class RuleResult:
         return NO_CODE if code is None else code
 
 
+def from_second(since: Instant) -> str:
+    """Returns the first whole second that is not before ``since``, for people: ``2026-11-28T17:35:32Z``."""
+    return iso(-(-since // SECOND) * SECOND)
+
+
+def history_reaches(since: Instant) -> str:
+    """Returns since when messages are known: ``history reaches back to 2026-11-28T17:35:32Z``."""
+    return f"history reaches back to {from_second(since)}"
+
+
 def withheld(rule_result: RuleResult, inputs: EvaluationInput) -> RuleResult:
     """Returns the result with "not enough data" for every group, because messages are missing."""
-    why = f"not enough data: history reaches back to {iso(inputs.covered_since)} only"
+    why = f"not enough data: {history_reaches(inputs.covered_since)} only"
     nothing = np.full(len(rule_result), np.nan)
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:

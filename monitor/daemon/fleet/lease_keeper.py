@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import trio
 
 from monitor.daemon.fleet.async_leases import AsyncLeases
+from monitor.daemon.fleet.earlier_holder import taken_from
 from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
 from monitor.daemon.fleet.unreadable_accounts import UnreadableAccounts
 from monitor.model.fleet import Fleet, FleetView
@@ -168,13 +169,13 @@ class LeaseKeeper:
         self.view = view
         self._forget_unreadable(view.fleet)
         if not self._is_leaving:
-            await self._move(decision, nursery)
+            await self._move(decision, view.fleet, nursery)
         self._settle_start()
         self._beaten.set()
         self._beaten = trio.Event()
         return decision.next_in
 
-    async def _move(self, decision: OwnershipChange, nursery: trio.Nursery) -> None:
+    async def _move(self, decision: OwnershipChange, fleet: Fleet, nursery: trio.Nursery) -> None:
         """Gives away what is too much, or takes what is too little. Raises StoreError."""
         assert self._own is not None
         for account in decision.released:
@@ -188,7 +189,7 @@ class LeaseKeeper:
         if not self._settled.is_set():
             self._starting.update(taken)
         for account, token in taken.items():
-            log.info("account %s was taken", account)
+            log.info("account %s was taken%s", account, taken_from(fleet, account, self.worker))
             nursery.start_soon(self._adopt, account, token, name=f"adopt account {account}")
 
     def _follow_ownership(self) -> None:

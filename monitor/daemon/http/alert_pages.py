@@ -99,6 +99,7 @@ class AlertPages(FormPages):
             "alert.html",
             one=one,
             view=view,
+            account=view.labels.get("account", ""),
             of_labels=label_fingerprint(view.labels),
             course=course,
             now=now,

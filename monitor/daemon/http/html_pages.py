@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import escape
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -27,16 +27,28 @@ FILES: Final = {"page.css": "text/css", "page.js": "text/javascript"}
 
 
 @dataclass(frozen=True, slots=True)
+class OtherHolder:
+    """Another daemon and what it holds of the accounts. ``url`` is where its pages are, or empty; without a ``name`` nobody holds them."""
+
+    name: str
+    url: str
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Masthead:
     """What the top of every page says about the daemon.
 
     ``polled`` is the end of the last complete poll, None before the first one. ``warnings`` are sentences about what is stuck, blind or stale.
+    ``held`` are the accounts of which this daemon has the messages, ``others`` the holders of all further ones.
     """
 
     version: str = ""
     polled: Instant | None = None
     now: Instant = 0
     warnings: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    others: tuple[OtherHolder, ...] = ()
 
 
 class HtmlPages:
@@ -100,6 +112,14 @@ def labelled(rows: str, heads: Sequence[str]) -> str:
     return _CELL.sub(with_heading, rows)
 
 
+_CODE: Final = re.compile(r"`([^`]+)`")
+
+
+def coded(text: str) -> Markup:
+    """Returns a text as markup in which what stands between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(lines(text)))))  # noqa: S704 - escaped
+
+
 def _visible(value: object) -> object:
     """Returns a text without characters that hide or reorder other text; what is markup already stays, as with the filter ``e``."""
     return lines(value) if type(value) is str else value
@@ -119,6 +139,7 @@ def _templates() -> jinja2.Environment:
     )
     made.filters |= {
         "amount": amount,
+        "coded": coded,
         "datetime": datetime,
         "duration": duration,
         "number": number,

@@ -1,10 +1,11 @@
-"""Makes what the top of every page says: how old the data is, and what is stuck, blind or stale."""
+"""Makes what the top of every page says: how old the data is, what is stuck, blind or stale, and of which accounts the numbers are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from monitor.config.monitor import Config, Search
 from monitor.daemon.health import Health
-from monitor.daemon.http.html_pages import Masthead
+from monitor.daemon.http.html_pages import Masthead, OtherHolder
 from monitor.daemon.pipeline import Pipeline
 from monitor.ingest.poll.blindness import INTERVALS
 from monitor.model.format import datetime, duration
@@ -12,13 +13,34 @@ from monitor.runtime.clock import Instant
 from monitor.store.protocol import Cursor
 
 
-def masthead_of(config: Config, pipeline: Pipeline, health: Health, version: str) -> Masthead:
-    """Returns the masthead at this time, from memory."""
+def masthead_of(
+    config: Config,
+    pipeline: Pipeline,
+    health: Health,
+    version: str,
+    fleet: Callable[[], Mapping[str, Any]] | None = None,
+) -> Masthead:
+    """Returns the masthead at this time, from memory. ``fleet`` returns the daemons that share the store, as JSON has them."""
     now = pipeline.services.clock.now()
     polled = max((cursor.as_of for cursor in pipeline.known_cursors()), default=None)
     stale = (_sentence(search, at, now) for search, at in _stale(config, pipeline.known_cursors(), now))
     warnings = (*health.stuck(), *health.unready(), *stale, *health.warnings())
-    return Masthead(version, polled, now, warnings)
+    held = tuple(pipeline.accounts)
+    return Masthead(version, polled, now, warnings, held, () if fleet is None else other_holders(fleet(), held))
+
+
+def other_holders(fleet: Mapping[str, Any], held: Iterable[str]) -> tuple[OtherHolder, ...]:
+    """Returns who holds the accounts that are not among those ``held`` here; last, without a name, those that no other daemon holds."""
+    here, found = {one["name"] for one in fleet["workers"] if one["isThis"]}, dict[str, list[str]]()
+    for one in fleet["accounts"]:
+        if one["account"] not in held:
+            name = one["worker"] or ""
+            found.setdefault("" if name in here else name, []).append(one["account"])
+    urls = {one["name"]: one["url"] or "" for one in fleet["workers"]}
+    return tuple(
+        OtherHolder(name, urls.get(name, ""), tuple(found[name]))
+        for name in sorted(found, key=lambda one: (not one, one))
+    )
 
 
 def is_stale(config: Config, cursors: Iterable[Cursor], now: Instant) -> bool:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -141,6 +142,7 @@ class NowPage:
                 quiet_since=_quiet_since(episodes),
                 accounts=accounts,
                 heat=found,
+                several=len(self._config.accounts) > 1,
                 fleet=None if self._fleet is None else self._fleet(),
             )
 
@@ -174,7 +176,7 @@ class NowPage:
             "pending" if status.state == "pending" else tone(view.severity, view.status),
             sentence(view),
             tuple(cause(one) for one in view.breakdown) or ((view.why,) if view.why else ()),
-            tuple(marks(view)),
+            tuple(marks(msgspec.structs.replace(view, acknowledged_by=""))),  # who takes care of it is said anyway
             tuple(notified),
             drawn,
             page_url(root, view.fingerprint),

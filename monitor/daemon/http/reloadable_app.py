@@ -107,7 +107,7 @@ class ReloadableApp:
             self._access = access
             self._streams.end_all()
         actions, clock, expensive = self._actions, self._clock, self._expensive
-        masthead = partial(masthead_of, config, self._pipeline, self._health, api_status.version)
+        masthead = partial(masthead_of, config, self._pipeline, self._health, api_status.version, self._fleet)
         html = HtmlPages(urlsplit(api_status.external_url).path.rstrip("/"), masthead)
         secrets = {
             account.name: account.callback_secret.get_secret_value()

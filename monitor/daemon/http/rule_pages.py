@@ -60,7 +60,7 @@ class RulePages:
             query=query,
             pages=query.pages(len(found), RULES),
             total=len(found),
-            several=len(self._reader.accounts) > 1,
+            several=len(self._reader.config.accounts) > 1,
             now=self._reader.now,
             look=rule_look,
         )
@@ -89,7 +89,7 @@ class RulePages:
             chosen=chosen,
             chart="" if chart is None else page_chart(chart, ALERT_FRAME),
             course=() if course is None else course.points[: -EVALUATIONS - 1 : -1],
-            several=len(self._reader.accounts) > 1,
+            several=len(self._reader.config.accounts) > 1,
             now=self._reader.now,
             look=group_look,
         )

@@ -11,6 +11,7 @@ from monitor.alerts.report.build import MOST_OPERATORS
 from monitor.alerts.report.traffic import step_of
 from monitor.config.rules import Rule, rule_of
 from monitor.model.alert import Transition
+from monitor.notify.render.report.words import tables
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.store.protocol import NotificationRecord
 
@@ -246,6 +247,15 @@ def test_of_several_accounts_that_counts_in_which_a_rule_saw_least() -> None:
     report = made(messages(1), others={"second": {"all": START}}, first={("second", "Quiet"): SINCE + HOUR})
     assert [(one.rule, one.since) for one in report.younger] == [("Quiet", SINCE + HOUR)]
     assert report.never == ("Operators",)
+
+
+def test_of_several_accounts_each_incident_names_its_own() -> None:
+    moves = episode("Operators", {}, BEGUN, BEGUN + HOUR, incident="i-1")
+    named = [
+        next(table for table in tables(report) if table.key == "incidents").rows[0][0]
+        for report in (made(messages(1), moves), made(messages(1), moves, others={"second": {"all": START}}))
+    ]
+    assert named == ["Operators", "Operators (main)"]
 
 
 def test_a_rule_whose_search_no_account_has_could_not_be_evaluated_at_all() -> None:

@@ -289,6 +289,22 @@ async def test_a_killed_workers_accounts_are_taken_when_their_leases_have_lapsed
         assert first.tells() == set(EVERY)
 
 
+async def test_the_log_says_from_whom_an_account_was_taken_and_why(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "monitor")
+    async with stage() as on:
+        await on.start()
+        assert f"account {A} was taken, which nobody held" in caplog.messages
+        second = await on.start()
+        await trio.sleep(10)
+        on.table.leave = lambda worker: None  # type: ignore[method-assign]  # a killed process gives nothing back
+        on.workers.remove(second)
+        second.scope.cancel()
+        await trio.sleep(8)
+    assert f"account {D} was taken from w:2, which did not renew its lease for 6s" in caplog.messages
+
+
 async def test_a_worker_that_cannot_renew_stops_before_another_begins_and_drops_what_was_taken(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -247,3 +247,12 @@ async def test_an_alert_that_is_evaluated_only_when_it_changes_lasts_all_the_sam
     async with browsing(actions) as browser:
         page = (await browser.get(f"/alerts/{blind.fingerprint}")).text
     assert re.search(r"UTC[^<]* \(7m\d*s?\)</td>", page)
+
+
+async def test_what_stands_between_backticks_is_code_and_still_text(actions):
+    view = change(actions.views[0], annotations={"description": "See `explain <b>` and `alerts`.\n- `one`"})
+    actions.views = [view]
+    async with browsing(actions) as browser:
+        page = (await browser.get(f"/alerts/{view.fingerprint}")).text
+    assert "See <code>explain &lt;b&gt;</code> and <code>alerts</code>." in page
+    assert "<li><code>one</code></li>" in page

@@ -15,6 +15,7 @@ from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Store
 from monitor.store.sqlite import open_sqlite
+from tests.fakes.daemon_reading import Reading
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
@@ -67,3 +68,17 @@ async def test_the_page_is_shown_while_the_store_cannot_be_read(daemon: tuple[Re
             answer = await ask(url, f"/?page={number}", Accept="text/html")
             assert answer.status == 200
             assert b"Nothing is firing" in answer.body
+
+
+async def test_who_takes_care_of_an_alert_is_said_once(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "monitor.db")
+    await reading.fail()
+    harness = reading.harness
+    [fingerprint] = [one.fingerprint for one in harness.pipeline.every_alert() if one.state == "firing"]
+    await harness.actions.acknowledge(fingerprint, "Ann", "called them", None)
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    async with served(app) as url:
+        page = (await ask(url, "/", Accept="text/html")).body.decode()
+    harness.store.close()
+    assert "Acknowledged by <strong>Ann</strong>: called them" in page
+    assert page.count("called them") == 1

@@ -44,6 +44,10 @@ NAMELESS = {"campaign": "unknown", "campaignTrackingId": "182d20da", "problem": 
             balance("41.20 EUR left: lasts 9h at 4.5 EUR an hour", unit="seconds", value=32400.0, threshold=172800.0),
             "Low: Only 41.20 EUR left: lasts 9h at 4.5 EUR an hour, threshold 2d",
         ),
+        (
+            balance("41.20 EUR left: lasts 9h at 4.5 EUR an hour", labels={"account": "otp"}),
+            "Low: Only 41.20 EUR left on account otp: lasts 9h at 4.5 EUR an hour, threshold 50",
+        ),
         (balance("", value=41.2), "Low: Only 41.20 left, threshold 50"),
         (
             balance("not enough data: the balance has not been read yet", value=None),

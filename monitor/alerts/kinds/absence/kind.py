@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from monitor.alerts.kinds.absence import rhythm
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
-from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult, history_reaches
 from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.tuning import Tuning, WrittenThreshold, every_group, where_known
 from monitor.alerts.kinds.words import (
@@ -22,7 +22,7 @@ from monitor.model.finding import Finding, Unit
 from monitor.model.format import amount, duration
 from monitor.model.notification import AlertView
 from monitor.model.plurals import number, plural
-from monitor.runtime.clock import HOUR, SECOND, format_duration, iso
+from monitor.runtime.clock import HOUR, SECOND, format_duration
 from monitor.window import Codes, Query
 
 SILENT = 1.0
@@ -113,7 +113,7 @@ def _none(codes: Codes) -> Codes:
 
 
 def _unknown(inputs: EvaluationInput) -> str:
-    return f"not enough data: history reaches back to {iso(inputs.known_since)} only"
+    return f"not enough data: {history_reaches(inputs.known_since)} only"
 
 
 def _quiet(rule: Absence, active: int) -> str:
@@ -145,7 +145,7 @@ def _silence(view: AlertView) -> str:
     if view.status == "resolved":
         return f"Messages{phrases.place(view)} come again"
     lasted = round((view.threshold or 0.0) * SECOND) + max(view.duration, 0)
-    return f"No messages{phrases.place(view)} for {duration(max(lasted, round((view.value or 0.0) * SECOND)))}"
+XX
 
 
 def _pace(view: AlertView) -> str:

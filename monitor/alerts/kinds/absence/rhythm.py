@@ -9,14 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult, history_reaches
 from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.spike.same_hour import days_ago
 from monitor.config.rules.absence import RHYTHM_DAYS, Absence
 from monitor.config.rules.spike import ENOUGH_DAYS
 from monitor.model.finding import Finding
 from monitor.model.plurals import duration, number
-from monitor.runtime.clock import HOUR, SECOND, iso
+from monitor.runtime.clock import HOUR, SECOND
 from monitor.window import Codes, Query
 
 _RANK: Final = 2
@@ -100,7 +100,7 @@ def _silent_for(rule: Absence, inputs: EvaluationInput, window: Query, codes: Co
 
 
 def _unknown(inputs: EvaluationInput) -> str:
-    return f"not enough data: history reaches back to {iso(inputs.known_since)} only"
+    return f"not enough data: {history_reaches(inputs.known_since)} only"
 
 
 def _quiet(rule: Absence, hourly: float) -> str:

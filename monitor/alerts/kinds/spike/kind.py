@@ -13,7 +13,7 @@ from monitor.alerts.kinds.count import number_said
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.levels import crossed
 from monitor.alerts.kinds.rate import share_said
-from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult, from_second, history_reaches
 from monitor.alerts.kinds.rule_query import considered, of, pair
 from monitor.alerts.kinds.spike.same_hour import days_ago
 from monitor.alerts.kinds.spike.sigma import SigmaBaseline, distance, past_of, threshold
@@ -33,7 +33,7 @@ from monitor.model.finding import Finding, Unit
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold, against_usual
 from monitor.model.plurals import number, percent, plural
-from monitor.runtime.clock import Duration, iso
+from monitor.runtime.clock import Duration
 from monitor.window import Codes, GroupCounts
 
 MOST_SLICES = 24
@@ -245,8 +245,8 @@ def _known_days(rule: Spike, inputs: EvaluationInput) -> list[Duration]:
 def _warming(rule: Spike, inputs: EvaluationInput) -> str:
     """Returns why no baseline is known yet."""
     if isinstance(rule.baseline, Ago):
-        return f"the baseline is still warming up; history reaches back to {iso(inputs.covered_since)}"
-    days, since = len(_known_days(rule, inputs)), iso(inputs.known_since)
+        return f"the baseline is still warming up; {history_reaches(inputs.covered_since)}"
+    days, since = len(_known_days(rule, inputs)), from_second(inputs.known_since)
     return f"this hour is known for {plural(days, 'day')}, {ENOUGH_DAYS} are needed; history begins at {since}"
 
 

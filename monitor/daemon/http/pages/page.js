@@ -52,7 +52,7 @@
     if (find) find(main)?.focus({ preventScroll: true });
     window.scrollTo(x, y);
     document.title = next.title;
-    for (const id of ["warnings", "footer"]) {
+    for (const id of ["warnings", "accounts", "footer"]) {
       const [was, is] = [document.getElementById(id), next.getElementById(id)];
       if (was && is) was.replaceWith(is);
       else if (was) was.remove();

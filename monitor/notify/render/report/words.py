@@ -195,9 +195,9 @@ def _traffic(*, several: bool) -> Callable[[TrafficLine], tuple[str, ...]]:
 
 
 def _incident(one: IncidentLine, report: DeliveryReport) -> tuple[str, ...]:
-    loss = one.loss
+    loss, title = one.loss, clean(one.title, 2 * _LONGEST)
     return (
-        clean(one.title, 2 * _LONGEST),
+        f"{title} ({clean(one.account, _LONGEST)})" if len(report.accounts) > 1 and one.account else title,
         local(one.began, report.time_zone),
         duration((one.ended or report.until) - one.began) + ("" if one.ended is not None else "+"),
         NOTHING if loss is None or loss.lost is None else number(loss.lost),

@@ -1,0 +1,129 @@
+"""Pages of a daemon that does not hold all accounts: they say of which accounts their numbers are, and who has the others."""
+
+import re
+import tempfile
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
+
+import httpx
+from plain_client import served
+
+from monitor.config.monitor import Web
+from monitor.daemon.fleet.fleet_json import fleet_json
+from monitor.daemon.fleet.others import OthersReader
+from monitor.daemon.http.reloadable_app import ReloadableApp
+from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.model.fleet import Fleet, LeaseView, WorkerView
+from monitor.runtime.clock import SECOND
+from monitor.store.async_store import AsyncStore
+from monitor.store.sqlite import open_sqlite
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.pipeline_harness import traffic
+from tests.fakes.shared_worker import SHARED, THREE_ACCOUNTS, SharedWorker
+from tests.fakes.written import settings
+
+RULES = "rules: [{name: Failing, kind: rate, by: [operator], window: 1h, above: 20%}]"
+CONFIG = f"""
+{THREE_ACCOUNTS}
+rules: [rules.yaml]
+receivers: [{{name: ops, console: [{{}}]}}]
+route: {{receiver: ops, group_wait: 0s}}
+web: off
+{SHARED}
+"""
+OTHER = "http://127.0.0.1:19466/"
+LIVES = 6 * SECOND
+
+
+def fleet_of(held: Collection[str]) -> Fleet:
+    """The asked daemon holds ``held``, the other one the rest of a and b; nobody holds c."""
+    workers = (WorkerView(1, "one:11", "0.1.0", OTHER, 0, LIVES), WorkerView(2, "two:22", "0.1.0", "", 0, LIVES))
+    leases = tuple(LeaseView(name, 1, 2 if name in held else 1, 0, LIVES) for name in ("a", "b"))
+    return Fleet(workers, (*leases, LeaseView("c", 1, None, None)))
+
+
+@asynccontextmanager
+async def browsing(held: Collection[str]) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    """A browser at a daemon with the accounts ``held``, while Cosmote fails on account a, which another one holds, and is fine on b.
+
+    Gives the fingerprint of the alert too.
+    """
+    clock, store, written = HandClock(), MemoryStore(), settings(RULES, CONFIG)
+    holder, asked = SharedWorker(written, clock, store), SharedWorker(written, clock, store)
+    await holder.start(("a",))
+    await asked.start(held)
+    for worker, account, bad in ((holder, "a", 9), *((asked, name, 0) for name in held)):
+        rows = [
+            row | {"messageId": f"{account}{number}", "date": clock.at}
+            for number, row in enumerate(traffic(bad, operator="Cosmote", country="GR"))
+        ]
+        await worker.poll(account, rows, clock.at)
+    others = frozenset({"a", "b", "c"} - set(held))
+    secret = store.secret("recipients")
+    await OthersReader(asked.front, asked.pipeline, lambda: asked.present, secret, lambda: others).read(others)
+    [alert] = holder.firing("a")
+    async with at(asked, held) as browser:
+        yield browser, alert.fingerprint
+
+
+@asynccontextmanager
+async def at(asked: SharedWorker, held: Collection[str]) -> AsyncIterator[httpx.AsyncClient]:
+    with tempfile.TemporaryDirectory() as folder, closing(open_sqlite(Path(folder, "past.db"))) as past:
+        front = AsyncStore(past)
+        reader = DaemonReader(asked.pipeline, front, lambda: asked.present.settings)
+        fleet = partial(fleet_json, fleet_of(held), 2, ["a", "b", "c"])
+        app = ReloadableApp(Web(), asked.present.config, asked.pipeline, front, reader, fleet=fleet)
+        async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
+            yield browser
+
+
+async def seen(browser: httpx.AsyncClient, path: str) -> str:
+    """A page's text without its markup, with the addresses of its links."""
+    answer = await browser.get(path)
+    assert answer.status_code == 200, path
+    text = answer.text[answer.text.index("<body") :]
+    return " ".join(re.sub(r'<(?:a [^>]*href="([^"]*)"|[^>]*)[^>]*>', r" \1 ", text).split())
+
+
+async def test_every_page_says_of_which_account_its_numbers_are_and_leads_to_the_others() -> None:
+    async with browsing(("b",)) as (browser, fingerprint):
+        for path, there in (("/", ""), ("/rules", "rules"), ("/rules/Failing", "rules/Failing"), ("/searches", "")):
+            said = await seen(browser, path)
+            assert "Numbers, charts and messages here are those of account b ." in said, path
+            assert f"Those of a are at {OTHER}{there} one:11 ." in said, path
+            assert "No daemon works for c yet." in said, path
+        assert "Cosmote b" in await seen(browser, "/rules/Failing"), "the group with the account that it is of"
+        assert f"{OTHER}alerts/{fingerprint} there" in await seen(browser, f"/alerts/{fingerprint}")
+
+
+async def test_the_first_page_names_the_account_of_its_heat_map_and_charts() -> None:
+    async with browsing(("b",)) as (browser, _):
+        said = await seen(browser, "/")
+    assert "on account a" in said
+    assert "Delivery by country and operator of b in the last hour" in said
+    assert "Delivery of b the last 6 hours" in said
+
+
+async def test_an_alert_of_another_daemons_account_leads_to_what_explains_it() -> None:
+    async with browsing(("b",)) as (browser, fingerprint):
+        said = await seen(browser, f"/alerts/{fingerprint}")
+    assert "This alert is of account a, which one:11 holds: its chart, its causes and its messages are" in said
+
+
+async def test_a_standby_does_not_say_that_a_rule_has_no_groups() -> None:
+    async with browsing(()) as (browser, _):
+        said = await seen(browser, "/rules/Failing")
+    assert "This daemon holds no account, so it has no numbers, charts or messages. Those of a, b are at" in said
+    assert "A group appears with its first message" not in said
+    assert "This daemon holds no account, so it knows no groups" in said
+
+
+async def test_a_daemon_that_holds_all_accounts_says_nothing_of_it() -> None:
+    clock, store, written = HandClock(), MemoryStore(), settings(RULES, CONFIG)
+    alone = SharedWorker(written, clock, store)
+    await alone.start(("a", "b", "c"))
+    async with at(alone, ("a", "b")) as browser:
+        assert "Numbers, charts" not in (await browser.get("/rules")).text
