@@ -55,7 +55,8 @@ class FleetMember:
         )
         self.works = held.works
         self.leave, self.settle = self._keeper.leave, self._keeper.settle
-        self.follow = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded).run
+        follower = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded, gate.is_open)
+        self.follow = follower.run
         self.read_others = OthersReader(store, pipeline, present, key, self._held_elsewhere).run
 
     @property

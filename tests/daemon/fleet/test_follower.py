@@ -36,7 +36,10 @@ class Stage:
         self.harness.health.searches([])
         self.rereads, self.taken, self.failures = 0, 0, 0
         self.harness.pipeline.suppressions_changed = self._reread  # type: ignore[method-assign]  # it only counts
-        self.follower = FleetFollower(_no_keeper(), self.harness.pipeline, lambda: wanted, self._take)
+        self.acts_for = set(wanted)
+        self.follower = FleetFollower(
+            _no_keeper(), self.harness.pipeline, lambda: wanted, self._take, lambda account: account in self.acts_for
+        )
 
     async def _reread(self) -> None:
         if self.failures:
@@ -90,6 +93,22 @@ async def test_metrics_say_who_lives_and_what_is_held_here() -> None:
     assert "\nroutee_monitor_workers 2.0\n" in text
     assert 'routee_monitor_lease_held{account="main"} 1.0' in text
     assert 'routee_monitor_lease_held{account="athens"} 0.0' in text
+
+
+async def test_metrics_say_at_once_that_this_daemon_may_not_act_or_holds_an_account_no_more() -> None:
+    stage = Stage("main")
+
+    def is_held() -> bool:
+        return 'routee_monitor_lease_held{account="main"} 1.0' in stage.harness.metrics.exposition()[0].decode()
+
+    await stage.follower.follow(VIEW)
+    assert is_held()
+    stage.acts_for = set()
+    assert not is_held(), "no beat succeeds while it may not act"
+    stage.acts_for = {"main"}
+    assert is_held()
+    await stage.harness.pipeline.release("main")
+    assert not is_held()
 
 
 def test_the_fleet_as_json() -> None:
