@@ -2,11 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.pipeline import Pipeline
 from monitor.model.fleet import FleetView
 from monitor.runtime.errors import StoreError
+
+UNREAD: Final = "The alerts of accounts that other daemons hold are not read yet"
 
 
 class FleetFollower:
@@ -51,8 +54,11 @@ class FleetFollower:
         services, wanted = self._pipeline.services, self._wanted()
         services.metrics.fleet(len(view.fleet.living), self._held)
         nobodys = [account for account in wanted if view.fleet.holder_of(account) is None]
-        self._has_begun = self._has_begun or not nobodys
-        services.health.fleet("" if self._has_begun else f"No daemon works for account {', '.join(nobodys)} yet")
+        known = {*self._pipeline.accounts, *self._pipeline.elsewhere.accounts}
+        unread = [account for account in wanted if account not in known]
+        self._has_begun = self._has_begun or not (nobodys or unread)
+        why = f"No daemon works for account {', '.join(nobodys)} yet" if nobodys else UNREAD
+        services.health.fleet("" if self._has_begun else why)
 
     def _held(self) -> dict[str, bool]:
         accounts = self._pipeline.accounts

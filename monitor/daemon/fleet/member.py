@@ -9,7 +9,7 @@ import trio
 from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.fleet_json import fleet_json
-from monitor.daemon.fleet.follower import FleetFollower
+from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.fleet.others import OthersReader
@@ -74,6 +74,7 @@ class FleetMember:
         loaded = await self._store.load()
         self._removed = tuple(accounts_of(self._present().config, loaded))
         await run_until(stop, partial(nursery.start, self._keeper.run, name="leases"))
+        self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
 
     async def close(self) -> None:
         """Closes the connection of the leases."""

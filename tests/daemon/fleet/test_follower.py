@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from monitor.daemon.elsewhere import Elsewhere
 from monitor.daemon.fleet.fleet_json import fleet_json
-from monitor.daemon.fleet.follower import FleetFollower
+from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import SECOND, TrioClock, iso
@@ -79,7 +80,11 @@ async def test_it_is_not_ready_before_every_account_has_had_somebody_and_never_a
     await stage.follower.follow(VIEW)
     assert stage.harness.health.unready() == ["No daemon works for account gone yet"]
     leases = (*FLEET.leases[:2], LeaseView("gone", 2, 1, START, LIVES))
-    await stage.follower.follow(replace(VIEW, fleet=Fleet(FLEET.workers, leases)))
+    everybodys = replace(VIEW, fleet=Fleet(FLEET.workers, leases))
+    await stage.follower.follow(everybodys)
+    assert stage.harness.health.unready() == [UNREAD], "it would show some of the alerts only"
+    stage.harness.pipeline.show_elsewhere(Elsewhere({"gone": stage.harness.pipeline.accounts["main"]}))
+    await stage.follower.follow(everybodys)
     assert stage.harness.health.unready() == []
     await stage.follower.follow(VIEW)
     assert stage.harness.health.unready() == [], "an account that moves must not take every daemon out of service"
