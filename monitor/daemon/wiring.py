@@ -74,6 +74,8 @@ class Daemon:
         self._app: ReloadableApp | None = None
         self._tasks: TaskSupervisor | None = None
         self._member: FleetMember | None = None
+        self.has_begun = False
+        """Whether the start was complete."""
 
     async def run(
         self, systemd: Systemd, reloads: Reloads | None, stop: trio.Event, task_status: trio.TaskStatus[Running]
@@ -92,6 +94,7 @@ class Daemon:
                 self._begin(work, status, reloads)
                 status.ready()
                 log.info("%s", watched(self._present.settings))
+                self.has_begun = True
                 task_status.started(Running(url, self._pipeline))
                 await stop.wait()
                 log.info("stopping")
