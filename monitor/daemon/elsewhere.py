@@ -28,6 +28,17 @@ class Elsewhere:
         groups = {key: group for key, group in self.groups.items() if group.account in left}
         return Elsewhere(left, groups, self.acks)
 
+    def with_forgotten(
+        self, account: AccountPipeline, groups: Mapping[tuple[str, str], AggregationGroup], acks: Mapping[str, Ack]
+    ) -> "Elsewhere":
+        """Returns the same with an account that was held here, as it was last known, until the store is read."""
+        fingerprints = {alert.fingerprint for _, alert in account.evaluator.every_alert()}
+        return Elsewhere(
+            {**self.accounts, account.name: account},
+            {**self.groups, **{key: group for key, group in groups.items() if group.account == account.name}},
+            {**self.acks, **{one: ack for one, ack in acks.items() if one in fingerprints}},
+        )
+
     def every_alert(self) -> Iterator[Alert]:
         """Returns all alerts."""
         return (alert for account in self.accounts.values() for _, alert in account.evaluator.every_alert())

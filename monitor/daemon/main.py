@@ -40,7 +40,7 @@ async def run(
 ) -> None:
     """Runs the daemon until ``stop`` is set. Raises StoreError or ListenError if it cannot start.
 
-    It waits for the server of its store, if there is one that cannot be reached yet.
+    It waits for the server of its store, if there is one that cannot be reached yet, and starts anew if that goes away while it starts.
 
     ``live`` shows a changing line: how much of the past has been read. ``reloads`` says where the settings came from and requests reloads;
     without it they never change.
@@ -49,13 +49,28 @@ async def run(
     hide_secrets(config)
     systemd = systemd or Systemd()
     waiting = StoreWait(clock, systemd, stop)
-    try:
-        url = "" if config.web is None else config.web.own_url
-        async with daemon_store(config.store_location, clock.now(), waiting.wait, url, stop) as (store, damage):
-            if damage is not None:
-                log.error("%s", damage)
-            present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)
-            await Daemon(present, store, clock, live).run(systemd, reloads, stop, task_status)
-    except StoreUnreachable:
-        if not waiting.was_stopped:
-            raise
+    url = "" if config.web is None else config.web.own_url
+    while True:
+        daemon: Daemon | None = None
+        try:
+            async with daemon_store(config.store_location, clock.now(), url, stop) as (store, damage):
+                if damage is not None:
+                    log.error("%s", damage)
+                present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)
+                daemon = Daemon(present, store, clock, live)
+                await daemon.run(systemd, reloads, stop, task_status)
+            return
+        except (StoreUnreachable, BaseExceptionGroup) as error:
+            away = _unreachable(error)
+            if away is None or (daemon is not None and daemon.has_begun):
+                raise
+        if not await waiting.wait(away):
+            return
+
+
+def _unreachable(error: BaseException) -> StoreUnreachable | None:
+    """Returns the error if nothing but that the store's server is away has happened."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [_unreachable(one) for one in error.exceptions]
+        return None if None in found else found[0]
+    return error if isinstance(error, StoreUnreachable) else None

@@ -148,9 +148,9 @@ class Metrics:
 
     # Several daemons on one store
 
-    def fleet(self, workers: int, held: Mapping[str, bool]) -> None:
-        """Takes how many daemons work on the store, and for each account whether this one holds it."""
-        self._now.workers, self._now.held = workers, dict(held)
+    def fleet(self, workers: int, held: Callable[[], Mapping[str, bool]]) -> None:
+        """Takes how many daemons work on the store, and what returns for each account whether this one works for it at that moment."""
+        self._now.workers, self._now.held = workers, held
 
     def forget(self, account: str) -> None:
         """Drops the gauges of an account that this daemon does not hold any more."""
@@ -314,7 +314,7 @@ class _Now(Collector):
     channels: set[tuple[str, str]] = field(default_factory=set)
     failing: set[tuple[str, str]] = field(default_factory=set)
     workers: int | None = None
-    held: dict[str, bool] = field(default_factory=dict)
+    held: Callable[[], Mapping[str, bool]] = dict
     reload_successful: bool = True
     reloaded_at: Instant = 0
 
@@ -343,7 +343,7 @@ class _Now(Collector):
         )
         if self.workers is not None:
             yield _gauge("workers", "Daemons that share the store and are alive.", (), [((), self.workers)])
-            held = {(account,): is_held for account, is_held in self.held.items()}
+            held = {(account,): is_held for account, is_held in self.held().items()}
             yield _gauge("lease_held", "1 if this daemon works for the account, else 0.", ("account",), held.items())
         good, at = [((), self.reload_successful)], [((), self.reloaded_at / SECOND)]
         yield _gauge(

@@ -25,7 +25,6 @@ class StoreWait:
         self._systemd, self._stop, self._jitter = systemd, stop, jitter
         self._log = ThrottledLog(log, "the daemon cannot start yet", clock)
         self._failures = 0
-        self.was_stopped = False
 
     async def wait(self, error: StoreUnreachable) -> bool:
         """Says why the store is waited for, and waits a while. Returns False as soon as the daemon shall stop."""
@@ -35,5 +34,4 @@ class StoreWait:
         pause = backoff(self._failures, self._jitter, longest=LONGEST_WAIT)
         with trio.move_on_after(pause / SECOND):
             await self._stop.wait()
-        self.was_stopped = self._stop.is_set()
-        return not self.was_stopped
+        return not self._stop.is_set()

@@ -75,6 +75,8 @@ class Daemon:
         self._tasks: TaskSupervisor | None = None
         self._member: FleetMember | None = None
         self._has_listened = trio.Event()
+        self.has_begun = False
+        """Whether the start was complete."""
 
     async def run(
         self, systemd: Systemd, reloads: Reloads | None, stop: trio.Event, task_status: trio.TaskStatus[Running]
@@ -103,6 +105,7 @@ class Daemon:
                 self._begin(work, status, reloads)
                 status.ready()
                 log.info("%s", watched(self._present.settings))
+                self.has_begun = True
                 task_status.started(Running(url, self._pipeline))
                 await stop.wait()
                 log.info("stopping")

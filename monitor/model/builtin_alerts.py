@@ -25,10 +25,10 @@ class BuiltIn:
 MONITOR_BLIND: Final = BuiltIn(
     "MonitorBlind",
     "critical",
-    "routee-monitor cannot poll Routee",
-    "routee-monitor can poll Routee again",
-    "Nothing fires and nothing resolves from this search until a poll is complete again. Check the credentials, the network and "
-    "Routee's status page; `routee-monitor check --online` says which of them it is.",
+    "routee-monitor completes no poll of Routee",
+    "routee-monitor completes polls of Routee again",
+    "Nothing fires and nothing resolves from this search until a poll is complete again. If the reason is the store, mend that. Otherwise check "
+    "the credentials, the network and Routee's status page; `routee-monitor check --online` says which of them it is.",
 )
 GAP_IN_HISTORY: Final = BuiltIn(
     "GapInHistory",

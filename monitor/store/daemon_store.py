@@ -1,6 +1,6 @@
 """Opens the daemon's store for its tasks, which work with it in a thread of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -8,31 +8,26 @@ from typing import Final
 import trio
 
 from monitor.runtime.clock import SECOND, Duration, Instant
-from monitor.runtime.errors import StoreOutdated, StoreUnreachable
+from monitor.runtime.errors import StoreOutdated
 from monitor.store.async_store import AsyncStore
 from monitor.store.open import DamageReport, StoreLocation, open_for_daemon
-from monitor.store.protocol import Store
 
 STOP_PATIENCE: Final[Duration] = 4 * SECOND
 """How long a call may take when the daemon is to stop: systemd kills a daemon that has not ended after 15 s."""
 
-Wait = Callable[[StoreUnreachable], Awaitable[bool]]
-"""Waits before a store is opened again; returns whether it shall be."""
-
 
 @asynccontextmanager
 async def daemon_store(
-    location: StoreLocation, now: Instant, wait: Wait | None = None, url: str = "", stop: trio.Event | None = None
+    location: StoreLocation, now: Instant, url: str = "", stop: trio.Event | None = None
 ) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
     """Opens the daemon's store for its tasks, and closes it at the end, also when cancelled. Raises StoreError.
 
-    While its server cannot be reached, it is tried again for as long as ``wait`` says so. ``url`` is where the daemon's page is, for others
-    that share the store. When ``stop`` is set, no call takes longer than STOP_PATIENCE any more.
+    ``url`` is where the daemon's page is, for others that share the store. When ``stop`` is set, no call takes longer than STOP_PATIENCE any more.
 
     Yields the store, and a report if its file was damaged. Cancels the block and raises StoreOutdated if the store is no longer as the
     daemon left it.
     """
-    store, damage = await _opened(location, now, wait, url)
+    store, damage = await trio.to_thread.run_sync(partial(open_for_daemon, location, now, url))
     outdated: list[StoreOutdated] = []
     with trio.CancelScope() as scope:
 
@@ -59,14 +54,3 @@ async def _hurry(store: AsyncStore, stop: trio.Event, scope: trio.CancelScope) -
     with scope:
         await stop.wait()
         store.hurry(STOP_PATIENCE)
-
-
-async def _opened(
-    location: StoreLocation, now: Instant, wait: Wait | None, url: str
-) -> tuple[Store, DamageReport | None]:
-    while True:
-        try:
-            return await trio.to_thread.run_sync(partial(open_for_daemon, location, now, url))
-        except StoreUnreachable as error:
-            if wait is None or not await wait(error):
-                raise

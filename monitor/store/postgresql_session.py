@@ -46,7 +46,7 @@ class PostgresqlSession:
         self._mark = self._unknown = ""
         self._outdated: StoreOutdated | None = None
         self._is_closed = self._commit_sent = False
-        self._failure, self._failing_until = "", 0.0
+        self._failure, self._failing_until = StoreError(), 0.0
         self._writes = exclusive or worker is not None
         self.haste = Haste()
         self._connection = self._connected()
@@ -211,7 +211,7 @@ class PostgresqlSession:
         if not self._is_lost():
             return
         if time.monotonic() < self._failing_until:
-            raise StoreError(self._failure)
+            raise type(self._failure)(str(self._failure))
         self._check_mark(self._connect_again())
 
     def _connect_again(self) -> str:
@@ -227,7 +227,7 @@ class PostgresqlSession:
         except StoreOutdated as error:
             raise self._end(str(error)) from None
         except StoreError as error:
-            self._failure, self._failing_until = str(error), time.monotonic() + self._limits.pause / SECOND
+            self._failure, self._failing_until = error, time.monotonic() + self._limits.pause / SECOND
             raise
         self._connection, self._process = connection, connection.info.backend_pid
         self._commit_sent = False

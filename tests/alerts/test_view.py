@@ -199,6 +199,7 @@ async def test_the_alert_of_our_own_says_what_to_do() -> None:
     assert view.labels == {"alertname": "MonitorBlind", "account": "main", "search": "all", "severity": "critical"}
     assert "no answer" in view.annotations["summary"]
     assert "check --online" in view.annotations["description"]
+    assert "If the reason is the store, mend that" in view.annotations["description"]
 
 
 def rule(**more: Any) -> Any:

@@ -2,15 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.pipeline import Pipeline
 from monitor.model.fleet import FleetView
 from monitor.runtime.errors import StoreError
 
+UNREAD: Final = "The alerts of accounts that other daemons hold are not read yet"
+
 
 class FleetFollower:
-    """Takes the answer to each beat. ``wanted`` returns the accounts that are configured, ``forwarded`` takes in the callbacks that wait."""
+    """Takes the answer to each beat.
+
+    ``wanted`` returns the accounts that are configured, ``forwarded`` takes in the callbacks that wait, and ``may_act`` returns whether this
+    daemon may act for an account at that moment.
+    """
 
     def __init__(
         self,
@@ -18,9 +25,10 @@ class FleetFollower:
         pipeline: Pipeline,
         wanted: Callable[[], Sequence[str]],
         forwarded: Callable[[], Awaitable[None]],
+        may_act: Callable[[str], bool],
     ) -> None:
         self._keeper, self._pipeline = keeper, pipeline
-        self._wanted, self._forwarded = wanted, forwarded
+        self._wanted, self._forwarded, self._may_act = wanted, forwarded, may_act
         self._suppressions: int | None = None
         self._has_begun = False
 
@@ -44,8 +52,14 @@ class FleetFollower:
 
     def _report(self, view: FleetView) -> None:
         services, wanted = self._pipeline.services, self._wanted()
-        held = {account: account in self._pipeline.accounts for account in wanted}
-        services.metrics.fleet(len(view.fleet.living), held)
+        services.metrics.fleet(len(view.fleet.living), self._held)
         nobodys = [account for account in wanted if view.fleet.holder_of(account) is None]
-        self._has_begun = self._has_begun or not nobodys
-        services.health.fleet("" if self._has_begun else f"No daemon works for account {', '.join(nobodys)} yet")
+        known = {*self._pipeline.accounts, *self._pipeline.elsewhere.accounts}
+        unread = [account for account in wanted if account not in known]
+        self._has_begun = self._has_begun or not (nobodys or unread)
+        why = f"No daemon works for account {', '.join(nobodys)} yet" if nobodys else UNREAD
+        services.health.fleet("" if self._has_begun else why)
+
+    def _held(self) -> dict[str, bool]:
+        accounts = self._pipeline.accounts
+        return {account: account in accounts and self._may_act(account) for account in self._wanted()}

@@ -10,7 +10,7 @@ import trio
 from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.fleet_json import fleet_json
-from monitor.daemon.fleet.follower import FleetFollower
+from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
 from monitor.daemon.fleet.lease_keeper import LEAVE_LIMIT, LeaseKeeper
 from monitor.daemon.fleet.others import OthersReader
@@ -58,7 +58,8 @@ class FleetMember:
         )
         self.works = held.works
         self.leave, self.settle = self._keeper.leave, self._keeper.settle
-        self.follow = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded).run
+        follower = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded, gate.is_open)
+        self.follow = follower.run
         self.read_others = OthersReader(store, pipeline, present, key, self._held_elsewhere).run
 
     @property
@@ -77,6 +78,7 @@ class FleetMember:
         self._removed = tuple(accounts_of(self._present().config, loaded))
         self._has_begun = True
         await run_until(stop, partial(nursery.start, self._keeper.run, name="leases"))
+        self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
 
     async def close(self) -> None:
         """Closes the connection of the leases. Others are not told any more of a daemon that ended before it could work."""

@@ -39,14 +39,15 @@ class OthersReader:
         self._store, self._pipeline, self._present = store, pipeline, present
         self._key, self._elsewhere = key, elsewhere
         self._loaded: tuple[frozenset[str], StoredState, RuntimeConfig] | None = None
+        self._shown = Elsewhere()
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
         while True:
-            began, names = trio.current_time(), frozenset(self._elsewhere())
+            began, names, pause = trio.current_time(), frozenset(self._elsewhere()), READ_EVERY
             with suppress(StoreError):  # what was read last is shown until the store can be read again
                 await self.read(names)
-            pause = max(READ_EVERY, SHARE * (trio.current_time() - began))
+                pause = max(READ_EVERY, SHARE * (trio.current_time() - began))
             with trio.move_on_after(pause):
                 while names == frozenset(self._elsewhere()):
                     await self._pipeline.news.wait()
@@ -55,13 +56,17 @@ class OthersReader:
         """Reads the accounts once. Raises StoreError."""
         if not names:
             if self._pipeline.elsewhere.accounts:
-                self._pipeline.show_elsewhere(Elsewhere())
+                self._show(Elsewhere())
             self._loaded = None
             return
         loaded, present = await self._store.load(names, rule_states=False), self._present()
-        if self._loaded != (names, loaded, present):
+        if self._loaded != (names, loaded, present) or self._pipeline.elsewhere is not self._shown:
             self._loaded = names, loaded, present
-            self._pipeline.show_elsewhere(self._made(names, loaded, present, self._pipeline.services.clock.now()))
+            self._show(self._made(names, loaded, present, self._pipeline.services.clock.now()))
+
+    def _show(self, elsewhere: Elsewhere) -> None:
+        self._shown = elsewhere
+        self._pipeline.show_elsewhere(elsewhere)
 
     def _made(self, names: Collection[str], loaded: StoredState, present: RuntimeConfig, now: Instant) -> Elsewhere:
         config = present.config

@@ -41,6 +41,8 @@ class Trouble:
             return ""
         outcome, sentence = self._last
         tries, since = self._met[outcome]
+        if outcome == "store":
+            sentence = f"what is read cannot be stored: {sentence}"
         counted = f"{tries} {'try' if tries == 1 else 'tries'} since {self._short(since)} UTC"
         return f"{outcome} from Routee, {counted}" if outcome.startswith("5") else f"{sentence} ({counted})"
 

@@ -14,6 +14,7 @@ from monitor.notify.outbox.handle import DeliveryObserver, Outbox
 from monitor.runtime.backoff import backoff, full_jitter
 from monitor.runtime.clock import SECOND, Clock, Duration, format_duration
 from monitor.runtime.errors import StoreError, place_of
+from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import SUPERSEDED, OutboxRow
 
@@ -32,8 +33,9 @@ _WRITING_LIMIT: Final = 2.0
 _SHORTEST_WAIT: Final = SECOND // 10
 """The shortest wait between two tries of a store that fails."""
 
-_LONGEST_WAIT: Final = 5 * SECOND
-"""The longest wait between two tries to store a result: until that is done, nobody else knows that a notification was sent."""
+_LONGEST_WAIT: Final = SECOND
+"""The longest wait between two tries of a store that fails: meanwhile the channel stays silent, also when the store works again, and nobody
+else knows that a notification was sent."""
 
 log = logging.getLogger("monitor.notify.outbox")
 
@@ -70,6 +72,12 @@ class Sender:
     notifier: Notifier
     leave: trio.Event = field(default_factory=trio.Event)
     pace: ChannelBackoff = field(default_factory=lambda: ChannelBackoff(full_jitter))
+    _trouble: ThrottledLog = field(init=False)
+    """The store is tried often, and its trouble is logged seldom."""
+
+    def __post_init__(self) -> None:
+        what = f"Notifications to {self.receiver} {self.channel} are delayed"
+        self._trouble = ThrottledLog(log, what, self.clock, logging.ERROR)
 
     async def run(self) -> None:
         """Sends until the outbox stops or ``leave`` is set. Raises nothing: failures of the store are logged and tried again."""
@@ -80,8 +88,8 @@ class Sender:
                 troubles = 0
             except StoreError as error:
                 troubles += 1
-                log.error("Notifications to %s %s are delayed: %s", self.receiver, self.channel, error)
-                await self._pause(backoff(troubles, full_jitter))
+                self._trouble.arose(str(error))
+                await self._pause(min(backoff(troubles, full_jitter), _LONGEST_WAIT) + _SHORTEST_WAIT)
         self._forget()
 
     @property
@@ -294,7 +302,7 @@ class Sender:
                 return True
         except StoreError as error:
             why = str(error)
-        log.error("The result of notification %s cannot be stored: %s", self._name(outbox_row), why)
+        self._trouble.arose(f"the result of notification {self._name(outbox_row)} cannot be stored: {why}")
         return False
 
     def _log_fields(self, outbox_row: OutboxRow) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from monitor.daemon.elsewhere import Elsewhere
 from monitor.daemon.fleet.fleet_json import fleet_json
-from monitor.daemon.fleet.follower import FleetFollower
+from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import SECOND, TrioClock, iso
@@ -36,7 +37,10 @@ class Stage:
         self.harness.health.searches([])
         self.rereads, self.taken, self.failures = 0, 0, 0
         self.harness.pipeline.suppressions_changed = self._reread  # type: ignore[method-assign]  # it only counts
-        self.follower = FleetFollower(_no_keeper(), self.harness.pipeline, lambda: wanted, self._take)
+        self.acts_for = set(wanted)
+        self.follower = FleetFollower(
+            _no_keeper(), self.harness.pipeline, lambda: wanted, self._take, lambda account: account in self.acts_for
+        )
 
     async def _reread(self) -> None:
         if self.failures:
@@ -76,7 +80,11 @@ async def test_it_is_not_ready_before_every_account_has_had_somebody_and_never_a
     await stage.follower.follow(VIEW)
     assert stage.harness.health.unready() == ["No daemon works for account gone yet"]
     leases = (*FLEET.leases[:2], LeaseView("gone", 2, 1, START, LIVES))
-    await stage.follower.follow(replace(VIEW, fleet=Fleet(FLEET.workers, leases)))
+    everybodys = replace(VIEW, fleet=Fleet(FLEET.workers, leases))
+    await stage.follower.follow(everybodys)
+    assert stage.harness.health.unready() == [UNREAD], "it would show some of the alerts only"
+    stage.harness.pipeline.show_elsewhere(Elsewhere({"gone": stage.harness.pipeline.accounts["main"]}))
+    await stage.follower.follow(everybodys)
     assert stage.harness.health.unready() == []
     await stage.follower.follow(VIEW)
     assert stage.harness.health.unready() == [], "an account that moves must not take every daemon out of service"
@@ -90,6 +98,22 @@ async def test_metrics_say_who_lives_and_what_is_held_here() -> None:
     assert "\nroutee_monitor_workers 2.0\n" in text
     assert 'routee_monitor_lease_held{account="main"} 1.0' in text
     assert 'routee_monitor_lease_held{account="athens"} 0.0' in text
+
+
+async def test_metrics_say_at_once_that_this_daemon_may_not_act_or_holds_an_account_no_more() -> None:
+    stage = Stage("main")
+
+    def is_held() -> bool:
+        return 'routee_monitor_lease_held{account="main"} 1.0' in stage.harness.metrics.exposition()[0].decode()
+
+    await stage.follower.follow(VIEW)
+    assert is_held()
+    stage.acts_for = set()
+    assert not is_held(), "no beat succeeds while it may not act"
+    stage.acts_for = {"main"}
+    assert is_held()
+    await stage.harness.pipeline.release("main")
+    assert not is_held()
 
 
 def test_the_fleet_as_json() -> None:

@@ -3,10 +3,14 @@
 from collections.abc import Collection
 
 import pytest
+import trio
+import trio.testing
 
 from monitor.daemon.alert_actions import AlertActions
-from monitor.daemon.fleet.others import OthersReader
+from monitor.daemon.fleet.others import READ_EVERY, OthersReader
 from monitor.runtime.clock import MINUTE
+from monitor.runtime.errors import StoreError
+from monitor.store.protocol import StoredState
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
@@ -116,3 +120,47 @@ async def test_what_the_rules_of_others_keep_is_not_read() -> None:
     [alert] = stage.asked.pipeline.known_alerts()
     await stage.actions.acknowledge(alert.fingerprint, "Ann")
     assert stage.store.rule_states_read == read
+
+
+async def test_an_account_that_was_lost_is_shown_as_last_known_until_the_store_is_read() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    [alert] = [alert for _, alert in stage.holder.pipeline.accounts["a"].evaluator.every_alert()]
+    await stage.holder.actions.acknowledge(alert.fingerprint, "joe", "on it")
+    before = [*(await stage.holder.actions.status()).alerts()]
+    await stage.holder.pipeline.release("a")
+    assert [one.ack is not None for one in before] == [True]
+    assert [*(await stage.holder.actions.status()).alerts()] == before
+    assert list((await stage.holder.actions.own_status()).alerts()) == []
+
+
+async def test_what_was_last_known_gives_way_to_what_the_store_has_even_if_that_is_what_was_read_before() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    await stage.read()
+    shown = stage.asked.pipeline.elsewhere
+    await stage.asked.adopt("a")
+    await stage.asked.pipeline.release("a")
+    assert await stage.shown() == ["Cosmote"]
+    await stage.read()
+    assert stage.asked.pipeline.elsewhere.accounts["a"] is not shown.accounts["a"]
+    assert stage.asked.pipeline.elsewhere.accounts["a"].evaluator.window.messages == 0
+
+
+async def test_a_store_that_cannot_be_read_for_long_is_read_soon_again(autojump_clock: trio.testing.MockClock) -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    tries: list[float] = []
+
+    async def away(accounts: Collection[str] | None = None) -> StoredState:
+        tries.append(trio.current_time())
+        if len(tries) > 1:
+            return stage.store.load(accounts)
+        await trio.sleep(4)
+        raise StoreError("the server does not answer")
+
+    stage.asked.front.load = away  # type: ignore[method-assign]  # the way to the server
+    with trio.move_on_after(8):
+        await stage.reader.run()
+    assert tries[:2] == [0, 4 + READ_EVERY]
+    assert await stage.shown() == ["Cosmote"]

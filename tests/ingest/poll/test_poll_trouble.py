@@ -54,6 +54,14 @@ def test_the_end_of_tries_that_were_counted_is_no_further_try() -> None:
         assert str(trouble) == f"the credentials are not taken ({tries} since 10:02 UTC)"
 
 
+def test_the_store_is_named_where_it_is_the_reason() -> None:
+    trouble = Trouble(Hands())
+    trouble.ended("store", "the store monitor.db is locked")
+    assert str(trouble) == "what is read cannot be stored: the store monitor.db is locked (1 try since 10:02 UTC)"
+    trouble.ended("store", "the store monitor.db is locked")
+    assert "(2 tries since" in str(trouble)
+
+
 async def test_a_poll_that_is_still_trying_says_so(autojump_clock: MockClock) -> None:
     clock = TrioClock(Hands.at)
     trouble, said = Trouble(clock), list[str]()

@@ -27,6 +27,8 @@ from monitor.window import Codes, Query
 
 SILENT = 1.0
 """The threshold: fewer messages than this are silence."""
+_LONGEST: Final = 1e10
+"""Seconds, about three hundred years: what is written of a longer silence."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,8 +146,13 @@ def _silence(view: AlertView) -> str:
     """Returns how long the group has been silent: the alert began when it had been for as long as the threshold."""
     if view.status == "resolved":
         return f"Messages{phrases.place(view)} come again"
-    lasted = round((view.threshold or 0.0) * SECOND) + max(view.duration, 0)
-XX
+    silent = _bounded(max((view.threshold or 0.0) + max(view.duration, 0) / SECOND, view.value or 0.0))
+    return f"No messages{phrases.place(view)} for {duration(round(silent * SECOND))}"
+
+
+def _bounded(seconds: float) -> float:
+    """Returns a time that can be written, whatever a stored alert holds."""
+    return min(max(seconds, -_LONGEST), _LONGEST)
 
 
 def _pace(view: AlertView) -> str:

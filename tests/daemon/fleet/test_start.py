@@ -1,0 +1,101 @@
+"""The daemon's start on a PostgreSQL that goes away while it starts."""
+
+import functools
+import io
+import logging
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from monitor.config.settings import load
+from monitor.daemon import main as daemon
+from monitor.notify.render import Templates
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from tests.fakes.postgresql_link import PostgresqlLink, linked
+from tests.fakes.waiting import GUARD, until
+
+CONFIG = """
+accounts:
+  - {{name: main, application_id: id, application_secret: secret, api_url: "http://127.0.0.1:9", auth_url: "http://127.0.0.1:9"}}
+searches: [{{name: all, every: 1m}}]
+rules: [rules.yaml]
+store: "{store}"
+receivers: [{{name: ops, console: [{{}}]}}]
+route: {{receiver: ops}}
+web: {{listen: "127.0.0.1:0"}}
+"""
+RULES = "rules: [{name: Failing, kind: rate, window: 1h, above: 20%}]"
+
+
+class Away(logging.Handler):
+    """Makes the server unreachable as soon as the daemon listens, and reachable again once it has said that it waits."""
+
+    def __init__(self, link: PostgresqlLink) -> None:
+        super().__init__()
+        self.link, self.said = link, list[str]()
+        self.comes_back = True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        self.said.append(text.partition(":")[0].partition(" on http")[0])
+        if text.startswith("listening on") and self.said.count("listening") == 1:
+            self.link.refusing = True
+            self.link.cut()
+        elif text.startswith("the daemon cannot start yet") and self.comes_back:
+            self.link.refusing = False
+
+
+@pytest.fixture
+def link(postgresql: PostgresqlAddress) -> Iterator[PostgresqlLink]:
+    with linked(postgresql) as made:
+        yield made
+
+
+@pytest.fixture
+def away(link: PostgresqlLink) -> Iterator[Away]:
+    handler, log = Away(link), logging.getLogger("monitor")
+    before = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    yield handler
+    log.removeHandler(handler)
+    log.setLevel(before)
+
+
+def started(link: PostgresqlLink, folder: Path, stop: trio.Event) -> functools.partial[Coroutine[Any, Any, None]]:
+    (folder / "monitor.yaml").write_text(CONFIG.format(store=store_of(link.address)))
+    (folder / "rules.yaml").write_text(RULES)
+    settings = load(folder / "monitor.yaml", {})
+    return functools.partial(daemon.run, settings, Templates(), stop=stop, stream=io.StringIO())
+
+
+def store_of(address: PostgresqlAddress) -> str:
+    """Returns the address as it is written in a configuration."""
+    return f"postgresql://{address.user}:{address.password}@{address.host}:{address.port}/{address.database}"
+
+
+async def test_a_server_that_goes_away_while_the_daemon_starts_is_waited_for(
+    link: PostgresqlLink, away: Away, tmp_path: Path
+) -> None:
+    stop = trio.Event()
+    with trio.fail_after(GUARD):
+        async with trio.open_nursery() as nursery:
+            running = await nursery.start(started(link, tmp_path, stop))
+            assert running.url
+            assert away.said.count("the daemon cannot start yet") == 1
+            assert away.said.count("listening") == 2
+            stop.set()
+
+
+async def test_a_stop_ends_that_wait(link: PostgresqlLink, away: Away, tmp_path: Path) -> None:
+    stop = trio.Event()
+    away.comes_back = False
+    with trio.fail_after(GUARD):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(started(link, tmp_path, stop))
+            await until(lambda: "the daemon cannot start yet" in away.said, "the daemon to say so")
+            stop.set()
+    assert not any("stopped" in one for one in away.said), "it never was up"
