@@ -152,7 +152,7 @@ async def test_a_store_that_cannot_be_read_for_long_is_read_soon_again(autojump_
     await stage.fail("Cosmote")
     tries: list[float] = []
 
-    async def away(accounts: Collection[str] | None = None) -> StoredState:
+    async def away(accounts: Collection[str] | None = None, **_: object) -> StoredState:
         tries.append(trio.current_time())
         if len(tries) > 1:
             return stage.store.load(accounts)

@@ -246,7 +246,7 @@ def test_a_worker_that_comes_has_its_share_within_a_minute(seed: int, accounts: 
     assert counts[-1] - counts[0] <= 1, counts
     assert sum(counts) == accounts
     others = [move for move in simulation.moves[moved:] if move[2] != newcomer.own.worker]
-    assert len(others) < workers, "hardly an account moves but those that the newcomer gets"
+    assert len(others) <= workers, "hardly an account moves but those that the newcomer gets"
 
 
 @settings(max_examples=40, deadline=None)
