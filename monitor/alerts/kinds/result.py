@@ -92,7 +92,9 @@ class EvaluationInput:
         if self.carried is None or RECIPIENT in question.by:
             return np.maximum(last_seen(self.reading, question, codes), question.start)
         latest = self.carried.last_seen(self.reading, RelativeQuery.of(question, self.as_of), self.as_of)
-        return np.maximum(latest[codes], question.start)
+        found, known = np.full(len(codes), question.start), codes < len(latest)
+        found[known] = np.maximum(latest[codes[known]], question.start)
+        return found
 
     def kept_while(self, key: Hashable, holds: Callable[[T], bool], make: Callable[[], T]) -> T:
         """Returns what an earlier evaluation made of the same messages, if it still ``holds``; otherwise makes it."""
