@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,10 +22,12 @@ from monitor.model.alert import Alert
 from monitor.routing.flapping import NEVER, FlappingPolicy, RecentStarts
 from monitor.routing.silences import Silences
 from monitor.runtime.clock import Duration, Instant
-from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Cursor, StoredState
 from monitor.window import Window
 from monitor.window.search_results import StatusPredicate
+
+if TYPE_CHECKING:
+    from monitor.store.async_store import AsyncStore  # a command that reads the store does without trio
 
 
 def accounts_of(config: Config, loaded: StoredState) -> list[str]:
@@ -132,7 +135,7 @@ class RestoredState:
 
 
 async def state_for_reload(
-    store: AsyncStore, before: Config, config: Config, key: bytes, held: Collection[str] = ()
+    store: "AsyncStore", before: Config, config: Config, key: bytes, held: Collection[str] = ()
 ) -> RestoredState:
     """Returns what a reload needs from the store. Raises StoreError.
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from monitor.config.monitor import Config
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.errors import StoreDamaged
-from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Entry, Store
 from monitor.window import UnreadableBlob, Window
+
+if TYPE_CHECKING:
+    from monitor.store.async_store import AsyncStore  # a command that reads the store does without trio
 
 
 def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
@@ -24,7 +27,7 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
     return window
 
 
-async def restored_or_empty(store: AsyncStore, account: str, config: Config, key: bytes) -> tuple[Window, str]:
+async def restored_or_empty(store: "AsyncStore", account: str, config: Config, key: bytes) -> tuple[Window, str]:
     """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
 
     A large window takes minutes. It is made beside the store's thread, which reads a page at a time, so that other calls have their turn, and the
@@ -42,7 +45,7 @@ async def restored_or_empty(store: AsyncStore, account: str, config: Config, key
     return window, ""
 
 
-async def _fill(window: Window, store: AsyncStore) -> None:
+async def _fill(window: Window, store: "AsyncStore") -> None:
     await store.work(partial(_add_entries, window, await store.entries(window.account)))
     after = 0
     while page := await store.journal_page(window.account, after):
