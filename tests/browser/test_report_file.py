@@ -1,5 +1,6 @@
 """The report as a file in a browser: nothing is cut off or has to be scrolled sideways, whatever the screen."""
 
+import logging
 from contextlib import closing
 from pathlib import Path
 
@@ -28,7 +29,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "rules" / "rules.yaml").write_text("rules: [{name: Many, kind: count, window: 1h, above: 1000000}]")
     file = folder / "report.html"
     words = ("--since", "2026-11-10T00:00Z", "--until", "2026-11-11T00:00Z", "--format", "html", "--output", str(file))
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
     done = CliRunner().invoke(cli, ["report", *words, "--config", str(folder / "monitor.yaml")])
+    root.handlers[:] = handlers  # a command sets the log up for a process of its own
+    root.setLevel(level)
     assert done.exit_code == 0, done.output
     return file
 

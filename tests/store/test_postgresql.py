@@ -355,7 +355,7 @@ def test_a_page_of_the_journal_is_small_in_bytes(postgresql: PostgresqlAddress) 
     blobs = [bytes([number]) * size for number, size in enumerate([10, 300_000, 1, 200_000, 200_000, 5])]
     with closing(open_postgresql(postgresql)) as store:
         store.commit(Commit(journal=[("main", blob) for blob in blobs]))
-        assert [len(blob) for _, blob in store._journal_page("main", 0)] == [10, 300_000]
+        assert [len(blob) for _, blob in store.journal_page("main", 0)] == [10, 300_000]
         assert [blob for _, blob in store.journal("main")] == blobs
 
 
