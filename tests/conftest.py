@@ -1,6 +1,5 @@
 """What holds for every test."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import hypothesis
 import pytest
 
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from tests.fakes.log_as_it_was import log_as_it_was
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PostgresqlServer, running_server, store_keys
 
@@ -34,13 +34,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.fixture(autouse=True)
 def _log_as_it_was() -> Iterator[None]:
     """Commands set the log up for a process of their own; here the next test has it again as it was."""
-    root, own = logging.getLogger(), logging.getLogger("monitor")
-    handlers, level, own_level = root.handlers[:], root.level, own.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    own.setLevel(own_level)
-    logging.captureWarnings(False)
+    with log_as_it_was():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import msgspec
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from draw_growth import BOTTOM, EDGE, FAINT, GAP, HEIGHT, INK, LEFT, PANEL, SANS, TOP, WIDTH, short, text  # noqa: E402
+from draw_growth import BOTTOM, EDGE, FAINT, GAP, HEIGHT, INK, LEFT, PANEL, SANS, TOP, WIDTH, short, text  # noqa: E402 - as below
 
 from benchmarks.fleet.fleet import KEPT, Outcome, Row, outcome  # noqa: E402 - the folders have to be on the path first
 from benchmarks.fleet.measure import measured  # noqa: E402 - the same

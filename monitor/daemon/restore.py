@@ -71,6 +71,12 @@ def restored_evaluator(
     return evaluator
 
 
+def views_of(evaluator: RuleEvaluator, config: Config, annotator: Annotator) -> Views:
+    """Returns what an account's alerts are shown by."""
+    zone = config.time_zone_of(evaluator.account)
+    return Views(evaluator, annotator, distinguish=len(config.accounts) > 1, time_zone=zone)
+
+
 def restored_dispatcher(config: Config, loaded: StoredState) -> Dispatcher:
     """Returns the stored groups, silences and acknowledgements under the configured routes."""
     dispatcher = _dispatcher(config)
@@ -113,9 +119,7 @@ def reloaded_accounts(
         _allow_pushes(evaluator, config)
         evaluator.time_zone = config.time_zone_of(account)
         _reorder_groups(evaluator)
-        views = Views(
-            evaluator, annotator, distinguish=len(config.accounts) > 1, time_zone=config.time_zone_of(account)
-        )
+        views = views_of(evaluator, config, annotator)
         reloaded[account] = known or AccountPipeline(evaluator, views, stored_state=evaluator.account_state)
         reloaded[account].views = views
     return reloaded

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Collection, Sequence
 
-from monitor.alerts.view import Views
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.first_evaluations import FirstEvaluations
 from monitor.daemon.pipeline import Pipeline
@@ -12,6 +11,7 @@ from monitor.daemon.restore import (
     order_of,
     restored_dispatcher,
     restored_evaluator,
+    views_of,
     without_cursors,
 )
 from monitor.daemon.runtime_config import RuntimeConfig
@@ -65,8 +65,7 @@ async def _restored_account(
         log_damage(damage)
         loaded = without_cursors(loaded, name)
     evaluator = restored_evaluator(window, config, present.rules, loaded, services.clock.now())
-    several, zone = len(config.accounts) > 1, config.time_zone_of(name)
-    views = Views(evaluator, present.templates, distinguish=several, time_zone=zone)
+    views = views_of(evaluator, config, present.templates)
     first = FirstEvaluations.of(name, loaded.first_evaluations)
     return AccountPipeline(evaluator, views, stored_state=evaluator.account_state, first_evaluations=first)
 

@@ -69,10 +69,6 @@ class Fleet:
         """Returns the accounts that a worker holds, by name."""
         return tuple(one.account for one in self.leases if one.worker == worker and one.expires_in > 0)
 
-    def share(self, accounts: int) -> int:
-        """Returns how many of so many accounts one worker holds at most, so that all are held."""
-        return -(-accounts // max(len(self.living), 1))
-
     def free(self, accounts: Collection[str]) -> tuple[str, ...]:
         """Returns those of some accounts that anybody can take, in the order in which they are given."""
         known = {lease.account: lease for lease in self.leases}

@@ -1,6 +1,5 @@
 """The report as a file in a browser: nothing is cut off or has to be scrolled sideways, whatever the screen."""
 
-import logging
 from contextlib import closing
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser
 
 from monitor.cli import cli
+from tests.fakes.log_as_it_was import log_as_it_was
 from tests.fakes.stored_week import CONFIG, stored, week
 
 BEYOND = """() => [document.documentElement, ...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)
@@ -29,11 +29,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "rules" / "rules.yaml").write_text("rules: [{name: Many, kind: count, window: 1h, above: 1000000}]")
     file = folder / "report.html"
     words = ("--since", "2026-11-10T00:00Z", "--until", "2026-11-11T00:00Z", "--format", "html", "--output", str(file))
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
-    done = CliRunner().invoke(cli, ["report", *words, "--config", str(folder / "monitor.yaml")])
-    root.handlers[:] = handlers  # a command sets the log up for a process of its own
-    root.setLevel(level)
+    with log_as_it_was():
+        done = CliRunner().invoke(cli, ["report", *words, "--config", str(folder / "monitor.yaml")])
     assert done.exit_code == 0, done.output
     return file
 

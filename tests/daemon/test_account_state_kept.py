@@ -20,12 +20,9 @@ from monitor.runtime.clock import MINUTE, SECOND, Clock, SystemClock, TrioClock
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
-from tests.fakes.log_as_it_was import _log_as_it_was
 from tests.fakes.routee import sms
 from tests.fakes.waiting import until
 from tests.store.store_samples import NOW
-
-__all__ = ["_log_as_it_was"]
 
 CONFIG = """\
 accounts:

@@ -15,11 +15,8 @@ from monitor.cli import cli
 from monitor.config.monitor import Config, load_config
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from tests.fakes.listener import ask
-from tests.fakes.log_as_it_was import _log_as_it_was
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.waiting import until
-
-__all__ = ["_log_as_it_was"]
 
 pytestmark = pytest.mark.e2e
 

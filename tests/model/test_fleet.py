@@ -1,7 +1,5 @@
 """Who holds which account."""
 
-import pytest
-
 from monitor.model.fleet import Fleet, LeaseView, WorkerView
 from monitor.runtime.clock import SECOND
 
@@ -30,8 +28,5 @@ def test_a_lapsed_lease_has_no_holder() -> None:
     assert FLEET.lease("b") == LeaseView("b", 2, 2, 0, 0)
 
 
-@pytest.mark.parametrize(("accounts", "share"), [(0, 0), (1, 1), (2, 1), (3, 2), (4, 2), (5, 3)])
-def test_the_living_share_all_accounts(accounts: int, share: int) -> None:
+def test_only_those_heard_of_lately_live() -> None:
     assert FLEET.living == (worker(2), worker(3))
-    assert FLEET.share(accounts) == share
-    assert Fleet().share(accounts) == accounts

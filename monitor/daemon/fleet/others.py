@@ -6,11 +6,10 @@ from typing import Final
 
 import trio
 
-from monitor.alerts.view import Views
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.elsewhere import Elsewhere
 from monitor.daemon.pipeline import Pipeline
-from monitor.daemon.restore import restored_evaluator
+from monitor.daemon.restore import restored_evaluator, views_of
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Instant
@@ -69,12 +68,10 @@ class OthersReader:
         self._pipeline.show_elsewhere(elsewhere)
 
     def _made(self, names: Collection[str], loaded: StoredState, present: RuntimeConfig, now: Instant) -> Elsewhere:
-        config = present.config
-        several, accounts = len(config.accounts) > 1, {}
+        config, accounts = present.config, {}
         for name in sorted(names):
             window = Window(name, RecipientMask(config.privacy.recipients, self._key))
             evaluator = restored_evaluator(window, config, present.rules, loaded, now)
-            views = Views(evaluator, present.templates, distinguish=several, time_zone=config.time_zone_of(name))
-            accounts[name] = AccountPipeline(evaluator, views)
+            accounts[name] = AccountPipeline(evaluator, views_of(evaluator, config, present.templates))
         groups = {(group.receiver, group.key): group for group in loaded.groups}
         return Elsewhere(accounts, groups, {ack.fingerprint: ack for ack in loaded.acks})

@@ -55,10 +55,6 @@ class Ownership:
         self._leaving: set[str] = set()
         self._free, self._unwanted, self._foreign = Lasting(), Lasting(), Lasting()
 
-    def may_act(self, account: str, now: float) -> bool:
-        """Returns whether this worker may commit and notify for the account."""
-        return account in self.tokens and not self.is_suspended and now < self.deadline
-
     def beaten(
         self, began: float, now: float, fleet: Fleet, wanted: Sequence[str], orphans: Collection[str] = ()
     ) -> OwnershipChange:

@@ -16,6 +16,11 @@ PATIENCE = 2.0
 """Seconds after which a call is given up, although the server may have done it, or may still do it."""
 
 
+def may_act(own: Ownership, account: str, now: float) -> bool:
+    """Whether the worker may commit and notify for the account."""
+    return account in own.tokens and not own.is_suspended and now < own.deadline
+
+
 @dataclass
 class Worker:
     """One process. It does nothing before ``asleep_until``, and cannot reach the server before ``cut_until``."""
@@ -30,7 +35,7 @@ class Worker:
 
     def tells(self, account: str, now: float) -> bool:
         """Whether it may begin to notify, if it is not standing still just then."""
-        return account not in self.closed and self.own.may_act(account, now) and not self.is_dead
+        return account not in self.closed and may_act(self.own, account, now) and not self.is_dead
 
 
 class Simulation:

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated_fleet import Simulation
+from simulated_fleet import Simulation, may_act
 
 from monitor.daemon.fleet.distribution import own_moves
 from monitor.daemon.fleet.ownership import CHANGEOVER, HURRIED, OVERDUE, PAUSE, TRUSTED, Ownership
@@ -40,9 +40,9 @@ def test_a_worker_alone_takes_every_account() -> None:
 
 def test_it_acts_only_until_its_trust_in_the_last_beat_ends() -> None:
     own = holding(A, since=10.0)
-    assert own.may_act(A, 10.0 + TRUSTED - 0.001)
-    assert not own.may_act(A, 10.0 + TRUSTED)
-    assert not own.may_act(B, 10.0)
+    assert may_act(own, A, 10.0 + TRUSTED - 0.001)
+    assert not may_act(own, A, 10.0 + TRUSTED)
+    assert not may_act(own, B, 10.0)
     assert own.expired(10.0 + TRUSTED)
     assert not own.expired(10.0 + TRUSTED), "once each time"
 
@@ -57,7 +57,7 @@ def test_an_answer_that_is_too_old_resumes_nothing() -> None:
     own = holding(A)
     assert own.expired(4.5)
     assert not own.beaten(1.0, 5.6, fleet(1, athens=(7, 1)), [A]).resumed
-    assert not own.may_act(A, 5.6)
+    assert not may_act(own, A, 5.6)
 
 
 def test_it_resumes_with_the_leases_that_nobody_took() -> None:
@@ -65,8 +65,8 @@ def test_it_resumes_with_the_leases_that_nobody_took() -> None:
     own.expired(5.0)
     decision = own.beaten(20.0, 20.1, fleet(1, 2, athens=(7, 1), berlin=(8, 2)), [A, B])
     assert (decision.dropped, decision.resumed) == ((B,), True)
-    assert own.may_act(A, 20.1)
-    assert not own.may_act(B, 20.1)
+    assert may_act(own, A, 20.1)
+    assert not may_act(own, B, 20.1)
 
 
 def test_it_beats_more_often_while_an_account_is_held_by_nobody() -> None:
