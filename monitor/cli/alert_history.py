@@ -83,7 +83,9 @@ def history_of_alerts(
     else:
         several = len(settings.config.accounts) > 1
         rows = [_row(one, names, kept.silences, several=several) for one in shown]
-        print_table(("BEGAN (UTC)", Column("LASTED", drop=1), "ALERT", "WHAT HAPPENED (UTC)"), rows, _colour)
+        print_table(
+            (Column("BEGAN (UTC)", whole=True), Column("LASTED", drop=1), "ALERT", "WHAT HAPPENED (UTC)"), rows, _colour
+        )
 
 
 def _severity(one: "Transition", rules: "Mapping[str, Rule]") -> str:

@@ -180,8 +180,8 @@ def _table(
             view.severity,
             view.name,
             _group(alert, view),
-            datetime(view.starts_at, "%m-%d %H:%M:%S")
-            + ("" if view.is_report else f" ({duration(_lasted(view, now))})"),
+            datetime(view.starts_at, "%m-%d %H:%M:%S"),
+            "" if view.is_report else duration(_lasted(view, now)),
             *((view.fingerprint, label_fingerprint(view.labels)) if columns else ()),
             _why(view)
             + next_level_words(alert, rules.get(alert.rule), config)
@@ -190,7 +190,8 @@ def _table(
         )
         for alert, view in found
     ]
-    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", *columns, "WHY"), rows, _colour)
+    since = (Column("SINCE (UTC)", whole=True), Column("FOR", drop=1, whole=True))
+    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", *since, *columns, "WHY"), rows, _colour)
 
 
 def _group(alert: "Alert", view: "AlertView") -> str:

@@ -26,7 +26,9 @@ def show_notifications(records: "Sequence[NotificationRecord]", as_json: bool) -
     rows = [
         (_when(one.at), f"{one.receiver} {one.channel}", one.reason, _alerts(one), _outcome(one)) for one in records
     ]
-    print_table(("DECIDED (UTC)", "CHANNEL", Column("REASON", 1), "ALERTS", "RESULT"), rows, _colour)
+    print_table(
+        (Column("DECIDED (UTC)", whole=True), "CHANNEL", Column("REASON", 1), "ALERTS", "RESULT"), rows, _colour
+    )
 
 
 def _as_json(one: "NotificationRecord") -> dict[str, Any]:

@@ -34,10 +34,15 @@ _LONGEST_WORD: Final = 22
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The head of a column. If space is short, columns are left out: the one with the highest ``drop`` first, those with 0 never."""
+    """The head of a column, and what may happen to it if space is short.
+
+    Columns are left out: the one with the highest ``drop`` first, those with 0 never. One that is ``whole`` is not wrapped
+    while others give way: a time reads badly on three lines.
+    """
 
     head: str
     drop: int = 0
+    whole: bool = False
 
 
 Head = str | Column
@@ -109,8 +114,10 @@ def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Itera
     cleaned = [[printable.line(with_names(cell, err=False)) for cell in row] for row in rows]
     table = [[printable.line(one.head) for one in heads], *cleaned]
     layout = _layout(heads, table, width, is_last_below=False)
-    if width and _is_crowded(table, layout, width):
-        layout = _layout(heads, table, width, is_last_below=True)
+    if width:
+        below = _layout(heads, table, width, is_last_below=True)
+        if _is_crowded(table, layout, width) or layout.moved > below.moved:
+            layout = below
     for number, row in enumerate(table):
         lines = _lines([row[column] for column in layout.visible], layout, width, is_head=number == 0)
         yield lines, None if number == 0 else rows[number - 1], ""
@@ -126,16 +133,21 @@ class _TableLayout:
     widths: Sequence[int]
     is_last_below: bool
 
+    @property
+    def moved(self) -> int:
+        """How many columns have no room in their row at all, so that their cells go on lines of their own."""
+        return sum(1 for size in self.widths if not size)
+
 
 def _layout(heads: Sequence[Column], table: list[list[str]], width: int, *, is_last_below: bool) -> _TableLayout:
     """Returns the layout with as many columns as fit into ``width``."""
     visible = list(range(len(heads)))
-    while width and _least(table, visible, is_last_below) > width:
+    while width and _least(heads, table, visible, is_last_below) > width:
         least = _first_to_drop(heads, visible)
         if least is None:
             break
         visible.remove(least)
-    widths = _widths(table, visible, width, is_last_below)
+    widths = _widths(heads, table, visible, width, is_last_below)
     full = [row[visible[-1]] for row in table[1:] if row[visible[-1]]]
     below = is_last_below or (bool(width and full) and not any(_beside(cell, _room(widths, width)) for cell in full))
     return _TableLayout(visible, widths, below)
@@ -168,20 +180,22 @@ def _word(text: str) -> int:
     return max(map(cells, text.split()), default=0)
 
 
-def _narrow(table: list[list[str]], column: int) -> int:
+def _narrow(heads: Sequence[Column], table: list[list[str]], column: int) -> int:
     """Returns the smallest width of a column by wrapping: that of its longest word, up to a limit."""
+    if heads[column].whole:
+        return _full(table, column)
     longest = max(_word(row[column]) for row in table)
     return min(longest, max(_LONGEST_WORD, cells(table[0][column])))
 
 
-def _least(table: list[list[str]], visible: Sequence[int], is_last_below: bool) -> int:
+def _least(heads: Sequence[Column], table: list[list[str]], visible: Sequence[int], is_last_below: bool) -> int:
     """Returns the smallest width of the whole table."""
     *firsts, last = visible
-    return _narrowest(table, firsts) + (0 if is_last_below else _least_last(table, last))
+    return _narrowest(heads, table, firsts) + (0 if is_last_below else _least_last(table, last))
 
 
-def _narrowest(table: list[list[str]], firsts: Sequence[int]) -> int:
-    return sum(_narrow(table, column) + len(_GAP) for column in firsts)
+def _narrowest(heads: Sequence[Column], table: list[list[str]], firsts: Sequence[int]) -> int:
+    return sum(_narrow(heads, table, column) + len(_GAP) for column in firsts)
 
 
 def _least_last(table: list[list[str]], last: int) -> int:
@@ -189,7 +203,9 @@ def _least_last(table: list[list[str]], last: int) -> int:
     return 0 if max(_word(row[last]) for row in table) > _LAST else min(_full(table, last), _LAST)
 
 
-def _widths(table: list[list[str]], visible: Sequence[int], width: int, is_last_below: bool) -> list[int]:
+def _widths(
+    heads: Sequence[Column], table: list[list[str]], visible: Sequence[int], width: int, is_last_below: bool
+) -> list[int]:
     """Returns the widths of all columns but the last, narrowing the widest first if space is short.
 
     A column is as wide as those of its cells that fit into their row; 0 if none does.
@@ -200,9 +216,9 @@ def _widths(table: list[list[str]], visible: Sequence[int], width: int, is_last_
         return widths
     gaps = len(_GAP) * len(firsts)
     beside = 0 if is_last_below else min(_full(table, last), max(_LAST, *(_word(row[last]) for row in table)))
-    if not is_last_below and _narrowest(table, firsts) + beside > width:
+    if not is_last_below and _narrowest(heads, table, firsts) + beside > width:
         beside = _least_last(table, last)
-    _narrow_down(widths, [_narrow(table, column) for column in firsts], width - gaps - beside)
+    _narrow_down(widths, [_narrow(heads, table, column) for column in firsts], width - gaps - beside)
     _narrow_down(widths, [1] * len(firsts), width - gaps)
     return [_kept(table, column, size) for column, size in zip(firsts, widths, strict=True)]
 

@@ -131,3 +131,17 @@ def test_a_column_whose_cells_all_stand_below_has_no_head() -> None:
         f"firing  40% (40 of 100 messages) is above 20%, for\n        the third time today\n    campaign={ID}",
     ]
     assert table_lines(COLUMNS, [("firing", "operator=Cosmote", "words " * 20)], 40)[0] == "STATE   GROUP"
+
+
+def test_a_whole_column_keeps_its_width_while_others_are_left_out_or_wrapped() -> None:
+    columns = ("STATE", "GROUP", Column("SINCE", whole=True), Column("FOR", drop=1, whole=True), "WHY")
+    row = ("firing", "operator=Cosmote, country=GR", "11-29 08:10:59", "1h12m59s", LONG)
+    assert table_lines(columns, [row], 44) == [
+        "STATE   GROUP              SINCE",
+        (
+            "firing  operator=Cosmote,  11-29 08:10:59\n        country=GR\n"
+            "    Failures to Cosmote (GR) rose from 5% to\n    20% at 10:00 (60 of 300 messages since;\n"
+            "    one false alarm in 30d)"
+        ),
+        "Not shown for lack of space: FOR (--wide shows all)",
+    ]
