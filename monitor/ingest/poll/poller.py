@@ -15,7 +15,8 @@ from monitor.runtime.errors import RouteeUnavailable
 
 
 class Polls:
-    """Polls one search. Each poll reads everything since the watermark, and the overlap before it.
+    """Polls one search. Each poll reads everything since the watermark, and the overlap before it, or what may have changed there
+    (`monitor.ingest.poll.short_poll`).
 
     The overlap lets the next poll find a status change, whichever date the API selects by. If it selects by the change of status, the
     change itself is new. If it selects by the time of sending, the message is found if it was sent within the overlap. The sweeps
@@ -25,7 +26,7 @@ class Polls:
     def __init__(self, search: SearchState) -> None:
         self._search = search
         self._density = 0.0  # parts a microsecond in the last poll, by which the next one chooses its slices
-        self._short = ShortPolls(search.plan.page_size)
+        self._short = ShortPolls(search.plan.page_size, search.plan.overlap)
 
     async def run(self) -> None:
         """Polls at each tick, or at once if the last poll took longer than the interval. One poll makes up for all missed ticks."""

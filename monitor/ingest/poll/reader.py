@@ -29,7 +29,7 @@ from monitor.ingest.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newes
 from monitor.ingest.poll.sink import PollFigures
 from monitor.model.batch import Batch
 from monitor.model.complete_read import ReadOrigin
-from monitor.model.message import QUEUED, SENT
+from monitor.model.message import FINAL, QUEUED
 from monitor.model.routee_query import STATUS, Filter, Page, RejectedRecord, RouteeQuery, Tracking
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import RouteeUnavailable
@@ -46,7 +46,7 @@ FURTHEST_PAGE = 500
 Take = Callable[[Batch, tuple[RejectedRecord, ...], ReadOrigin], Awaitable[None]]
 """Takes the content of a page."""
 Counts = tuple[int, int, int]
-"""The number of parts in all, of those Queued, and of those Sent."""
+"""The number of parts in all, of those Queued, and of those Sent or in a status that Routee does not document: neither is final."""
 PartIds = NDArray[np.int64]
 """Hashes of parts, sorted. They differ from run to run."""
 Instants = NDArray[np.int64]
@@ -58,7 +58,7 @@ SHAPE = 16
 class SliceResult:
     """A slice that was read. ``still`` is true if it is certainly complete.
 
-    ``parts`` are its parts, and ``unfinished`` those that were Queued or Sent; None if that is not known, because a record could not be read.
+    ``parts`` are its parts, and ``unfinished`` those whose status was not final; None if that is not known, because a record could not be read.
     ``shape`` are instants between which there were about equally many messages, by the dates of their statuses.
     """
 
@@ -103,17 +103,22 @@ class _Pass:
 
     @property
     def counts(self) -> Counts:
-        """Returns the last total, and the numbers of parts that were seen as Queued and as Sent."""
-        statuses = list(self.seen.values())
-        return self.totals[-1], statuses.count(QUEUED), statuses.count(SENT)
+        """Returns the last total, and the numbers of parts that were seen as Queued and in another status that is not final."""
+        queued = list(self.seen.values()).count(QUEUED)
+        return self.totals[-1], queued, sum(map(_is_unfinished, self.seen.values())) - queued
 
     def result(self, piece: Slice, *, still: bool = True) -> SliceResult:
         """Returns the result of this pass over ``piece``."""
         shape = _shape(piece, np.concatenate(self.dates))
         if "" in self.seen.values():
             return SliceResult(piece, self.counts, still, shape=shape)
-        unfinished = part_ids(part for part, status in self.seen.items() if status in (QUEUED, SENT))
+        unfinished = part_ids(part for part, status in self.seen.items() if _is_unfinished(status))
         return SliceResult(piece, self.counts, still, unfinished, part_ids(self.seen), shape)
+
+
+def _is_unfinished(status: str) -> bool:
+    """Returns whether a status may change. An undocumented one may; it is empty if the record could not be read."""
+    return status not in FINAL and status != ""
 
 
 class Reader:

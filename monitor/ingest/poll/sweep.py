@@ -1,12 +1,13 @@
 """Runs one sweep: finds what changed in a span that was read before, with as few requests as possible.
 
-Of a slice that was read before, its counts are known, and mostly also which of its parts were Queued or Sent. What has changed is found in
+Of a slice that was read before, its counts are known, and mostly also the status of which of its parts was not final. What has changed is found in
 two steps:
 
 1. The total of many adjacent slices is counted. If it is as before, no message has come or gone. Otherwise each half is counted.
 2. The parts that are still Queued, and those that are still Sent, are listed over as many slices as have one page of them. A part that was
    unfinished and is not listed any more has changed, and its slice is downloaded. A part that went from Queued to Sent stands in the list
    with its new values. In the other slices nothing has changed, because a message only moves on and final statuses do not change.
+   A status that Routee does not document is not final and stands in no list, so its slice is downloaded.
 
 Step 2 is conservative: a list that is not complete only causes downloads. Where nearly all slices have changed lately, as in the hours in
 which most late reports come, lists find little to spare and are left out. Without the parts, after a restart, counts by status are compared.
@@ -14,13 +15,14 @@ which most late reports come, lists find little to spare and are left out. Witho
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
 from monitor.ingest.poll.plan import FILL, Slice, pages
 from monitor.ingest.poll.reader import Counts, PartIds, Reader, SliceResult
 from monitor.ingest.poll.sink import PollFigures
-from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger, SweepSlice, add, unfinished, worth_comparing
+from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger, SweepSlice, add, among, unfinished, worth_comparing
 from monitor.ingest.poll.sweep_pieces import divide
 from monitor.model.message import QUEUED, SENT
 
@@ -126,14 +128,13 @@ class Sweep:
     async def _download_changed(self, chunk: list[SweepSlice]) -> None:
         queued = await self._listed(chunk, QUEUED, 1)
         still = np.union1d(queued, await self._listed(chunk, SENT, 2))
-        for changed, group in groupby(chunk, lambda part: not _all_in(part, still)):
-            parts = list(group)
+        for changed, group in groupby(zip(chunk, _changed(chunk, still), strict=True), itemgetter(1)):
+            parts = [part for part, _ in group]
             if changed:
                 await self._download(parts)
             else:
                 self._skip(parts)
-                for part in parts:
-                    self._ledger.recount(part, queued)
+                self._ledger.recount(parts, queued)
 
     async def _listed(self, chunk: list[SweepSlice], status: str, count: int) -> PartIds:
         """Returns which parts have ``status`` now; none without a request if none had it, or an earlier one, before."""
@@ -171,11 +172,11 @@ class Sweep:
         for piece in divide(run, self._size):
             await self._reader.read(piece.slice, self._note, piece.expected)
         now = np.concatenate([NOBODY, *self._found])
-        for part in run:
-            self._average(changed=not _all_in(part, now))
+        for changed in _changed(run, now):
+            self._average(changed=changed)
 
     def _note(self, reading: SliceResult) -> None:
-        self._ledger.remember(reading)
+        self._ledger.remember([reading])
         self.total += reading.counts[0]
         self.moving |= not reading.still
         if reading.unfinished is not None:
@@ -196,9 +197,10 @@ def _span(group: Sequence[SweepSlice]) -> Slice:
     return Slice(group[-1].slice.start, group[0].slice.end)
 
 
-def _all_in(part: SweepSlice, still: PartIds) -> bool:
-    """Returns whether all unfinished parts of a slice are among ``still``. False if they are not known."""
-    return part.unfinished is not None and bool(np.isin(part.unfinished, still).all())
+def _changed(parts: Sequence[SweepSlice], still: PartIds) -> list[bool]:
+    """Returns of each slice whether one of its unfinished parts is not among ``still``. True if they are not known."""
+    found = zip(parts, among(parts, still), strict=True)
+    return [part.unfinished is None or others > 0 for part, (_, others) in found]
 
 
 def _chunk(group: Sequence[SweepSlice], size: int) -> int:

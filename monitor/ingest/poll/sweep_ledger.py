@@ -4,17 +4,19 @@ Each downloaded slice has three counts: parts in all, Queued, and Sent. If Route
 has changed, whichever date the API selects by:
 
 - By sending: the messages of a past slice are fixed, and a message only moves on, from Queued to Sent to final. An equal count of Queued
-  means that none left that status; then an equal count of Sent means that none left that one.
+  means that none left that status; then an equal count of Sent means that none left that one. A status that Routee does not document is
+  kept as Sent, as it is not final: Routee then counts fewer, and the slice is downloaded.
 - By status change: a change removes its message from the slice and none is added, so an equal total is enough.
 
 Both hold for the sums of adjacent slices too, because counts that can only fall cannot compensate each other. If nothing was Queued or
 Sent, the total is enough, on the assumption that final statuses do not change.
 
-Of a slice that was read in this run, the parts that were Queued or Sent are known too. Then a list of those that still are tells which
+Of a slice that was read in this run, the parts whose status was not final are known too. Then a list of those that still are tells which
 slices have changed, not only that some have; see `monitor.ingest.poll.sweep`.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +35,7 @@ NOBODY: Final[PartIds] = np.array([], np.int64)
 class SweepSlice:
     """A slice of a sweep with its known counts, or None. ``expected`` estimates how many parts it has.
 
-    ``unfinished`` are the parts that were Queued or Sent when it was read, and ``shape`` parts it into spans of equally many messages; None
+    ``unfinished`` are the parts whose status was not final when it was read, and ``shape`` parts it into spans of equally many messages; None
     if that is not known.
     """
 
@@ -68,22 +70,28 @@ class Ledger:
         self._forget_others(dict(kept))
         return {f"{piece.start}-{piece.end}": list(counts) for piece, counts in kept}
 
-    def remember(self, reading: SliceResult) -> None:
-        """Replaces all overlapping slices with the one that was read. If it is not still, or a record of it could not be read, the overlapping
-        ones are only removed."""
-        new = reading.slice
-        known = [item for item in self._known.items() if item[0].end <= new.start or item[0].start >= new.end]
-        if reading.still and reading.unfinished is not None:
-            known.append((new, reading.counts))
-            self._unfinished[new], self._shapes[new] = reading.unfinished, reading.shape
+    def remember(self, readings: Iterable[SliceResult]) -> None:
+        """Replaces all overlapping slices with those that were read, which do not overlap. Of one that is not still, or of which a record could
+        not be read, the overlapping ones are only removed."""
+        new = sorted(readings, key=lambda reading: reading.slice)
+        ends = [reading.slice.end for reading in new]
+
+        def is_kept(piece: Slice) -> bool:
+            at = bisect_right(ends, piece.start)
+            return at == len(new) or new[at].slice.start >= piece.end
+
+        known = [(piece, counts) for piece, counts in self._known.items() if is_kept(piece)]
+        for reading in new:
+            if reading.still and reading.unfinished is not None:
+                known.append((reading.slice, reading.counts))
+                self._unfinished[reading.slice], self._shapes[reading.slice] = reading.unfinished, reading.shape
         self._forget_others(dict(sorted(known)))
 
-    def recount(self, part: SweepSlice, queued: PartIds) -> None:
-        """Notes which of a slice's unfinished parts are still Queued, after it was found that all are unfinished still."""
-        if part.slice not in self._known or part.counts is None or part.unfinished is None:
-            return
-        waiting = int(np.isin(part.unfinished, queued).sum())
-        self._known[part.slice] = part.counts[0], waiting, len(part.unfinished) - waiting
+    def recount(self, parts: Sequence[SweepSlice], queued: PartIds) -> None:
+        """Notes how many of the slices' unfinished parts are still Queued, after it was found that all are unfinished still."""
+        for part, (waiting, others) in zip(parts, among(parts, queued), strict=True):
+            if part.slice in self._known and part.counts is not None and part.unfinished is not None:
+                self._known[part.slice] = part.counts[0], waiting, others
 
     def _forget_others(self, known: dict[Slice, Counts]) -> None:
         self._known = known
@@ -104,7 +112,7 @@ class Ledger:
         astride = [item for item in self._known.items() if item[0].start < wanted.start < item[0].end]
         astride += [item for item in self._known.items() if wanted.start < item[0].start < wanted.end < item[0].end]
         density = sum(counts[0] for _, counts in inside) / max(sum(piece.length for piece, _ in inside), 1)
-        found: list[SweepSlice] = []
+        found: list[list[SweepSlice]] = []
         at = wanted.start
         for piece, counts in inside:
             if piece.start > at:
@@ -113,7 +121,7 @@ class Ledger:
             at = piece.end
         if at < wanted.end:
             _append(found, _unknown(at, wanted.end, density, astride), size, fill)
-        return found[::-1]
+        return [_joined(group) for group in reversed(found)]
 
 
 def _unknown(start: Instant, end: Instant, density: float, astride: Iterable[tuple[Slice, Counts]]) -> SweepSlice:
@@ -126,22 +134,37 @@ def _unknown(start: Instant, end: Instant, density: float, astride: Iterable[tup
     return SweepSlice(Slice(start, end), None, round(expected + rest * density))
 
 
-def _append(found: list[SweepSlice], new: SweepSlice, size: int, fill: int) -> None:
-    """Appends a part, or joins it to the last one if reading both at once takes fewer pages."""
-    last = found[-1] if found else None
-    together = last.expected + new.expected if last else 0
-    if (
-        last is None
-        or together > fill
-        or pages(together, size) >= pages(last.expected, size) + pages(new.expected, size)
-    ):
-        found.append(new)
-        return
-    counts = add([last.counts, new.counts]) if last.counts and new.counts else None
-    unfinished = None
-    if last.unfinished is not None and new.unfinished is not None:
-        unfinished = np.union1d(last.unfinished, new.unfinished)
-    found[-1] = SweepSlice(Slice(last.slice.start, new.slice.end), counts, together, unfinished)
+def _append(found: list[list[SweepSlice]], new: SweepSlice, size: int, fill: int) -> None:
+    """Appends a part as a group, or adds it to the last group if reading both at once takes fewer pages."""
+    last = sum(part.expected for part in found[-1]) if found else 0
+    together = last + new.expected
+    if not found or together > fill or pages(together, size) >= pages(last, size) + pages(new.expected, size):
+        found.append([new])
+    else:
+        found[-1].append(new)
+
+
+def _joined(group: list[SweepSlice]) -> SweepSlice:
+    """Returns adjacent parts as one. Its counts and unfinished parts are known if they are of each."""
+    if len(group) == 1:
+        return group[0]
+    counts = [part.counts for part in group if part.counts is not None]
+    parts = [part.unfinished for part in group if part.unfinished is not None]
+    return SweepSlice(
+        Slice(group[0].slice.start, group[-1].slice.end),
+        add(counts) if len(counts) == len(group) else None,
+        sum(part.expected for part in group),
+        np.concatenate(parts) if len(parts) == len(group) else None,
+    )
+
+
+def among(parts: Sequence[SweepSlice], some: PartIds) -> list[tuple[int, int]]:
+    """Returns how many of each slice's unfinished parts are among ``some``, and how many are not. All are looked up at once."""
+    known = [NOBODY if part.unfinished is None else part.unfinished for part in parts]
+    found = np.cumsum([0, *np.isin(np.concatenate([NOBODY, *known]), some)])
+    ends = np.cumsum([0, *map(len, known)])
+    here = np.diff(found[ends])
+    return list(zip(here.tolist(), (np.diff(ends) - here).tolist(), strict=True))
 
 
 def add(several: Iterable[Counts]) -> Counts:

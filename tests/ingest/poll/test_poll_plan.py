@@ -94,8 +94,8 @@ def reading(start: Instant, end: Instant, total: int, still: bool = True) -> Sli
 
 def test_the_ledger_survives_the_cursor_and_forgets_the_old() -> None:
     ledger = Ledger()
-    ledger.remember(reading(0, 10, 5000))
-    ledger.remember(reading(10, 20, 5000))
+    ledger.remember([reading(0, 10, 5000)])
+    ledger.remember([reading(10, 20, 5000)])
     dumped = ledger.dump(oldest=10)
     assert dumped == {"10-20": [5000, 0, 1]}
     assert Ledger.load({**dumped, "junk": [1]}).dump(0) == dumped
@@ -103,23 +103,23 @@ def test_the_ledger_survives_the_cursor_and_forgets_the_old() -> None:
 
 def test_what_is_read_again_replaces_what_it_overlaps() -> None:
     ledger = Ledger()
-    ledger.remember(reading(0, 10, 5000))
-    ledger.remember(reading(10, 20, 5000))
-    ledger.remember(reading(5, 15, 100))
+    ledger.remember([reading(0, 10, 5000)])
+    ledger.remember([reading(10, 20, 5000)])
+    ledger.remember([reading(5, 15, 100)])
     assert ledger.dump(0) == {"5-15": [100, 0, 1]}
 
 
 def test_a_reading_that_moved_is_no_knowledge() -> None:
     ledger = Ledger()
-    ledger.remember(reading(0, 10, 5000))
-    ledger.remember(reading(0, 10, 5000, still=False))
+    ledger.remember([reading(0, 10, 5000)])
+    ledger.remember([reading(0, 10, 5000, still=False)])
     assert ledger.dump(0) == {}
 
 
 def test_a_slice_that_reaches_out_of_the_span_tells_how_many_are_within() -> None:
     ledger = Ledger()
     for start, total in ((0, 0), (100, 4000), (200, 8000)):
-        ledger.remember(reading(start, start + 100, total))
+        ledger.remember([reading(start, start + 100, total)])
     newest, known, oldest = ledger.parts(Slice(50, 250), 2000, 0)
     assert [(part.slice, part.counts is None) for part in (newest, known, oldest)] == [
         (Slice(200, 250), True),
@@ -131,15 +131,15 @@ def test_a_slice_that_reaches_out_of_the_span_tells_how_many_are_within() -> Non
 
 def test_a_reading_with_a_record_that_could_not_be_read_is_no_knowledge() -> None:
     ledger = Ledger()
-    ledger.remember(reading(0, 10, 5000))
-    ledger.remember(SliceResult(Slice(0, 10), (5000, 0, 0), still=True, unfinished=None))
+    ledger.remember([reading(0, 10, 5000)])
+    ledger.remember([SliceResult(Slice(0, 10), (5000, 0, 0), still=True, unfinished=None)])
     assert ledger.dump(0) == {}
 
 
 def test_what_is_unfinished_is_known_of_slices_that_were_read_in_this_run() -> None:
     ledger = Ledger()
     for start in (0, 10, 20):
-        ledger.remember(reading(start, start + 10, 900))
+        ledger.remember([reading(start, start + 10, 900)])
     one, other = ledger.parts(Slice(0, 30), 2000, 2000)
     assert (one.unfinished is not None and one.unfinished.tolist()) == [20]
     assert (other.unfinished is not None and other.unfinished.tolist()) == [0, 10], "of neighbours that are one part"
@@ -150,7 +150,7 @@ def test_what_is_unfinished_is_known_of_slices_that_were_read_in_this_run() -> N
 def test_neighbours_are_one_part_only_where_that_saves_pages() -> None:
     ledger = Ledger()
     for start, total in ((0, 100), (10, 200), (20, 5500), (30, 5500)):
-        ledger.remember(reading(start, start + 10, total))
+        ledger.remember([reading(start, start + 10, total)])
     parts = ledger.parts(Slice(0, 41), 2000, 5700)
     assert [part.slice for part in parts] == [Slice(40, 41), Slice(30, 40), Slice(20, 30), Slice(0, 20)]
     assert [part.counts for part in parts] == [None, (5500, 0, 1), (5500, 0, 1), (300, 0, 2)]
@@ -159,8 +159,8 @@ def test_neighbours_are_one_part_only_where_that_saves_pages() -> None:
 def test_a_quiet_span_is_one_part_whether_known_or_not() -> None:
     ledger = Ledger()
     assert len(ledger.parts(Slice(0, 100), 2000, 5700)) == 1
-    ledger.remember(reading(10, 50, 30))
-    ledger.remember(reading(60, 70, 30))
+    ledger.remember([reading(10, 50, 30)])
+    ledger.remember([reading(60, 70, 30)])
     assert [part.slice for part in ledger.parts(Slice(0, 100), 2000, 5700)] == [Slice(0, 100)]
 
 

@@ -4,7 +4,9 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
+import numpy as np
 import pytest
 import trio
 from hypothesis import given, settings
@@ -12,11 +14,14 @@ from hypothesis import strategies as st
 from poll_sink import FakeSink, Figures
 from trio.testing import MockClock
 
-from monitor.ingest.poll.plan import SearchPlan, next_tick
+from monitor.ingest.poll.plan import SearchPlan, Slice, next_tick
+from monitor.ingest.poll.reader import SliceResult
 from monitor.ingest.poll.search_tasks import poll_search
+from monitor.ingest.poll.short_poll import MOST, ShortPolls
+from monitor.ingest.poll.sweep_ledger import Ledger
 from monitor.model.complete_read import CompleteRead
 from monitor.model.routee_query import Filter, RouteeQuery
-from monitor.runtime.clock import MINUTE, SECOND, Duration, TrioClock
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, TrioClock
 from monitor.runtime.errors import RouteeUnavailable
 from monitor.store.protocol import Cursor
 from tests.fakes.tracking import FakeTracking
@@ -82,8 +87,101 @@ async def test_a_short_poll_is_the_newest_page_and_a_list_of_what_is_sent(autoju
     busy = Busy()
     async with busy.running():
         asked = [await busy.poll() for _ in range(22)]
-    assert asked.count(SHORT) == 21
-    assert [4 <= len(one) <= 6 for one in asked if one != SHORT] == [True], "every ten minutes everything is read"
+    assert asked.count(SHORT) == 20
+    full = [len(one) for one in asked if one != SHORT]
+    assert len(full) == 2
+    assert all(4 <= requests <= 8 for requests in full), "every five minutes everything is read, since the last time"
+
+
+async def test_full_polls_leave_no_gap(autojump_clock: MockClock) -> None:
+    busy = Busy()
+    for i in range(1200, 3000):
+        busy.tracking.send(f"m{i}", NOW - 400 * SECOND + i * SECOND, "Delivered")
+    full = list[tuple[int, int]]()
+    async with busy.running():
+        for _ in range(60):
+            before = len(busy.tracking.asked)
+            if (await busy.poll()) != SHORT:
+                asked = busy.tracking.asked[before:]
+                full.append((min(one.start for one in asked), max(one.end for one in asked)))
+    assert len(full) > 4
+    assert all(later[0] <= earlier[1] for earlier, later in pairwise(full))
+
+
+@pytest.mark.parametrize("status", ["Sent", "Accepted"])
+async def test_what_becomes_of_a_message_is_seen_by_the_next_poll(autojump_clock: MockClock, status: str) -> None:
+    """Routee does not document ``Accepted``. It is not final."""
+    busy = Busy()
+    for one in busy.tracking.messages.values():
+        if one.status == "Sent":
+            one.status = status
+    async with busy.running():
+        for _ in range(5):
+            await busy.poll()
+        assert busy.sink.seen()["m470"] == status
+        busy.change(470, "Failed")
+        await busy.poll()
+        assert busy.sink.seen()["m470"] == "Failed"
+
+
+SWEPT = replace(PLAN, resweeps=((5 * MINUTE, EVERY), (HOUR, 5 * MINUTE), (DAY, HOUR)))
+
+
+async def test_sweeps_see_what_becomes_of_an_undocumented_status(autojump_clock: MockClock) -> None:
+    busy = Busy(SWEPT)
+    for i in range(1200, 6000):
+        busy.tracking.send(f"m{i}", NOW - 400 * SECOND + i * SECOND, "Delivered" if i % 10 else "Sent")
+    for one in busy.tracking.messages.values():
+        if one.status == "Sent":
+            one.status = "Accepted"
+    numbers = range(600, 900, 10)
+    async with busy.running():
+        await busy.clock.sleep(20 * MINUTE)
+        assert {busy.sink.seen()[f"m{number}"] for number in numbers} == {"Accepted"}
+        for number in numbers:
+            busy.change(number, "Failed")
+        await busy.clock.sleep(10 * MINUTE)
+        assert {busy.sink.seen()[f"m{number}"] for number in numbers} == {"Failed"}
+
+
+async def test_slices_that_polls_leave_behind_have_the_counts_that_they_were_read_with(
+    autojump_clock: MockClock,
+) -> None:
+    """After a restart only the counts are left. What was Queued, and is Sent now, must not be taken for what it was."""
+    busy = Busy(replace(PLAN, resweeps=((5 * MINUTE, EVERY), (DAY, HOUR))))
+    for i in range(1200, 3000):
+        busy.tracking.send(f"m{i}", NOW - 400 * SECOND + i * SECOND, "Delivered")
+    for one in busy.tracking.messages.values():
+        if one.status == "Sent":
+            one.status = "Queued"
+    async with busy.running():
+        await busy.clock.sleep(30 * MINUTE)
+    counts = busy.sink.cursors[-1].counts
+    assert any(queued for _, queued, _ in counts.values())
+    for key, (_, queued, sent) in counts.items():
+        start, end = map(int, key.split("-"))
+        inside = [one.status for one in busy.tracking.messages.values() if start <= one.sent < end]
+        assert (inside.count("Queued"), inside.count("Sent")) == (queued, sent)
+
+
+def test_after_an_outage_parts_are_not_known_one_by_one_but_slices_are_handed_over() -> None:
+    """Sorting the parts of hours would hold the event loop."""
+    polls, ledger, size = ShortPolls(100, 5 * MINUTE), Ledger(), 4 * MOST
+    nothing = np.array([], np.int64)
+    slices = [Slice(NOW + i * MINUTE, NOW + (i + 1) * MINUTE) for i in range(size)]
+    parts = [np.arange(i * 100, (i + 1) * 100) for i in range(size)]
+    readings = [
+        SliceResult(piece, (100, 0, 0), still=True, unfinished=nothing, parts=some)
+        for piece, some in zip(slices, parts, strict=True)
+    ]
+    end = slices[-1].end
+    polls.remember(Slice(NOW, end), readings)
+    wanted = Slice(end - 5 * MINUTE, end + EVERY)
+    assert not polls.can_read(wanted)
+    assert polls.hand_over(wanted, ledger) == wanted
+    assert len(ledger.dump(NOW)) == size - 5
+    polls.remember(Slice(slices[-6].start, end), readings[-6:])
+    assert polls.can_read(wanted)
 
 
 async def test_the_slice_of_a_message_that_has_changed_is_read_again(autojump_clock: MockClock) -> None:
