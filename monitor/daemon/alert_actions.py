@@ -61,11 +61,14 @@ class AlertActions:
             raise StoreBusy("too many ask for what explains an alert; try again in a few seconds")
         async with explaining, self.pipeline.windows:
             status = await (self.status() if snapshot is None else snapshot())
-            deep = self._is_held(fingerprint)
-            return await self.pipeline.services.pieces.do(status.finding(fingerprint, deep=deep))
+            pieces = self.pipeline.services.pieces
+            own = await pieces.do(status.naming(fingerprint))
+            if own is None or not self._is_held(own):
+                return None if own is None else status.find(own)
+            return await pieces.do(status.explaining(own))
 
     def _is_held(self, fingerprint: str) -> bool:
-        """Returns whether the messages are here that explain the alert."""
+        """Returns whether the messages are here that explain the alert of which this is the own fingerprint."""
         return all(alert.fingerprint != fingerprint for alert in self.pipeline.elsewhere.every_alert())
 
     async def put_silence(self, silence: Silence) -> None:

@@ -127,18 +127,30 @@ class StatusSnapshot:
 
         Raises AmbiguousName if a shortened one names several.
         """
-        return at_once(self.finding(fingerprint, deep=deep))
-
-    def finding(self, fingerprint: str, *, deep: bool = False) -> Work[AlertStatus | None]:
-        """Does what `find` does, in pieces. The windows must not change meanwhile."""
-        own: str | None = fingerprint
-        if fingerprint not in self._input.known:
-            destinations = self._input.destinations.items()
-            named = alert_named(fingerprint, (named_alert(one, routed) for one, routed in destinations))
-            own = None if named is None else named.own
+        own = at_once(self.naming(fingerprint))
         if own is None:
             return None
-        return (yield from self._making_status(own, deep=True)) if deep else self._status(own)
+        return at_once(self.explaining(own)) if deep else self._status(own)
+
+    def naming(self, fingerprint: str) -> Work[str | None]:
+        """Returns the own fingerprint of the alert that one of either kind names, also shortened; None if there is none. It works in pieces.
+
+        Raises AmbiguousName if a shortened one names several.
+        """
+        if fingerprint in self._input.known:
+            return fingerprint
+        named = list[NamedAlert]()
+        for own, routed in self._input.destinations.items():
+            yield
+            one = named_alert(own, routed)
+            if one.beginning_with(fingerprint):
+                named.append(one)
+        found = alert_named(fingerprint, named)
+        return None if found is None else found.own
+
+    def explaining(self, own: str) -> Work[AlertStatus]:
+        """Returns the alert of which this is the own fingerprint, with what explains it, in pieces. The windows must not change meanwhile."""
+        return self._making_status(own, deep=True)
 
     def routed(self) -> Iterator[tuple[Alert, AlertDestinations]]:
         """Yields every alert with its labels and severity, which takes less than its whole status."""
@@ -192,9 +204,9 @@ class StatusSnapshot:
     def silences(self) -> list[SilenceStatus]:
         """Returns every silence, including those that expired in the last days."""
         matching: dict[str, int] = {}
-        for one, (alert, _, _) in self._input.known.items():
-            found = self._dispatcher.silences.candidates(self._input.destinations[one].labels)
-            for silence in found if alert.state == "firing" else ():
+        firing = [one for one, (alert, _, _) in self._input.known.items() if alert.state == "firing"]
+        for one in firing:
+            for silence in self._dispatcher.silences.candidates(self._input.destinations[one].labels):
                 matching[silence.id] = matching.get(silence.id, 0) + 1
         return [self._silence(one, matching.get(one.id, 0)) for one in self._dispatcher.silences.all()]
 

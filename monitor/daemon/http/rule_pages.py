@@ -67,12 +67,11 @@ class RulePages:
 
     async def rule(self, request: Request) -> Response:
         name = request.path_params["name"]
-        rule = await self._reader.rules.one(name)
-        if rule is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such rule")
         query, states = ListQuery.of(request), _states(request)
+        rule = await self._reader.rules.one(name)
         groups = await self._reader.rules.groups(name, (query.page - 1) * ROWS, ROWS, query.text, states)
-        assert groups is not None
+        if rule is None or groups is None:  # a reload may have removed it in between
+            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such rule")
         chosen = _chosen(groups.items, request.query_params.get("group", ""))
         course = self._course(name, chosen)
         zone = "" if chosen is None else self._reader.config.time_zone_of(chosen.account)

@@ -42,8 +42,10 @@ class CampaignReader:
             found += counts.summaries(evaluator.account_state)
         return sorted(found, key=lambda one: -(one.last_report_at or 0))
 
-    async def _detail(self, summary: CampaignSummary) -> CampaignDetail:
-        [evaluator] = [one for one in self._state.evaluators() if one.account == summary.account]
+    async def _detail(self, summary: CampaignSummary) -> CampaignDetail | None:
+        evaluator = next((one for one in self._state.evaluators() if one.account == summary.account), None)
+        if evaluator is None:  # the account has been given to another daemon since
+            return None
         breakdown = CampaignBreakdown(evaluator.window, summary)
         await work_off(breakdown.steps())
         return breakdown.detail(evaluator.account_state.campaigns)

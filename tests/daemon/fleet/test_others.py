@@ -8,6 +8,7 @@ import trio.testing
 
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.fleet.others import READ_EVERY, OthersReader
+from monitor.model.label_fingerprint import label_fingerprint
 from monitor.runtime.clock import MINUTE
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import StoredState
@@ -18,6 +19,7 @@ from tests.fakes.shared_worker import SHARED, THREE_ACCOUNTS, SharedWorker
 from tests.fakes.written import settings
 
 RULES = "rules: [{name: Failing, kind: rate, by: [operator], window: 1h, above: 20%}]"
+COUNTED = "rules: [{name: Failing, kind: count, by: [operator], match: {status: Undelivered}, window: 1h, above: 3}]"
 CONFIG = f"""
 {THREE_ACCOUNTS}
 rules: [rules.yaml]
@@ -31,9 +33,9 @@ web: off
 class Stage:
     """Two workers on one store; the second one reads what is elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: str = RULES) -> None:
         self.clock, self.store = HandClock(), MemoryStore()
-        written = settings(RULES, CONFIG)
+        written = settings(rules, CONFIG)
         self.holder, self.asked = (SharedWorker(written, self.clock, self.store) for _ in range(2))
 
     async def start(self) -> "Stage":
@@ -78,14 +80,20 @@ async def test_all_alerts_are_shown_but_only_own_ones_are_decided_on() -> None:
     assert list(stage.asked.pipeline.cursors()) == []
 
 
-async def test_what_explains_an_alert_is_not_made_up_where_its_messages_are_not() -> None:
-    stage = await Stage().start()
-    await stage.fail("Cosmote")
+@pytest.mark.parametrize("name", ["its own", "that of its labels", "shortened"])
+async def test_what_explains_an_alert_is_not_made_up_where_its_messages_are_not(name: str) -> None:
+    stage = await Stage(COUNTED).start()
+    for _ in range(4):
+        await stage.fail("Cosmote")
     await stage.read()
     [alert] = stage.asked.pipeline.known_alerts()
-    explained = await stage.actions.explained(alert.fingerprint)
+    [status] = (await stage.actions.status()).alerts()
+    of_labels = label_fingerprint(status.view.labels)
+    names = {"its own": alert.fingerprint, "that of its labels": of_labels, "shortened": of_labels[:6]}
+    explained = await stage.actions.explained(names[name])
     assert explained is not None
     assert explained.view.value == pytest.approx(alert.value)
+    assert not any(value == 0 for value in explained.view.history), "counted in an empty window"
 
 
 async def test_viewers_hear_of_changes_elsewhere_and_of_nothing_else() -> None:
