@@ -1,21 +1,24 @@
 """The window's columns: one row for each part of a message, and one more for a message of several parts. Rows are overwritten in place."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from monitor.runtime.clock import SECOND
 from monitor.window.index import Keys, Rows
 from monitor.window.profiles import PROFILED, Profiles
 from monitor.window.table import ColumnTable, Values
 from monitor.window.timeline import AS_MESSAGE, AS_PART, Timeline
 
-__all__ = ["AS_MESSAGE", "AS_PART", "COLUMNS", "LATENCY_UNIT", "NOT_GIVEN", "PRICE_UNIT", "Columns"]
+__all__ = ["AS_MESSAGE", "AS_PART", "COLUMNS", "HALF_SECOND", "LATENCY_UNIT", "NOT_GIVEN", "PRICE_UNIT", "Columns"]
 
 NOT_GIVEN = -1
 PRICE_UNIT = 1e9
 LATENCY_UNIT = 1e3
+HALF_SECOND: Final = SECOND // 2
+"""The unit of ``asked``: spans begin at half seconds (`monitor.ingest.poll.plan.on_grid`)."""
 
 _TYPES: dict[str, DTypeLike] = {
     "high": np.uint64,  # the message's id
@@ -28,7 +31,7 @@ _TYPES: dict[str, DTypeLike] = {
     "price": np.int32,  # in billionths, so that sums do not depend on their order, or NOT_GIVEN
     "to": np.uint64,  # keyed hash of the recipient
     "recipient": np.uint8,  # code of the text to show for the recipient
-    "asked": np.uint8,  # in seconds: the latest start of a span in which a search that messages can leave returned it
+    "asked": np.uint8,  # in half seconds: the latest start of a span in which a search that messages can leave returned it
     "link": np.int32,  # the next row of the same message, -1 at the end
     "kind": np.uint8,  # AS_PART | AS_MESSAGE: what the row counts as; 0 for a free row
     "profile": np.uint8,  # the number of its profile: the values of all other fields

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from monitor.model.complete_read import POLL, CompleteRead, ReadOrigin
 from monitor.model.message import QUEUED
-from monitor.runtime.clock import DAY, SECOND, Duration, Instant
-from monitor.window.columns import AS_PART, Columns
+from monitor.runtime.clock import DAY, Duration, Instant
+from monitor.window.columns import AS_PART, HALF_SECOND, Columns
 from monitor.window.dictionary import Codes, Dictionary, Sets
 from monitor.window.index import Rows
 
@@ -100,8 +100,10 @@ class SearchResults:
         if (unconfirmed := self._unconfirmed.get(search)) is not None:
             unconfirmed.drop(rows)
         # This change alone is not journalled: an earlier instant only proves less.
-        asked = np.full(len(rows), max(origin.fresh_since, 0) // SECOND)
-        asked[: len(known)] = np.maximum(self._columns["asked"][known].astype(np.int64), max(origin.since, 0) // SECOND)
+        asked = np.full(len(rows), max(origin.fresh_since, 0) // HALF_SECOND)
+        asked[: len(known)] = np.maximum(
+            self._columns["asked"][known].astype(np.int64), max(origin.since, 0) // HALF_SECOND
+        )
         self._columns.write(rows, {"asked": asked})
 
     def missed(self, read: CompleteRead, of_search: NDArray[np.bool_]) -> Rows:
@@ -135,7 +137,7 @@ class SearchResults:
     def _is_within(self, rows: Rows, start: Instant, to_the_present: bool) -> NDArray[np.bool_]:
         """Returns whether these parts, whose status dates lie in a span, were certainly also sent in it."""
         columns = self._columns
-        first, asked = columns["first_seen"][rows], columns["asked"][rows].astype(np.int64) * SECOND
+        first, asked = columns["first_seen"][rows], columns["asked"][rows].astype(np.int64) * HALF_SECOND
         queued = columns.of("status", rows) == self._queued
         sent = np.maximum(np.where(queued, first, first - LONGEST_QUEUED), asked)
         # A part that was returned from a span after its status date was sent in that span, but it is not known when.

@@ -23,7 +23,8 @@ def wilson(matching: Floats, total: Floats, confidence: float) -> tuple[Floats, 
     centre = (share + z2n / 2) / (1 + z2n)
     margin = z / (1 + z2n) * np.sqrt(share * (1 - share) / counted + z2n / (4 * counted))
     lower, upper = np.maximum(centre - margin, 0.0), np.minimum(centre + margin, 1.0)
-    return np.where(total > 0, lower, 0.0), np.where(total > 0, upper, 1.0)
+    # Rounding must not put a bound above "none" or below "all", where it is exact.
+    return np.where(matching > 0, lower, 0.0), np.where(matching < total, upper, 1.0)
 
 
 def median(samples: Floats) -> Floats:

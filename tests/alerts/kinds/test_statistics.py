@@ -35,6 +35,14 @@ def test_bounds_enclose_the_share_and_widen_with_confidence(total: int, share: f
     assert upper <= surer[1] + 1e-12
 
 
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95, 0.99])
+def test_wilson_is_exact_where_nothing_or_everything_matches(confidence: float) -> None:
+    """A bound that rounding puts at 1e-17 would be above a threshold of 0%."""
+    totals = np.arange(1.0, 1001.0)
+    assert not wilson(np.zeros(1000), totals, confidence)[0].any()
+    assert (wilson(totals, totals, confidence)[1] == 1).all()
+
+
 def test_wilson_covers_as_often_as_it_promises() -> None:
     random = np.random.default_rng(7)
     for share, total in [(0.03, 200), (0.2, 50), (0.5, 1000)]:
