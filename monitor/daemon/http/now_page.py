@@ -22,7 +22,7 @@ from monitor.daemon.http.masthead import is_stale
 from monitor.daemon.http.page_chart import page_chart
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.read.daemon_reader import DaemonReader
-from monitor.daemon.read.now import FiringIncident, ListedAlert, Now, Told, now_of, statuses, told
+from monitor.daemon.read.now import FiringIncident, ListedAlert, Now, Told, finding_now, statuses, told
 from monitor.daemon.read.poll_cache import PollCache
 from monitor.dispatch.status import AlertStatus
 from monitor.model.alert import is_report
@@ -115,7 +115,7 @@ class NowPage:
         text = query.text
         episodes, waiting_since = await self._read_episodes(), await self._read_waiting()
         async with self._expensive.alone():
-            now = now_of(await self._actions.status(), text)
+            now = await self._pipeline.services.pieces.do(finding_now(await self._actions.status(), text))
             pages = query.pages(len(now.incidents), CARDS)
             number = min(query.page, pages)
             shown = now.incidents[(number - 1) * CARDS : number * CARDS]

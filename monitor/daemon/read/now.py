@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from operator import itemgetter
+from typing import Final
 
 import trio
 
@@ -12,6 +15,10 @@ from monitor.model.incident import IncidentScope
 from monitor.notify.render.sanitize import URGENCY, tone
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Instant
+from monitor.runtime.pieces import Work, listed, paced
+
+_PIECE: Final = 500
+"""Of so many alerts it is found out at a time where they belong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +56,6 @@ class FiringIncident:
     scope: IncidentScope | None
     alerts: tuple[ListedAlert, ...]
 
-    @property
-    def urgency(self) -> tuple[int, float, Instant]:
-        """The sort key: that of its worst alert."""
-        return self.alerts[0].urgency
-
 
 @dataclass(frozen=True, slots=True)
 class Now:
@@ -69,23 +71,35 @@ class Now:
         return sum(len(one.alerts) for one in self.incidents)
 
 
-def now_of(status: StatusSnapshot, text: str = "") -> Now:
-    """Returns what is wrong now; with ``text`` only the alerts that mention it."""
+def finding_now(status: StatusSnapshot, text: str = "") -> Work[Now]:
+    """Returns what is wrong now, in pieces; with ``text`` only the alerts that mention it."""
     wanted = text.casefold()
-    listed = [ListedAlert(alert, severity) for alert, severity in status.known()]
-    listed = sorted((one for one in listed if one.mentions(wanted)), key=lambda one: one.urgency)
-    firing = [one for one in listed if one.alert.state == "firing"]
-    together: dict[str, list[ListedAlert]] = {}
-    for one in firing:
-        if not one.alert.is_report:
+    ranked: list[list[tuple[tuple[int, float, Instant], ListedAlert]]] = [[]]  # each of them sorted
+    for (alert, severity), pauses in paced(status.known(), _PIECE):
+        one = ListedAlert(alert, severity)
+        if one.mentions(wanted):
+            ranked[-1].append((one.urgency, one))
+        if pauses:
+            ranked[-1].sort(key=itemgetter(0))
+            ranked.append([])
+            yield
+    ranked[-1].sort(key=itemgetter(0))
+    together: dict[str, list[ListedAlert]] = {}  # the worst incident first, as the alerts are
+    pending, reports = list[ListedAlert](), list[ListedAlert]()
+    for (_, one), pauses in paced(merge(*ranked, key=itemgetter(0)), _PIECE):
+        if one.alert.state == "pending":
+            pending.append(one)
+        elif one.alert.state == "firing" and one.alert.is_report:
+            reports.append(one)
+        elif one.alert.state == "firing":
             scope = one.alert.incident
             together.setdefault(one.alert.fingerprint if scope is None else scope.id, []).append(one)
-    incidents = [FiringIncident(members[0].alert.incident, tuple(members)) for members in together.values()]
-    return Now(
-        tuple(sorted(incidents, key=lambda one: one.urgency)),
-        tuple(one for one in listed if one.alert.state == "pending"),
-        tuple(one for one in firing if one.alert.is_report),
+        if pauses:
+            yield
+    incidents = yield from listed(
+        (FiringIncident(members[0].alert.incident, tuple(members)) for members in together.values()), _PIECE
     )
+    return Now(tuple(incidents), tuple(pending), tuple(reports))
 
 
 def told(
