@@ -31,7 +31,7 @@ from monitor.cli.deliver import deliver
 from monitor.cli.demo import demo
 from monitor.cli.exit_codes import CommandLine
 from monitor.cli.explain import explain
-from monitor.cli.garbage import collect_rarely
+from monitor.cli.garbage import collect_no_more, collect_rarely
 from monitor.cli.healthcheck import healthcheck
 from monitor.cli.help_text import lay_out
 from monitor.cli.init import init
@@ -116,4 +116,7 @@ def main() -> None:
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None keeps a module from being imported
     collect_rarely()
     open_streams()
-    cli.main(prog_name="routee-monitor")
+    try:
+        cli.main(prog_name="routee-monitor")
+    finally:
+        collect_no_more()
