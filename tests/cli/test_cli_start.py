@@ -114,5 +114,15 @@ def test_the_daemon_imports_no_channel_that_it_does_not_have_and_nothing_of_the_
             process.communicate(timeout=60)
     found = set(json.loads(listed.read_text()))
     assert found >= {"httpx", "numpy", "starlette", "garbage as usual"}
-    assert not found & {"PIL", "apprise", "pygments", "rich", "slack_sdk", "trio_websocket"}
+    assert not found & {
+        "PIL",
+        "apprise",
+        "hpack",
+        "priority",
+        "pygments",
+        "rich",
+        "slack_sdk",
+        "trio_websocket",
+        "wsproto",
+    }
     assert not {name for name in found if name.startswith("monitor.simulation.")} - SCREEN
