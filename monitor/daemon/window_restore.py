@@ -1,6 +1,6 @@
 """Restores an account's window from the store: for a command at once, for a daemon in small steps."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from monitor.model.privacy import RecipientMask
 from monitor.runtime.errors import StoreDamaged
 from monitor.store.protocol import Commit, Entry, Store
 from monitor.window import UnreadableBlob, Window
+from monitor.window.malloc_trim import trim_heap
 
 if TYPE_CHECKING:
     from monitor.store.async_store import AsyncStore  # a command that reads the store does without trio
@@ -34,11 +35,19 @@ async def restored_or_empty(store: "AsyncStore", account: str, config: Config, k
     task can be cancelled in between. It is prepared for rules. Its alerts stay: none of them can end before the messages behind it were read
     again (`monitor.alerts.evaluator`). Raises StoreError.
     """
+    import trio
+
     window = _empty(account, config, key)
     try:
         if _is_watched(account, config):
             await _fill(window, store)
-        await store.work(window.prepare)
+        works = [*window.indexing(), *window.preparing()]
+        async with (
+            trio.open_nursery() as nursery
+        ):  # two threads, of about the same length; more would wait for each other
+            nursery.start_soon(store.work, partial(_each, works[::2]))
+            nursery.start_soon(store.work, partial(_each, works[1::2]))
+        await store.work(trim_heap)
     except StoreDamaged as error:
         await store.commit(Commit(forgotten=[account]))
         return _empty(account, config, key), str(error).partition(": start")[0]
@@ -51,7 +60,11 @@ async def _fill(window: Window, store: "AsyncStore") -> None:
     while page := await store.journal_page(window.account, after):
         await store.work(partial(_add_rows, window, page))
         after = page[-1][0]
-    await store.work(window.restored)
+
+
+def _each(works: Iterable[Callable[[], object]]) -> None:
+    for work in works:
+        work()
 
 
 def _empty(account: str, config: Config, key: bytes) -> Window:

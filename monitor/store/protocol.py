@@ -8,7 +8,7 @@ nothing then.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 import msgspec
 
@@ -40,8 +40,7 @@ class Cursor(msgspec.Struct, frozen=True):
     question: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One value of a field's dictionary. The columns have its ``code`` instead of the value."""
 
     account: str

@@ -209,7 +209,7 @@ class SqlStore(ABC):
         return [row for account in accounts for row in self._rows(statements.RULE_STATES_OF, account)]
 
     def entries(self, account: str) -> list[Entry]:
-        return [Entry(*row) for row in self._rows(statements.ENTRIES, account)]
+        return list(map(Entry._make, self._rows(statements.ENTRIES, account)))
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         # A few blobs at a time, so that no open statement blocks a commit or a checkpoint.
