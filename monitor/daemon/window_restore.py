@@ -22,7 +22,10 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
     """
     window = _empty(account, config, key)
     if _is_watched(account, config):
-        _add_entries(window, store.entries(account))
+        entry = None
+        while entries := store.entries_page(account, entry):
+            _add_entries(window, entries)
+            entry = entries[-1]
         _add_rows(window, store.journal(account))
         window.restored()
     return window
@@ -55,7 +58,10 @@ async def restored_or_empty(store: "AsyncStore", account: str, config: Config, k
 
 
 async def _fill(window: Window, store: "AsyncStore") -> None:
-    await store.work(partial(_add_entries, window, await store.entries(window.account)))
+    entry = None
+    while entries := await store.entries_page(window.account, entry):
+        await store.work(partial(_add_entries, window, entries))
+        entry = entries[-1]
     after = 0
     while page := await store.journal_page(window.account, after):
         await store.work(partial(_add_rows, window, page))

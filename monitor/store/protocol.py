@@ -366,6 +366,12 @@ class Store(Protocol):
     def entries(self, account: str) -> list[Entry]:
         """Returns the dictionaries of an account's window, codes ascending within each field."""
 
+    def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
+        """Returns what follows in the dictionaries after an entry (None: from the beginning), only so much that it takes little memory.
+
+        It is empty at the end.
+        """
+
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         """Yields the journal of an account's window as (sequence number, blob), oldest first. Commits may happen while it is read."""
 

@@ -440,7 +440,7 @@ class Window:
         self._journal.not_saved(unsaved.entry)
 
     def restore_entries(self, entries: list[tuple[str, int, str]]) -> None:
-        """Adds the stored dictionary entries (field, code, text), codes ascending within a field."""
+        """Adds the stored dictionary entries (field, code, text), or the next ones of them, codes ascending within a field."""
         texts: dict[str, list[str]] = {}
         for name, some_entries in groupby(entries, itemgetter(0)):
             texts.setdefault(name, []).extend([text for _, _, text in some_entries])
