@@ -66,7 +66,10 @@ def _restore(location: StoreLocation) -> tuple[int, float]:
     with open_store(location) as store:
         before, began = resident(), time.process_time()
         window = Window("main", RecipientMask("mask", store.secret("recipients")))
-        window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries("main")])
+        last = None
+        while entries := store.entries_page("main", last):
+            window.restore_entries([(entry.field, entry.code, entry.value) for entry in entries])
+            last = entries[-1]
         for seq, blob in store.journal("main"):
             window.restore(seq, blob)
         window.restored()

@@ -9,13 +9,11 @@ daemon_api     what the running daemon answers           listener_request  one r
 table          tables for people, JSON                   signals      runs until SIGTERM or SIGINT
 output         all output to the terminal                progress     what takes long
 help_text      the layout of --help                      garbage      how often Python looks for it
-sample_alert   a notification to try receivers with
+sample_alert   a notification to try receivers with     left_out     parts of libraries that nothing uses
 roff           the manual page, made from the commands
 """
 
 import os
-import sys
-from types import ModuleType
 
 import click
 
@@ -31,10 +29,11 @@ from monitor.cli.deliver import deliver
 from monitor.cli.demo import demo
 from monitor.cli.exit_codes import CommandLine
 from monitor.cli.explain import explain
-from monitor.cli.garbage import collect_rarely
+from monitor.cli.garbage import collect_no_more, collect_rarely
 from monitor.cli.healthcheck import healthcheck
 from monitor.cli.help_text import lay_out
 from monitor.cli.init import init
+from monitor.cli.left_out import leave_out_unused
 from monitor.cli.messages import search, track
 from monitor.cli.output import open_streams
 from monitor.cli.render import render
@@ -98,22 +97,16 @@ for command in (
 lay_out(cli)
 
 
-def _no_plugins() -> ModuleType:
-    """Returns what stands in for pydantic's module that looks for plugins, because importing that takes 5 ms and 1 MB of every command."""
-    loader = ModuleType("pydantic.plugin._loader")
-    loader.__dict__["get_plugins"] = tuple
-    return loader
-
-
 def main() -> None:
     """Runs the program ``routee-monitor``."""
     # Python and urllib3 write the keys of all TLS connections into that file; its reader could read every token.
     os.environ.pop("SSLKEYLOGFILE", None)
     # Nothing here is a plugin of pydantic, which would look through all installed packages for one.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    sys.modules.setdefault("pydantic.plugin._loader", _no_plugins())
-    # httpx does without its own command line, which would import rich and Pygments into every daemon.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None keeps a module from being imported
+    leave_out_unused()
     collect_rarely()
     open_streams()
-    cli.main(prog_name="routee-monitor")
+    try:
+        cli.main(prog_name="routee-monitor")
+    finally:
+        collect_no_more()

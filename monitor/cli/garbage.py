@@ -1,4 +1,4 @@
-"""How often Python looks for cyclic garbage: rarely while a command starts, because nearly all that it makes then stays."""
+"""How often Python looks for cyclic garbage: rarely while a command starts, because nearly all that it makes then stays, and not at its end."""
 
 import gc
 from typing import Final
@@ -16,3 +16,8 @@ def collect_rarely() -> None:
 def collect_as_usual() -> None:
     """Looks as often as Python does by itself: for what runs until it is stopped."""
     gc.set_threshold(*_USUAL)
+
+
+def collect_no_more() -> None:
+    """Leaves what there is to the end of the process, where Python would look through all of it several times more: a fifth of a command's time."""
+    gc.freeze()

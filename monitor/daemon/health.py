@@ -47,6 +47,8 @@ class Health:
         self._reload_error = ""
         self._quarantined: list[str] = []
         self._troubles: dict[tuple[str, str], Callable[[], str]] = {}
+        self.first_polls = trio.Event()
+        """Set once every search was polled that had to be."""
 
     def expect(self, loop: str, within: Duration) -> None:
         """Expects `beat` from ``loop`` at least once within ``within`` from now on."""
@@ -99,6 +101,8 @@ class Health:
         """Notes that a complete poll of that search was committed."""
         self._unpolled.pop((account, search), None)
         self._new.pop((account, search), None)
+        if not self._unpolled:
+            self.first_polls.set()
 
     def store(self, error: str = "") -> None:
         """Takes the error of the last write to the store; empty if it succeeded."""

@@ -1,6 +1,6 @@
 """Restores an account's window from the store: for a command at once, for a daemon in small steps."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from monitor.model.privacy import RecipientMask
 from monitor.runtime.errors import StoreDamaged
 from monitor.store.protocol import Commit, Entry, Store
 from monitor.window import UnreadableBlob, Window
+from monitor.window.malloc_trim import trim_heap
 
 if TYPE_CHECKING:
     from monitor.store.async_store import AsyncStore  # a command that reads the store does without trio
@@ -21,7 +22,10 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
     """
     window = _empty(account, config, key)
     if _is_watched(account, config):
-        _add_entries(window, store.entries(account))
+        entry = None
+        while entries := store.entries_page(account, entry):
+            _add_entries(window, entries)
+            entry = entries[-1]
         _add_rows(window, store.journal(account))
         window.restored()
     return window
@@ -34,11 +38,19 @@ async def restored_or_empty(store: "AsyncStore", account: str, config: Config, k
     task can be cancelled in between. It is prepared for rules. Its alerts stay: none of them can end before the messages behind it were read
     again (`monitor.alerts.evaluator`). Raises StoreError.
     """
+    import trio
+
     window = _empty(account, config, key)
     try:
         if _is_watched(account, config):
             await _fill(window, store)
-        await store.work(window.prepare)
+        works = [*window.indexing(), *window.preparing()]
+        async with (
+            trio.open_nursery() as nursery
+        ):  # two threads, of about the same length; more would wait for each other
+            nursery.start_soon(store.work, partial(_each, works[::2]))
+            nursery.start_soon(store.work, partial(_each, works[1::2]))
+        await store.work(trim_heap)
     except StoreDamaged as error:
         await store.commit(Commit(forgotten=[account]))
         return _empty(account, config, key), str(error).partition(": start")[0]
@@ -46,12 +58,19 @@ async def restored_or_empty(store: "AsyncStore", account: str, config: Config, k
 
 
 async def _fill(window: Window, store: "AsyncStore") -> None:
-    await store.work(partial(_add_entries, window, await store.entries(window.account)))
+    entry = None
+    while entries := await store.entries_page(window.account, entry):
+        await store.work(partial(_add_entries, window, entries))
+        entry = entries[-1]
     after = 0
     while page := await store.journal_page(window.account, after):
         await store.work(partial(_add_rows, window, page))
         after = page[-1][0]
-    await store.work(window.restored)
+
+
+def _each(works: Iterable[Callable[[], object]]) -> None:
+    for work in works:
+        work()
 
 
 def _empty(account: str, config: Config, key: bytes) -> Window:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import trio
 
@@ -48,8 +49,11 @@ from monitor.runtime.clock import MINUTE, Clock
 from monitor.runtime.sd_notify import Systemd
 from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor
 from monitor.store.async_store import AsyncStore
+from monitor.window.malloc_trim import trim_heap
 
 log = logging.getLogger("monitor")
+_LONG_FIRST_POLLS: Final = 10.0
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,6 @@ class Daemon:
 
         url: str = await nursery.start(listen_until_stopped, name="listener")
         log.info("listening on %s", url)
-        nursery.start_soon(partial(trio.to_thread.run_sync, html_pages.prepare, abandon_on_cancel=True))
         return url
 
     def _begin(self, work: trio.Nursery, status: SystemdStatus, reloads: Reloads | None) -> None:
@@ -232,6 +235,15 @@ class Daemon:
         for name, task in tasks.items():
             work.start_soon(keep_going, name, task, name=name)
         work.start_soon(self._internal_errors.watch, self._pipeline, name="internal errors")
+        if self._app is not None:
+            work.start_soon(self._prepare_pages, name="pages")
+
+    async def _prepare_pages(self) -> None:
+        """Compiles the pages' templates once the first polls are through, which need the processor more, or are long in coming."""
+        with trio.move_on_after(_LONG_FIRST_POLLS):
+            await self._health.first_polls.wait()
+        await trio.to_thread.run_sync(html_pages.prepare, abandon_on_cancel=True)
+        trim_heap()
 
     # Following the configuration
 

@@ -98,8 +98,8 @@ class AsyncStore:
     async def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         return await self.run(lambda store: store.load(accounts, rule_states=rule_states))
 
-    async def entries(self, account: str) -> list[Entry]:
-        return await self.run(lambda store: store.entries(account))
+    async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
+        return await self.run(lambda store: store.entries_page(account, after))
 
     async def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return await self.run(lambda store: store.journal_page(account, after))

@@ -24,12 +24,11 @@ from monitor.store.postgresql_locks import named_process
 from monitor.store.postgresql_session import PostgresqlSession
 from monitor.store.postgresql_statements import translated
 from monitor.store.postgresql_worker import NewWorker
-from monitor.store.protocol import Commit, Entry, ForwardedCallback, OutboxRow, Pending
+from monitor.store.protocol import Commit, ForwardedCallback, OutboxRow, Pending
 from monitor.store.sql_store import SqlStore, Table
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_ENTRIES_PAGE: Final = 10_000
 _BLOBS_PAGE: Final = 64
 _LARGE: Final = 1 << 18
 """Bytes of a page of the journal or of forwarded callbacks, but for its last row, and of a row that gets more time to be written."""
@@ -195,14 +194,6 @@ class PostgresqlStore(SqlStore):
 
     def hurry(self, within: Duration) -> None:
         self._session.haste.ask(within)
-
-    def entries(self, account: str) -> list[Entry]:
-        found: list[Entry] = []
-        after: tuple[str, int] = ("", -1)
-        while page := self._rows(own.ENTRIES, account, *after, _ENTRIES_PAGE):
-            found += [Entry(*row) for row in page]
-            after = (found[-1].field, found[-1].code)
-        return found
 
     def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return self._read_much(own.JOURNAL, account, after, _BLOBS_PAGE, _LARGE)

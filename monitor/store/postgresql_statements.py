@@ -11,8 +11,6 @@ JOURNAL: Final = """
         SELECT sequence, rows, sum(octet_length(rows)) OVER (ORDER BY sequence) - octet_length(rows) AS before
         FROM (SELECT sequence, rows FROM journal WHERE account = ? AND sequence > ? ORDER BY sequence LIMIT ?) AS page) AS sized
     WHERE before < ? ORDER BY sequence"""
-ENTRIES: Final = """
-    SELECT account, field, code, value FROM entry WHERE account = ? AND (field, code) > (?, ?) ORDER BY field, code LIMIT ?"""
 ENQUEUE: Final = """
     WITH added AS (
         INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification, account, incident)

@@ -8,7 +8,7 @@ nothing then.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 import msgspec
 
@@ -40,8 +40,7 @@ class Cursor(msgspec.Struct, frozen=True):
     question: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One value of a field's dictionary. The columns have its ``code`` instead of the value."""
 
     account: str
@@ -366,6 +365,12 @@ class Store(Protocol):
 
     def entries(self, account: str) -> list[Entry]:
         """Returns the dictionaries of an account's window, codes ascending within each field."""
+
+    def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
+        """Returns what follows in the dictionaries after an entry (None: from the beginning), only so much that it takes little memory.
+
+        It is empty at the end.
+        """
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         """Yields the journal of an account's window as (sequence number, blob), oldest first. Commits may happen while it is read."""

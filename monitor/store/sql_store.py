@@ -40,6 +40,7 @@ from monitor.store.protocol import (
     StoredSuppressions,
 )
 
+_ENTRIES_PAGE: Final = 4_000
 _JOURNAL_PAGE: Final = 4
 _SUPERSEDED_BY: Final = json.dumps({SUPERSEDED: ""})[:-3]
 """The beginning of a receipt of a superseded row; the key of the newer one as JSON and a brace follow."""
@@ -209,7 +210,14 @@ class SqlStore(ABC):
         return [row for account in accounts for row in self._rows(statements.RULE_STATES_OF, account)]
 
     def entries(self, account: str) -> list[Entry]:
-        return [Entry(*row) for row in self._rows(statements.ENTRIES, account)]
+        found: list[Entry] = []
+        while page := self.entries_page(account, *found[-1:]):
+            found += page
+        return found
+
+    def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
+        begin = ("", -1) if after is None else (after.field, after.code)
+        return [Entry(account, *row) for row in self._rows(statements.ENTRIES, account, *begin, _ENTRIES_PAGE)]
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         # A few blobs at a time, so that no open statement blocks a commit or a checkpoint.

@@ -10,6 +10,7 @@ from monitor.model.message import UNKNOWN
 from monitor.window.columns import Columns
 from monitor.window.index import Rows
 from monitor.window.profile_index import Codes, Facets
+from monitor.window.stable_order import stable_order
 from monitor.window.table import ColumnTable
 from monitor.window.written_rows import WrittenRows
 
@@ -87,7 +88,7 @@ class CampaignRows:
             campaign = self._campaign["campaign"]
             listed = np.repeat(np.arange(len(self._starts) - 1), np.diff(self._starts))
             self._rows = self._rows[campaign[self._rows] == listed]
-        order = np.argsort(codes, kind="stable")
+        order = stable_order(codes)
         rows, codes = rows[order], codes[order]
         at = np.searchsorted(self._campaign["campaign"][self._rows], codes, side="right")
         self._rows = np.insert(self._rows, at, rows.astype(np.int32))

@@ -54,9 +54,9 @@ class Dictionary:
         self._saved = max(self._saved, count)
 
     def restore(self, texts: Sequence[str]) -> None:
-        """Adds the stored entries, in the order of their codes."""
+        """Adds the stored entries, or some of them, in the order of their codes."""
         self.encode(texts)
-        self.saved(len(texts))
+        self.saved(len(self))
 
 
 def _digest(text: str) -> bytes:

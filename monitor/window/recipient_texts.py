@@ -101,7 +101,7 @@ class RecipientTexts(Dictionary):
     def restore(self, texts: Sequence[str]) -> None:
         for first in range(0, len(texts), AT_ONCE):  # so that it takes little memory for a moment
             self._restore(texts[first : first + AT_ONCE])
-        self.saved(len(texts))
+        self.saved(len(self))
 
     def _restore(self, texts: Sequence[str]) -> None:
         looks, codes = _looks_of_texts(texts), np.arange(self._length, self._length + len(texts))

@@ -17,6 +17,7 @@ from monitor.runtime.clock import Instant
 from monitor.runtime.pieces import Work, at_once
 from monitor.window import malloc_trim as heap
 from monitor.window.index import Rows
+from monitor.window.stable_order import stable_order
 from monitor.window.table import ColumnTable
 
 AS_PART = 1
@@ -140,7 +141,7 @@ class Timeline:
         began, state, date = self._settled, self._state["state"], self._table[self._by]
         recent = self._recent_rows()
         used = recent[self._table["kind"][recent] > 0]
-        used = used[np.argsort(date[used], kind="stable")]
+        used = used[stable_order(date[used])]
         dates, profiles = date[used], int(self._table["profile"].max(initial=0)) + 1
         made = _Cut(profiles if everything else max(profiles, self._counts.shape[1]))
         step = max(self._segment, (len(self._order) + len(used)) * made.profiles // COUNTS)

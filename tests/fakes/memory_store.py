@@ -120,6 +120,10 @@ class MemoryStore:
     def entries(self, account: str) -> list[Entry]:
         return [Entry(*key, value) for key, value in sorted(self._entries.items()) if key[0] == account]
 
+    def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
+        begin = () if after is None else after[1:3]
+        return [entry for entry in self.entries(account) if entry[1:3] > begin][:2]
+
     def journal(self, account: str) -> list[tuple[int, bytes]]:
         return [(sequence, blob) for sequence, (of, blob) in self._journal.items() if of == account]
 

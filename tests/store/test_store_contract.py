@@ -146,6 +146,16 @@ def test_entries_are_per_account_ascending_and_can_be_dropped(store: Store) -> N
     assert [(entry.field, entry.code) for entry in store.entries("main")] == [("country", 7), ("from", 2), ("from", 10)]
 
 
+def test_entries_are_read_in_pages_until_one_is_empty(store: Store) -> None:
+    entries = [Entry("main", field, code, f"v{code}") for field in ("country", "from") for code in range(5_000)]
+    store.commit(Commit(entries=[*entries, Entry("other", "from", 2, "x")]))
+    found = list[Entry]()
+    while page := store.entries_page("main", *found[-1:]):
+        assert len(page) < len(entries)
+        found += page
+    assert found == entries == store.entries("main")
+
+
 def test_a_text_that_utf8_cannot_hold_does_not_stop_the_poll(store: Store) -> None:
     store.commit(
         Commit(

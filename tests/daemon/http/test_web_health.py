@@ -77,6 +77,14 @@ def test_is_ready_once_every_search_was_polled(health):
     assert health.unready() == []
 
 
+def test_says_when_the_first_polls_are_through(health):
+    health.searches([("main", "a"), ("main", "b")])
+    health.polled("main", "a")
+    assert not health.first_polls.is_set()
+    health.polled("main", "b")
+    assert health.first_polls.is_set()
+
+
 def test_is_not_ready_while_the_store_cannot_be_written(health):
     health.searches([])
     health.store("the disk is full")
