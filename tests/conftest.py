@@ -24,7 +24,16 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Temporary files, those of PostgreSQL among them, are in memory where there is room for them. No test here takes the power away, so
 # none can tell a disk from memory, but for the time that each commit waits for the disk.
 MEMORY, ROOM = Path("/dev/shm"), 2**31
-if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+
+
+def _may_be_used(folder: Path) -> bool:
+    """Whether there is room in it, and programs in it may run."""
+    if not folder.is_dir():
+        return False
+    return shutil.disk_usage(folder).free > ROOM and not os.statvfs(folder).f_flag & os.ST_NOEXEC
+
+
+if "TMPDIR" not in os.environ and _may_be_used(MEMORY):
     tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)
 
 TESTS = Path(__file__).parent
