@@ -1,5 +1,9 @@
 """What holds for every test."""
 
+import os
+import shutil
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +16,25 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from tests.fakes.log_as_it_was import log_as_it_was
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PostgresqlServer, running_server, store_keys
+
+# What is compiled is kept, whatever the environment says: hundreds of tests start the program, and each start would compile all of it.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Temporary files, those of PostgreSQL among them, are in memory where there is room for them. No test here takes the power away, so
+# none can tell a disk from memory, but for the time that each commit waits for the disk.
+MEMORY, ROOM = Path("/dev/shm"), 2**31
+
+
+def _may_be_used(folder: Path) -> bool:
+    """Whether there is room in it, and programs in it may run."""
+    if not folder.is_dir():
+        return False
+    return shutil.disk_usage(folder).free > ROOM and not os.statvfs(folder).f_flag & os.ST_NOEXEC
+
+
+if "TMPDIR" not in os.environ and _may_be_used(MEMORY):
+    tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)
 
 TESTS = Path(__file__).parent
 SLOW = {TESTS / line for line in (TESTS / "slow.txt").read_text("utf-8").splitlines() if not line.startswith("#")}

@@ -128,6 +128,8 @@ class Site:
 
     def barriers_here(self, what: str) -> list[tuple[object, ...]]:
         """The same of the page that is open, which is ``what``."""
+        # After a click the words of a page may be there before its style sheet, in the browser's own colours.
+        self.page.wait_for_load_state("load")
         found: list[tuple[object, ...]] = []
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 800})

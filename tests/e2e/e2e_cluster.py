@@ -98,7 +98,8 @@ class Cluster:
 def newer_version(folder: Path, version: str) -> list[str]:
     """A copy of this program with another version and one more step of the tables; gives what runs it (see `daemon`)."""
     package = Path(monitor.__file__).parent
-    shutil.copytree(package, folder / "monitor", ignore=shutil.ignore_patterns("__pycache__"))
+    compiling = shutil.ignore_patterns("*.pyc.*")  # another process may be about to rename it
+    shutil.copytree(package, folder / "monitor", ignore=compiling)
     steps = folder / "monitor/store/postgresql_migrations"
     number = len(list(steps.glob("*.sql"))) + 1
     (steps / f"{number:04}_more.sql").write_text("ALTER TABLE worker ADD COLUMN more TEXT NOT NULL DEFAULT '';\n")

@@ -23,6 +23,7 @@ PASSWORD = "a-test-password"
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 fsync = off
+max_wal_size = 128MB
 max_connections = 30
 shared_buffers = 16MB
 autovacuum = off

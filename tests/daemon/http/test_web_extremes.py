@@ -145,7 +145,7 @@ async def _asked(
     filled = {name: text.encode("utf-8", "replace") for name, text in form.items()}
     async with (
         served(make_app(Health(), Metrics(clock), apis=apis)) as url,
-        httpx.AsyncClient(base_url=url, timeout=60) as client,
+        httpx.AsyncClient(base_url=url, timeout=60, verify=False) as client,
     ):
         ack_path = f"/api/v1/alerts/{FIRES.fingerprint}/acknowledgement"
         answers = [

@@ -58,8 +58,8 @@ async def reading(tmp_path: Path) -> AsyncIterator[Reading]:
             )
         ]
         await made.harness.poll(rows)
-        for search in range(60):
-            await made.harness.poll((), f"search-{search}")
+    for search in range(60):
+        await made.harness.poll((), f"search-{search}")
     now = made.clock.now()
     for number in range(60):
         matchers = (Matcher("alertname", "=", "Failing"), Matcher("operator", "=", operator(number)))
