@@ -78,9 +78,10 @@ def enter_again(
     if not try_lock(connection, worker.id):
         found = holders(connection, worker.id)
         refuse_commit_in_doubt(found, address)
-        if any(one.name == own_name() for one in found):
-            raise StoreError(f"the store {address} is still busy with the last commit; the daemon tries again")
-        raise StoreOutdated(f"the store {address} knows another daemon by this one's number")
+        if any(one.name != own_name() for one in found):
+            raise StoreOutdated(f"the store {address} knows another daemon by this one's number")
+        # The old session, which may have ended since the lock was waited for: then nobody has it.
+        raise StoreError(f"the store {address} is still busy with the last commit; the daemon tries again")
     if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
         raise StoreUnreachable(f"the store {address} is on a standby: point `store` at the primary")
     row = connection.execute(_READ_MARK, (worker.id, worker.name)).fetchone()

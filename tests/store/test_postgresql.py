@@ -238,16 +238,44 @@ def test_a_session_whose_commit_never_arrives_ends_by_itself(
     postgresql: PostgresqlAddress, link: PostgresqlLink
 ) -> None:
     def commits() -> bool:
-        with suppress(StoreError):
+        try:
             store.commit(poll(2))
-            return True
-        return False
+        except StoreOutdated:
+            raise
+        except StoreError:
+            return False
+        return True
 
     with closing(open_worker(link.address, limits=replace(SHORT, idle=2 * SECOND))) as store:
         store.commit(poll(1))
         link.hold_at_commit = "request"
-        assert not commits()
+        until(lambda: commits() or link.hold_at_commit is None, "a commit to be held")
         until(commits, "the server to give the old session up")
+    assert polls_in(postgresql) == [1, 2]
+
+
+def test_an_old_session_that_ends_while_its_lock_is_asked_for_is_no_other_daemon(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer, link: PostgresqlLink
+) -> None:
+    """It ends after the lock was waited for in vain and before it is asked who has it."""
+    waited: list[bytes] = []
+
+    def end_the_old_one(request: bytes) -> None:
+        if b"pg_advisory_lock(" in request:
+            waited.append(request)
+        if waited and b"pg_stat_activity" in request:
+            postgresql_server.administer(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE state = 'idle in transaction' "
+                f"AND datname = '{postgresql.database}'"
+            )
+
+    with closing(open_worker(link.address, limits=replace(SHORT, idle=HOUR))) as store:
+        store.commit(poll(1))
+        link.hold_at_commit, link.listening = "request", end_the_old_one
+        with pytest.raises(StoreError, match=r"still busy with the last commit.*is not known yet"):
+            store.commit(poll(2))
+        link.listening = None
+        store.commit(poll(2))
     assert polls_in(postgresql) == [1, 2]
 
 
