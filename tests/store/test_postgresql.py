@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -178,6 +179,28 @@ def test_a_commit_that_waits_for_a_synchronous_standby_is_not_taken_as_made() ->
             until(lambda: not waiting(), "the commit to be made")
             with pytest.raises(StoreOutdated, match="a commit was made whose answer got lost"):
                 store.commit(poll(2))
+        assert polls_in(address) == [1, 2]
+
+
+def test_a_commit_whose_session_was_ended_while_it_waited_for_a_standby_is_not_taken_as_made() -> None:
+    """It can be read, but a standby that takes over may lack it."""
+    with running_server() as server:
+        address = server.database()
+        ended = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        with closing(open_worker(address, limits=replace(SHORT, answer=10 * SECOND))) as store:
+            store.commit(poll(1))
+            server.administer("ALTER SYSTEM SET synchronous_standby_names = 'away'", "SELECT pg_reload_conf()")
+            until(lambda: server.administer("SHOW synchronous_standby_names") == [("away",)], "the server to know")
+            administrator = threading.Thread(
+                target=until, args=(lambda: server.administer(ended), "the commit to wait")
+            )
+            administrator.start()
+            with pytest.raises(StoreError, match="whether the last commit was made is not known yet"):
+                store.commit(poll(2))
+            administrator.join()
+            server.administer("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+            with pytest.raises(StoreOutdated, match="a commit was made whose answer got lost"):
+                until(lambda: store.commit(poll(2)), "the commit to be known")
         assert polls_in(address) == [1, 2]
 
 
