@@ -170,7 +170,8 @@ def _where(address: PostgresqlAddress) -> dict[str, Any]:
 
 
 def _options(limits: PostgresqlLimits, read_only: bool) -> str:
-    """Returns the settings of the session. With its keepalives the server notices within a minute that this machine is gone."""
+    """Returns the settings of the session. With its keepalives, and if it has something to send, the server notices within a minute that this
+    machine is gone."""
     settings = {
         "search_path": SCHEMA,
         "statement_timeout": limits.statement // MILLISECOND,
@@ -181,6 +182,7 @@ def _options(limits: PostgresqlLimits, read_only: bool) -> str:
         "tcp_keepalives_idle": 30,
         "tcp_keepalives_interval": 10,
         "tcp_keepalives_count": 3,
+        "tcp_user_timeout": MINUTE // MILLISECOND,
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 

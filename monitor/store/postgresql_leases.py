@@ -5,6 +5,7 @@ row, and leaves out rows that are locked. All times are the server's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
@@ -14,11 +15,12 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.leases import LEASE_TTL
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_errors import explained
+from monitor.store.postgresql_locks import end_stalled_sessions
 from monitor.store.postgresql_worker import Worker
 
 T = TypeVar("T")
 FOR_LEASES: Final = PostgresqlLimits(
-    statement=1_500 * MILLISECOND, answer=2 * SECOND, transfer=2 * SECOND, pause=0, tries_again=True
+    statement=1_500 * MILLISECOND, answer=2 * SECOND, transfer=2 * SECOND, pause=0, idle=3 * SECOND, tries_again=True
 )
 """Shorter than the time that a worker has between two beats and its deadline."""
 DEAD_KEPT: Final = HOUR
@@ -51,6 +53,7 @@ _TAKE: Final = f"""
     UPDATE lease SET token = token + 1, worker = %(worker)s, since = clock_timestamp(), expires_at = {_EXPIRY}
     FROM free WHERE lease.account = free.account AND EXISTS (SELECT 1 FROM worker WHERE id = %(worker)s AND name = %(name)s)
     RETURNING lease.account, lease.token"""  # noqa: S608 - constants of ours
+_IDLE: Final = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
 _FREE: Final = "UPDATE lease SET worker = NULL, since = NULL, expires_at = NULL WHERE worker = %s"
 _FREE_ONE: Final = f"{_FREE} AND account = %s AND token = %s"
 _FORGET: Final = "DELETE FROM worker WHERE id = %s AND name = %s"
@@ -88,7 +91,14 @@ class PostgresqlLeases:
 
     def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
         request = {"wanted": list(wanted), "most": most, **self._own()}
-        taken = dict(self._run(lambda connection: connection.execute(_TAKE, request).fetchall()))
+
+        def within(connection: BoundedConnection) -> dict[str, int]:
+            taken = dict(connection.execute(_TAKE, request).fetchall())
+            if len(taken) < min(len(wanted), most):
+                end_stalled_sessions(connection, [one for one in wanted if one not in taken], self._limits.idle)
+            return taken
+
+        taken = self._run(within)
         return {account: taken[account] for account in wanted if account in taken}
 
     def release(self, account: str, token: int) -> None:
@@ -109,9 +119,19 @@ class PostgresqlLeases:
         if self._is_closed:
             raise StoreError(f"the store {self.address} is closed")
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self.address, self._limits, primary=True)
-        with explained(self.address, tries_again=self._limits.tries_again), self._connection.transaction():
+            self._connection = self._connected()
+        with self._explained(), self._connection.transaction():
             return call(self._connection)
+
+    def _connected(self) -> BoundedConnection:
+        """A connection that is cut in the middle of a beat does not keep the leases from others."""
+        connection = connect(self.address, self._limits, primary=True)
+        with self._explained():
+            connection.execute(_IDLE, (str(self._limits.idle // MILLISECOND),))
+        return connection
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self.address, tries_again=self._limits.tries_again)
 
 
 def read_fleet(address: PostgresqlAddress) -> Fleet:

@@ -4,11 +4,13 @@ Whoever needs a store alone holds the first one; each daemon ("worker") shares i
 too, as it has the number of that version's only lock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import psycopg
 
+from monitor.runtime.clock import MILLISECOND, Duration
 from monitor.runtime.errors import StoreError, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect, own_name
@@ -23,6 +25,13 @@ _HOLDERS: Final = """
     FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND classid = %s AND objid = %s AND objsubid = 2
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY pid"""
+_END_STALLED: Final = """
+    SELECT pg_terminate_backend(pid)
+    FROM lease JOIN pg_locks ON objid = lease.worker JOIN pg_stat_activity USING (pid)
+    WHERE account = ANY(%s) AND expires_at <= clock_timestamp()
+    AND locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND state = 'active' AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - %s * INTERVAL '1 millisecond'"""
 _WAITS_FOR_STANDBY: Final = (
     "waits with a commit for its synchronous standby, which does not answer: bring the standby back, or take it out of "
     "synchronous_standby_names; the daemon tries again"
@@ -80,6 +89,16 @@ def end_lost_session(connection: BoundedConnection, number: int, process: int, *
         # By its name too: after a restart of the server another program's session may have the same process.
         if (one.process, one.name) == (process, own_name()) and (not commit_sent or one.state == "idle"):
             connection.execute("SELECT pg_terminate_backend(%s)", (process,))
+
+
+def end_stalled_sessions(connection: BoundedConnection, accounts: Sequence[str], silence: Duration) -> None:
+    """Ends sessions of workers whose leases of these accounts have lapsed, and that are in the middle of sending a statement.
+
+    The server waits for the rest of a statement without an end if the worker's machine still answers for it, as that of a process that stands
+    still does: no limit of PostgreSQL's counts meanwhile. A COMMIT is one small message, sent when all before it was answered. Should a session
+    come to one just before it is ended, its worker finds out (`monitor.store.postgresql_worker.enter_again`). Raises psycopg's errors.
+    """
+    connection.execute(_END_STALLED, (list(accounts), _SPACE, silence // MILLISECOND))
 
 
 def named_holders(names: list[str]) -> str:

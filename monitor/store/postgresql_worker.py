@@ -19,6 +19,9 @@ _NEW: Final = """
     VALUES (%s, %s, %s, clock_timestamp() + %s * INTERVAL '1 millisecond', %s) RETURNING id"""
 _WRITE_MARK: Final = "UPDATE worker SET last_commit = %s WHERE id = %s AND name = %s"
 _READ_MARK: Final = "SELECT last_commit FROM worker WHERE id = %s AND name = %s"
+_CONFIRM_MARK: Final = "UPDATE worker SET last_commit = last_commit WHERE id = %s AND name = %s RETURNING last_commit"
+"""Writes, so that the answer comes only when a synchronous standby has all that was committed before. A session that was ended while it
+waited for the standby leaves a commit that can be read, but that a standby which takes over may lack."""
 _LEASES: Final = (
     "SELECT account, token FROM lease WHERE account = ANY(%s) AND worker = %s ORDER BY account FOR KEY SHARE"
 )
@@ -78,12 +81,13 @@ def enter_again(
     if not try_lock(connection, worker.id):
         found = holders(connection, worker.id)
         refuse_commit_in_doubt(found, address)
-        if any(one.name == own_name() for one in found):
-            raise StoreError(f"the store {address} is still busy with the last commit; the daemon tries again")
-        raise StoreOutdated(f"the store {address} knows another daemon by this one's number")
+        if any(one.name != own_name() for one in found):
+            raise StoreOutdated(f"the store {address} knows another daemon by this one's number")
+        # The old session, which may have ended since the lock was waited for: then nobody has it.
+        raise StoreError(f"the store {address} is still busy with the last commit; the daemon tries again")
     if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
         raise StoreUnreachable(f"the store {address} is on a standby: point `store` at the primary")
-    row = connection.execute(_READ_MARK, (worker.id, worker.name)).fetchone()
+    row = connection.execute(_CONFIRM_MARK if commit_sent else _READ_MARK, (worker.id, worker.name)).fetchone()
     if row is None:
         raise StoreOutdated(f"the store {address} no longer knows this daemon")
     return str(row[0])

@@ -23,6 +23,7 @@ class PostgresqlLink:
     """Forwards connections. ``cut_at_commit``: the next commit is not let through (before), or its answer is not (after); then the link is cut.
 
     ``hold_at_commit``: the next commit, or its answer, is held back until `let_go`; other connections go on.
+    ``listening``: is called with whatever comes from a client before it goes to the server.
     ``ignoring_options``: settings of new sessions do not come through, as with some poolers.
     ``rate``: bytes a second that come through in each direction; 0 for no limit.
     Connections of leases are not cut at a commit: they commit every second.
@@ -37,6 +38,7 @@ class PostgresqlLink:
         self.address = replace(address, port=self._listener.getsockname()[1])
         self.cut_at_commit: When | None = None
         self.hold_at_commit: Held | None = None
+        self.listening: Callable[[bytes], None] | None = None
         self._going = threading.Event()
         self._holding: set[socket.socket] = set()
         self.refusing = False
@@ -115,6 +117,8 @@ class PostgresqlLink:
         while chunk := client.recv(_CHUNK):
             if LEASES in chunk:
                 self._leases.add(client)
+            if self.listening is not None:
+                self.listening(chunk)
             if self.cut_at_commit == "before" and COMMIT in chunk and client not in self._leases:
                 self.cut_at_commit = None
                 return

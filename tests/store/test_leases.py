@@ -291,6 +291,43 @@ def test_a_worker_that_stands_still_in_a_transaction_does_not_keep_its_accounts(
     assert polls_of(second.store, "main") == []
 
 
+def test_a_worker_that_is_cut_off_in_the_middle_of_a_transfer_does_not_keep_its_accounts(fleet: Fleet) -> None:
+    """The server has a part of a statement, and waits for the rest; whatever stands in between still acknowledges all."""
+    cut, arrived = threading.Event(), []
+
+    def swallow(request: bytes) -> None:
+        arrived.append(len(request))
+        if sum(arrived) > 1_000_000:
+            link.refusing = True
+            cut.wait()
+
+    with linked(fleet.address) as link:
+        first, second = fleet.daemon(link.address), fleet.daemon()
+        first.take("main")
+        link.listening = swallow
+        with pytest.raises(StoreError):
+            first.store.commit(Commit(journal=[("main", os.urandom(4_000_000))]))
+        assert sum(arrived) < 4_000_000
+        fleet.lapse("main")
+        until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "its session to be ended")
+        cut.set()
+        link.refusing = False
+        with pytest.raises(LeaseLost):
+            first.store.commit(poll("main", 9))
+    assert polls_of(second.store, "main") == []
+
+
+def test_a_worker_that_is_cut_off_in_the_middle_of_a_beat_does_not_keep_its_accounts(fleet: Fleet) -> None:
+    with linked(fleet.address) as link:
+        first, second = fleet.daemon(link.address), fleet.daemon()
+        held = first.take("main")
+        fleet.lapse("main")
+        link.hold_at_commit = "request"
+        with pytest.raises(StoreUnreachable, match="no answer in time"):
+            first.leases.beat(["main"], held)
+        until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "the server to end the transaction")
+
+
 def test_a_worker_that_leaves_is_followed_at_once(fleet: Fleet) -> None:
     first, second = fleet.daemon(), fleet.daemon()
     first.take(*BOTH)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -181,6 +182,28 @@ def test_a_commit_that_waits_for_a_synchronous_standby_is_not_taken_as_made() ->
         assert polls_in(address) == [1, 2]
 
 
+def test_a_commit_whose_session_was_ended_while_it_waited_for_a_standby_is_not_taken_as_made() -> None:
+    """It can be read, but a standby that takes over may lack it."""
+    with running_server() as server:
+        address = server.database()
+        ended = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        with closing(open_worker(address, limits=replace(SHORT, answer=10 * SECOND))) as store:
+            store.commit(poll(1))
+            server.administer("ALTER SYSTEM SET synchronous_standby_names = 'away'", "SELECT pg_reload_conf()")
+            until(lambda: server.administer("SHOW synchronous_standby_names") == [("away",)], "the server to know")
+            administrator = threading.Thread(
+                target=until, args=(lambda: server.administer(ended), "the commit to wait")
+            )
+            administrator.start()
+            with pytest.raises(StoreError, match="whether the last commit was made is not known yet"):
+                store.commit(poll(2))
+            administrator.join()
+            server.administer("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+            with pytest.raises(StoreOutdated, match="a commit was made whose answer got lost"):
+                until(lambda: store.commit(poll(2)), "the commit to be known")
+        assert polls_in(address) == [1, 2]
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_commit_whose_answer_is_lost_is_made_once(
     postgresql: PostgresqlAddress, link: PostgresqlLink, when: When
@@ -238,16 +261,44 @@ def test_a_session_whose_commit_never_arrives_ends_by_itself(
     postgresql: PostgresqlAddress, link: PostgresqlLink
 ) -> None:
     def commits() -> bool:
-        with suppress(StoreError):
+        try:
             store.commit(poll(2))
-            return True
-        return False
+        except StoreOutdated:
+            raise
+        except StoreError:
+            return False
+        return True
 
     with closing(open_worker(link.address, limits=replace(SHORT, idle=2 * SECOND))) as store:
         store.commit(poll(1))
         link.hold_at_commit = "request"
-        assert not commits()
+        until(lambda: commits() or link.hold_at_commit is None, "a commit to be held")
         until(commits, "the server to give the old session up")
+    assert polls_in(postgresql) == [1, 2]
+
+
+def test_an_old_session_that_ends_while_its_lock_is_asked_for_is_no_other_daemon(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer, link: PostgresqlLink
+) -> None:
+    """It ends after the lock was waited for in vain and before it is asked who has it."""
+    waited: list[bytes] = []
+
+    def end_the_old_one(request: bytes) -> None:
+        if b"pg_advisory_lock(" in request:
+            waited.append(request)
+        if waited and b"pg_stat_activity" in request:
+            postgresql_server.administer(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE state = 'idle in transaction' "
+                f"AND datname = '{postgresql.database}'"
+            )
+
+    with closing(open_worker(link.address, limits=replace(SHORT, idle=HOUR))) as store:
+        store.commit(poll(1))
+        link.hold_at_commit, link.listening = "request", end_the_old_one
+        with pytest.raises(StoreError, match=r"still busy with the last commit.*is not known yet"):
+            store.commit(poll(2))
+        link.listening = None
+        store.commit(poll(2))
     assert polls_in(postgresql) == [1, 2]
 
 
