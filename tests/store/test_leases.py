@@ -117,6 +117,15 @@ def test_each_knows_what_the_others_have_in_their_configuration(fleet: Fleet) ->
     assert [one.wanted for one in first.leases.beat(BOTH, {}).fleet.workers] == [BOTH, ("main",)]
 
 
+def test_each_knows_what_the_others_leave_alone(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.leases.beat(BOTH, {}, (), {"other"})
+    one, two = second.leases.beat(BOTH, {}).fleet.workers
+    assert (one.left_alone, one.takes) == (("other",), {"main"})
+    assert (two.left_alone, two.takes) == ((), set(BOTH))
+    assert first.leases.beat(BOTH, {}).fleet.workers[0].takes == set(BOTH)
+
+
 def test_an_account_that_nobody_has_in_its_configuration_can_be_taken_too(fleet: Fleet) -> None:
     daemon = fleet.daemon()
     view = daemon.leases.beat(["main"], {}, ["gone"])

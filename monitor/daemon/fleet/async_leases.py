@@ -1,6 +1,6 @@
 """The leases for trio tasks. Calls run in a thread of their own, so that a long commit never delays a renewal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import trio
@@ -27,11 +27,17 @@ class AsyncLeases:
 
     @property
     def worker(self) -> int:
-        """The number of this worker, known after the first beat."""
+        """The number of this worker."""
         return self._leases.worker
 
-    async def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
-        return await self.run(lambda leases: leases.beat(wanted, held, orphans))
+    async def beat(
+        self,
+        wanted: Sequence[str],
+        held: Mapping[str, int],
+        orphans: Sequence[str] = (),
+        left_alone: Collection[str] = (),
+    ) -> FleetView:
+        return await self.run(lambda leases: leases.beat(wanted, held, orphans, left_alone))
 
     async def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
         return await self.run(lambda leases: leases.take(wanted, most))

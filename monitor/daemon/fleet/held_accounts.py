@@ -97,9 +97,9 @@ class HeldAccounts:
         self._pipeline.services.health.fleet()
         self._changed()
 
-    def unreadable(self, accounts: Mapping[str, str]) -> None:
+    def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
         """See `AccountDuties`."""
-        self._pipeline.services.health.unreadable(accounts)
+        self._pipeline.services.health.unreadable(accounts, elsewhere)
 
     async def _forget(self, account: str) -> None:
         self._tasks.halt(account)

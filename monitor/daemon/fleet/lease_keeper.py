@@ -54,8 +54,11 @@ class AccountDuties(Protocol):
     def resume(self) -> None:
         """Goes on with all accounts."""
 
-    def unreadable(self, accounts: Mapping[str, str]) -> None:
-        """Takes which accounts could not be read from the store when that was tried last, and why."""
+    def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
+        """Takes which accounts could not be read from the store when that was tried last, and why.
+
+        Those in ``elsewhere`` another worker works for, and those in ``accounts`` nobody else does.
+        """
 
 
 class LeaseKeeper:
@@ -155,10 +158,11 @@ class LeaseKeeper:
 
     async def _beat(self, began: float, nursery: trio.Nursery) -> float:
         """Does one beat and what follows from it. Returns in how many seconds after ``began`` the next one is due. Raises StoreError."""
-        wanted, orphans = self._wanted(), self._orphans()
-        view = await self._leases.beat(wanted, {} if self._own is None else dict(self._own.tokens), orphans)
+        wanted, orphans, left_alone = self._wanted(), self._orphans(), self._unreadable.left_alone(began)
+        tokens = {} if self._own is None else dict(self._own.tokens)
+        view = await self._leases.beat(wanted, tokens, orphans, left_alone)
         own = self._own = self._own or Ownership(self._leases.worker)
-        decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans)
+        decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans, left_alone)
         for account in decision.dropped:
             log.warning("account %s is held by another worker now", account)
         self._follow_ownership()
@@ -167,7 +171,7 @@ class LeaseKeeper:
         if decision.resumed:
             self._duties.resume()
         self.view = view
-        self._forget_unreadable(view.fleet)
+        self._follow_unreadable(view.fleet)
         if not self._is_leaving:
             await self._move(decision, view.fleet, nursery)
         self._settle_start()
@@ -180,10 +184,9 @@ class LeaseKeeper:
         assert self._own is not None
         for account in decision.released:
             nursery.start_soon(self._hand_over, account, name=f"hand over account {account}")
-        free = self._unreadable.without(decision.take, trio.current_time())
-        if not free:
+        if not decision.take:
             return
-        taken = await self._leases.take(free, len(free))
+        taken = await self._leases.take(decision.take, len(decision.take))
         self._own.took(taken)
         self._follow_ownership()
         if not self._settled.is_set():
@@ -277,18 +280,16 @@ class LeaseKeeper:
 
     async def _give_up(self, account: str, token: int) -> None:
         """Gives back an account that cannot be read, and leaves it alone for a while: maybe another worker can read it."""
-        pause = self._unreadable.leave_alone(account, trio.current_time())
+        pause = self._unreadable.give_back(account, trio.current_time())
         log.error("account %s cannot be read: its lease is given back, and not taken again for %d s", account, pause)
         self._gate.close(account)
         await self._end_sends(account)
         await self._release(account, token)
 
-    def _forget_unreadable(self, fleet: Fleet) -> None:
-        """Forgets failures to read accounts that others hold by now, or that nobody needs any more."""
-        needed = {*self._wanted(), *self._orphans()}
-        for account in self._unreadable:
-            if account not in self.held and (account not in needed or fleet.holder_of(account) is not None):
-                self._unreadable.settled(account)
+    def _follow_unreadable(self, fleet: Fleet) -> None:
+        needed = {*self._wanted(), *self._orphans(), *self.held}
+        others = {account for one in fleet.workers if one.id != self.worker for account in fleet.accounts_of(one.id)}
+        self._unreadable.follow(needed, others.difference(self.held), trio.current_time())
 
     async def _hand_over(self, account: str) -> None:
         assert self._own is not None

@@ -12,7 +12,7 @@ import trio.testing
 
 from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
-from monitor.daemon.fleet.unreadable_accounts import LONGEST_ALONE
+from monitor.daemon.fleet.unreadable_accounts import LEFT_TO_OTHERS, LONGEST_ALONE
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import TrioClock
 from monitor.runtime.errors import StoreError
@@ -61,6 +61,7 @@ class Duties:
     broken: set[str] = field(default_factory=set)
     tried_at: list[float] = field(default_factory=list)
     failing: dict[str, str] = field(default_factory=dict)
+    left_to_others: dict[str, str] = field(default_factory=dict)
 
     async def adopt(self, account: str) -> None:
         assert account not in self.known, "nothing is left of an earlier lease"
@@ -94,8 +95,8 @@ class Duties:
     def resume(self) -> None:
         self.done.append("resume")
 
-    def unreadable(self, accounts: Mapping[str, str]) -> None:
-        self.failing = dict(accounts)
+    def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
+        self.failing, self.left_to_others = dict(accounts), dict(elsewhere)
 
 
 class Worker:
@@ -194,7 +195,7 @@ async def test_an_account_that_cannot_be_read_here_goes_to_another_worker(
         second = await on.start()
         await trio.sleep(10)
         assert A in second.duties.known
-        assert first.duties.failing == {}, "somebody works for it"
+        assert (first.duties.failing, list(first.duties.left_to_others)) == ({}, [A]), "somebody works for it"
         assert len(first.tells()) == len(second.tells()) == 2
 
 
@@ -214,6 +215,44 @@ async def test_an_account_that_nobody_can_read_is_tried_ever_more_rarely(
         worker.duties.broken = set()
         await trio.sleep(LONGEST_ALONE + 5)
         assert (worker.duties.known, worker.duties.failing) == (set(EVERY), {})
+
+
+@pytest.mark.parametrize("takes", [0.0, 5.0])
+async def test_a_worker_that_can_read_nothing_is_not_given_the_same_accounts_again_and_again(
+    takes: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with stage() as on:
+        well, ill = await on.start(), Worker(on.table, 2)
+        well.duties.takes, ill.duties.broken = takes, set(EVERY)
+        on.workers.append(ill)
+        on.nursery.start_soon(ill.run)
+        await trio.sleep(120)
+        well.duties.done.clear()
+        await trio.sleep(600)
+        assert (well.duties.known, well.duties.done) == (set(EVERY), [])
+        assert set(ill.duties.left_to_others) >= {C, D}
+        on.workers.remove(well)
+        well.scope.cancel()
+        ill.duties.broken = set()
+        await trio.sleep(10)
+        assert ill.duties.known == set(EVERY), "what nobody works for it tries again"
+
+
+async def test_what_could_not_be_read_and_another_has_is_tried_again_after_a_long_while(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        await on.start()
+        ill = Worker(on.table, 2)
+        on.workers.append(ill)
+        ill.duties.broken = set(EVERY)
+        on.nursery.start_soon(ill.run)
+        await trio.sleep(120)
+        assert ill.duties.left_to_others
+        ill.duties.broken = set()
+        await trio.sleep(LEFT_TO_OTHERS)
+        assert len(ill.duties.known) == 2
+        assert not ill.duties.left_to_others
 
 
 async def test_nothing_may_be_committed_or_sent_before_the_first_lease(autojump_clock: trio.testing.MockClock) -> None:
