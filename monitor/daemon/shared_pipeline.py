@@ -92,4 +92,5 @@ class SharedPipeline(PipelineCommits):
             self._hold({one: held for one, held in self.accounts.items() if one != name})
             self._elsewhere = self.elsewhere.with_forgotten(account, self.dispatcher.groups, self.dispatcher.acks)
             self.dispatcher.release(name, {alert.fingerprint for _, alert in account.evaluator.every_alert()})
+            self._committer.forget(name)
             self._announce()

@@ -88,11 +88,11 @@ class Fleet:
 class FleetView:
     """What a worker's beat tells: the fleet, and the store's clock (``now``).
 
-    ``suppressions`` grows with each commit that changes silences or acknowledgements. ``callbacks_wait``: other workers have forwarded
-    callbacks of accounts that this one holds.
+    ``edits`` grows with each commit by which people change what all workers act by: silences, acknowledgements, dead letters to send again.
+    ``callbacks_wait``: other workers have forwarded callbacks of accounts that this one holds.
     """
 
     fleet: Fleet
     now: Instant
-    suppressions: int
+    edits: int
     callbacks_wait: bool

@@ -185,7 +185,10 @@ class PostgresqlStore(SqlStore):
     def _write_edits(self, commit: Commit) -> None:
         super()._write_edits(commit)
         if commit.silences or commit.dropped_silences or commit.acks or commit.dropped_acks:
-            self._run(own.SUPPRESSIONS_CHANGED, ())
+            self._tell_others()
+
+    def _tell_others(self) -> None:
+        self._run(own.EDITED, ())
 
     def _prune_more(self, before: Instant, most: int) -> int:
         return self._run(own.PRUNE_FORWARDED, (before, most))

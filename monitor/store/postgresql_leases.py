@@ -89,8 +89,8 @@ class PostgresqlLeases:
                     "store when it starts again"
                 )
             fleet = _fleet(connection)
-            [(now, suppressions, waiting)] = _rows(connection, _STATE, (list(held),))
-            return FleetView(fleet, now, suppressions, waiting)
+            [(now, edits, waiting)] = _rows(connection, _STATE, (list(held),))
+            return FleetView(fleet, now, edits, waiting)
 
         return self._run(within)
 

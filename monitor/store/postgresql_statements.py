@@ -49,7 +49,7 @@ BACKLOG: Final = f"""
 ACCOUNT_OF: Final = "SELECT account FROM parcel WHERE id = ?"
 
 SUPPRESSIONS: Final = "SELECT suppressions FROM store_state"
-SUPPRESSIONS_CHANGED: Final = "UPDATE store_state SET suppressions = suppressions + 1"
+EDITED: Final = "UPDATE store_state SET suppressions = suppressions + 1"
 FORWARD: Final = "INSERT INTO forwarded_callback (account, received_at, body) VALUES (?, ?, ?)"
 FORWARDED: Final = """
     SELECT id, account, received_at, body FROM (

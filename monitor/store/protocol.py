@@ -271,7 +271,7 @@ class PastIncident:
 
 @dataclass(frozen=True, slots=True)
 class StoredSuppressions:
-    """What suppresses notifications: all silences and acknowledgements. ``revision`` grows with each commit that changes one."""
+    """What suppresses notifications: all silences and acknowledgements. ``revision`` grows at least with each commit that changes one."""
 
     revision: int
     silences: list[Silence]

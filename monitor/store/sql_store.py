@@ -270,6 +270,9 @@ class SqlStore(ABC):
         self._many(statements.DROP_ACK, [(one,) for one in commit.dropped_acks])
         self._many(statements.ACK, rows.ack_rows(commit.acks))
 
+    def _tell_others(self) -> None:  # noqa: B027 - what most stores do
+        """Tells other daemons that people changed something that they act by. There are none."""
+
     def _quarantine(self, quarantined: list[QuarantinedRecord]) -> None:
         for row in rows.quarantine_values(quarantined):
             if not self._run(statements.QUARANTINE_AGAIN, row):
@@ -346,6 +349,8 @@ class SqlStore(ABC):
         with self._writing():
             superseded = self._run(statements.SUPERSEDE_DEAD.format(where), (_SUPERSEDED_BY, *values, most))
             waiting = self._run(statements.RETRY_DEAD.format(where), (*values, most - superseded))
+            if waiting or superseded:
+                self._tell_others()
         return Retried(waiting, superseded)
 
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:

@@ -16,13 +16,15 @@ from monitor.store.protocol import Commit, Cursor, Entry, Pending, StoredState, 
 
 
 class MemoryStore:
-    """Implements the part of `monitor.store.protocol.Store` that the pipeline and a restart use. Refuses the next ``failures`` commits.
+    """Implements the part of `monitor.store.protocol.Store` that the pipeline and a restart use.
 
+    Refuses the next ``failures`` commits, and all with the error ``refused`` if there is one.
     ``rule_states_read`` counts how often what rules keep was read.
     """
 
     def __init__(self) -> None:
         self.failures = 0
+        self.refused: StoreError | None = None
         self.rule_states_read = 0
         self.commits: list[Commit] = []
         self.outbox: list[Pending] = []
@@ -44,6 +46,8 @@ class MemoryStore:
         if self.failures:
             self.failures -= 1
             raise StoreError("the disk is full")
+        if self.refused is not None:
+            raise self.refused
         self.commits.append(commit)
         self._write_window(commit)
         for fingerprint in commit.dropped_alerts:

@@ -396,18 +396,32 @@ def test_a_change_of_silences_or_acknowledgements_is_seen_by_all(fleet: Fleet) -
     first, second = fleet.daemon(), fleet.daemon()
     for each in (first, second):
         each.store.hold({})
-    revisions = [second.leases.beat(BOTH, {}).suppressions]
+    revisions = [second.leases.beat(BOTH, {}).edits]
     for commit in (
         Commit(silences=[silence()]),
         Commit(acks=[ack()]),
         Commit(dropped_silences=["s1"], dropped_acks=["f1"]),
     ):
         first.store.commit(commit)
-        revisions.append(second.leases.beat(BOTH, {}).suppressions)
+        revisions.append(second.leases.beat(BOTH, {}).edits)
         assert second.store.suppressions().revision == revisions[-1]
     assert revisions == [revisions[0] + number for number in range(4)]
     first.store.commit(Commit(durable=True))
-    assert second.leases.beat(BOTH, {}).suppressions == revisions[-1]
+    assert second.leases.beat(BOTH, {}).edits == revisions[-1]
+
+
+def test_all_are_told_that_dead_letters_wait_again(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    held = first.take("main")
+    first.store.commit(Commit(outbox=[Pending("slack/0", notification("k1"), "main")]))
+    [row] = first.store.heads("ops", "slack/0", 9)
+    first.store.rejected(row.id, "no such channel", NOW)
+    before = first.leases.beat(BOTH, held).edits
+    second.store.hold({})
+    assert second.store.retry_dead().waiting == 1
+    assert first.leases.beat(BOTH, held).edits == before + 1
+    assert second.store.retry_dead().waiting == 0
+    assert first.leases.beat(BOTH, held).edits == before + 1, "nothing was changed"
 
 
 def test_a_callback_reaches_the_daemon_that_holds_its_account(fleet: Fleet) -> None:
