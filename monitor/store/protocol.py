@@ -364,6 +364,12 @@ class Store(Protocol):
         are whole. Without ``rule_states`` these are left out: they may have megabytes.
         """
 
+    def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
+        """Returns an alert and its acknowledgement as the last commit left them; None for what is not there."""
+
+    def owners(self) -> list[str]:
+        """Returns the accounts that have alerts, or states of rules."""
+
     def entries(self, account: str) -> list[Entry]:
         """Returns the dictionaries of an account's window, codes ascending within each field."""
 

@@ -104,6 +104,13 @@ class MemoryStore:
             loaded = replace(loaded, rule_states={})
         return loaded if accounts is None else of_accounts(loaded, accounts)
 
+    def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
+        alert, ack = self._alerts.get(fingerprint), self._acks.get(fingerprint)
+        return (
+            None if alert is None else msgspec.json.decode(alert, type=Alert),
+            None if ack is None else msgspec.json.decode(ack, type=Ack),
+        )
+
     def suppressions(self) -> StoredSuppressions:
         loaded = self._everything()
         return StoredSuppressions(self._revision, loaded.silences, [], loaded.acks)

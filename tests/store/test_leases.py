@@ -19,11 +19,11 @@ from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE, LEASE_TTL, LeaseSto
 from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
 from monitor.store.postgresql_connection import PostgresqlLimits
 from monitor.store.postgresql_leases import FOR_LEASES
-from monitor.store.protocol import Commit, Pending
+from monitor.store.protocol import Commit, Cursor, Pending
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.postgresql_link import linked
-from tests.store.store_samples import NOW, ack, alert, keys, notification, silence
+from tests.store.store_samples import NOW, ack, alert, group, keys, notification, silence
 
 SHORT = PostgresqlLimits(
     lock=100 * MILLISECOND, answer=1_000 * MILLISECOND, idle=1_000 * MILLISECOND, pause=0, tries_again=True
@@ -422,6 +422,36 @@ def test_all_are_told_that_dead_letters_wait_again(fleet: Fleet) -> None:
     assert first.leases.beat(BOTH, held).edits == before + 1
     assert second.store.retry_dead().waiting == 0
     assert first.leases.beat(BOTH, held).edits == before + 1, "nothing was changed"
+
+
+def test_rows_of_one_account_that_cannot_be_read_hinder_no_other(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.take(*BOTH)
+    for account in BOTH:
+        one = msgspec.structs.replace(alert(operator=account), account=account)
+        first.store.commit(Commit(alerts=[one], acks=[ack(one.fingerprint)]))
+        theirs = msgspec.structs.replace(group(), account=account)
+        first.store.commit(Commit(cursors=[Cursor(account, "all", 1, 0)], groups=[theirs]))
+    for table in ("alert", "cursor", "alert_group"):
+        fleet.tell(f"UPDATE {table} SET data = '{{' WHERE account = 'main'")
+    fleet.tell(
+        "UPDATE acknowledgement SET data = '{' WHERE fingerprint IN (SELECT fingerprint FROM alert WHERE account = 'main')"
+    )
+    loaded = second.store.load(["other"])
+    assert [one.account for one in (*loaded.alerts, *loaded.cursors, *loaded.groups)] == ["other"] * 3
+    assert len(loaded.acks) == 1
+    assert second.store.owners() == ["main", "other"], "who starts needs no more than the names"
+    with pytest.raises(StoreError, match="cannot be read"):
+        second.store.load(["main"])
+
+
+def test_an_alert_of_a_version_that_did_not_write_its_account_is_found(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.take("main")
+    first.store.commit(Commit(alerts=[alert()]))
+    fleet.tell("UPDATE alert SET account = ''")
+    assert second.store.load(["main"]).alerts == [alert()]
+    assert (second.store.load(["other"]).alerts, second.store.owners()) == ([], ["main"])
 
 
 def test_a_callback_reaches_the_daemon_that_holds_its_account(fleet: Fleet) -> None:

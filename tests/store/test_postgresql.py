@@ -433,6 +433,7 @@ def test_a_store_before_first_evaluations_is_brought_up_to_date(
     for undone in (
         "DROP TABLE routee_monitor.first_evaluation",
         "ALTER TABLE routee_monitor.worker DROP COLUMN left_alone",
+        "ALTER TABLE routee_monitor.alert DROP COLUMN account",
         "DELETE FROM routee_monitor.applied_step WHERE number >= 3",
     ):
         postgresql_server.administer(undone, database=postgresql.database)

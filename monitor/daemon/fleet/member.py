@@ -15,7 +15,6 @@ from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
 from monitor.daemon.fleet.lease_keeper import LEAVE_LIMIT, LeaseKeeper
 from monitor.daemon.fleet.others import OthersReader
 from monitor.daemon.pipeline import Pipeline
-from monitor.daemon.restore import accounts_of
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.model.fleet import Fleet
 from monitor.notify.outbox.gate import AccountGate
@@ -74,8 +73,7 @@ class FleetMember:
 
     async def start(self, nursery: trio.Nursery, stop: trio.Event) -> None:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
-        loaded = await self._store.load()
-        self._removed = tuple(accounts_of(self._present().config, loaded))
+        self._removed = tuple(dict.fromkeys([*self._configured(), *await self._store.owners()]))
         self._has_begun = True
         await run_until(stop, partial(nursery.start, self._keeper.run, name="leases"))
         self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
