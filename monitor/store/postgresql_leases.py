@@ -37,7 +37,9 @@ _BEAT: Final = f"""
         INSERT INTO lease (account) SELECT name FROM unnest(CAST(%(known)s AS TEXT[])) AS name
         WHERE NOT EXISTS (SELECT 1 FROM lease WHERE account = name) ON CONFLICT DO NOTHING),
     forgotten AS (
-        DELETE FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second')
+        DELETE FROM worker WHERE id IN (
+            SELECT id FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second'
+            FOR UPDATE SKIP LOCKED))
     UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]), left_alone = CAST(%(left_alone)s AS TEXT[])
     WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
 _WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT}, wanted, left_alone FROM worker ORDER BY id"  # noqa: S608 - constants of ours

@@ -410,6 +410,20 @@ def test_a_change_of_silences_or_acknowledgements_is_seen_by_all(fleet: Fleet) -
     assert second.leases.beat(BOTH, {}).edits == revisions[-1]
 
 
+def test_a_beat_does_not_wait_for_a_dead_worker_whose_row_is_locked(fleet: Fleet) -> None:
+    living, dead, other = fleet.daemon(), fleet.daemon(), fleet.daemon()
+    fleet.tell(
+        f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '2 hours' WHERE id <> {living.leases.worker}"
+    )
+    with other.store._session.transaction(marked=False) as connection:
+        connection.execute("SELECT 1 FROM worker WHERE id = %s FOR UPDATE", (dead.leases.worker,))
+        living.leases.beat(BOTH, {})
+        known = {one.id for one in living.leases.beat(BOTH, {}).fleet.workers}
+        assert known == {living.leases.worker, dead.leases.worker}, "the other dead one is forgotten"
+    living.leases.beat(BOTH, {})
+    assert [one.id for one in living.leases.beat(BOTH, {}).fleet.workers] == [living.leases.worker]
+
+
 def test_all_are_told_that_dead_letters_wait_again(fleet: Fleet) -> None:
     first, second = fleet.daemon(), fleet.daemon()
     held = first.take("main")

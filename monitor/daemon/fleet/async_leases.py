@@ -1,14 +1,18 @@
 """The leases for trio tasks. Calls run in a thread of their own, so that a long commit never delays a renewal."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from contextlib import suppress
+from typing import Final, TypeVar
 
 import trio
 
 from monitor.model.fleet import FleetView
+from monitor.runtime.errors import StoreError
 from monitor.store.leases import LeaseStore
 
 T = TypeVar("T")
+LEAVE_LIMIT: Final = 3.0
+"""Seconds that giving all leases back may take at a stop; otherwise they lapse by themselves."""
 
 
 class AsyncLeases:
@@ -50,3 +54,10 @@ class AsyncLeases:
 
     async def close(self) -> None:
         await self.run(lambda leases: leases.close())
+
+    async def withdraw(self) -> None:
+        """Leaves if the store answers in time, and closes the connection: others are not told any more of a daemon that could not start."""
+        with trio.move_on_after(LEAVE_LIMIT, shield=True), suppress(StoreError):
+            await self.leave()
+        with trio.CancelScope(shield=True):
+            await self.close()

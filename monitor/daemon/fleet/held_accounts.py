@@ -108,12 +108,13 @@ class HeldAccounts:
 
     @contextmanager
     def _leave(self, account: str) -> Iterator[None]:
-        """Asks the account's tasks to end. After the block the account is forgotten."""
+        """Asks the account's tasks to end. After the block the account is forgotten; if that failed, nothing more is done for it."""
         self._leaving.add(account)
         self._changed()
         try:
             yield
         finally:
-            self._leaving.discard(account)
+            if account not in self._pipeline.accounts:
+                self._leaving.discard(account)
             self._pipeline.services.metrics.forget(account)
             self._changed()

@@ -11,11 +11,12 @@ from typing import Final, Protocol
 
 import trio
 
-from monitor.daemon.fleet.async_leases import AsyncLeases
+from monitor.daemon.fleet.async_leases import LEAVE_LIMIT, AsyncLeases
 from monitor.daemon.fleet.earlier_holder import taken_from
 from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
 from monitor.daemon.fleet.unreadable_accounts import UnreadableAccounts
 from monitor.model.fleet import Fleet, FleetView
+from monitor.notify.outbox import GRACE
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock
 from monitor.runtime.errors import InternalError, StoreError, StoreOutdated
@@ -26,12 +27,8 @@ ADOPT_AGAIN: Final = 1.0
 """Seconds before an account is read from the store again after that failed."""
 TRIES: Final = 5
 """How often an account is read before its lease is given back, so that another worker can try."""
-GRACE: Final = 4.0
-"""Seconds that sends under way for an account get to end when it is given away."""
 NOTING_LIMIT: Final = 30.0
 """Seconds that writing down what was sent may take after that, before the account is given away without it."""
-LEAVE_LIMIT: Final = 3.0
-"""Seconds that giving all leases back may take at a stop; otherwise they lapse by themselves."""
 
 log = logging.getLogger("monitor")
 
@@ -169,7 +166,7 @@ class LeaseKeeper:
         for account in decision.dropped:
             nursery.start_soon(self._drop, account, name=f"drop account {account}")
         if decision.resumed:
-            self._duties.resume()
+            self._guard("going on after a pause", self._duties.resume)
         self.view = view
         self._follow_unreadable(view.fleet)
         if not self._is_leaving:
@@ -221,7 +218,7 @@ class LeaseKeeper:
             if own.expired(trio.current_time()):
                 log.error("the leases cannot be renewed: nothing is polled, committed or sent until they are")
                 self._follow_ownership()
-                self._duties.suspend()
+                self._guard("pausing all accounts", self._duties.suspend)
 
     # The start
 
@@ -243,10 +240,13 @@ class LeaseKeeper:
 
     async def _adopt(self, account: str, token: int) -> None:
         async with self._lock(account):
-            await self._duties.drop(account)  # what is left of an earlier lease must not be committed under this one
-            self._clean[account] = token
-            self._hold()
-            if not await self._read(account, token) and self._has(account, token):
+            was_read = False
+            if await self._forget(account):  # what is left of an earlier lease must not be committed under this one
+                self._clean[account] = token
+                self._hold()
+                was_read = await self._read(account, token)
+            self._tried(account)
+            if not was_read and self._has(account, token):
                 await self._give_up(account, token)
 
     async def _read(self, account: str, token: int) -> bool:
@@ -265,14 +265,29 @@ class LeaseKeeper:
                 self._unreadable.failed(account, str(InternalError(error)))
             else:
                 self._unreadable.read(account)
-                self._tried(account)
                 return True
             self._tried(account)
             with self._gate.read_anew(account):
-                await self._duties.drop(account)  # it may have been taken in in part
+                if not await self._forget(account):  # it may have been taken in in part
+                    break
             await trio.sleep(ADOPT_AGAIN)
-        self._tried(account)
         return False
+
+    async def _forget(self, account: str) -> bool:
+        """Has what is known of the account forgotten. Returns whether it was: otherwise this worker must not have it."""
+        try:
+            await self._duties.drop(account)
+        except Exception as error:  # noqa: BLE001 - the other accounts go on
+            self._failed(f"ending the work for account {account}", error)
+            self._unreadable.failed(account, str(InternalError(error)))
+            return False
+        return True
+
+    def _guard(self, task: str, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - what may be committed and sent does not depend on it
+            self._failed(task, error)
 
     def _tried(self, account: str) -> None:
         self._starting.discard(account)
@@ -297,7 +312,11 @@ class LeaseKeeper:
         self._gate.close(account)
         async with self._lock(account):
             await self._end_sends(account)
-            await self._duties.hand_over(account)
+            try:
+                await self._duties.hand_over(account)
+            except Exception as error:  # noqa: BLE001 - its next holder reads it as it was last committed
+                self._failed(f"giving account {account} away", error)
+                await self._forget(account)
             if token is not None:
                 await self._release(account, token)
 
@@ -321,4 +340,4 @@ class LeaseKeeper:
     async def _drop(self, account: str) -> None:
         async with self._lock(account):
             if account not in self.held:  # otherwise it was taken again, and `_adopt` drops what there was
-                await self._duties.drop(account)
+                await self._forget(account)

@@ -51,7 +51,10 @@ class Store(AsyncStore):
 
 @dataclass
 class Duties:
-    """Records what is to be done, which takes a while. ``failures``: how often the next accounts cannot be read; ``broken`` ones never."""
+    """Records what is to be done, which takes a while. ``failures``: how often the next accounts cannot be read; ``broken`` ones never.
+
+    What is in ``faulty`` (the name of a method, or that and an account) fails in a way that nobody expects.
+    """
 
     store: Store
     done: list[str] = field(default_factory=list)
@@ -59,6 +62,7 @@ class Duties:
     failures: int = 0
     takes: float = 0.0
     broken: set[str] = field(default_factory=set)
+    faulty: set[str] = field(default_factory=set)
     tried_at: list[float] = field(default_factory=list)
     failing: dict[str, str] = field(default_factory=dict)
     left_to_others: dict[str, str] = field(default_factory=dict)
@@ -79,11 +83,17 @@ class Duties:
     async def hand_over(self, account: str) -> None:
         assert account in self.store.held, "what is left may be written"
         await trio.sleep(self.takes)
+        self._fail(f"hand over {account}")
         self.known.discard(account)
         self.done.append(f"hand over {account}")
 
+    def _fail(self, what: str) -> None:
+        if what in self.faulty:
+            raise KeyError(what)
+
     async def drop(self, account: str) -> None:
         await trio.sleep(self.takes)
+        self._fail(f"drop {account}")
         if account in self.known:
             self.known.discard(account)
             self.done.append(f"drop {account}")
@@ -91,9 +101,11 @@ class Duties:
     def suspend(self) -> None:
         assert not self.store.held
         self.done.append("suspend")
+        self._fail("suspend")
 
     def resume(self) -> None:
         self.done.append("resume")
+        self._fail("resume")
 
     def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
         self.failing, self.left_to_others = dict(accounts), dict(elsewhere)
@@ -115,7 +127,9 @@ class Worker:
             self.duties,
             TrioClock(NOW),
             orphans=lambda: self.orphans,
+            failed=lambda task, error: self.failed.append(task),
         )
+        self.failed = list[str]()
         self.scope = trio.CancelScope()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -376,6 +390,50 @@ async def test_a_short_cut_costs_nothing_but_a_pause(autojump_clock: trio.testin
         await trio.sleep(3)
         assert worker.duties.done == ["suspend", "resume"], "nobody took them, so nothing is read again"
         assert worker.store.held == tokens
+
+
+async def test_an_account_that_cannot_be_given_away_in_good_order_is_dropped_and_the_next_one_has_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        first = await on.start()
+        first.duties.faulty = {f"hand over {D}"}
+        second = await on.start()
+        await trio.sleep(10)
+        assert (first.tells(), second.tells()) == ({A, B}, {C, D})
+        assert first.failed == [f"giving account {D} away"]
+        assert first.duties.known == {A, B}
+
+
+async def test_an_account_that_cannot_be_dropped_hinders_no_other_and_is_not_taken_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        worker = await on.start()
+        worker.duties.faulty = {f"drop {A}"}
+        lease = on.table.leases[A]
+        lease.token, lease.worker, lease.expires = lease.token + 1, 99, trio.current_time() + 2.5
+        await trio.sleep(9)
+        assert set(worker.failed) == {f"ending the work for account {A}"}
+        assert (worker.tells(), set(worker.store.held)) == ({B, C, D}, {B, C, D})
+        assert list(worker.duties.failing) == [A]
+        worker.duties.faulty = set()
+        await trio.sleep(10)
+        assert (worker.tells(), worker.duties.failing) == (set(EVERY), {})
+
+
+async def test_a_fault_in_pausing_or_going_on_ends_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as on:
+        worker = await on.start()
+        worker.failed.clear()
+        worker.duties.faulty = {"suspend", "resume"}
+        worker.leases.is_cut = True
+        await trio.sleep(10)
+        assert (worker.tells(), worker.store.held) == (set(), {})
+        worker.leases.is_cut = False
+        await trio.sleep(3)
+        assert worker.tells() == set(EVERY)
+        assert worker.failed == ["pausing all accounts", "going on after a pause"]
 
 
 async def test_what_is_left_of_an_earlier_lease_cannot_be_committed_under_the_next(
