@@ -16,7 +16,7 @@ from monitor.dispatch.dispatcher import DispatchPlan, SuppressionEdits
 from monitor.model.alert import Alert, Transition
 from monitor.routing.acknowledgements import acknowledged, unacknowledged
 from monitor.runtime.clock import Instant
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import LeaseLost, StoreError
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Entry
@@ -32,6 +32,8 @@ class Committer:
         self._store = store
         self._services = services
         self._trouble = ThrottledLog(log, "the store", services.clock, logging.ERROR)
+        self._failing = ""
+        """The account whose commit the store refused last; empty: none, or it was about no account."""
 
     async def commit(self, account: AccountPipeline | None, commit: Commit) -> None:
         """Writes a commit together with the account's rows and quarantined records, if there is one. Raises StoreError.
@@ -41,10 +43,11 @@ class Committer:
         """
         began = perf_counter()
         if account is None:
-            await self._write(commit)
+            await self._write("", commit)
         else:
             commit.relies_on.add(account.name)
             await self._write_with_rows(account, commit)
+        self._failing = ""
         self._services.metrics.commit(perf_counter() - began)
         self._services.health.store()
         self._trouble.over()
@@ -57,7 +60,7 @@ class Committer:
         commit.quarantined = quarantined
         commit.account_states = {} if state == account.stored_state else {account.name: state}
         try:
-            numbers = await self._write(commit)
+            numbers = await self._write(account.name, commit)
         except BaseException:
             window.not_saved(unsaved)
             window.status_changes.put_back(taken)
@@ -70,17 +73,25 @@ class Committer:
         account.first_evaluations.take({rule: at for (_, rule), at in commit.first_evaluations.items()}, gone)
         self._services.metrics.delivery.add(account.name, taken)
 
-    async def _write(self, commit: Commit) -> list[int]:
+    async def _write(self, account: str, commit: Commit) -> list[int]:
         try:
             return await self._store.commit(commit)
         except StoreError as error:
-            self._failed(error)
+            self._failed(account, error)
             raise
 
-    def _failed(self, error: StoreError) -> None:
+    def _failed(self, account: str, error: StoreError) -> None:
         self._trouble.arose(str(error))
         self._services.metrics.store_error()
-        self._services.health.store(str(error))
+        if not isinstance(error, LeaseLost):  # then the store works, and the account is another daemon's
+            self._failing = account
+            self._services.health.store(str(error))
+
+    def forget(self, account: str) -> None:
+        """Forgets an account that is not held any more: no commit for it can end the trouble with the last one."""
+        if account == self._failing:
+            self._failing = ""
+            self._services.health.store()
 
 
 def final_results(

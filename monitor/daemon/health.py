@@ -41,6 +41,7 @@ class Health:
         self._starting = True
         self._fleet = ""
         self._unreadable: dict[str, str] = {}
+        self._unreadable_here: dict[str, str] = {}
         self._failing: dict[tuple[str, str], str] = {}
         self._known: set[tuple[str, str]] = set()
         self._new: dict[tuple[str, str], None] = {}
@@ -81,9 +82,9 @@ class Health:
         """Takes why this daemon cannot work for the accounts that it shares with others; empty if it can."""
         self._fleet = trouble
 
-    def unreadable(self, accounts: Mapping[str, str]) -> None:
-        """Takes the accounts that could not be read from the store, and why."""
-        self._unreadable = dict(accounts)
+    def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
+        """Takes the accounts that could not be read from the store, and why; those in ``elsewhere`` another daemon works for."""
+        self._unreadable, self._unreadable_here = dict(accounts), dict(elsewhere)
 
     def reload_failed(self, error: str = "") -> None:
         """Takes why the last reload was refused; empty if it was not."""
@@ -123,8 +124,13 @@ class Health:
             f"Receiver {receiver} ({channel}) gets no notifications: {why}"
             for (receiver, channel), why in self._failing.items()
         ]
+        unread = [
+            f"Account {account} could not be read from the store by this daemon, and is left to another one: {why}"
+            for account, why in self._unreadable_here.items()
+        ]
         return (
             reload
+            + unread
             + self._quarantined[:_MOST_QUARANTINED]
             + channels
             + [self._unpolled_yet(*search) for search in self._new]

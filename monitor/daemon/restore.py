@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from monitor.store.async_store import AsyncStore  # a command that reads the store does without trio
 
 
-def accounts_of(config: Config, loaded: StoredState) -> list[str]:
+def accounts_to_restore(config: Config, loaded: StoredState) -> list[str]:
     """Returns the configured accounts, and those that still have alerts or states of rules although they were removed."""
-    watched = [account.name for account in config.accounts]
     owners = [alert.account for alert in loaded.alerts] + [account for account, _ in loaded.rule_states]
-    return list(dict.fromkeys([*watched, *owners]))
+    return list(dict.fromkeys([*(account.name for account in config.accounts), *owners]))
 
 
 def without_cursors(loaded: StoredState, account: str) -> StoredState:

@@ -73,11 +73,10 @@ class SharedPipeline(PipelineCommits):
     # Under the lock
 
     async def _edit_elsewhere(self, fingerprint: str, edit: EditAlert) -> None:
-        loaded = await self._store.load(rule_states=False)
-        alert = next((one for one in loaded.alerts if one.fingerprint == fingerprint), None)
+        alert, ack = await self._store.alert_and_ack(fingerprint)
         if alert is not None and alert.account in self.accounts:
             alert = None  # it has ended: what this daemon holds is in its memory
-        edits = edit(alert, next((one for one in loaded.acks if one.fingerprint == fingerprint), None))
+        edits = edit(alert, ack)
         known = {} if alert is None else {fingerprint: alert}
         changes = list(transitions_by_people(known, edits, self.services.clock.now()))
         await self._committer.commit(
@@ -92,4 +91,5 @@ class SharedPipeline(PipelineCommits):
             self._hold({one: held for one, held in self.accounts.items() if one != name})
             self._elsewhere = self.elsewhere.with_forgotten(account, self.dispatcher.groups, self.dispatcher.acks)
             self.dispatcher.release(name, {alert.fingerprint for _, alert in account.evaluator.every_alert()})
+            self._committer.forget(name)
             self._announce()

@@ -7,7 +7,7 @@ from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.first_evaluations import FirstEvaluations
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.restore import (
-    accounts_of,
+    accounts_to_restore,
     order_of,
     restored_dispatcher,
     restored_evaluator,
@@ -34,7 +34,7 @@ async def restored_pipeline(
     await store.assign_accounts([account.name for account in config.accounts])
     loaded = await store.load(held)
     await _quarantine(loaded.unusable, store, services)
-    names = accounts_of(config, loaded) if held is None else held
+    names = accounts_to_restore(config, loaded) if held is None else held
     accounts = [await _restored_account(store, name, loaded, present, services, key) for name in names]
     services.health.searches(present.searches)
     dispatcher = restored_dispatcher(config, loaded)

@@ -25,6 +25,7 @@ from monitor.daemon.alertmanager_tasks import pushing
 from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.catch_up import CatchUp
 from monitor.daemon.channel_health import DELIVERY, ChannelWatch
+from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.member import FleetMember
 from monitor.daemon.health import Health
 from monitor.daemon.http import html_pages
@@ -124,10 +125,19 @@ class Daemon:
     # Starting
 
     async def _restore(self) -> None:
+        found = self._store.leases()
+        leases = None if found is None else AsyncLeases(found)
+        try:
+            await self._restore_parts(leases)
+        except BaseException:
+            if leases is not None:
+                await leases.withdraw()
+            raise
+
+    async def _restore_parts(self, leases: AsyncLeases | None) -> None:
         gc.disable()  # restored objects stay alive, so collecting garbage among them is useless, now and later
         try:
             self._key = await self._store.secret("recipients")
-            leases = self._store.leases()
             if leases is not None:
                 self._store.hold({})
             held = None if leases is None else ()

@@ -11,7 +11,8 @@ class WorkerView:
     """One daemon as the store knows it. ``name`` is ``HOST:PROCESS``; ``url`` is where its page is, or empty. It has worked since ``since``.
 
     ``expires_in`` is how long it still counts as living if nothing is heard of it; zero or less: it is dead. ``wanted`` are the accounts of its
-    configuration at its last beat; it has none before its first one.
+    configuration at its last beat; it has none before its first one. ``left_alone`` are those of them that it could not read from the store, and
+    does not take at present.
     """
 
     id: int
@@ -21,6 +22,12 @@ class WorkerView:
     since: Instant
     expires_in: Duration
     wanted: tuple[str, ...] = ()
+    left_alone: tuple[str, ...] = ()
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """Returns the accounts that it would take now."""
+        return frozenset(self.wanted).difference(self.left_alone)
 
     @property
     def lives(self) -> bool:
@@ -81,11 +88,11 @@ class Fleet:
 class FleetView:
     """What a worker's beat tells: the fleet, and the store's clock (``now``).
 
-    ``suppressions`` grows with each commit that changes silences or acknowledgements. ``callbacks_wait``: other workers have forwarded
-    callbacks of accounts that this one holds.
+    ``edits`` grows with each commit by which people change what all workers act by: silences, acknowledgements, dead letters to send again.
+    ``callbacks_wait``: other workers have forwarded callbacks of accounts that this one holds.
     """
 
     fleet: Fleet
     now: Instant
-    suppressions: int
+    edits: int
     callbacks_wait: bool

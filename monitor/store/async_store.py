@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import trio
 
-from monitor.model.alert import Transition
+from monitor.model.alert import Alert, Transition
+from monitor.routing.acknowledgements import Ack
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreOutdated
 from monitor.store.leases import LeaseStore
@@ -97,6 +98,12 @@ class AsyncStore:
 
     async def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         return await self.run(lambda store: store.load(accounts, rule_states=rule_states))
+
+    async def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
+        return await self.run(lambda store: store.alert_and_ack(fingerprint))
+
+    async def owners(self) -> list[str]:
+        return await self.run(lambda store: store.owners())
 
     async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
         return await self.run(lambda store: store.entries_page(account, after))

@@ -4,7 +4,7 @@ An account's lease has a holder, an expiry by the clock of the store's server, a
 taken. Each commit checks the tokens (`monitor.store.protocol.Store.hold`), so a daemon that lost an account cannot commit for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from monitor.model.fleet import FleetView
@@ -30,11 +30,17 @@ class LeaseStore(Protocol):
     worker: int
     """The number of this worker, which no other one ever had."""
 
-    def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
+    def beat(
+        self,
+        wanted: Sequence[str],
+        held: Mapping[str, int],
+        orphans: Sequence[str] = (),
+        left_alone: Collection[str] = (),
+    ) -> FleetView:
         """Renews this worker and the leases that it holds: those of ``held`` (account to token) that still have that token and this worker,
-        even if they have lapsed. Tells the other workers what this one has in its configuration (``wanted``), and makes leases for accounts
-        in ``wanted`` and ``orphans`` that have none. Raises StoreOutdated if the store no longer knows
-        this worker.
+        even if they have lapsed. Tells the other workers what this one has in its configuration (``wanted``), and what it does not take at
+        present (``left_alone``). Makes leases for accounts in ``wanted`` and ``orphans`` that have none. Raises StoreOutdated if the store no
+        longer knows this worker.
 
         A lease in ``held`` whose token or worker is another one in the answer is lost.
         """

@@ -1,4 +1,4 @@
-"""The store in a PostgreSQL database, for one daemon; commands read it beside the daemon, also from other hosts.
+"""The store in a PostgreSQL database, for daemons that share it; commands read it beside them, also from other hosts.
 
 Everything is on the server's disk before a call returns. If the connection is lost, the next call connects again.
 """
@@ -95,6 +95,7 @@ class PostgresqlStore(SqlStore):
         self._checked: Mapping[str, int] | None = None
 
     load = _advised(SqlStore.load)
+    alert_and_ack = _advised(SqlStore.alert_and_ack)
     notifications = _advised(SqlStore.notifications)
     last_view = _advised(SqlStore.last_view)
     head_view = _advised(SqlStore.head_view)
@@ -128,6 +129,16 @@ class PostgresqlStore(SqlStore):
             self._write_groups(change.written)
             found = [(owners.of_alerts(rows.alert_views(data)), row) for row, data in self._rows(own.PARCELS_OF_NOBODY)]
             self._many(own.ASSIGN_PARCEL, found)
+
+    @_advised
+    def owners(self) -> list[str]:
+        named = {str(account) for (account,) in self._rows(own.OWNERS)}
+        if "" in named:
+            named |= {one.account for one in rows.structs(Alert, self._rows(own.ALERTS_OF_UNKNOWN))}
+        return sorted(named - {""})
+
+    def _rows_of(self, accounts: Collection[str] | None, query: str) -> list[rows.Row]:
+        return self._rows(query) if accounts is None else self._rows(own.OF_ACCOUNTS[query], list(accounts))
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return self._outbox_rows(own.WAITING, receiver, channel, *self._held_twice(), limit)
@@ -184,7 +195,10 @@ class PostgresqlStore(SqlStore):
     def _write_edits(self, commit: Commit) -> None:
         super()._write_edits(commit)
         if commit.silences or commit.dropped_silences or commit.acks or commit.dropped_acks:
-            self._run(own.SUPPRESSIONS_CHANGED, ())
+            self._tell_others()
+
+    def _tell_others(self) -> None:
+        self._run(own.EDITED, ())
 
     def _prune_more(self, before: Instant, most: int) -> int:
         return self._run(own.PRUNE_FORWARDED, (before, most))
@@ -230,6 +244,10 @@ class PostgresqlStore(SqlStore):
     def _make_room(self, size: int) -> None:
         if size > _LARGE:
             self._session.write_much(self._used)
+
+    def _put_alerts(self, alerts: Sequence[Alert]) -> None:
+        written = zip(rows.alert_rows(alerts), alerts, strict=True)
+        self._many(own.ALERT, [(*row, one.account) for row, one in written])
 
     def _write_transitions(self, transitions: Sequence[Transition]) -> None:
         incidents = ["" if one.about is None else one.about.incident for one in transitions]

@@ -4,7 +4,7 @@ A renewal changes no column that a commit's lock on the row protects (`FOR KEY S
 row, and leaves out rows that are locked. All times are the server's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
@@ -39,9 +39,12 @@ _BEAT: Final = f"""
         INSERT INTO lease (account) SELECT name FROM unnest(CAST(%(known)s AS TEXT[])) AS name
         WHERE NOT EXISTS (SELECT 1 FROM lease WHERE account = name) ON CONFLICT DO NOTHING),
     forgotten AS (
-        DELETE FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second')
-    UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]) WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
-_WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT}, wanted FROM worker ORDER BY id"  # noqa: S608 - constants of ours
+        DELETE FROM worker WHERE id IN (
+            SELECT id FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second'
+            FOR UPDATE SKIP LOCKED))
+    UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]), left_alone = CAST(%(left_alone)s AS TEXT[])
+    WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
+_WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT}, wanted, left_alone FROM worker ORDER BY id"  # noqa: S608 - constants of ours
 _LEASES: Final = f"SELECT account, token, worker, {_SINCE}, coalesce({_LEFT}, 0) FROM lease ORDER BY account"  # noqa: S608 - constants of ours
 _STATE: Final = f"""
     SELECT {_INSTANT.format("clock_timestamp()")}, suppressions,
@@ -73,8 +76,15 @@ class PostgresqlLeases:
         if self._connection is not None:
             self._connection.close()
 
-    def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
+    def beat(
+        self,
+        wanted: Sequence[str],
+        held: Mapping[str, int],
+        orphans: Sequence[str] = (),
+        left_alone: Collection[str] = (),
+    ) -> FleetView:
         accounts = {"accounts": list(held), "wanted": list(wanted), "known": [*wanted, *orphans]}
+        accounts["left_alone"] = sorted(left_alone)
         renewal = accounts | {"tokens": list(held.values())} | self._own()
 
         def within(connection: BoundedConnection) -> FleetView:
@@ -84,8 +94,8 @@ class PostgresqlLeases:
                     "store when it starts again"
                 )
             fleet = _fleet(connection)
-            [(now, suppressions, waiting)] = _rows(connection, _STATE, (list(held),))
-            return FleetView(fleet, now, suppressions, waiting)
+            [(now, edits, waiting)] = _rows(connection, _STATE, (list(held),))
+            return FleetView(fleet, now, edits, waiting)
 
         return self._run(within)
 
@@ -145,7 +155,7 @@ def read_fleet(address: PostgresqlAddress) -> Fleet:
 
 
 def _fleet(connection: BoundedConnection) -> Fleet:
-    workers = tuple(WorkerView(*(*row[:-1], tuple(row[-1]))) for row in _rows(connection, _WORKERS))
+    workers = tuple(WorkerView(*(*row[:-2], tuple(row[-2]), tuple(row[-1]))) for row in _rows(connection, _WORKERS))
     return Fleet(workers, tuple(LeaseView(*row) for row in _rows(connection, _LEASES)))
 
 

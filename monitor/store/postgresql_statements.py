@@ -22,6 +22,22 @@ NEW_GROUP: Final = f"""
     INSERT INTO alert_group (key, receiver, account, episode, data, told) SELECT ?, ?, ?, ?, ?, CAST(? AS TEXT[])
     WHERE NOT EXISTS (SELECT 1 FROM alert_group WHERE {_SAME_GROUP})"""  # noqa: S608 - the same
 DROP_GROUP: Final = f"DELETE FROM alert_group WHERE {_SAME_GROUP}"  # noqa: S608 - the same
+ALERT: Final = """
+    INSERT INTO alert (fingerprint, resolved_at, data, account) VALUES (?, ?, ?, ?)
+    ON CONFLICT (fingerprint) DO UPDATE SET resolved_at = excluded.resolved_at, data = excluded.data, account = excluded.account"""
+OWNERS: Final = "SELECT account FROM alert UNION SELECT account FROM rule_state ORDER BY account"
+ALERTS_OF_UNKNOWN: Final = "SELECT data FROM alert WHERE account = '' ORDER BY rowid"
+_OF: Final = "account = ANY(CAST(? AS TEXT[]))"
+OF_ACCOUNTS: Final = {
+    statements.CURSORS: f"SELECT data FROM cursor WHERE {_OF} ORDER BY account, search",  # noqa: S608 - a constant, as below
+    statements.ALERTS: f"SELECT data FROM alert WHERE {_OF} OR account = '' ORDER BY rowid",  # noqa: S608
+    statements.GROUPS: f"SELECT data FROM alert_group WHERE {_OF} ORDER BY rowid",  # noqa: S608
+    statements.ACKS: f"""
+        SELECT data FROM acknowledgement WHERE fingerprint IN (SELECT fingerprint FROM alert WHERE {_OF} OR account = '') ORDER BY rowid""",  # noqa: S608
+    statements.ACCOUNT_STATES: f"SELECT account, data FROM fact WHERE {_OF}",  # noqa: S608
+    statements.FIRST_EVALUATIONS: f"SELECT account, rule, at FROM first_evaluation WHERE {_OF}",  # noqa: S608
+}
+"""Queries for all rows, and those for the rows of some accounts, so that a row of another account that cannot be read hinders nobody."""
 TRANSITION: Final = """
     INSERT INTO transition (fingerprint, rule, at, what, because, value, about, incident) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 NOTIFIED: Final = """
@@ -47,7 +63,7 @@ BACKLOG: Final = f"""
 ACCOUNT_OF: Final = "SELECT account FROM parcel WHERE id = ?"
 
 SUPPRESSIONS: Final = "SELECT suppressions FROM store_state"
-SUPPRESSIONS_CHANGED: Final = "UPDATE store_state SET suppressions = suppressions + 1"
+EDITED: Final = "UPDATE store_state SET suppressions = suppressions + 1"
 FORWARD: Final = "INSERT INTO forwarded_callback (account, received_at, body) VALUES (?, ?, ?)"
 FORWARDED: Final = """
     SELECT id, account, received_at, body FROM (
@@ -82,6 +98,7 @@ class AddedColumn:
 
 ADDED: Final = {
     "transition": AddedColumn("incident", "about"),
+    "alert": AddedColumn("account", "data"),
     "alert_group": AddedColumn("told", "data"),
     "parcel": AddedColumn("incident", "notification"),
 }

@@ -270,7 +270,7 @@ class PastIncident:
 
 @dataclass(frozen=True, slots=True)
 class StoredSuppressions:
-    """What suppresses notifications: all silences and acknowledgements. ``revision`` grows with each commit that changes one."""
+    """What suppresses notifications: all silences and acknowledgements. ``revision`` grows at least with each commit that changes one."""
 
     revision: int
     silences: list[Silence]
@@ -362,6 +362,12 @@ class Store(Protocol):
         With ``accounts``, only cursors, alerts, groups, account states, rule states and acknowledgements of theirs; silences and ``begun``
         are whole. Without ``rule_states`` these are left out: they may have megabytes.
         """
+
+    def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
+        """Returns an alert and its acknowledgement as the last commit left them; None for what is not there."""
+
+    def owners(self) -> list[str]:
+        """Returns the accounts that have alerts, or states of rules."""
 
     def entries(self, account: str) -> list[Entry]:
         """Returns the dictionaries of an account's window, codes ascending within each field."""

@@ -275,7 +275,7 @@ def _decoded(notification: bytes) -> Notification:
 
 
 def found_in(table: str, data: bytes | None) -> str | list[str]:
-    """Returns what the column of a table that holds JSON says of the incident, or for a group, of the alerts that it has to notify.
+    """Returns what the column of a table that holds JSON says of the incident; of a group, whom it has told; of an alert, its account.
 
     Raises StoreDamaged.
     """
@@ -283,6 +283,8 @@ def found_in(table: str, data: bytes | None) -> str | list[str]:
         return ""
     if table == "alert_group":
         return list(structs(AggregationGroup, [(data,)])[0].told)
+    if table == "alert":
+        return structs(Alert, [(data,)])[0].account
     return structs(TransitionSubject, [(data,)])[0].incident if table == "transition" else _decoded(data).incident
 
 

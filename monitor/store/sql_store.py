@@ -188,20 +188,34 @@ class SqlStore(ABC):
         with self.snapshot():
             silences, unusable = rows.silences(self._rows(statements.SILENCES))
             state = StoredState(
-                cursors=rows.structs(Cursor, self._rows(statements.CURSORS)),
-                alerts=rows.structs(Alert, self._rows(statements.ALERTS)),
-                groups=rows.structs(AggregationGroup, self._rows(statements.GROUPS)),
+                cursors=rows.structs(Cursor, self._rows_of(accounts, statements.CURSORS)),
+                alerts=rows.structs(Alert, self._rows_of(accounts, statements.ALERTS)),
+                groups=rows.structs(AggregationGroup, self._rows_of(accounts, statements.GROUPS)),
                 silences=silences,
                 unusable=unusable,
-                acks=rows.structs(Ack, self._rows(statements.ACKS)),
+                acks=rows.structs(Ack, self._rows_of(accounts, statements.ACKS)),
                 begun=self._rows(statements.BEGUN, BEGUN_KEPT),
-                account_states=rows.account_states(self._rows(statements.ACCOUNT_STATES)),
+                account_states=rows.account_states(self._rows_of(accounts, statements.ACCOUNT_STATES)),
                 rule_states=rows.rule_states(self._rule_states(accounts)) if rule_states else {},
                 first_evaluations={
-                    (account, rule): at for account, rule, at in self._rows(statements.FIRST_EVALUATIONS)
+                    (account, rule): at for account, rule, at in self._rows_of(accounts, statements.FIRST_EVALUATIONS)
                 },
             )
         return state if accounts is None else of_accounts(state, accounts)
+
+    def _rows_of(self, accounts: Collection[str] | None, query: str) -> list[rows.Row]:
+        """Returns the rows of a query for all rows, at least those of the accounts (None: all)."""
+        return self._rows(query)
+
+    def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
+        with self.snapshot():
+            alerts = rows.structs(Alert, self._rows(statements.ALERT_OF, fingerprint))
+            acks = rows.structs(Ack, self._rows(statements.ACK_OF, fingerprint))
+        return (alerts[0] if alerts else None), (acks[0] if acks else None)
+
+    def owners(self) -> list[str]:
+        alerts = {one.account for one in rows.structs(Alert, self._rows(statements.ALERTS))}
+        return sorted(alerts | {str(account) for (account,) in self._rows(statements.RULE_STATE_OWNERS)})
 
     def _rule_states(self, accounts: Collection[str] | None) -> list[rows.Row]:
         """These may have megabytes, so that those of other accounts are not read."""
@@ -255,10 +269,13 @@ class SqlStore(ABC):
 
     def _write_alerts(self, commit: Commit) -> None:
         self._many(statements.DROP_ALERT, [(fingerprint,) for fingerprint in commit.dropped_alerts])
-        self._many(statements.ALERT, rows.alert_rows(commit.alerts))
+        self._put_alerts(commit.alerts)
         self._write_transitions(commit.transitions)
         self._drop_groups(commit.dropped_groups)
         self._write_groups(commit.groups)
+
+    def _put_alerts(self, alerts: Sequence[Alert]) -> None:
+        self._many(statements.ALERT, rows.alert_rows(alerts))
 
     def _write_transitions(self, transitions: Sequence[Transition]) -> None:
         self._many(statements.TRANSITION, rows.transition_rows(transitions))
@@ -277,6 +294,9 @@ class SqlStore(ABC):
         self._many(statements.SILENCE, rows.silence_rows(commit.silences))
         self._many(statements.DROP_ACK, [(one,) for one in commit.dropped_acks])
         self._many(statements.ACK, rows.ack_rows(commit.acks))
+
+    def _tell_others(self) -> None:  # noqa: B027 - what most stores do
+        """Tells other daemons that people changed something that they act by. There are none."""
 
     def _quarantine(self, quarantined: list[QuarantinedRecord]) -> None:
         for row in rows.quarantine_values(quarantined):
@@ -354,6 +374,8 @@ class SqlStore(ABC):
         with self._writing():
             superseded = self._run(statements.SUPERSEDE_DEAD.format(where), (_SUPERSEDED_BY, *values, most))
             waiting = self._run(statements.RETRY_DEAD.format(where), (*values, most - superseded))
+            if waiting or superseded:
+                self._tell_others()
         return Retried(waiting, superseded)
 
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:

@@ -19,6 +19,7 @@ ALERTS: Final = "SELECT data FROM alert ORDER BY rowid"
 ALERT: Final = """
     INSERT INTO alert (fingerprint, resolved_at, data) VALUES (?, ?, ?)
     ON CONFLICT (fingerprint) DO UPDATE SET resolved_at = excluded.resolved_at, data = excluded.data"""
+ALERT_OF: Final = "SELECT data FROM alert WHERE fingerprint = ?"
 DROP_ALERT: Final = "DELETE FROM alert WHERE fingerprint = ?"
 TRANSITIONS: Final = (
     "SELECT fingerprint, rule, at, what, because, value, about FROM transition ORDER BY id DESC LIMIT ?"
@@ -57,6 +58,7 @@ SILENCE: Final = """
     INSERT INTO silence (id, data) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data"""
 DROP_SILENCE: Final = "DELETE FROM silence WHERE id = ?"
 ACKS: Final = "SELECT data FROM acknowledgement ORDER BY rowid"
+ACK_OF: Final = "SELECT data FROM acknowledgement WHERE fingerprint = ?"
 ACK: Final = """
     INSERT INTO acknowledgement (fingerprint, data) VALUES (?, ?)
     ON CONFLICT (fingerprint) DO UPDATE SET data = excluded.data"""
@@ -69,6 +71,7 @@ ACCOUNT_STATES: Final = "SELECT account, data FROM fact"
 ACCOUNT_STATE: Final = "INSERT OR REPLACE INTO fact (account, data) VALUES (?, ?)"
 
 RULE_STATES: Final = "SELECT account, rule, data FROM rule_state"
+RULE_STATE_OWNERS: Final = "SELECT DISTINCT account FROM rule_state"
 RULE_STATES_OF: Final = "SELECT account, rule, data FROM rule_state WHERE account = ?"
 RULE_STATE: Final = "INSERT OR REPLACE INTO rule_state (account, rule, data) VALUES (?, ?, ?)"
 DROP_RULE_STATE: Final = "DELETE FROM rule_state WHERE account = ? AND rule = ?"

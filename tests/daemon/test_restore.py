@@ -10,7 +10,7 @@ import trio
 
 from monitor.daemon.committer import put_rows
 from monitor.daemon.restore import (
-    accounts_of,
+    accounts_to_restore,
     restored_dispatcher,
     restored_evaluator,
 )
@@ -66,7 +66,7 @@ def test_an_account_that_is_not_watched_any_more_has_no_rules_and_no_messages() 
     written = settings(RULES)
     gone = msgspec.structs.replace(alert(), account="gone")
     loaded = StoredState([], [gone], [])
-    assert accounts_of(written.config, loaded) == ["main", "gone"]
+    assert accounts_to_restore(written.config, loaded) == ["main", "gone"]
     evaluator = restored_evaluator(Window("gone"), written.config, written.rules, loaded)
     assert (evaluator.rules, evaluator.coverage.searches) == ({}, ())
     assert len(restored_window(MemoryStore(), "gone", written.config, b"")) == 0

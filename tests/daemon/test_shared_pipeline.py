@@ -14,7 +14,7 @@ from monitor.model.builtin_alerts import INTERNAL_ERROR, NOTIFICATION_FAILING, f
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import DAY, HOUR, MINUTE, parse_iso
-from monitor.runtime.errors import NothingThere, StoreError
+from monitor.runtime.errors import LeaseLost, NothingThere, StoreError
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
@@ -80,6 +80,29 @@ async def test_a_worker_without_accounts_waits_and_takes_edits() -> None:
     await pair.first.actions.put_silence(silence(pair))
     assert [one.id for one in pair.store.load().silences] == ["s1"]
     assert pair.store.outbox == []
+
+
+async def test_a_failed_commit_of_an_account_that_is_gone_keeps_no_worker_from_being_ready() -> None:
+    pair = await Pair().start(("a", "b"), ())
+    health = pair.first.services.health
+    health.searches([])
+    pair.store.failures = 1
+    with pytest.raises(StoreError):
+        await pair.fail(pair.first, "a")
+    assert health.unready() == ["The store cannot be written: the disk is full"]
+    await pair.first.pipeline.release("b")
+    assert health.unready(), "that says nothing about it"
+    await pair.first.pipeline.release("a")
+    assert health.unready() == [], "nothing that it commits could end it"
+
+
+async def test_a_commit_for_an_account_that_another_worker_has_is_no_trouble_of_the_store() -> None:
+    pair = await Pair().start()
+    pair.first.services.health.searches([])
+    pair.store.refused = LeaseLost(("a",))
+    with pytest.raises(LeaseLost):
+        await pair.fail(pair.first, "a")
+    assert pair.first.services.health.unready() == []
 
 
 async def test_what_comes_of_an_account_that_is_not_held_any_more_is_dropped() -> None:

@@ -1,6 +1,6 @@
 """A model of the table of leases: what `monitor.store.leases` promises, in a few lines and without a database."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
@@ -24,11 +24,19 @@ class LeaseTable:
     leases: dict[str, Lease] = field(default_factory=dict)
     workers: dict[int, float] = field(default_factory=dict)
     wanted: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    left_alone: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     def beat(
-        self, worker: int, wanted: Sequence[str], held: Mapping[str, int], now: float, orphans: Sequence[str] = ()
+        self,
+        worker: int,
+        wanted: Sequence[str],
+        held: Mapping[str, int],
+        now: float,
+        orphans: Sequence[str] = (),
+        left_alone: Collection[str] = (),
     ) -> Fleet:
         self.workers[worker], self.wanted[worker] = now + TTL, tuple(wanted)
+        self.left_alone[worker] = tuple(left_alone)
         for account in (*wanted, *orphans):
             self.leases.setdefault(account, Lease())
         for account, token in held.items():
@@ -39,7 +47,7 @@ class LeaseTable:
 
     def fleet(self, now: float) -> Fleet:
         workers = [
-            WorkerView(one, f"w:{one}", "1", "", 0, int((until - now) * SECOND), self.wanted[one])
+            WorkerView(one, f"w:{one}", "1", "", 0, int((until - now) * SECOND), self.wanted[one], self.left_alone[one])
             for one, until in self.workers.items()
         ]
         leases = [
@@ -77,9 +85,15 @@ class TableLeases:
     def __init__(self, table: LeaseTable, worker: int, clock: Callable[[], float]) -> None:
         self.worker, self._table, self._clock = worker, table, clock
 
-    def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
+    def beat(
+        self,
+        wanted: Sequence[str],
+        held: Mapping[str, int],
+        orphans: Sequence[str] = (),
+        left_alone: Collection[str] = (),
+    ) -> FleetView:
         now = self._clock()
-        fleet = self._table.beat(self.worker, wanted, held, now, orphans)
+        fleet = self._table.beat(self.worker, wanted, held, now, orphans, left_alone)
         return FleetView(fleet, int(now * SECOND), 0, callbacks_wait=False)
 
     def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:

@@ -16,13 +16,15 @@ from monitor.store.protocol import Commit, Cursor, Entry, Pending, StoredState, 
 
 
 class MemoryStore:
-    """Implements the part of `monitor.store.protocol.Store` that the pipeline and a restart use. Refuses the next ``failures`` commits.
+    """Implements the part of `monitor.store.protocol.Store` that the pipeline and a restart use.
 
+    Refuses the next ``failures`` commits, and all with the error ``refused`` if there is one.
     ``rule_states_read`` counts how often what rules keep was read.
     """
 
     def __init__(self) -> None:
         self.failures = 0
+        self.refused: StoreError | None = None
         self.rule_states_read = 0
         self.commits: list[Commit] = []
         self.outbox: list[Pending] = []
@@ -44,6 +46,8 @@ class MemoryStore:
         if self.failures:
             self.failures -= 1
             raise StoreError("the disk is full")
+        if self.refused is not None:
+            raise self.refused
         self.commits.append(commit)
         self._write_window(commit)
         for fingerprint in commit.dropped_alerts:
@@ -99,6 +103,13 @@ class MemoryStore:
         else:
             loaded = replace(loaded, rule_states={})
         return loaded if accounts is None else of_accounts(loaded, accounts)
+
+    def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
+        alert, ack = self._alerts.get(fingerprint), self._acks.get(fingerprint)
+        return (
+            None if alert is None else msgspec.json.decode(alert, type=Alert),
+            None if ack is None else msgspec.json.decode(ack, type=Ack),
+        )
 
     def suppressions(self) -> StoredSuppressions:
         loaded = self._everything()

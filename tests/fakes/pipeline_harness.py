@@ -14,7 +14,7 @@ from monitor.daemon.metrics import Metrics
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.pipeline_commits import PipelineConfig
 from monitor.daemon.restore import (
-    accounts_of,
+    accounts_to_restore,
     reloaded_accounts,
     reloaded_dispatcher,
     restored_dispatcher,
@@ -66,7 +66,7 @@ class PipelineHarness:
         config, loaded = settings.config, self.store.load()
         key = self.store.secret("recipients")
         accounts = []
-        for account in accounts_of(config, loaded):
+        for account in accounts_to_restore(config, loaded):
             window = restored_window(self.store, account, config, key)
             evaluator = restored_evaluator(window, config, settings.rules, loaded)
             several, zone = len(config.accounts) > 1, config.time_zone_of(account)

@@ -19,11 +19,11 @@ from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE, LEASE_TTL, LeaseSto
 from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
 from monitor.store.postgresql_connection import PostgresqlLimits
 from monitor.store.postgresql_leases import FOR_LEASES
-from monitor.store.protocol import Commit, Pending
+from monitor.store.protocol import Commit, Cursor, Pending
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.postgresql_link import linked
-from tests.store.store_samples import NOW, ack, alert, keys, notification, silence
+from tests.store.store_samples import NOW, ack, alert, group, keys, notification, silence
 
 SHORT = PostgresqlLimits(
     lock=100 * MILLISECOND, answer=1_000 * MILLISECOND, idle=1_000 * MILLISECOND, pause=0, tries_again=True
@@ -115,6 +115,15 @@ def test_each_knows_what_the_others_have_in_their_configuration(fleet: Fleet) ->
     assert [one.wanted for one in first.leases.beat(["other", "main"], {}).fleet.workers] == [("other", "main"), ()]
     second.leases.beat(["main"], {})
     assert [one.wanted for one in first.leases.beat(BOTH, {}).fleet.workers] == [BOTH, ("main",)]
+
+
+def test_each_knows_what_the_others_leave_alone(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.leases.beat(BOTH, {}, (), {"other"})
+    one, two = second.leases.beat(BOTH, {}).fleet.workers
+    assert (one.left_alone, one.takes) == (("other",), {"main"})
+    assert (two.left_alone, two.takes) == ((), set(BOTH))
+    assert first.leases.beat(BOTH, {}).fleet.workers[0].takes == set(BOTH)
 
 
 def test_an_account_that_nobody_has_in_its_configuration_can_be_taken_too(fleet: Fleet) -> None:
@@ -424,18 +433,76 @@ def test_a_change_of_silences_or_acknowledgements_is_seen_by_all(fleet: Fleet) -
     first, second = fleet.daemon(), fleet.daemon()
     for each in (first, second):
         each.store.hold({})
-    revisions = [second.leases.beat(BOTH, {}).suppressions]
+    revisions = [second.leases.beat(BOTH, {}).edits]
     for commit in (
         Commit(silences=[silence()]),
         Commit(acks=[ack()]),
         Commit(dropped_silences=["s1"], dropped_acks=["f1"]),
     ):
         first.store.commit(commit)
-        revisions.append(second.leases.beat(BOTH, {}).suppressions)
+        revisions.append(second.leases.beat(BOTH, {}).edits)
         assert second.store.suppressions().revision == revisions[-1]
     assert revisions == [revisions[0] + number for number in range(4)]
     first.store.commit(Commit(durable=True))
-    assert second.leases.beat(BOTH, {}).suppressions == revisions[-1]
+    assert second.leases.beat(BOTH, {}).edits == revisions[-1]
+
+
+def test_a_beat_does_not_wait_for_a_dead_worker_whose_row_is_locked(fleet: Fleet) -> None:
+    living, dead, other = fleet.daemon(), fleet.daemon(), fleet.daemon()
+    fleet.tell(
+        f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '2 hours' WHERE id <> {living.leases.worker}"
+    )
+    with other.store._session.transaction(marked=False) as connection:
+        connection.execute("SELECT 1 FROM worker WHERE id = %s FOR UPDATE", (dead.leases.worker,))
+        living.leases.beat(BOTH, {})
+        known = {one.id for one in living.leases.beat(BOTH, {}).fleet.workers}
+        assert known == {living.leases.worker, dead.leases.worker}, "the other dead one is forgotten"
+    living.leases.beat(BOTH, {})
+    assert [one.id for one in living.leases.beat(BOTH, {}).fleet.workers] == [living.leases.worker]
+
+
+def test_all_are_told_that_dead_letters_wait_again(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    held = first.take("main")
+    first.store.commit(Commit(outbox=[Pending("slack/0", notification("k1"), "main")]))
+    [row] = first.store.heads("ops", "slack/0", 9)
+    first.store.rejected(row.id, "no such channel", NOW)
+    before = first.leases.beat(BOTH, held).edits
+    second.store.hold({})
+    assert second.store.retry_dead().waiting == 1
+    assert first.leases.beat(BOTH, held).edits == before + 1
+    assert second.store.retry_dead().waiting == 0
+    assert first.leases.beat(BOTH, held).edits == before + 1, "nothing was changed"
+
+
+def test_rows_of_one_account_that_cannot_be_read_hinder_no_other(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.take(*BOTH)
+    for account in BOTH:
+        one = msgspec.structs.replace(alert(operator=account), account=account)
+        first.store.commit(Commit(alerts=[one], acks=[ack(one.fingerprint)]))
+        theirs = msgspec.structs.replace(group(), account=account)
+        first.store.commit(Commit(cursors=[Cursor(account, "all", 1, 0)], groups=[theirs]))
+    for table in ("alert", "cursor", "alert_group"):
+        fleet.tell(f"UPDATE {table} SET data = '{{' WHERE account = 'main'")
+    fleet.tell(
+        "UPDATE acknowledgement SET data = '{' WHERE fingerprint IN (SELECT fingerprint FROM alert WHERE account = 'main')"
+    )
+    loaded = second.store.load(["other"])
+    assert [one.account for one in (*loaded.alerts, *loaded.cursors, *loaded.groups)] == ["other"] * 3
+    assert len(loaded.acks) == 1
+    assert second.store.owners() == ["main", "other"], "who starts needs no more than the names"
+    with pytest.raises(StoreError, match="cannot be read"):
+        second.store.load(["main"])
+
+
+def test_an_alert_of_a_version_that_did_not_write_its_account_is_found(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.take("main")
+    first.store.commit(Commit(alerts=[alert()]))
+    fleet.tell("UPDATE alert SET account = ''")
+    assert second.store.load(["main"]).alerts == [alert()]
+    assert (second.store.load(["other"]).alerts, second.store.owners()) == ([], ["main"])
 
 
 def test_a_callback_reaches_the_daemon_that_holds_its_account(fleet: Fleet) -> None:

@@ -621,6 +621,17 @@ def test_what_belongs_to_some_accounts_is_loaded_alone(store: Store) -> None:
     assert store.load([]).silences == [silence()]
 
 
+def test_one_alert_is_found_with_its_acknowledgement_and_who_has_anything(store: Store) -> None:
+    theirs = msgspec.structs.replace(alert(), account="other")
+    store.commit(
+        Commit(alerts=[alert(), theirs], acks=[ack(theirs.fingerprint)], rule_states={("more", "R"): Kept(b"1")})
+    )
+    assert store.alert_and_ack(theirs.fingerprint) == (theirs, ack(theirs.fingerprint))
+    assert store.alert_and_ack(alert().fingerprint) == (alert(), None)
+    assert store.alert_and_ack("gone") == (None, None)
+    assert store.owners() == ["main", "more", "other"]
+
+
 def test_groups_of_one_key_and_receiver_are_told_apart_by_their_account(store: Store) -> None:
     mine, theirs = (msgspec.structs.replace(group(), account=account) for account in ("main", "other"))
     store.commit(Commit(groups=[mine, theirs]))

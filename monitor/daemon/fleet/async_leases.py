@@ -1,14 +1,18 @@
 """The leases for trio tasks. Calls run in a thread of their own, so that a long commit never delays a renewal."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
 
 import trio
 
 from monitor.model.fleet import FleetView
+from monitor.runtime.errors import StoreError
 from monitor.store.leases import LeaseStore
 
 T = TypeVar("T")
+LEAVE_LIMIT: Final = 3.0
+"""Seconds that giving all leases back may take at a stop; otherwise they lapse by themselves."""
 
 
 class AsyncLeases:
@@ -27,11 +31,17 @@ class AsyncLeases:
 
     @property
     def worker(self) -> int:
-        """The number of this worker, known after the first beat."""
+        """The number of this worker."""
         return self._leases.worker
 
-    async def beat(self, wanted: Sequence[str], held: Mapping[str, int], orphans: Sequence[str] = ()) -> FleetView:
-        return await self.run(lambda leases: leases.beat(wanted, held, orphans))
+    async def beat(
+        self,
+        wanted: Sequence[str],
+        held: Mapping[str, int],
+        orphans: Sequence[str] = (),
+        left_alone: Collection[str] = (),
+    ) -> FleetView:
+        return await self.run(lambda leases: leases.beat(wanted, held, orphans, left_alone))
 
     async def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
         return await self.run(lambda leases: leases.take(wanted, most))
@@ -44,3 +54,10 @@ class AsyncLeases:
 
     async def close(self) -> None:
         await self.run(lambda leases: leases.close())
+
+    async def withdraw(self) -> None:
+        """Leaves if the store answers in time, and closes the connection: others are not told any more of a daemon that could not start."""
+        with trio.move_on_after(LEAVE_LIMIT, shield=True), suppress(StoreError):
+            await self.leave()
+        with trio.CancelScope(shield=True):
+            await self.close()

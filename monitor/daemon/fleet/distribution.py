@@ -1,6 +1,7 @@
 """How the accounts of a fleet are spread over its workers, as each worker computes it by itself from the same rows.
 
 The configurations of the workers may differ, while they are changed one after the other: only a worker that has an account in its own can hold it.
+Nor can one that leaves it alone because it could not read it.
 """
 
 from collections import Counter
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from monitor.model.fleet import Fleet
 
 Wanters = frozenset[int]
-"""The workers that have an account in their configuration."""
+"""The workers that would take an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,12 @@ class OwnMoves:
 
 
 def own_moves(fleet: Fleet, worker: int, held: Collection[str], wanted: Sequence[str]) -> OwnMoves:
-    """Returns the moves of the worker, which holds ``held`` and has ``wanted`` in its configuration.
+    """Returns the moves of the worker, which holds ``held`` and would take ``wanted``, those of its configuration that it can read.
 
     A free account goes to who has the fewest. A held one moves to another worker that wants it and has at least two accounts less, so nothing
     moves between workers whose numbers differ by one, and nothing is given away that nobody would take.
     """
-    wants = {one.id: frozenset(one.wanted) for one in fleet.living} | {worker: frozenset(wanted)}
+    wants = {one.id: one.takes for one in fleet.living} | {worker: frozenset(wanted)}
     wanters = {
         lease.account: frozenset(one for one, accounts in wants.items() if lease.account in accounts)
         for lease in fleet.leases

@@ -1,4 +1,4 @@
-"""Follows what the other daemons on the store do: silences and acknowledgements that people changed there, callbacks that came there."""
+"""Follows what the other daemons on the store do: what people changed there, and callbacks that came there."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -29,7 +29,7 @@ class FleetFollower:
     ) -> None:
         self._keeper, self._pipeline = keeper, pipeline
         self._wanted, self._forwarded, self._may_act = wanted, forwarded, may_act
-        self._suppressions: int | None = None
+        self._edits: int | None = None
         self._has_begun = False
 
     async def run(self) -> None:
@@ -44,9 +44,12 @@ class FleetFollower:
     async def follow(self, view: FleetView) -> None:
         """Does what the answer to a beat asks for. Raises StoreError."""
         self._report(view)
-        if view.suppressions != self._suppressions:
+        if not self._pipeline.accounts:
+            self._pipeline.services.health.store()  # it commits nothing, so that the beat is what shows that the store can be written
+        if view.edits != self._edits:
+            self._pipeline.services.wake()  # dead letters may wait again
             await self._pipeline.suppressions_changed()
-            self._suppressions = view.suppressions
+            self._edits = view.edits
         if view.callbacks_wait:
             await self._forwarded()
 

@@ -97,9 +97,9 @@ class HeldAccounts:
         self._pipeline.services.health.fleet()
         self._changed()
 
-    def unreadable(self, accounts: Mapping[str, str]) -> None:
+    def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
         """See `AccountDuties`."""
-        self._pipeline.services.health.unreadable(accounts)
+        self._pipeline.services.health.unreadable(accounts, elsewhere)
 
     async def _forget(self, account: str) -> None:
         self._tasks.halt(account)
@@ -108,12 +108,13 @@ class HeldAccounts:
 
     @contextmanager
     def _leave(self, account: str) -> Iterator[None]:
-        """Asks the account's tasks to end. After the block the account is forgotten."""
+        """Asks the account's tasks to end. After the block the account is forgotten; if that failed, nothing more is done for it."""
         self._leaving.add(account)
         self._changed()
         try:
             yield
         finally:
-            self._leaving.discard(account)
+            if account not in self._pipeline.accounts:
+                self._leaving.discard(account)
             self._pipeline.services.metrics.forget(account)
             self._changed()

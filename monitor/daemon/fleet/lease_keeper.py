@@ -11,11 +11,12 @@ from typing import Final, Protocol
 
 import trio
 
-from monitor.daemon.fleet.async_leases import AsyncLeases
+from monitor.daemon.fleet.async_leases import LEAVE_LIMIT, AsyncLeases
 from monitor.daemon.fleet.earlier_holder import taken_from
 from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
 from monitor.daemon.fleet.unreadable_accounts import UnreadableAccounts
 from monitor.model.fleet import Fleet, FleetView
+from monitor.notify.outbox import GRACE
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock
 from monitor.runtime.errors import InternalError, StoreError, StoreOutdated
@@ -26,12 +27,8 @@ ADOPT_AGAIN: Final = 1.0
 """Seconds before an account is read from the store again after that failed."""
 TRIES: Final = 5
 """How often an account is read before its lease is given back, so that another worker can try."""
-GRACE: Final = 4.0
-"""Seconds that sends under way for an account get to end when it is given away."""
 NOTING_LIMIT: Final = 30.0
 """Seconds that writing down what was sent may take after that, before the account is given away without it."""
-LEAVE_LIMIT: Final = 3.0
-"""Seconds that giving all leases back may take at a stop; otherwise they lapse by themselves."""
 
 log = logging.getLogger("monitor")
 
@@ -54,8 +51,11 @@ class AccountDuties(Protocol):
     def resume(self) -> None:
         """Goes on with all accounts."""
 
-    def unreadable(self, accounts: Mapping[str, str]) -> None:
-        """Takes which accounts could not be read from the store when that was tried last, and why."""
+    def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
+        """Takes which accounts could not be read from the store when that was tried last, and why.
+
+        Those in ``elsewhere`` another worker works for, and those in ``accounts`` nobody else does.
+        """
 
 
 class LeaseKeeper:
@@ -155,19 +155,20 @@ class LeaseKeeper:
 
     async def _beat(self, began: float, nursery: trio.Nursery) -> float:
         """Does one beat and what follows from it. Returns in how many seconds after ``began`` the next one is due. Raises StoreError."""
-        wanted, orphans = self._wanted(), self._orphans()
-        view = await self._leases.beat(wanted, {} if self._own is None else dict(self._own.tokens), orphans)
+        wanted, orphans, left_alone = self._wanted(), self._orphans(), self._unreadable.left_alone(began)
+        tokens = {} if self._own is None else dict(self._own.tokens)
+        view = await self._leases.beat(wanted, tokens, orphans, left_alone)
         own = self._own = self._own or Ownership(self._leases.worker)
-        decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans)
+        decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans, left_alone)
         for account in decision.dropped:
             log.warning("account %s is held by another worker now", account)
         self._follow_ownership()
         for account in decision.dropped:
             nursery.start_soon(self._drop, account, name=f"drop account {account}")
         if decision.resumed:
-            self._duties.resume()
+            self._guard("going on after a pause", self._duties.resume)
         self.view = view
-        self._forget_unreadable(view.fleet)
+        self._follow_unreadable(view.fleet)
         if not self._is_leaving:
             await self._move(decision, view.fleet, nursery)
         self._settle_start()
@@ -180,10 +181,9 @@ class LeaseKeeper:
         assert self._own is not None
         for account in decision.released:
             nursery.start_soon(self._hand_over, account, name=f"hand over account {account}")
-        free = self._unreadable.without(decision.take, trio.current_time())
-        if not free:
+        if not decision.take:
             return
-        taken = await self._leases.take(free, len(free))
+        taken = await self._leases.take(decision.take, len(decision.take))
         self._own.took(taken)
         self._follow_ownership()
         if not self._settled.is_set():
@@ -218,7 +218,7 @@ class LeaseKeeper:
             if own.expired(trio.current_time()):
                 log.error("the leases cannot be renewed: nothing is polled, committed or sent until they are")
                 self._follow_ownership()
-                self._duties.suspend()
+                self._guard("pausing all accounts", self._duties.suspend)
 
     # The start
 
@@ -240,10 +240,13 @@ class LeaseKeeper:
 
     async def _adopt(self, account: str, token: int) -> None:
         async with self._lock(account):
-            await self._duties.drop(account)  # what is left of an earlier lease must not be committed under this one
-            self._clean[account] = token
-            self._hold()
-            if not await self._read(account, token) and self._has(account, token):
+            was_read = False
+            if await self._forget(account):  # what is left of an earlier lease must not be committed under this one
+                self._clean[account] = token
+                self._hold()
+                was_read = await self._read(account, token)
+            self._tried(account)
+            if not was_read and self._has(account, token):
                 await self._give_up(account, token)
 
     async def _read(self, account: str, token: int) -> bool:
@@ -262,14 +265,29 @@ class LeaseKeeper:
                 self._unreadable.failed(account, str(InternalError(error)))
             else:
                 self._unreadable.read(account)
-                self._tried(account)
                 return True
             self._tried(account)
             with self._gate.read_anew(account):
-                await self._duties.drop(account)  # it may have been taken in in part
+                if not await self._forget(account):  # it may have been taken in in part
+                    break
             await trio.sleep(ADOPT_AGAIN)
-        self._tried(account)
         return False
+
+    async def _forget(self, account: str) -> bool:
+        """Has what is known of the account forgotten. Returns whether it was: otherwise this worker must not have it."""
+        try:
+            await self._duties.drop(account)
+        except Exception as error:  # noqa: BLE001 - the other accounts go on
+            self._failed(f"ending the work for account {account}", error)
+            self._unreadable.failed(account, str(InternalError(error)))
+            return False
+        return True
+
+    def _guard(self, task: str, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - what may be committed and sent does not depend on it
+            self._failed(task, error)
 
     def _tried(self, account: str) -> None:
         self._starting.discard(account)
@@ -277,18 +295,16 @@ class LeaseKeeper:
 
     async def _give_up(self, account: str, token: int) -> None:
         """Gives back an account that cannot be read, and leaves it alone for a while: maybe another worker can read it."""
-        pause = self._unreadable.leave_alone(account, trio.current_time())
+        pause = self._unreadable.give_back(account, trio.current_time())
         log.error("account %s cannot be read: its lease is given back, and not taken again for %d s", account, pause)
         self._gate.close(account)
         await self._end_sends(account)
         await self._release(account, token)
 
-    def _forget_unreadable(self, fleet: Fleet) -> None:
-        """Forgets failures to read accounts that others hold by now, or that nobody needs any more."""
-        needed = {*self._wanted(), *self._orphans()}
-        for account in self._unreadable:
-            if account not in self.held and (account not in needed or fleet.holder_of(account) is not None):
-                self._unreadable.settled(account)
+    def _follow_unreadable(self, fleet: Fleet) -> None:
+        needed = {*self._wanted(), *self._orphans(), *self.held}
+        others = {account for one in fleet.workers if one.id != self.worker for account in fleet.accounts_of(one.id)}
+        self._unreadable.follow(needed, others.difference(self.held), trio.current_time())
 
     async def _hand_over(self, account: str) -> None:
         assert self._own is not None
@@ -296,7 +312,11 @@ class LeaseKeeper:
         self._gate.close(account)
         async with self._lock(account):
             await self._end_sends(account)
-            await self._duties.hand_over(account)
+            try:
+                await self._duties.hand_over(account)
+            except Exception as error:  # noqa: BLE001 - its next holder reads it as it was last committed
+                self._failed(f"giving account {account} away", error)
+                await self._forget(account)
             if token is not None:
                 await self._release(account, token)
 
@@ -320,4 +340,4 @@ class LeaseKeeper:
     async def _drop(self, account: str) -> None:
         async with self._lock(account):
             if account not in self.held:  # otherwise it was taken again, and `_adopt` drops what there was
-                await self._duties.drop(account)
+                await self._forget(account)

@@ -1,7 +1,6 @@
 """This daemon as one of several that share the accounts of a store: its leases, what it does for the accounts, and what it hears of the others."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -12,17 +11,14 @@ from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.fleet_json import fleet_json
 from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
-from monitor.daemon.fleet.lease_keeper import LEAVE_LIMIT, LeaseKeeper
+from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.fleet.others import OthersReader
 from monitor.daemon.pipeline import Pipeline
-from monitor.daemon.restore import accounts_of
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.model.fleet import Fleet
 from monitor.notify.outbox.gate import AccountGate
-from monitor.runtime.errors import StoreError
 from monitor.runtime.task_supervisor import run_until
 from monitor.store.async_store import AsyncStore
-from monitor.store.leases import LeaseStore
 
 
 class FleetMember:
@@ -30,7 +26,7 @@ class FleetMember:
 
     def __init__(
         self,
-        leases: LeaseStore,
+        leases: AsyncLeases,
         store: AsyncStore,
         pipeline: Pipeline,
         gate: AccountGate,
@@ -40,14 +36,13 @@ class FleetMember:
         key: bytes,
         changed: Callable[[], None],
     ) -> None:
-        self._store, self._pipeline, self._present = store, pipeline, present
+        self._leases, self._store, self._pipeline, self._present = leases, store, pipeline, present
         self._removed: tuple[str, ...] = ()
         self._has_begun = False
         held = HeldAccounts(store, pipeline, tasks, present, key, changed)
-        self._front = AsyncLeases(leases)
         services = pipeline.services
         self._keeper = LeaseKeeper(
-            self._front,
+            leases,
             store,
             gate,
             self._configured,
@@ -74,18 +69,17 @@ class FleetMember:
 
     async def start(self, nursery: trio.Nursery, stop: trio.Event) -> None:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
-        loaded = await self._store.load()
-        self._removed = tuple(accounts_of(self._present().config, loaded))
+        self._removed = tuple(dict.fromkeys([*self._configured(), *await self._store.owners()]))
         self._has_begun = True
         await run_until(stop, partial(nursery.start, self._keeper.run, name="leases"))
         self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
 
     async def close(self) -> None:
         """Closes the connection of the leases. Others are not told any more of a daemon that ended before it could work."""
-        if not self._has_begun:
-            with trio.move_on_after(LEAVE_LIMIT, shield=True), suppress(StoreError):
-                await self._front.leave()
-        await self._front.close()
+        if self._has_begun:
+            await self._leases.close()
+        else:
+            await self._leases.withdraw()
 
     def _configured(self) -> list[str]:
         return [account.name for account in self._present().config.accounts]

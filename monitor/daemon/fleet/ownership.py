@@ -56,12 +56,19 @@ class Ownership:
         self._free, self._unwanted, self._foreign = Lasting(), Lasting(), Lasting()
 
     def beaten(
-        self, began: float, now: float, fleet: Fleet, wanted: Sequence[str], orphans: Collection[str] = ()
+        self,
+        began: float,
+        now: float,
+        fleet: Fleet,
+        wanted: Sequence[str],
+        orphans: Collection[str] = (),
+        left_alone: Collection[str] = (),
     ) -> OwnershipChange:
         """Takes the answer to a beat that was sent at ``began``; ``wanted`` are the accounts of the configuration, in their order.
 
         ``orphans`` are not configured here, but have alerts that somebody has to end. They are taken once no worker, not even one that died
         within the last hour, has had them in its configuration for `CHANGEOVER`: until then one that has may only be restarting.
+        What is in ``left_alone`` is not taken, and counts as configured all the same.
         """
         held = {lease.account: lease.token for lease in fleet.leases if lease.worker == self.worker}
         dropped = tuple(account for account, token in self.tokens.items() if held.get(account) != token)
@@ -70,11 +77,13 @@ class Ownership:
         if now >= self.deadline:
             return OwnershipChange(dropped)
         resumed, self.is_suspended = self.is_suspended, False
-        moves = own_moves(fleet, self.worker, self.tokens, wanted)
+        willing = [one for one in wanted if one not in left_alone]
+        moves = own_moves(fleet, self.worker, self.tokens, willing)
         take = dict.fromkeys([*moves.take, *self._left_over(now, fleet, wanted, orphans)])
+        taken = tuple(one for one in take if one not in left_alone)
         released = () if self._leaving else self._to_release(now, fleet, wanted, moves.give)
         self._leaving.update(released)
-        return OwnershipChange(dropped, resumed, released, tuple(take), HURRIED if fleet.free(wanted) else PAUSE)
+        return OwnershipChange(dropped, resumed, released, taken, HURRIED if fleet.free(willing) else PAUSE)
 
     def expired(self, now: float) -> bool:
         """Returns whether this worker has to stop acting now because no beat has succeeded for too long; True once each time."""
@@ -105,7 +114,7 @@ class Ownership:
 
         What is not configured here is left to others that want it.
         """
-        others = {account for one in fleet.living if one.id != self.worker for account in one.wanted}
+        others = {account for one in fleet.living if one.id != self.worker for account in one.takes}
         foreign = [one for one in self.tokens if one in others.difference(wanted)]
         return (*give[: -(-len(give) // 10)], *self._foreign.for_at_least(CHANGEOVER, foreign, now))
 

@@ -1,48 +1,69 @@
-"""Which accounts a worker cannot read from the store, and until when it leaves them alone: maybe another worker can read them. Pure."""
+"""Which accounts a worker cannot read from the store, and which it therefore leaves alone: maybe another worker can read them. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 LEFT_ALONE: Final = 5.0
-"""Seconds for which an account is left alone at first; twice as long each time, up to LONGEST_ALONE."""
+"""Seconds for which an account that nobody works for is left alone at first; twice as long each time, up to LONGEST_ALONE."""
 LONGEST_ALONE: Final = 300.0
+LEFT_TO_OTHERS: Final = 3600.0
+"""Seconds for which an account that another worker works for is left to that one: it would stand still while this one tries to read it."""
+
+
+@dataclass(slots=True)
+class _Failure:
+    why: str
+    given_back: float | None = None
+    pause: float = LEFT_ALONE / 2
+    is_elsewhere: bool = False
+
+    def is_left_alone(self, now: float) -> bool:
+        return self.given_back is not None and (self.is_elsewhere or now < self.given_back + self.pause)
 
 
 @dataclass(slots=True)
 class UnreadableAccounts:
-    """The failures of this worker. ``changed`` is called with the accounts that could not be read when last tried, and why."""
+    """The failures of this worker.
 
-    changed: Callable[[Mapping[str, str]], None]
-    _why: dict[str, str] = field(default_factory=dict)
-    _pauses: dict[str, float] = field(default_factory=dict)
-    _until: dict[str, float] = field(default_factory=dict)
+    ``changed`` is called with the accounts that could not be read when last tried, and why: those that nobody else works for, and those that
+    another worker does.
+    """
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._why))
+    changed: Callable[[Mapping[str, str], Mapping[str, str]], None]
+    _failures: dict[str, _Failure] = field(default_factory=dict)
 
     def failed(self, account: str, why: str) -> None:
         """Notes that an account could not be read."""
-        self._why[account] = why
-        self.changed(self._why)
-
-    def settled(self, account: str) -> None:
-        """Notes that an account is no concern of this worker's any more: another one has it, or nobody needs it."""
-        if self._why.pop(account, None) is not None:
-            self.changed(self._why)
+        self._failures.setdefault(account, _Failure(why)).why = why
+        self._report()
 
     def read(self, account: str) -> None:
         """Notes that an account was read."""
-        self.settled(account)
-        self._pauses.pop(account, None)
-        self._until.pop(account, None)
+        if self._failures.pop(account, None) is not None:
+            self._report()
 
-    def leave_alone(self, account: str, now: float) -> float:
-        """Leaves an account alone from now on. Returns for how many seconds."""
-        pause = min(2 * self._pauses.get(account, LEFT_ALONE / 2), LONGEST_ALONE)
-        self._pauses[account], self._until[account] = pause, now + pause
-        return pause
+    def give_back(self, account: str, now: float) -> float:
+        """Leaves an account that could not be read alone from now on. Returns for how many seconds, if nobody else works for it."""
+        failure = self._failures.setdefault(account, _Failure(""))
+        failure.pause, failure.given_back = min(2 * failure.pause, LONGEST_ALONE), now
+        return failure.pause
 
-    def without(self, accounts: Iterable[str], now: float) -> list[str]:
-        """Returns the accounts that are not left alone now, in their order."""
-        return [one for one in accounts if self._until.get(one, now) <= now]
+    def follow(self, needed: Collection[str], elsewhere: Collection[str], now: float) -> None:
+        """Takes which accounts this worker holds or has to care for, and which others work for. Forgets what is of no concern any more."""
+        before = {name: one.is_elsewhere for name, one in self._failures.items()}
+        for name, one in tuple(self._failures.items()):
+            one.is_elsewhere = name in elsewhere
+            is_over = one.is_elsewhere and one.given_back is not None and now >= one.given_back + LEFT_TO_OTHERS
+            if name not in needed or is_over:
+                del self._failures[name]
+        if before != {name: one.is_elsewhere for name, one in self._failures.items()}:
+            self._report()
+
+    def left_alone(self, now: float) -> frozenset[str]:
+        """Returns the accounts that this worker does not take now."""
+        return frozenset(name for name, one in self._failures.items() if one.is_left_alone(now))
+
+    def _report(self) -> None:
+        nobodys = {name: one.why for name, one in self._failures.items() if not one.is_elsewhere}
+        self.changed(nobodys, {name: one.why for name, one in self._failures.items() if one.is_elsewhere})

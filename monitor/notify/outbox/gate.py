@@ -26,6 +26,7 @@ class AccountGate:
         self._held: frozenset[str] | None = None
         self._since: dict[str, int] = {}
         self._closed: frozenset[str] = frozenset()
+        self._read_anew: Counter[str] = Counter()
         self._deadline = inf
         self._scopes: dict[trio.CancelScope, str] = {}
         self._under_way: Counter[str] = Counter()
@@ -33,7 +34,10 @@ class AccountGate:
 
     def is_open(self, account: str) -> bool:
         """Returns whether a send for the account may begin now."""
-        return self.keeps(account) and account not in self._closed and trio.current_time() < self._deadline
+        return self.keeps(account) and not self._is_closed(account) and trio.current_time() < self._deadline
+
+    def _is_closed(self, account: str) -> bool:
+        return account in self._closed or self._read_anew[account] > 0
 
     def keeps(self, account: str) -> bool:
         """Returns whether this daemon holds the account, maybe without being allowed to send just now: what was sent is still to be noted."""
@@ -44,7 +48,7 @@ class AccountGate:
 
         None if it does not, or is giving it away. It may be so without being allowed to send just now.
         """
-        if not self.keeps(account) or account in self._closed:
+        if not self.keeps(account) or self._is_closed(account):
             return None
         return self._since.get(account, 0)
 
@@ -68,15 +72,14 @@ class AccountGate:
     @contextmanager
     def read_anew(self, account: str) -> Iterator[None]:
         """Lets no send for the account begin in the block, in which what is known of it is forgotten; afterwards it is as if newly held."""
-        was_closed = account in self._closed
-        self.close(account)
+        self._read_anew[account] += 1
         try:
             yield
         finally:
-            if self.keeps(account) and not was_closed:
+            self._read_anew[account] -= 1
+            if self.keeps(account) and account not in self._closed:
                 self.holding += 1
                 self._since[account] = self.holding
-                self._closed -= {account}
                 self._changed()
 
     def cut(self, account: str) -> None:

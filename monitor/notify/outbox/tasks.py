@@ -15,7 +15,7 @@ from monitor.runtime.task_supervisor import ById, KeepGoing, TaskSpec, TaskSuper
 from monitor.store.async_store import AsyncStore
 
 GRACE: Final = 4.0
-"""Seconds that sends under way get to end when delivery is stopped."""
+"""Seconds that sends under way get to end when delivery is stopped, or their account is given away."""
 
 log = logging.getLogger("monitor.notify.outbox")
 

@@ -1,4 +1,4 @@
--- Several daemons ("workers") share the accounts. A daemon that knows only step 1 goes on beside these tables.
+-- Several daemons ("workers") share the accounts.
 
 -- "last_commit" is the mark of this worker's last commit, "wanted" has the accounts of its configuration, in their order. Number 1 is left out: it is the number of the lock of the whole store.
 CREATE TABLE worker (
@@ -32,5 +32,5 @@ CREATE INDEX forwarded_callback_account ON forwarded_callback (account, id);
 
 ALTER TABLE alert_group ADD COLUMN account TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE parcel ADD COLUMN account TEXT COLLATE "C" NOT NULL DEFAULT '';
--- Grows by one in each commit that changes silences or acknowledgements.
+-- Grows by one in each commit by which people change what all workers act by: silences, acknowledgements, dead letters to send again.
 ALTER TABLE store_state ADD COLUMN suppressions BIGINT NOT NULL DEFAULT 0;

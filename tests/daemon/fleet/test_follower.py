@@ -59,12 +59,34 @@ def _no_keeper() -> LeaseKeeper:
 async def test_others_edits_are_read_once_for_each_change_and_again_if_that_failed() -> None:
     stage = Stage("main")
     stage.failures = 1
-    for view in (VIEW, VIEW, VIEW, replace(VIEW, suppressions=2), replace(VIEW, suppressions=2)):
+    for view in (VIEW, VIEW, VIEW, replace(VIEW, edits=2), replace(VIEW, edits=2)):
         try:
             await stage.follower.follow(view)
         except StoreError:
             assert stage.rereads == 0
     assert stage.rereads == 2
+
+
+async def test_others_edits_wake_the_senders() -> None:
+    stage = Stage("main")
+    woken = []
+    for view in (VIEW, VIEW, replace(VIEW, edits=2), replace(VIEW, edits=2)):
+        before = stage.harness.woken
+        await stage.follower.follow(view)
+        woken.append(stage.harness.woken > before)
+    assert woken == [True, False, True, False], "dead letters may have been retried elsewhere"
+
+
+async def test_a_worker_that_holds_nothing_is_ready_again_with_the_next_beat() -> None:
+    stage = Stage("main")
+    stage.harness.health.fleet()
+    stage.harness.health.store("no answer")
+    await stage.follower.follow(VIEW)
+    assert stage.harness.health.unready() == ["The store cannot be written: no answer"], "its next commit shows it"
+    await stage.harness.pipeline.release("main")
+    stage.harness.pipeline.show_elsewhere(Elsewhere())
+    await stage.follower.follow(replace(VIEW, fleet=FLEET))
+    assert "The store cannot be written: no answer" not in stage.harness.health.unready()
 
 
 async def test_callbacks_that_wait_are_taken_in() -> None:

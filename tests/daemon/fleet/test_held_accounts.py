@@ -138,9 +138,14 @@ async def test_a_daemon_that_cannot_read_an_account_is_not_ready() -> None:
     stage = await Stage().start("a")
     health = stage.worker.services.health
     health.searches([])
-    stage.held.unreadable({"b": "a row is damaged"})
+    stage.held.unreadable({"b": "a row is damaged"}, {})
     assert health.unready() == [
         "Account b cannot be read from the store, and is not watched by this daemon: a row is damaged"
     ]
-    stage.held.unreadable({})
+    stage.held.unreadable({}, {"b": "a row is damaged"})
     assert health.unready() == []
+    assert health.warnings() == [
+        "Account b could not be read from the store by this daemon, and is left to another one: a row is damaged"
+    ]
+    stage.held.unreadable({}, {})
+    assert health.warnings() == []

@@ -12,7 +12,7 @@ import trio.testing
 
 from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
-from monitor.daemon.fleet.unreadable_accounts import LONGEST_ALONE
+from monitor.daemon.fleet.unreadable_accounts import LEFT_TO_OTHERS, LONGEST_ALONE
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import TrioClock
 from monitor.runtime.errors import StoreError
@@ -51,7 +51,10 @@ class Store(AsyncStore):
 
 @dataclass
 class Duties:
-    """Records what is to be done, which takes a while. ``failures``: how often the next accounts cannot be read; ``broken`` ones never."""
+    """Records what is to be done, which takes a while. ``failures``: how often the next accounts cannot be read; ``broken`` ones never.
+
+    What is in ``faulty`` (the name of a method, or that and an account) fails in a way that nobody expects.
+    """
 
     store: Store
     done: list[str] = field(default_factory=list)
@@ -59,8 +62,10 @@ class Duties:
     failures: int = 0
     takes: float = 0.0
     broken: set[str] = field(default_factory=set)
+    faulty: set[str] = field(default_factory=set)
     tried_at: list[float] = field(default_factory=list)
     failing: dict[str, str] = field(default_factory=dict)
+    left_to_others: dict[str, str] = field(default_factory=dict)
 
     async def adopt(self, account: str) -> None:
         assert account not in self.known, "nothing is left of an earlier lease"
@@ -78,11 +83,17 @@ class Duties:
     async def hand_over(self, account: str) -> None:
         assert account in self.store.held, "what is left may be written"
         await trio.sleep(self.takes)
+        self._fail(f"hand over {account}")
         self.known.discard(account)
         self.done.append(f"hand over {account}")
 
+    def _fail(self, what: str) -> None:
+        if what in self.faulty:
+            raise KeyError(what)
+
     async def drop(self, account: str) -> None:
         await trio.sleep(self.takes)
+        self._fail(f"drop {account}")
         if account in self.known:
             self.known.discard(account)
             self.done.append(f"drop {account}")
@@ -90,12 +101,14 @@ class Duties:
     def suspend(self) -> None:
         assert not self.store.held
         self.done.append("suspend")
+        self._fail("suspend")
 
     def resume(self) -> None:
         self.done.append("resume")
+        self._fail("resume")
 
-    def unreadable(self, accounts: Mapping[str, str]) -> None:
-        self.failing = dict(accounts)
+    def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
+        self.failing, self.left_to_others = dict(accounts), dict(elsewhere)
 
 
 class Worker:
@@ -114,7 +127,9 @@ class Worker:
             self.duties,
             TrioClock(NOW),
             orphans=lambda: self.orphans,
+            failed=lambda task, error: self.failed.append(task),
         )
+        self.failed = list[str]()
         self.scope = trio.CancelScope()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -194,7 +209,7 @@ async def test_an_account_that_cannot_be_read_here_goes_to_another_worker(
         second = await on.start()
         await trio.sleep(10)
         assert A in second.duties.known
-        assert first.duties.failing == {}, "somebody works for it"
+        assert (first.duties.failing, list(first.duties.left_to_others)) == ({}, [A]), "somebody works for it"
         assert len(first.tells()) == len(second.tells()) == 2
 
 
@@ -214,6 +229,44 @@ async def test_an_account_that_nobody_can_read_is_tried_ever_more_rarely(
         worker.duties.broken = set()
         await trio.sleep(LONGEST_ALONE + 5)
         assert (worker.duties.known, worker.duties.failing) == (set(EVERY), {})
+
+
+@pytest.mark.parametrize("takes", [0.0, 5.0])
+async def test_a_worker_that_can_read_nothing_is_not_given_the_same_accounts_again_and_again(
+    takes: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with stage() as on:
+        well, ill = await on.start(), Worker(on.table, 2)
+        well.duties.takes, ill.duties.broken = takes, set(EVERY)
+        on.workers.append(ill)
+        on.nursery.start_soon(ill.run)
+        await trio.sleep(120)
+        well.duties.done.clear()
+        await trio.sleep(600)
+        assert (well.duties.known, well.duties.done) == (set(EVERY), [])
+        assert set(ill.duties.left_to_others) >= {C, D}
+        on.workers.remove(well)
+        well.scope.cancel()
+        ill.duties.broken = set()
+        await trio.sleep(10)
+        assert ill.duties.known == set(EVERY), "what nobody works for it tries again"
+
+
+async def test_what_could_not_be_read_and_another_has_is_tried_again_after_a_long_while(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        await on.start()
+        ill = Worker(on.table, 2)
+        on.workers.append(ill)
+        ill.duties.broken = set(EVERY)
+        on.nursery.start_soon(ill.run)
+        await trio.sleep(120)
+        assert ill.duties.left_to_others
+        ill.duties.broken = set()
+        await trio.sleep(LEFT_TO_OTHERS)
+        assert len(ill.duties.known) == 2
+        assert not ill.duties.left_to_others
 
 
 async def test_nothing_may_be_committed_or_sent_before_the_first_lease(autojump_clock: trio.testing.MockClock) -> None:
@@ -337,6 +390,50 @@ async def test_a_short_cut_costs_nothing_but_a_pause(autojump_clock: trio.testin
         await trio.sleep(3)
         assert worker.duties.done == ["suspend", "resume"], "nobody took them, so nothing is read again"
         assert worker.store.held == tokens
+
+
+async def test_an_account_that_cannot_be_given_away_in_good_order_is_dropped_and_the_next_one_has_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        first = await on.start()
+        first.duties.faulty = {f"hand over {D}"}
+        second = await on.start()
+        await trio.sleep(10)
+        assert (first.tells(), second.tells()) == ({A, B}, {C, D})
+        assert first.failed == [f"giving account {D} away"]
+        assert first.duties.known == {A, B}
+
+
+async def test_an_account_that_cannot_be_dropped_hinders_no_other_and_is_not_taken_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        worker = await on.start()
+        worker.duties.faulty = {f"drop {A}"}
+        lease = on.table.leases[A]
+        lease.token, lease.worker, lease.expires = lease.token + 1, 99, trio.current_time() + 2.5
+        await trio.sleep(9)
+        assert set(worker.failed) == {f"ending the work for account {A}"}
+        assert (worker.tells(), set(worker.store.held)) == ({B, C, D}, {B, C, D})
+        assert list(worker.duties.failing) == [A]
+        worker.duties.faulty = set()
+        await trio.sleep(10)
+        assert (worker.tells(), worker.duties.failing) == (set(EVERY), {})
+
+
+async def test_a_fault_in_pausing_or_going_on_ends_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as on:
+        worker = await on.start()
+        worker.failed.clear()
+        worker.duties.faulty = {"suspend", "resume"}
+        worker.leases.is_cut = True
+        await trio.sleep(10)
+        assert (worker.tells(), worker.store.held) == (set(), {})
+        worker.leases.is_cut = False
+        await trio.sleep(3)
+        assert worker.tells() == set(EVERY)
+        assert worker.failed == ["pausing all accounts", "going on after a pause"]
 
 
 async def test_what_is_left_of_an_earlier_lease_cannot_be_committed_under_the_next(

@@ -11,10 +11,26 @@ import trio
 
 from monitor.daemon import main as daemon
 from monitor.daemon.validate import load
-from monitor.runtime.errors import ListenError
+from monitor.notify.render import Templates
+from monitor.runtime.errors import ListenError, StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import fleet_of
-from tests.fakes.postgresql import store_keys
+from monitor.store.postgresql import open_postgresql
+from tests.fakes.postgresql import PostgresqlServer, store_keys
+from tests.fakes.written import CONFIG, settings
+
+
+async def test_who_cannot_read_the_store_is_not_shown_as_a_dead_daemon(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    open_postgresql(postgresql).close()
+    insert = "INSERT INTO routee_monitor.alert (fingerprint, data) VALUES ('x', 'nonsense')"
+    postgresql_server.administer(insert, database=postgresql.database)
+    address = store_keys(postgresql)
+    store = f"store: {address['store']}\nstore_password: {address['store_password']}\n"
+    with pytest.raises(StoreError, match="cannot be read"):
+        await daemon.run(settings("rules: []", CONFIG + store), Templates(), stop=trio.Event(), stream=io.StringIO())
+    assert fleet_of(postgresql).workers == ()
 
 
 async def test_who_cannot_listen_is_not_shown_as_a_dead_daemon(tmp_path: Path, postgresql: PostgresqlAddress) -> None:

@@ -38,6 +38,40 @@ def test_a_worker_alone_takes_every_account() -> None:
     assert Ownership(1).beaten(0.0, 0.1, free, [C, A, B]).take == (C, A, B)
 
 
+def test_an_account_that_is_left_alone_is_not_taken_and_is_another_ones_turn() -> None:
+    workers = (
+        WorkerView(1, "host:1", "1", "", 0, 5_000_000, (A, B), (A,)),
+        WorkerView(2, "host:2", "1", "", 0, 5_000_000, (A, B)),
+    )
+    free = Fleet(workers, tuple(LeaseView(name, 0, None, None) for name in (A, B)))
+    one, two = (
+        Ownership(number).beaten(0.0, 0.1, free, [A, B], (), workers[number - 1].left_alone) for number in (1, 2)
+    )
+    assert (one.take, two.take) == ((B,), (A,))
+
+
+def test_an_account_is_not_given_to_who_leaves_it_alone() -> None:
+    workers = (
+        WorkerView(1, "host:1", "1", "", 0, 5_000_000, (A, B, C)),
+        WorkerView(2, "host:2", "1", "", 0, 5_000_000, (A, B, C), (B, C)),
+    )
+    held = Fleet(workers, tuple(LeaseView(name, 7, 1, 0, 5_000_000) for name in (A, B, C)))
+    assert holding(A, B, C).beaten(1.0, 1.1, held, [A, B, C]).released == (A,)
+
+
+def test_an_account_that_its_workers_leave_alone_is_no_orphan_and_not_taken_for_want_of_others() -> None:
+    workers = (
+        WorkerView(1, "host:1", "1", "", 0, 5_000_000, (B,)),
+        WorkerView(2, "host:2", "1", "", 0, 5_000_000, (A, B), (A,)),
+    )
+    free = Fleet(workers, (LeaseView(A, 0, None, None), LeaseView(B, 1, 1, 0, 5_000_000)))
+    without, with_it = Ownership(1), Ownership(2)
+    for at in (0.0, OVERDUE, CHANGEOVER):
+        assert without.beaten(at, at, free, [B], [A]).take == ()
+        left = with_it.beaten(at, at, free, [A, B], (), [A])
+        assert (left.take, left.next_in) == ((), PAUSE)
+
+
 def test_it_acts_only_until_its_trust_in_the_last_beat_ends() -> None:
     own = holding(A, since=10.0)
     assert may_act(own, A, 10.0 + TRUSTED - 0.001)

@@ -183,6 +183,14 @@ async def test_an_account_that_was_lost_or_is_given_away_is_not_open_after_it_wa
     assert (gate.is_open(A), gate.is_open(B)) == (False, False)
 
 
+async def test_an_account_that_is_given_away_while_it_is_read_anew_stays_closed() -> None:
+    gate = AccountGate()
+    gate.hold([A])
+    with gate.read_anew(A):
+        gate.close(A)
+    assert (gate.is_open(A), gate.since(A)) == (False, None)
+
+
 @pytest.mark.parametrize(
     ("outcome", "state", "attempts"), [(Sent({"ts": "1"}), "sent", 0), (Retry("it is not there"), "waiting", 0)]
 )

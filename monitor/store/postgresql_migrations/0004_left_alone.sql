@@ -1,0 +1,2 @@
+-- The accounts that a worker has in its configuration but does not take at present, because it could not read them from the store.
+ALTER TABLE worker ADD COLUMN left_alone TEXT[] COLLATE "C" NOT NULL DEFAULT '{}';
