@@ -8,7 +8,7 @@ import msgspec
 
 from monitor.model.alert import Alert
 from monitor.model.notification import AlertView
-from monitor.routing.route import AggregationGroup
+from monitor.routing.route import AggregationGroup, of_account
 from monitor.store.protocol import Commit, StoredState
 
 
@@ -72,8 +72,8 @@ class Owners:
 def split(groups: Iterable[AggregationGroup], owners: Owners) -> GroupChange:
     """Returns the changes that leave no group without an account, and none with alerts of several.
 
-    Each account of the alerts that a group was notified of gets a copy with its alerts. The first one keeps the episode, and with it the
-    group's thread.
+    Each account of the alerts that a group was notified of gets a copy with its alerts, under the key that groups of the account have: a
+    daemon that holds several accounts has all of them at once. The first one keeps the episode, and with it the group's thread.
     """
     whole = list(groups)
     return GroupChange(whole, [part for group in whole for part in _parts(group, owners)])
@@ -84,12 +84,11 @@ def _parts(group: AggregationGroup, owners: Owners) -> list[AggregationGroup]:
     for fingerprint, severity in group.told.items():
         told.setdefault(owners.of(fingerprint, group.labels), {})[fingerprint] = severity
     if not told:
-        return [msgspec.structs.replace(group, account=owners.of("", group.labels))]
+        return [of_account(group, owners.of("", group.labels))]
     first = next(iter(told))
     return [
         msgspec.structs.replace(
-            group,
-            account=account,
+            of_account(group, account),
             told=own,
             counted=tuple(one for one in group.counted if one in own),
             acked={one: who for one, who in group.acked.items() if one in own},
@@ -97,6 +96,12 @@ def _parts(group: AggregationGroup, owners: Owners) -> list[AggregationGroup]:
         )
         for account, own in told.items()
     ]
+
+
+def key_in(groups: Iterable[AggregationGroup], receiver: str, key: str, account: str) -> str:
+    """Returns the key by which a notification that waits goes on, so that it is sent before what its group tells after it was split."""
+    whole = next((one for one in groups if (one.receiver, one.key) == (receiver, key)), None)
+    return key if whole is None else of_account(whole, account).key
 
 
 def _episode(episode: str, account: str) -> str:
@@ -107,7 +112,8 @@ def _episode(episode: str, account: str) -> str:
 def merged(groups: Iterable[AggregationGroup]) -> GroupChange:
     """Returns the changes that leave no group with an account: groups of one key and receiver become one that was notified of all of it.
 
-    Its episode is that of the group that was notified last.
+    Its episode is that of the group that was notified last. Groups of several accounts have keys of their own, and stay apart: each
+    tells the end in its own thread.
     """
     same: dict[tuple[str, str], list[AggregationGroup]] = {}
     for group in groups:

@@ -16,7 +16,7 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
 from monitor.store import row_codec as rows
 from monitor.store import statements
-from monitor.store.accounts import Owners, accounts_of, split
+from monitor.store.accounts import Owners, accounts_of, key_in, split
 from monitor.store.leases import LeaseStore
 from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_leases import PostgresqlLeases
@@ -127,7 +127,10 @@ class PostgresqlStore(SqlStore):
             change = split(rows.structs(AggregationGroup, self._rows(own.GROUPS_OF_NOBODY)), owners)
             self._drop_groups([(one.key, one.receiver, one.account) for one in change.dropped])
             self._write_groups(change.written)
-            found = [(owners.of_alerts(rows.alert_views(data)), row) for row, data in self._rows(own.PARCELS_OF_NOBODY)]
+            found = []
+            for row, receiver, key, data in self._rows(own.PARCELS_OF_NOBODY):
+                account = owners.of_alerts(rows.alert_views(data))
+                found.append((account, key_in(change.dropped, receiver, key, account), row))
             self._many(own.ASSIGN_PARCEL, found)
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:

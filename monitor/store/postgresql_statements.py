@@ -67,8 +67,9 @@ PRUNE_FORWARDED: Final = (
 ONE_ASSIGNS: Final = "SELECT pg_advisory_xact_lock(1380798286, 0)"
 """The lock of who says whose groups and notifications are."""
 GROUPS_OF_NOBODY: Final = "SELECT data FROM alert_group WHERE account = '' ORDER BY rowid"
-PARCELS_OF_NOBODY: Final = "SELECT id, notification FROM parcel WHERE account = '' AND state <> 'sent' ORDER BY id"
-ASSIGN_PARCEL: Final = "UPDATE parcel SET account = ? WHERE id = ?"
+PARCELS_OF_NOBODY: Final = """
+    SELECT id, receiver, group_key, notification FROM parcel WHERE account = '' AND state <> 'sent' ORDER BY id"""
+ASSIGN_PARCEL: Final = "UPDATE parcel SET account = ?, group_key = ? WHERE id = ?"
 SET_EVER_QUARANTINED: Final = "UPDATE store_state SET quarantined = ?"
 SEQUENCES: Final = {"journal": "journal_sequence_seq", "transition": "transition_id_seq", "parcel": "parcel_id_seq"}
 """PostgreSQL's names of what numbers the rows of these tables."""

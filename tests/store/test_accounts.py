@@ -6,7 +6,7 @@ import pytest
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert
 from monitor.routing.route import AggregationGroup
-from monitor.store.accounts import Owners, accounts_of, merged, split
+from monitor.store.accounts import Owners, accounts_of, key_in, merged, split
 from monitor.store.protocol import Commit, Cursor, Entry, Pending, QuarantinedRecord
 from tests.store.store_samples import NOW, alert, group, notification
 
@@ -75,7 +75,29 @@ def test_a_group_is_split_by_the_accounts_of_what_it_was_notified_of() -> None:
     assert split([whole], Owners([one, two, three], ["a", "b"])) == change
     for part in change.written:
         assert list(part.acked) == list(part.told) == list(part.counted)
-        assert (part.key, part.receiver, part.told_at) == (whole.key, whole.receiver, whole.told_at)
+        assert (part.receiver, part.told_at) == (whole.receiver, whole.told_at)
+
+
+def test_parts_of_a_group_have_keys_of_their_own() -> None:
+    one, two = of("b"), of("a")
+    keys = [
+        '{}:{alertname="x"}',
+        '{}:incident:{incident="i"}',
+        "{}:{...}",
+        "{}:report:{f}",
+    ]
+    groups = [spanning(one, two, key=key) for key in keys]
+    parts = split(groups, Owners([one, two], ["a", "b"])).written
+    assert len({part.key for part in parts}) == 2 * len(keys)
+    assert {part.key.partition(":")[0] for part in parts} == {'{}/{account="a"}', '{}/{account="b"}'}
+    assert split(parts[:2], Owners([one, two], ["a", "b"])).written == parts[:2], "splitting again does no harm"
+
+
+def test_a_notification_that_waits_gets_the_key_of_its_accounts_group() -> None:
+    whole = spanning(of("a"), key='{}:{alertname="x"}')
+    assert key_in([whole], "ops", whole.key, "a") == '{}/{account="a"}:{alertname="x"}'
+    assert key_in([whole], "others", whole.key, "a") == whole.key
+    assert key_in([], "ops", "{watchdog}", "a") == "{watchdog}"
 
 
 def test_a_group_of_alerts_that_nobody_knows_goes_to_who_its_labels_name_or_to_the_first_account() -> None:
