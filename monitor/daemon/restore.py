@@ -21,7 +21,9 @@ from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert
 from monitor.routing.flapping import NEVER, FlappingPolicy, RecentStarts
 from monitor.routing.silences import Silences
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.pieces import Work, at_once, paced
 from monitor.store.protocol import Cursor, StoredState
 from monitor.window import Window
 from monitor.window.search_results import StatusPredicate
@@ -49,6 +51,13 @@ def restored_evaluator(
 
     Where Routee pushes reports, it is as of the latest one at or before ``now``.
     """
+    return at_once(restoring_evaluator(window, config, rules, loaded, now))
+
+
+def restoring_evaluator(
+    window: Window, config: Config, rules: tuple[Rule, ...], loaded: StoredState, now: Instant | None = None
+) -> Work[RuleEvaluator]:
+    """Does what `restored_evaluator` does, in pieces."""
     account = window.account
     searches = _searches_of(account, config)
     window.search_results.searches = _statuses_of(account, config)
@@ -64,10 +73,12 @@ def restored_evaluator(
     states = {rule: data for (owner, rule), data in loaded.rule_states.items() if owner == account}
     evaluator.kept = {rule: StoredRuleState(data) for rule, data in states.items() if rule in evaluator.rules}
     evaluator.dropped_states = states.keys() - evaluator.rules.keys()
-    for alert in loaded.alerts:
+    for alert, pauses in paced(loaded.alerts, AT_ONCE):
         if alert.account == account:
             group = _ordered_group(alert, evaluator.rules.get(alert.rule))
             evaluator.put(alert.rule, group, _regrouped(alert, group))
+        if pauses:
+            yield
     return evaluator
 
 

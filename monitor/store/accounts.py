@@ -1,15 +1,22 @@
 """Whose a group of alerts is: groups are split where each daemon has only some accounts, and become one again where one has all. Pure."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 import msgspec
 
 from monitor.model.alert import Alert
 from monitor.model.notification import AlertView
 from monitor.routing.route import AggregationGroup, of_account
+from monitor.runtime.pieces import Work, paced
 from monitor.store.protocol import Commit, StoredState
+
+AT_ONCE: Final = 200
+"""How many alerts or groups are looked at in one piece."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,42 @@ def of_accounts(state: StoredState, accounts: Collection[str]) -> StoredState:
         rule_states={key: kept for key, kept in state.rule_states.items() if key[0] in accounts},
         first_evaluations={key: at for key, at in state.first_evaluations.items() if key[0] in accounts},
     )
+
+
+def parts_of(state: StoredState, accounts: Iterable[str]) -> Work[dict[str, StoredState]]:
+    """Returns what `of_accounts` returns for each of these accounts alone, without what belongs to none, in pieces."""
+    alerts = yield from _by_account(state.alerts, lambda one: one.account)
+    owners: dict[str, str] = {}
+    for one, pauses in paced(state.alerts if state.acks else (), AT_ONCE):
+        owners[one.fingerprint] = one.account
+        if pauses:
+            yield
+    groups = yield from _by_account(state.groups, lambda one: one.account)
+    cursors = yield from _by_account(state.cursors, lambda one: one.account)
+    acks = yield from _by_account(state.acks, lambda one: owners.get(one.fingerprint, ""))
+    kept = yield from _by_account(state.rule_states.items(), lambda one: one[0][0])
+    first = yield from _by_account(state.first_evaluations.items(), lambda one: one[0][0])
+    return {
+        name: StoredState(
+            cursors=cursors.get(name, []),
+            alerts=alerts.get(name, []),
+            groups=groups.get(name, []),
+            acks=acks.get(name, []),
+            account_states={name: state.account_states[name]} if name in state.account_states else {},
+            rule_states=dict(kept.get(name, [])),
+            first_evaluations=dict(first.get(name, [])),
+        )
+        for name in accounts
+    }
+
+
+def _by_account(items: Iterable[T], owner: Callable[[T], str]) -> Work[dict[str, list[T]]]:
+    found: dict[str, list[T]] = {}
+    for one, pauses in paced(items, AT_ONCE):
+        found.setdefault(owner(one), []).append(one)
+        if pauses:
+            yield
+    return found
 
 
 def accounts_of(commit: Commit) -> set[str]:

@@ -6,9 +6,10 @@ import pytest
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert
 from monitor.routing.route import AggregationGroup
-from monitor.store.accounts import Owners, accounts_of, key_in, merged, split
-from monitor.store.protocol import Commit, Cursor, Entry, Pending, QuarantinedRecord
-from tests.store.store_samples import NOW, alert, group, notification
+from monitor.runtime.pieces import at_once
+from monitor.store.accounts import Owners, accounts_of, key_in, merged, of_accounts, parts_of, split
+from monitor.store.protocol import Commit, Cursor, Entry, Pending, QuarantinedRecord, StoredState
+from tests.store.store_samples import NOW, ack, alert, group, notification
 
 
 class State:
@@ -125,3 +126,19 @@ def test_split_groups_become_one_again() -> None:
     assert (other.episode, other.told_at, other.first_at, other.flush_at, other.started_at) == ("e2", 6, 3, 8, 1)
     assert other.told == {"f1": "critical", "f2": "x"}
     assert merged([again, other]).written == []
+
+
+def test_the_parts_of_accounts_are_what_each_has_alone() -> None:
+    one, two, three = of("a"), of("b"), of("c")
+    acks = [msgspec.structs.replace(ack(), fingerprint=of.fingerprint) for of in (one, two, three)]
+    groups = [msgspec.structs.replace(group(), account=account) for account in "abc"]
+    cursors = [Cursor(account, "all", NOW, NOW) for account in "abc"]
+    states = {account: AccountState() for account in "abc"}
+    kept = {(account, "R"): b"" for account in "abc"}
+    first = {(account, "R"): NOW for account in "abc"}
+    whole = StoredState(
+        cursors, [one, two, three], groups, [], acks, account_states=states, rule_states=kept, first_evaluations=first
+    )
+    parts = at_once(parts_of(whole, ["a", "b", "d"]))
+    assert parts == {account: of_accounts(whole, [account]) for account in ("a", "b", "d")}
+    assert parts["a"].acks == acks[:1]
