@@ -39,6 +39,13 @@ def accounts_of(config: Config, loaded: StoredState) -> list[str]:
     return list(dict.fromkeys([*watched, *owners]))
 
 
+def judged_by(account: str, config: Config, rules: tuple[Rule, ...]) -> list[str]:
+    """Returns the names of all that an account's alerts can be about: its searches, and the enabled rules that are evaluated for it."""
+    searches = _searches_of(account, config)
+    judging = (rule.name for rule in _rules_of(searches, rules) if rule.enabled)
+    return [*sorted(f"search {name}" for name in searches), *sorted(f"rule {name}" for name in judging)]
+
+
 def without_cursors(loaded: StoredState, account: str) -> StoredState:
     """Returns the state without an account's cursors, so that its searches start again."""
     return replace(loaded, cursors=[cursor for cursor in loaded.cursors if cursor.account != account])
@@ -71,7 +78,7 @@ def restoring_evaluator(
     evaluator.time_zone = config.time_zone_of(account)
     evaluator.account_state = loaded.account_states.get(account, NOTHING_KNOWN)
     states = {rule: data for (owner, rule), data in loaded.rule_states.items() if owner == account}
-    evaluator.kept = {rule: StoredRuleState(data) for rule, data in states.items() if rule in evaluator.rules}
+    evaluator.kept = {rule: StoredRuleState(data) for rule, data in states.items()}
     evaluator.dropped_states = states.keys() - evaluator.rules.keys()
     for alert, pauses in paced(loaded.alerts, AT_ONCE):
         if alert.account == account:

@@ -24,7 +24,7 @@ from monitor.store.postgresql_locks import named_process
 from monitor.store.postgresql_session import PostgresqlSession
 from monitor.store.postgresql_statements import translated
 from monitor.store.postgresql_worker import NewWorker
-from monitor.store.protocol import Commit, Entry, ForwardedCallback, OutboxRow, Pending
+from monitor.store.protocol import ANNOUNCED_FOR, Commit, Entry, ForwardedCallback, OutboxRow, Pending
 from monitor.store.sql_store import SqlStore, Table
 
 P = ParamSpec("P")
@@ -132,6 +132,20 @@ class PostgresqlStore(SqlStore):
                 account = owners.of_alerts(rows.alert_views(data))
                 found.append((account, key_in(change.dropped, receiver, key, account), row))
             self._many(own.ASSIGN_PARCEL, found)
+
+    def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+        worker = self._session.worker
+        if worker is None:
+            return {}
+        host = worker.name.rpartition(":")[0]
+        with self._writing():
+            self._run(own.REPLACED, (host, worker.id, worker.id))
+            self._run(own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,))
+            self._run(own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values())))
+        others: dict[str, set[str]] = {}
+        for account, digest in self._rows(own.ANNOUNCED_BY_OTHERS, worker.id):
+            others.setdefault(account, set()).add(digest)
+        return others
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return self._outbox_rows(own.WAITING, receiver, channel, *self._held_twice(), limit)
