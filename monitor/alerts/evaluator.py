@@ -17,7 +17,7 @@ from monitor.alerts.coverage import SearchCoverage
 from monitor.alerts.evaluation import EvaluationResult, Group, Key, Span, ViewContext
 from monitor.alerts.evaluation_history import EvaluationHistory, EvaluationObserver
 from monitor.alerts.kinds import EvaluationInput, evaluate, evaluate_ahead
-from monitor.alerts.kinds.rule_state import RuleState
+from monitor.alerts.kinds.rule_state import RuleState, StoredRuleState
 from monitor.alerts.lifecycle import RuleAlerts, policy_of
 from monitor.alerts.missed_evaluations import ReplayBudget
 from monitor.alerts.own_alerts import blind_searches, end_old_gaps, troubled_rules, update_builtin
@@ -62,7 +62,7 @@ class RuleEvaluator:
         self.account_state: AccountState = NOTHING_KNOWN
         """What Routee answered besides messages (balance, campaigns); rules see it at their next evaluation."""
         self.kept: dict[str, RuleState] = {}
-        """By rule, what its last evaluation left for the next one."""
+        """By rule, what its last evaluation left for the next one. That of a rule that is gone stays until it is deleted in the store."""
         self.dropped_states: set[str] = set()
         """The rules that are gone, and whose state is still stored."""
         self.effort: float | None = None
@@ -90,9 +90,13 @@ class RuleEvaluator:
                 self.errors.pop(name, None)
                 self.seconds.pop(name, None)
                 self.history.forget(name)
-            same_kind = name in wanted and wanted[name].kind == rule.kind
-            if not same_kind and self.kept.pop(name, None) is not None:
+            if (name not in wanted or wanted[name].kind != rule.kind) and (
+                kept := self.kept.pop(name, None)
+            ) is not None:
                 self.dropped_states.add(name)
+                if name not in wanted and kept.is_ready:
+                    self.kept[name] = StoredRuleState(kept.blob())
+        self.dropped_states -= (wanted.keys() - before.keys()) & self.kept.keys()
         self._batches = RuleBatches(self.rules.values(), self.history)
 
     def evaluate(self, cursor: Cursor) -> EvaluationResult:
@@ -156,6 +160,12 @@ class RuleEvaluator:
         self.seconds |= result.seconds
         self.kept |= result.kept
         self.dropped_states -= result.kept.keys()
+
+    def forget_state(self, rule: str) -> None:
+        """Takes note that the stored state of a rule was deleted."""
+        self.dropped_states.discard(rule)
+        if rule not in self.rules:
+            self.kept.pop(rule, None)
 
     def catch_up(self) -> bool:
         """Works through some of the past for a rule whose state is not ready; False where there is nothing to do.

@@ -1,7 +1,7 @@
 """Builds the commits of the pipeline and writes them to the store."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from time import perf_counter
 
@@ -135,10 +135,16 @@ def commit_of(
     proposal: Proposal,
     results: Mapping[str, EvaluationResult],
     plan: DispatchPlan,
+    keeping: Collection[str] = (),
 ) -> Commit:
-    """Returns the commit, without the account's rows."""
+    """Returns the commit, without the account's rows. Of the accounts in ``keeping`` nothing is deleted that belongs to rules that are gone."""
     cursor = proposal.cursor
-    dropped = [(name, rule) for name, one in accounts.items() for rule in sorted(one.evaluator.dropped_states)]
+    dropped = [
+        (name, rule)
+        for name, one in accounts.items()
+        if name not in keeping
+        for rule in sorted(one.evaluator.dropped_states)
+    ]
     found = () if proposal.account is None else results[proposal.account.name].transitions
     known = {one: alert for one, (alert, _, _) in plan.input.known.items()}
     commit = Commit(
@@ -157,6 +163,8 @@ def commit_of(
         commit.rule_states |= {(name, rule): state for rule, state in result.kept.items() if state.is_ready}
     if proposal.account is not None:
         _put_first_evaluations(commit, proposal.account, results[proposal.account.name])
+        if proposal.account.name in keeping:
+            commit.dropped_first_evaluations = []
     _put_plan(commit, plan)
     return commit
 

@@ -60,7 +60,8 @@ class PipelineCommits(PipelineState):
             await self._flush_edits(SuppressionEdits() if edits is None else edits())
 
     async def begin(self) -> None:
-        """Ends the alerts of what was removed from the configuration, and flushes; called after a start or a reload.
+        """Ends the alerts of what was removed from the configuration, and flushes; called after a start or a reload, and once other daemons
+        agree on what was removed.
 
         Raises StoreError. `begin_is_due` then stays set, so that the flush timer calls this again; accounts before the failing one are done.
         """
@@ -97,7 +98,9 @@ class PipelineCommits(PipelineState):
     async def _begin(self, accounts: Iterable[AccountPipeline]) -> None:
         await self._reread_suppressions()
         for account in accounts:
-            gone = account.evaluator.drop_gone(self.services.clock.now())
+            keeps = account.name in self.judged_otherwise
+            self.put_off = self.put_off | {account.name} if keeps else self.put_off - {account.name}
+            gone = EvaluationResult() if keeps else account.evaluator.drop_gone(self.services.clock.now())
             await self._flush(done(Proposal(account, gone)))
 
     async def _flush_edits(self, edits: SuppressionEdits) -> None:
@@ -121,10 +124,10 @@ class PipelineCommits(PipelineState):
         log_template_errors(self.accounts.values())
         results = final_results(self.accounts, proposal, plan)
         if is_worth_a_commit(proposal, plan):
-            commit = commit_of(self.accounts, proposal, results, plan)
+            commit = commit_of(self.accounts, proposal, results, plan, self.judged_otherwise)
             await self._committer.commit(proposal.account, commit)
             for name, rule in commit.dropped_rule_states:
-                self.accounts[name].evaluator.dropped_states.discard(rule)
+                self.accounts[name].evaluator.forget_state(rule)
         self._apply(proposal, results, plan)
         if proposal.account is not None:
             log_transitions(results[proposal.account.name], proposal.account.views)

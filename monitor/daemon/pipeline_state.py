@@ -40,6 +40,12 @@ class PipelineState:
         """Held by whoever explains an alert, and taken before `windows`: however many ask, whoever changes a window waits for one explanation."""
         self.membership = trio.Lock()
         """Held by whoever reads what the store has of accounts, in order to adopt or to reload them, until everything follows that."""
+        self.judged_otherwise: frozenset[str] = frozenset()
+        """The accounts that other daemons on the store judge by other rules (`monitor.daemon.rule_sets`): a rule that is missing here may
+        be new, so nothing of it is ended or deleted.
+        """
+        self.put_off: frozenset[str] = frozenset()
+        """Those of them whose removed rules, searches and alerts wait for the others to agree."""
         self._elsewhere = Elsewhere()
         self._order = tuple(order)
         self._news = trio.Event()

@@ -17,6 +17,7 @@ from monitor.daemon.hidden_secrets import hide_secrets
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.pipeline_commits import PipelineConfig
 from monitor.daemon.restore import RestoredState, order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
+from monitor.daemon.rule_sets import announce_rules
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.startup import log_damage
 from monitor.daemon.systemd_status import SystemdStatus
@@ -126,6 +127,10 @@ class Reloader:
     async def _reload(self) -> None:
         async with self._pipeline.membership:
             changed = await self._prepared()
+            with contextlib.suppress(
+                StoreError
+            ):  # nothing can be committed until the store is back, and it is announced again then
+                await announce_rules(self._store, self._pipeline, changed.after)
             await self._put_in_force(changed)
 
     async def _put_in_force(self, changed: _Reload) -> None:

@@ -21,7 +21,9 @@ from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert
 from monitor.routing.flapping import NEVER, FlappingPolicy, RecentStarts
 from monitor.routing.silences import Silences
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.pieces import Work, at_once, paced
 from monitor.store.protocol import Cursor, StoredState
 from monitor.window import Window
 from monitor.window.search_results import StatusPredicate
@@ -36,6 +38,13 @@ def accounts_to_restore(config: Config, loaded: StoredState) -> list[str]:
     return list(dict.fromkeys([*(account.name for account in config.accounts), *owners]))
 
 
+def judged_by(account: str, config: Config, rules: tuple[Rule, ...]) -> list[str]:
+    """Returns the names of all that an account's alerts can be about: its searches, and the enabled rules that are evaluated for it."""
+    searches = _searches_of(account, config)
+    judging = (rule.name for rule in _rules_of(searches, rules) if rule.enabled)
+    return [*sorted(f"search {name}" for name in searches), *sorted(f"rule {name}" for name in judging)]
+
+
 def without_cursors(loaded: StoredState, account: str) -> StoredState:
     """Returns the state without an account's cursors, so that its searches start again."""
     return replace(loaded, cursors=[cursor for cursor in loaded.cursors if cursor.account != account])
@@ -48,6 +57,13 @@ def restored_evaluator(
 
     Where Routee pushes reports, it is as of the latest one at or before ``now``.
     """
+    return at_once(restoring_evaluator(window, config, rules, loaded, now))
+
+
+def restoring_evaluator(
+    window: Window, config: Config, rules: tuple[Rule, ...], loaded: StoredState, now: Instant | None = None
+) -> Work[RuleEvaluator]:
+    """Does what `restored_evaluator` does, in pieces."""
     account = window.account
     searches = _searches_of(account, config)
     window.search_results.searches = _statuses_of(account, config)
@@ -61,12 +77,14 @@ def restored_evaluator(
     evaluator.time_zone = config.time_zone_of(account)
     evaluator.account_state = loaded.account_states.get(account, NOTHING_KNOWN)
     states = {rule: data for (owner, rule), data in loaded.rule_states.items() if owner == account}
-    evaluator.kept = {rule: StoredRuleState(data) for rule, data in states.items() if rule in evaluator.rules}
+    evaluator.kept = {rule: StoredRuleState(data) for rule, data in states.items()}
     evaluator.dropped_states = states.keys() - evaluator.rules.keys()
-    for alert in loaded.alerts:
+    for alert, pauses in paced(loaded.alerts, AT_ONCE):
         if alert.account == account:
             group = _ordered_group(alert, evaluator.rules.get(alert.rule))
             evaluator.put(alert.rule, group, _regrouped(alert, group))
+        if pauses:
+            yield
     return evaluator
 
 

@@ -86,6 +86,7 @@ class SharedPipeline(PipelineCommits):
     async def _forget(self, name: str) -> None:
         if name not in self.accounts:
             return
+        self.put_off -= {name}
         async with self.windows:
             account = self.accounts[name]
             self._hold({one: held for one, held in self.accounts.items() if one != name})

@@ -14,6 +14,7 @@ from monitor.daemon.restore import (
     views_of,
     without_cursors,
 )
+from monitor.daemon.rule_sets import announce_rules
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
 from monitor.daemon.window_restore import restored_or_empty
@@ -39,6 +40,7 @@ async def restored_pipeline(
     services.health.searches(present.searches)
     dispatcher = restored_dispatcher(config, loaded)
     pipeline = Pipeline(store, accounts, dispatcher, config.retention, services, order_of(config))
+    await announce_rules(store, pipeline, present)
     await pipeline.begin()
     return pipeline
 
@@ -51,6 +53,7 @@ async def adopt_account(
     Waits for a reload that is under way. Raises StoreError; the pipeline has not adopted it then.
     """
     async with pipeline.membership:
+        await announce_rules(store, pipeline, present())
         loaded = await store.load([name])
         account = await _restored_account(store, name, loaded, present(), pipeline.services, key)
         await pipeline.adopt(account, loaded)

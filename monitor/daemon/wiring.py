@@ -236,6 +236,7 @@ class Daemon:
         if self._member is not None:
             tasks["fleet"] = self._member.follow
             tasks["accounts of others"] = self._member.read_others
+            tasks["rules of others"] = self._member.announce_rules
         if reloads is not None:
             reloader = Reloader(
                 reloads, self._store, self._pipeline, self._key, lambda: self._present, self._follow, status

@@ -1,15 +1,22 @@
 """Whose a group of alerts is: groups are split where each daemon has only some accounts, and become one again where one has all. Pure."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 import msgspec
 
 from monitor.model.alert import Alert
 from monitor.model.notification import AlertView
-from monitor.routing.route import AggregationGroup
+from monitor.routing.route import AggregationGroup, of_account
+from monitor.runtime.pieces import Work, paced
 from monitor.store.protocol import Commit, StoredState
+
+AT_ONCE: Final = 200
+"""How many alerts or groups are looked at in one piece."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,42 @@ def of_accounts(state: StoredState, accounts: Collection[str]) -> StoredState:
         rule_states={key: kept for key, kept in state.rule_states.items() if key[0] in accounts},
         first_evaluations={key: at for key, at in state.first_evaluations.items() if key[0] in accounts},
     )
+
+
+def parts_of(state: StoredState, accounts: Iterable[str]) -> Work[dict[str, StoredState]]:
+    """Returns what `of_accounts` returns for each of these accounts alone, without what belongs to none, in pieces."""
+    alerts = yield from _by_account(state.alerts, lambda one: one.account)
+    owners: dict[str, str] = {}
+    for one, pauses in paced(state.alerts if state.acks else (), AT_ONCE):
+        owners[one.fingerprint] = one.account
+        if pauses:
+            yield
+    groups = yield from _by_account(state.groups, lambda one: one.account)
+    cursors = yield from _by_account(state.cursors, lambda one: one.account)
+    acks = yield from _by_account(state.acks, lambda one: owners.get(one.fingerprint, ""))
+    kept = yield from _by_account(state.rule_states.items(), lambda one: one[0][0])
+    first = yield from _by_account(state.first_evaluations.items(), lambda one: one[0][0])
+    return {
+        name: StoredState(
+            cursors=cursors.get(name, []),
+            alerts=alerts.get(name, []),
+            groups=groups.get(name, []),
+            acks=acks.get(name, []),
+            account_states={name: state.account_states[name]} if name in state.account_states else {},
+            rule_states=dict(kept.get(name, [])),
+            first_evaluations=dict(first.get(name, [])),
+        )
+        for name in accounts
+    }
+
+
+def _by_account(items: Iterable[T], owner: Callable[[T], str]) -> Work[dict[str, list[T]]]:
+    found: dict[str, list[T]] = {}
+    for one, pauses in paced(items, AT_ONCE):
+        found.setdefault(owner(one), []).append(one)
+        if pauses:
+            yield
+    return found
 
 
 def accounts_of(commit: Commit) -> set[str]:
@@ -72,8 +115,8 @@ class Owners:
 def split(groups: Iterable[AggregationGroup], owners: Owners) -> GroupChange:
     """Returns the changes that leave no group without an account, and none with alerts of several.
 
-    Each account of the alerts that a group was notified of gets a copy with its alerts. The first one keeps the episode, and with it the
-    group's thread.
+    Each account of the alerts that a group was notified of gets a copy with its alerts, under the key that groups of the account have: a
+    daemon that holds several accounts has all of them at once. The first one keeps the episode, and with it the group's thread.
     """
     whole = list(groups)
     return GroupChange(whole, [part for group in whole for part in _parts(group, owners)])
@@ -84,12 +127,11 @@ def _parts(group: AggregationGroup, owners: Owners) -> list[AggregationGroup]:
     for fingerprint, severity in group.told.items():
         told.setdefault(owners.of(fingerprint, group.labels), {})[fingerprint] = severity
     if not told:
-        return [msgspec.structs.replace(group, account=owners.of("", group.labels))]
+        return [of_account(group, owners.of("", group.labels))]
     first = next(iter(told))
     return [
         msgspec.structs.replace(
-            group,
-            account=account,
+            of_account(group, account),
             told=own,
             counted=tuple(one for one in group.counted if one in own),
             acked={one: who for one, who in group.acked.items() if one in own},
@@ -97,6 +139,12 @@ def _parts(group: AggregationGroup, owners: Owners) -> list[AggregationGroup]:
         )
         for account, own in told.items()
     ]
+
+
+def key_in(groups: Iterable[AggregationGroup], receiver: str, key: str, account: str) -> str:
+    """Returns the key by which a notification that waits goes on, so that it is sent before what its group tells after it was split."""
+    whole = next((one for one in groups if (one.receiver, one.key) == (receiver, key)), None)
+    return key if whole is None else of_account(whole, account).key
 
 
 def _episode(episode: str, account: str) -> str:
@@ -107,7 +155,8 @@ def _episode(episode: str, account: str) -> str:
 def merged(groups: Iterable[AggregationGroup]) -> GroupChange:
     """Returns the changes that leave no group with an account: groups of one key and receiver become one that was notified of all of it.
 
-    Its episode is that of the group that was notified last.
+    Its episode is that of the group that was notified last. Groups of several accounts have keys of their own, and stay apart: each
+    tells the end in its own thread.
     """
     same: dict[tuple[str, str], list[AggregationGroup]] = {}
     for group in groups:

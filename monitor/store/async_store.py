@@ -82,6 +82,9 @@ class AsyncStore:
     async def assign_accounts(self, accounts: Sequence[str]) -> None:
         await self.run(lambda store: store.assign_accounts(accounts))
 
+    async def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+        return await self.run(lambda store: store.announce_rules(rules))
+
     async def suppressions(self) -> StoredSuppressions:
         return await self.run(lambda store: store.suppressions())
 

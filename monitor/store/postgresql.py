@@ -16,7 +16,7 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
 from monitor.store import row_codec as rows
 from monitor.store import statements
-from monitor.store.accounts import Owners, accounts_of, split
+from monitor.store.accounts import Owners, accounts_of, key_in, split
 from monitor.store.leases import LeaseStore
 from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_leases import PostgresqlLeases
@@ -24,7 +24,7 @@ from monitor.store.postgresql_locks import named_process
 from monitor.store.postgresql_session import PostgresqlSession
 from monitor.store.postgresql_statements import translated
 from monitor.store.postgresql_worker import NewWorker
-from monitor.store.protocol import Commit, ForwardedCallback, OutboxRow, Pending
+from monitor.store.protocol import ANNOUNCED_FOR, Commit, ForwardedCallback, OutboxRow, Pending
 from monitor.store.sql_store import SqlStore, Table
 
 P = ParamSpec("P")
@@ -127,7 +127,10 @@ class PostgresqlStore(SqlStore):
             change = split(rows.structs(AggregationGroup, self._rows(own.GROUPS_OF_NOBODY)), owners)
             self._drop_groups([(one.key, one.receiver, one.account) for one in change.dropped])
             self._write_groups(change.written)
-            found = [(owners.of_alerts(rows.alert_views(data)), row) for row, data in self._rows(own.PARCELS_OF_NOBODY)]
+            found = []
+            for row, receiver, key, data in self._rows(own.PARCELS_OF_NOBODY):
+                account = owners.of_alerts(rows.alert_views(data))
+                found.append((account, key_in(change.dropped, receiver, key, account), row))
             self._many(own.ASSIGN_PARCEL, found)
 
     @_advised
@@ -139,6 +142,20 @@ class PostgresqlStore(SqlStore):
 
     def _rows_of(self, accounts: Collection[str] | None, query: str) -> list[rows.Row]:
         return self._rows(query) if accounts is None else self._rows(own.OF_ACCOUNTS[query], list(accounts))
+
+    def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+        worker = self._session.worker
+        if worker is None:
+            return {}
+        host = worker.name.rpartition(":")[0]
+        with self._writing():
+            self._run(own.REPLACED, (host, worker.id, worker.id))
+            self._run(own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,))
+            self._run(own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values())))
+        others: dict[str, set[str]] = {}
+        for account, digest in self._rows(own.ANNOUNCED_BY_OTHERS, worker.id):
+            others.setdefault(account, set()).add(digest)
+        return others
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return self._outbox_rows(own.WAITING, receiver, channel, *self._held_twice(), limit)

@@ -78,11 +78,22 @@ PRUNE_FORWARDED: Final = (
     "DELETE FROM forwarded_callback WHERE id IN (SELECT id FROM forwarded_callback WHERE received_at < ? LIMIT ?)"
 )
 
+ANNOUNCE: Final = """
+    INSERT INTO rule_set (worker, host, seen_at, accounts, digests) VALUES (?, ?, clock_timestamp(), ?, ?)
+    ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at, accounts = excluded.accounts, digests = excluded.digests"""
+REPLACED: Final = """
+    DELETE FROM rule_set WHERE host = ? AND worker < ? AND seen_at < (SELECT since FROM worker WHERE id = ?)
+    AND NOT EXISTS (SELECT 1 FROM worker WHERE id = rule_set.worker AND expires_at > clock_timestamp())"""
+"""What a daemon on the same host has left that was not heard of since this one started: this one is in its place."""
+ANNOUNCED_LONG_AGO: Final = "DELETE FROM rule_set WHERE seen_at < clock_timestamp() - ? * INTERVAL '1 second'"
+ANNOUNCED_BY_OTHERS: Final = """
+    SELECT account, digest FROM rule_set, unnest(accounts, digests) AS own (account, digest) WHERE worker <> ?"""
 ONE_ASSIGNS: Final = "SELECT pg_advisory_xact_lock(1380798286, 0)"
 """The lock of who says whose groups and notifications are."""
 GROUPS_OF_NOBODY: Final = "SELECT data FROM alert_group WHERE account = '' ORDER BY rowid"
-PARCELS_OF_NOBODY: Final = "SELECT id, notification FROM parcel WHERE account = '' AND state <> 'sent' ORDER BY id"
-ASSIGN_PARCEL: Final = "UPDATE parcel SET account = ? WHERE id = ?"
+PARCELS_OF_NOBODY: Final = """
+    SELECT id, receiver, group_key, notification FROM parcel WHERE account = '' AND state <> 'sent' ORDER BY id"""
+ASSIGN_PARCEL: Final = "UPDATE parcel SET account = ?, group_key = ? WHERE id = ?"
 SET_EVER_QUARANTINED: Final = "UPDATE store_state SET quarantined = ?"
 SEQUENCES: Final = {"journal": "journal_sequence_seq", "transition": "transition_id_seq", "parcel": "parcel_id_seq"}
 """PostgreSQL's names of what numbers the rows of these tables."""

@@ -163,6 +163,9 @@ OutboxState = Literal["waiting", "sent", "dead"]
 BEGUN_KEPT: Final[Duration] = DAY // 12
 """How far back `StoredState.begun` reaches (two hours), to detect flapping after a restart."""
 
+ANNOUNCED_FOR: Final[Duration] = DAY // 24
+"""How long the rules of a daemon that ended count as in use: until then it may come back with them (an hour)."""
+
 HISTORY_KEPT: Final[Duration] = 30 * DAY
 """How long sent notifications and changes of alerts are kept."""
 
@@ -337,6 +340,12 @@ class Store(Protocol):
 
         ``accounts`` are the configured ones. For a daemon that starts, before it loads anything. Where others share the store,
         a group is split by the accounts of the alerts that it was notified of; else groups that were split become one again.
+        """
+
+    def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+        """Says by which rules this daemon judges the accounts of its configuration (a digest each), and returns by which the others do.
+
+        A daemon that ended counts for `ANNOUNCED_FOR`, unless another one was started on its host. Nothing, where nobody shares the store.
         """
 
     def suppressions(self) -> StoredSuppressions:

@@ -164,6 +164,9 @@ class SqlStore(ABC):
             self._drop_groups([(one.key, one.receiver, one.account) for one in changed.dropped])
             self._write_groups(changed.written)
 
+    def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+        return {}
+
     def suppressions(self) -> StoredSuppressions:
         with self.snapshot():
             silences, unusable = rows.silences(self._rows(statements.SILENCES))

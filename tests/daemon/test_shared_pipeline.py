@@ -9,6 +9,7 @@ import trio.testing
 from monitor.daemon.morning_report import MorningReport
 from monitor.daemon.pipeline_commits import PipelineConfig
 from monitor.daemon.restore import order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
+from monitor.daemon.rule_sets import RuleSets, announce_rules
 from monitor.dispatch.scheduled_report import KEY as REPORT
 from monitor.model.builtin_alerts import INTERNAL_ERROR, NOTIFICATION_FAILING, finding
 from monitor.routing.matchers import Matcher
@@ -18,7 +19,7 @@ from monitor.runtime.errors import LeaseLost, NothingThere, StoreError
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
-from tests.fakes.shared_worker import SHARED, SharedWorker
+from tests.fakes.shared_worker import SHARED, SharedWorker, present_of
 from tests.fakes.written import settings
 
 RULES = "rules: [{name: Failing, kind: rate, by: [operator], window: 1m, above: 20%}]"
@@ -267,9 +268,9 @@ async def test_an_alert_that_flaps_does_so_wherever_its_account_is() -> None:
     assert pair.reasons("a")[-1] != "all resolved", "its end is held back"
 
 
-async def reload(worker: SharedWorker, config: str) -> None:
+async def reload(worker: SharedWorker, config: str, rules: str = RULES) -> None:
     """Reloads as the daemon does."""
-    before, after = worker.present, SharedWorker(settings(RULES, config), worker.clock, worker.store).present
+    before, after = worker.present, present_of(settings(rules, config), worker.clock)
     pipeline, key = worker.pipeline, worker.store.secret("recipients")
     held = tuple(pipeline.accounts)
     found = await state_for_reload(worker.front, before.config, after.config, key, held)
@@ -280,6 +281,7 @@ async def reload(worker: SharedWorker, config: str) -> None:
         dispatcher = reloaded_dispatcher(after.config, pipeline.dispatcher)
         return PipelineConfig(accounts, dispatcher, after.config.retention, order_of(after.config))
 
+    await announce_rules(worker.front, pipeline, after)
     await pipeline.reload(make)
     worker.present = after
     await pipeline.begin()
@@ -297,6 +299,8 @@ async def test_a_reload_takes_no_account_and_ends_what_was_removed_where_it_is_h
     pair.clock.at += 10 * MINUTE
     for worker in (pair.first, pair.second):
         await reload(worker, without_a(CONFIG))
+    assert pair.reasons("a") == ["first"], "the other one had it still"
+    await RuleSets(pair.first.front, pair.first.pipeline, lambda: pair.first.present).announce()
     assert (list(pair.first.pipeline.accounts), list(pair.second.pipeline.accounts)) == (["a"], ["b"])
     assert (pair.reasons("a"), pair.reasons("b")) == (["first", "all resolved"], ["first"])
     assert pair.second.pipeline.dispatcher.leads

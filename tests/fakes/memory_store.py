@@ -1,6 +1,6 @@
 """A store in memory that fails on request, and keeps alerts and groups as bytes, so that reading decodes them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -41,6 +41,8 @@ class MemoryStore:
         self._first_evaluations: dict[tuple[str, str], int] = {}
         self._sequence = 0
         self._revision = 0
+        self.announced: dict[int, dict[str, str]] = {}
+        """By worker, the rules that it announced. Somebody who ended stays, unless a test takes him out."""
 
     def commit(self, commit: Commit) -> list[int]:
         if self.failures:
@@ -140,6 +142,15 @@ class MemoryStore:
 
     def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return [one for one in self.journal(account) if one[0] > after][:2]
+
+    def announce_rules(self, rules: Mapping[str, str], worker: int = 0) -> dict[str, set[str]]:
+        """``worker`` is who announces."""
+        self.announced[worker] = dict(rules)
+        others: dict[str, set[str]] = {}
+        for one, said in self.announced.items():
+            for account, digest in said.items() if one != worker else ():
+                others.setdefault(account, set()).add(digest)
+        return others
 
     def assign_accounts(self, accounts: Sequence[str]) -> None:
         """Everything here has its account from the start."""

@@ -1,8 +1,10 @@
 """A daemon's pipeline on a store that it shares with others. It holds the accounts that a test lets it adopt, as if it had their leases."""
 
 import io
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+import trio
 
 from monitor.config.settings import Settings
 from monitor.daemon.account_sink import AccountSink
@@ -39,6 +41,25 @@ searches:
 """The lines of three accounts with a search each."""
 
 
+def present_of(settings: Settings, clock: Clock) -> RuntimeConfig:
+    """Returns the settings as a daemon has them in force."""
+    context = ChannelContext(clock, Templates(), io.StringIO())
+    return RuntimeConfig(settings, Templates(), Notifiers.of(settings.config, context))
+
+
+class _Front(InlineStoreFront):
+    """The store as one worker has it."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)  # type: ignore[arg-type]  # the part that a pipeline uses
+        self._memory, self.worker = store, len(store.announced)
+        store.announced[self.worker] = {}
+
+    async def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+        await trio.lowlevel.checkpoint()
+        return self._memory.announce_rules(rules, self.worker)
+
+
 class SharedWorker:
     """One worker. Other tasks run wherever its work can be interrupted. More than ``most_groups`` new groups count as a storm."""
 
@@ -46,9 +67,8 @@ class SharedWorker:
 
     def __init__(self, settings: Settings, clock: Clock, store: MemoryStore, *, most_groups: int = MOST) -> None:
         self.clock, self.store, self._most_groups = clock, store, most_groups
-        self.front = InlineStoreFront(store)  # type: ignore[arg-type]  # the part that a pipeline uses
-        context = ChannelContext(clock, Templates(), io.StringIO())
-        self.present = RuntimeConfig(settings, Templates(), Notifiers.of(settings.config, context))
+        self.front = _Front(store)
+        self.present = present_of(settings, clock)
         self.services = Services(clock, Metrics(clock), Health(lambda: 0.0), lambda: None, pieces=Pieces(0.0))
         self.sinks: dict[str, AccountSink] = {}
 

@@ -6,9 +6,10 @@ import pytest
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert
 from monitor.routing.route import AggregationGroup
-from monitor.store.accounts import Owners, accounts_of, merged, split
-from monitor.store.protocol import Commit, Cursor, Entry, Pending, QuarantinedRecord
-from tests.store.store_samples import NOW, alert, group, notification
+from monitor.runtime.pieces import at_once
+from monitor.store.accounts import Owners, accounts_of, key_in, merged, of_accounts, parts_of, split
+from monitor.store.protocol import Commit, Cursor, Entry, Pending, QuarantinedRecord, StoredState
+from tests.store.store_samples import NOW, ack, alert, group, notification
 
 
 class State:
@@ -75,7 +76,29 @@ def test_a_group_is_split_by_the_accounts_of_what_it_was_notified_of() -> None:
     assert split([whole], Owners([one, two, three], ["a", "b"])) == change
     for part in change.written:
         assert list(part.acked) == list(part.told) == list(part.counted)
-        assert (part.key, part.receiver, part.told_at) == (whole.key, whole.receiver, whole.told_at)
+        assert (part.receiver, part.told_at) == (whole.receiver, whole.told_at)
+
+
+def test_parts_of_a_group_have_keys_of_their_own() -> None:
+    one, two = of("b"), of("a")
+    keys = [
+        '{}:{alertname="x"}',
+        '{}:incident:{incident="i"}',
+        "{}:{...}",
+        "{}:report:{f}",
+    ]
+    groups = [spanning(one, two, key=key) for key in keys]
+    parts = split(groups, Owners([one, two], ["a", "b"])).written
+    assert len({part.key for part in parts}) == 2 * len(keys)
+    assert {part.key.partition(":")[0] for part in parts} == {'{}/{account="a"}', '{}/{account="b"}'}
+    assert split(parts[:2], Owners([one, two], ["a", "b"])).written == parts[:2], "splitting again does no harm"
+
+
+def test_a_notification_that_waits_gets_the_key_of_its_accounts_group() -> None:
+    whole = spanning(of("a"), key='{}:{alertname="x"}')
+    assert key_in([whole], "ops", whole.key, "a") == '{}/{account="a"}:{alertname="x"}'
+    assert key_in([whole], "others", whole.key, "a") == whole.key
+    assert key_in([], "ops", "{watchdog}", "a") == "{watchdog}"
 
 
 def test_a_group_of_alerts_that_nobody_knows_goes_to_who_its_labels_name_or_to_the_first_account() -> None:
@@ -103,3 +126,19 @@ def test_split_groups_become_one_again() -> None:
     assert (other.episode, other.told_at, other.first_at, other.flush_at, other.started_at) == ("e2", 6, 3, 8, 1)
     assert other.told == {"f1": "critical", "f2": "x"}
     assert merged([again, other]).written == []
+
+
+def test_the_parts_of_accounts_are_what_each_has_alone() -> None:
+    one, two, three = of("a"), of("b"), of("c")
+    acks = [msgspec.structs.replace(ack(), fingerprint=of.fingerprint) for of in (one, two, three)]
+    groups = [msgspec.structs.replace(group(), account=account) for account in "abc"]
+    cursors = [Cursor(account, "all", NOW, NOW) for account in "abc"]
+    states = {account: AccountState() for account in "abc"}
+    kept = {(account, "R"): b"" for account in "abc"}
+    first = {(account, "R"): NOW for account in "abc"}
+    whole = StoredState(
+        cursors, [one, two, three], groups, [], acks, account_states=states, rule_states=kept, first_evaluations=first
+    )
+    parts = at_once(parts_of(whole, ["a", "b", "d"]))
+    assert parts == {account: of_accounts(whole, [account]) for account in ("a", "b", "d")}
+    assert parts["a"].acks == acks[:1]

@@ -28,7 +28,7 @@ from monitor.store.protocol import (
 from monitor.store.sql_store import SqlStore
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.postgresql import PostgresqlServer
-from tests.store.store_samples import NOW, ack, alert, cursor, enqueue, group, notification, silence
+from tests.store.store_samples import NOW, ack, alert, cursor, enqueue, group, keys, notification, silence
 
 Places = Callable[[str], StoreLocation]
 KINDS = ("sqlite", "postgresql")
@@ -228,35 +228,38 @@ def test_a_row_that_cannot_be_read_stops_the_copy_with_advice_about_its_store(
         assert [new.count_rows(table) for table in TABLES] == [0] * len(TABLES)
 
 
+SPANNING = '{}:{alertname="OperatorFailureRate"}'
+"""The key of a group without an account."""
+
+
 def spanning_accounts(store: Store) -> None:
     """Groups and notifications as one daemon with two accounts has them."""
     mine, theirs = alert(), msgspec.structs.replace(alert(), account="other")
     told = {theirs.fingerprint: "critical", mine.fingerprint: "warning"}
     view = msgspec.structs.replace(notification("x").alerts[0], fingerprint=theirs.fingerprint)
-    made = msgspec.structs.replace(notification("k"), alerts=(view,))
+    made = msgspec.structs.replace(notification("k", group=SPANNING), alerts=(view,))
     store.commit(
         Commit(
             cursors=[cursor(), msgspec.structs.replace(cursor(), account="other")],
             alerts=[mine, theirs],
-            groups=[msgspec.structs.replace(group(), told=told), group("alone")],
+            groups=[msgspec.structs.replace(group(SPANNING), told=told), group("alone")],
             outbox=[Pending("slack/0", made), Pending("slack/0", notification("k2"))],
         )
     )
 
 
-def test_groups_that_span_accounts_are_split_in_postgresql_and_one_again_in_sqlite(places: Places) -> None:
+def test_groups_that_span_accounts_are_split_in_postgresql_and_stay_so_in_sqlite(places: Places) -> None:
     first, shared, back = places("sqlite"), places("postgresql"), places("sqlite")
     with closing(opened(first)) as store:
         spanning_accounts(store)
-        before = store.load()
     copy_between(first, shared)
     with closing(opened(shared)) as store:
         for _ in range(2):
             store.assign_accounts(["main", "other"])
             groups = store.load().groups
             assert [(one.key, one.account, one.episode == "e1") for one in groups] == [
-                (before.groups[0].key, "other", True),
-                (before.groups[0].key, "main", False),
+                ('{}/{account="other"}:{alertname="OperatorFailureRate"}', "other", True),
+                ('{}/{account="main"}:{alertname="OperatorFailureRate"}', "main", False),
                 ("alone", "main", True),
             ]
             assert [row.account for row in store.outbox_rows()] == ["main", "other"]
@@ -271,9 +274,24 @@ def test_groups_that_span_accounts_are_split_in_postgresql_and_one_again_in_sqli
     with closing(opened(back)) as store:
         for _ in range(2):
             store.assign_accounts(["main", "other"])
-            assert sorted(store.load().groups, key=lambda one: one.key) == sorted(
-                before.groups, key=lambda one: one.key
-            )
+            assert {(one.key, one.episode, *one.told) for one in store.load().groups} == {
+                (one.key, one.episode, *one.told) for one in groups
+            }
+            assert {one.account for one in store.load().groups} == {""}
+
+
+def test_what_waits_of_a_split_group_is_sent_before_what_it_tells_next(places: Places) -> None:
+    first, shared = places("sqlite"), places("postgresql")
+    with closing(opened(first)) as store:
+        spanning_accounts(store)
+    copy_between(first, shared)
+    with closing(opened(shared)) as store:
+        store.assign_accounts(["main", "other"])
+        [mine] = (one for one in store.load().groups if one.account == "other")
+        ended = notification("k3", reason="all resolved", group=mine.key)
+        store.commit(Commit(outbox=[Pending("slack/0", ended, "other")]))
+        assert keys(store.waiting("ops", "slack/0", 9)) == ["k", "k2", "k3"]
+        assert keys(store.heads("ops", "slack/0", 9)) == ["k", "k2"], "one after the other"
 
 
 def test_callbacks_that_nobody_took_yet_are_not_left_behind(places: Places) -> None:

@@ -14,6 +14,7 @@ from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.fleet.others import OthersReader
 from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.rule_sets import RuleSets
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.model.fleet import Fleet
 from monitor.notify.outbox.gate import AccountGate
@@ -55,6 +56,7 @@ class FleetMember:
         self.leave, self.settle = self._keeper.leave, self._keeper.settle
         follower = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded, gate.is_open)
         self.follow = follower.run
+        self.announce_rules = RuleSets(store, pipeline, present).run
         self.read_others = OthersReader(store, pipeline, present, key, self._held_elsewhere).run
 
     @property

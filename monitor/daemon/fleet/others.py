@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.elsewhere import Elsewhere
 from monitor.daemon.pipeline import Pipeline
-from monitor.daemon.restore import restored_evaluator, views_of
+from monitor.daemon.restore import restoring_evaluator, views_of
 from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.dispatch.destinations import Key
 from monitor.model.privacy import RecipientMask
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import StoreError
+from monitor.runtime.pieces import Work
+from monitor.store.accounts import parts_of
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import StoredState
 from monitor.window import Window
@@ -24,8 +29,19 @@ SHARE: Final = 20
 """A read that takes long is repeated after so many times as long, so that it takes no more than a twentieth of the store's time."""
 
 
+class _Read(NamedTuple):
+    """An account as it is shown, and what the store and the configuration had of it."""
+
+    part: StoredState
+    present: RuntimeConfig
+    account: AccountPipeline
+
+
 class OthersReader:
-    """Keeps `Pipeline.elsewhere` up to date. ``elsewhere`` returns the accounts that are to be shown and not held here."""
+    """Keeps `Pipeline.elsewhere` up to date. ``elsewhere`` returns the accounts that are to be shown and not held here.
+
+    Only accounts of which something has changed are made anew, and other tasks run in between: there may be hundreds.
+    """
 
     def __init__(
         self,
@@ -37,7 +53,7 @@ class OthersReader:
     ) -> None:
         self._store, self._pipeline, self._present = store, pipeline, present
         self._key, self._elsewhere = key, elsewhere
-        self._loaded: tuple[frozenset[str], StoredState, RuntimeConfig] | None = None
+        self._read: dict[str, _Read] = {}
         self._shown = Elsewhere()
 
     async def run(self) -> None:
@@ -56,22 +72,42 @@ class OthersReader:
         if not names:
             if self._pipeline.elsewhere.accounts:
                 self._show(Elsewhere())
-            self._loaded = None
+            self._read = {}
             return
-        loaded, present = await self._store.load(names, rule_states=False), self._present()
-        if self._loaded != (names, loaded, present) or self._pipeline.elsewhere is not self._shown:
-            self._loaded = names, loaded, present
-            self._show(self._made(names, loaded, present, self._pipeline.services.clock.now()))
+        loaded, services = await self._store.load(names, rule_states=False), self._pipeline.services
+        changed = await services.pieces.do(self._making(names, loaded, self._present(), services.clock.now()))
+        if changed or self._pipeline.elsewhere is not self._shown:
+            self._show(await services.pieces.do(self._elsewhere_read()))
 
     def _show(self, elsewhere: Elsewhere) -> None:
         self._shown = elsewhere
         self._pipeline.show_elsewhere(elsewhere)
 
-    def _made(self, names: Collection[str], loaded: StoredState, present: RuntimeConfig, now: Instant) -> Elsewhere:
-        config, accounts = present.config, {}
-        for name in sorted(names):
-            window = Window(name, RecipientMask(config.privacy.recipients, self._key))
-            evaluator = restored_evaluator(window, config, present.rules, loaded, now)
-            accounts[name] = AccountPipeline(evaluator, views_of(evaluator, config, present.templates))
-        groups = {(group.receiver, group.key): group for group in loaded.groups}
-        return Elsewhere(accounts, groups, {ack.fingerprint: ack for ack in loaded.acks})
+    def _making(self, names: Collection[str], loaded: StoredState, present: RuntimeConfig, now: Instant) -> Work[bool]:
+        """Makes those accounts anew of which the store has something else than before. Returns whether there are any, or some are gone."""
+        parts = yield from parts_of(loaded, sorted(names))
+        made: dict[str, _Read] = {}
+        for name, part in parts.items():
+            known = self._read.get(name)
+            if known is not None and known.present is present and known.part == part:
+                made[name] = known
+            else:
+                made[name] = _Read(part, present, (yield from self._account(name, part, present, now)))
+            yield
+        before, self._read = self._read, made
+        return before.keys() != made.keys() or any(before[name] is not one for name, one in made.items())
+
+    def _account(self, name: str, part: StoredState, present: RuntimeConfig, now: Instant) -> Work[AccountPipeline]:
+        config = present.config
+        window = Window(name, RecipientMask(config.privacy.recipients, self._key))
+        evaluator = yield from restoring_evaluator(window, config, present.rules, part, now)
+        return AccountPipeline(evaluator, views_of(evaluator, config, present.templates))
+
+    def _elsewhere_read(self) -> Work[Elsewhere]:
+        accounts, groups, acks = {}, dict[Key, AggregationGroup](), dict[str, Ack]()
+        for name, one in self._read.items():
+            accounts[name] = one.account
+            groups |= {(group.receiver, group.key): group for group in one.part.groups}
+            acks |= {ack.fingerprint: ack for ack in one.part.acks}
+            yield
+        return Elsewhere(accounts, groups, acks)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -11,7 +12,7 @@ from monitor.daemon.fleet.others import READ_EVERY, OthersReader
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.runtime.clock import MINUTE
 from monitor.runtime.errors import StoreError
-from monitor.store.protocol import StoredState
+from monitor.store.protocol import Commit, StoredState
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
@@ -150,9 +151,47 @@ async def test_what_was_last_known_gives_way_to_what_the_store_has_even_if_that_
     await stage.asked.adopt("a")
     await stage.asked.pipeline.release("a")
     assert await stage.shown() == ["Cosmote"]
-    await stage.read()
     assert stage.asked.pipeline.elsewhere.accounts["a"] is not shown.accounts["a"]
+    await stage.read()
     assert stage.asked.pipeline.elsewhere.accounts["a"].evaluator.window.messages == 0
+
+
+async def test_only_accounts_that_changed_are_made_anew() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    await stage.read()
+    before = stage.asked.pipeline.elsewhere
+    await stage.fail("Vodafone")
+    await stage.read()
+    after = stage.asked.pipeline.elsewhere
+    assert after.accounts["a"] is not before.accounts["a"]
+    assert after.accounts["c"] is before.accounts["c"]
+    stage.asked.present = SharedWorker(settings(RULES, CONFIG), stage.clock, stage.store).present
+    await stage.read()
+    assert stage.asked.pipeline.elsewhere.accounts["c"] is not before.accounts["c"], "another configuration is in force"
+
+
+async def test_other_tasks_run_while_accounts_of_others_are_read() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    loaded = stage.store.load(["a", "c"])
+    many = [msgspec.structs.replace(loaded.alerts[0], group=(("operator", str(one)),)) for one in range(1_000)]
+    others = [msgspec.structs.replace(one, account="c") for one in many]
+    stage.store.commit(Commit(alerts=[*many, *others]))
+    turns, made = 0, False
+
+    async def count() -> None:
+        nonlocal turns
+        while not made:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count)
+        await stage.read()
+        made = True
+    assert len(await stage.shown()) == 2_001
+    assert turns > 10, "each piece lets the others have a turn"
 
 
 async def test_a_store_that_cannot_be_read_for_long_is_read_soon_again(autojump_clock: trio.testing.MockClock) -> None:

@@ -1,0 +1,69 @@
+"""Notices while other daemons on the store judge an account by other rules: then nobody takes a rule that he does not have for removed.
+
+A configuration is changed on one daemon after the other. Until all have it, an account may pass from one that has a new rule already to
+one that does not: what that rule has told goes on, and what it has learned is kept.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+import trio
+
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.restore import judged_by
+from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.runtime.errors import StoreError
+from monitor.store.async_store import AsyncStore
+
+ANNOUNCE_EVERY: Final = 10.0
+"""Seconds between two announcements, and for as long as an end that waited for the others' configurations is told late."""
+
+
+def digests(present: RuntimeConfig) -> dict[str, str]:
+    """Returns a digest of what each configured account is judged by."""
+    config = present.config
+    return {one.name: _digest(judged_by(one.name, config, present.rules)) for one in config.accounts}
+
+
+async def announce_rules(store: AsyncStore, pipeline: Pipeline, present: RuntimeConfig) -> None:
+    """Tells the others by which rules this daemon judges, and the pipeline which accounts others judge by other ones. Raises StoreError.
+
+    Called before anything is decided by a configuration, so that whoever takes an account over finds what its last holder had.
+    """
+    own = digests(present)
+    pipeline.judged_otherwise = differing(own, await store.announce_rules(own))
+
+
+def differing(own: Mapping[str, str], others: Mapping[str, set[str]]) -> frozenset[str]:
+    """Returns the accounts that others judge by something else. One that is not configured here is judged by nothing."""
+    return frozenset(account for account, found in others.items() if found - {own.get(account, _NOTHING)})
+
+
+class RuleSets:
+    """Announces the rules in force from time to time, and ends what was removed once all daemons agree on it."""
+
+    def __init__(self, store: AsyncStore, pipeline: Pipeline, present: Callable[[], RuntimeConfig]) -> None:
+        self._store, self._pipeline, self._present = store, pipeline, present
+
+    async def run(self) -> None:
+        """Announces until it is cancelled."""
+        while True:
+            with suppress(StoreError):  # the code that uses the store logs it
+                await self.announce()
+            await trio.sleep(ANNOUNCE_EVERY)
+
+    async def announce(self) -> None:
+        """Announces once. Raises StoreError."""
+        async with self._pipeline.membership:
+            await announce_rules(self._store, self._pipeline, self._present())
+        if self._pipeline.put_off - self._pipeline.judged_otherwise:
+            await self._pipeline.begin()
+
+
+def _digest(names: list[str]) -> str:
+    return hashlib.blake2b("\0".join(names).encode(), digest_size=9).hexdigest()
+
+
+_NOTHING: Final = _digest([])

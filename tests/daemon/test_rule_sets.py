@@ -1,0 +1,130 @@
+"""While a configuration is changed on one daemon after the other: a rule that one of them does not have yet, or no longer, is not over."""
+
+from monitor.alerts.kinds.rule_state import StoredRuleState
+from monitor.daemon.rule_sets import RuleSets, differing, digests
+from monitor.runtime.clock import MINUTE
+from monitor.store.protocol import Commit
+from tests.daemon.test_shared_pipeline import CONFIG, RULES, Pair, reload
+from tests.fakes.shared_worker import SharedWorker
+from tests.fakes.written import settings
+
+NONE = "rules: []"
+
+
+def worker(pair: Pair, rules: str, config: str = CONFIG) -> SharedWorker:
+    return SharedWorker(settings(rules, config), pair.clock, pair.store)
+
+
+async def agree(one: SharedWorker) -> None:
+    """Does what the daemon does from time to time."""
+    await RuleSets(one.front, one.pipeline, lambda: one.present).announce()
+
+
+async def fired_here_and_taken_over_there(there: str) -> Pair:
+    """Returns two workers, of which the first one had the rule, told its alert and died; the other has other rules and took over."""
+    pair = Pair()
+    pair.second = worker(pair, there)
+    await pair.start(("a",), ("b",))
+    await pair.fail(pair.first, "a")
+    await pair.first.pipeline.release("a")
+    await pair.second.adopt("a")
+    return pair
+
+
+async def minutes(pair: Pair, number: int = 10) -> None:
+    for _ in range(number):
+        pair.clock.at += MINUTE
+        await pair.second.pipeline.flush()
+
+
+async def test_an_alert_of_a_rule_that_its_new_holder_does_not_have_yet_goes_on() -> None:
+    pair = await fired_here_and_taken_over_there(NONE)
+    await minutes(pair)
+    await agree(pair.second)
+    assert pair.reasons("a") == ["first"]
+    assert [one.state for one in pair.second.firing("a")] == ["firing"]
+    await reload(pair.second, CONFIG)
+    await pair.fail(pair.second, "a")
+    assert pair.reasons("a") == ["first"], "the same alert"
+    await pair.fail(pair.second, "a", failing=0)
+    await minutes(pair)
+    assert pair.reasons("a") == ["first", "all resolved"]
+
+
+async def test_what_a_rule_has_learned_is_kept_where_its_new_holder_does_not_have_it_yet() -> None:
+    pair = await fired_here_and_taken_over_there(NONE)
+    pair.store.commit(Commit(rule_states={("a", "Failing"): StoredRuleState(b"learned")}))
+    await pair.second.pipeline.release("a")
+    await pair.second.adopt("a")
+    await pair.fail(pair.second, "a")
+    kept = pair.store.load()
+    assert kept.rule_states == {("a", "Failing"): b"learned"}
+    assert set(kept.first_evaluations) == {("a", "Failing")}
+    await reload(pair.second, CONFIG)
+    assert pair.second.pipeline.accounts["a"].evaluator.kept["Failing"].blob() == b"learned"
+    await reload(pair.second, CONFIG, NONE)
+    await reload(pair.second, CONFIG)
+    evaluator = pair.second.pipeline.accounts["a"].evaluator
+    assert (evaluator.kept["Failing"].blob(), evaluator.dropped_states) == (b"learned", set())
+    for one in (pair.first, pair.second):
+        await reload(one, CONFIG, NONE)
+    await pair.fail(pair.second, "a")
+    assert (pair.store.load().rule_states, pair.store.load().first_evaluations, evaluator.kept) == ({}, {}, {})
+
+
+async def test_a_removal_is_told_once_when_all_daemons_have_read_it() -> None:
+    pair = await Pair().start(("a",), ("b",))
+    await pair.fail(pair.first, "a")
+    pair.clock.at += 10 * MINUTE
+    await reload(pair.first, CONFIG, NONE)
+    await agree(pair.first)
+    assert pair.reasons("a") == ["first"], "the other one still has the rule"
+    await pair.first.pipeline.release("a")
+    await pair.second.adopt("a")
+    await pair.fail(pair.second, "a")
+    assert pair.reasons("a") == ["first"]
+    await reload(pair.second, CONFIG, NONE)
+    assert pair.reasons("a") == ["first", "all resolved"]
+    await pair.second.pipeline.release("a")
+    await pair.first.adopt("a")
+    await agree(pair.first)
+    await agree(pair.second)
+    assert pair.reasons("a") == ["first", "all resolved"]
+    assert ("a", "Failing") not in pair.store.load().first_evaluations
+
+
+async def test_who_waited_for_the_others_tells_the_removal_once_they_agree() -> None:
+    pair = await Pair().start(("a",), ("b",))
+    await pair.fail(pair.first, "a")
+    pair.clock.at += 10 * MINUTE
+    await reload(pair.first, CONFIG, NONE)
+    await agree(pair.first)
+    await reload(pair.second, CONFIG, NONE)
+    assert pair.reasons("a") == ["first"]
+    for _ in range(2):
+        await agree(pair.first)
+    assert pair.reasons("a") == ["first", "all resolved"]
+
+
+async def test_the_only_daemon_tells_a_removal_when_it_starts() -> None:
+    pair = Pair()
+    pair.store.announced.clear()
+    await pair.start(("a",), ())
+    await pair.fail(pair.first, "a")
+    pair.clock.at += 10 * MINUTE
+    pair.store.announced.clear()  # as its successor on the same host has it
+    await worker(pair, NONE).start(("a",))
+    assert pair.reasons("a") == ["first", "all resolved"]
+
+
+def test_accounts_differ_by_their_searches_and_enabled_rules() -> None:
+    pair = Pair()
+    same = digests(worker(pair, RULES).present)
+    assert same.keys() == {"a", "b"}
+    assert same == digests(worker(pair, RULES.replace("20%", "30%")).present), "the same rule"
+    assert same != digests(worker(pair, RULES.replace("window", "enabled: false, window")).present)
+    renamed = digests(worker(pair, RULES, CONFIG.replace("name: all, account: b", "name: every, account: b")).present)
+    assert (renamed["a"] == same["a"], renamed["b"] == same["b"]) == (True, False)
+    assert differing(same, {"a": {same["a"]}, "b": {same["b"], "other"}, "removed": {"x"}}) == {"b", "removed"}
+    none = digests(worker(pair, NONE, CONFIG.replace("  - {name: all, account: b, every: 1d}\n", "")).present)
+    assert differing({}, {"b": {none["b"]}}) == frozenset(), "nothing is judged there either"
