@@ -44,7 +44,7 @@ def check(config: Path | None, as_json: bool, online: bool) -> int:
     name_variables()
     config_file = find_config(config)
     try:
-        loaded = read_everything(config_file)
+        loaded = read_everything(config_file, late_secrets=False)
         look_outside()
     except InputError as error:
         if as_json:

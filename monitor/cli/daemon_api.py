@@ -38,11 +38,14 @@ class NoAnswer(MonitorError):
 class DaemonApi:
     """A daemon's listener, the token that changes need, and the certificate by which it is known (see `ask`).
 
+    ``why_no_token`` says why the token of the configuration could not be read.
+
     Each request ends ``within`` that many seconds, however slowly its answer arrives.
     """
 
     url: str
     token: str = field(default="", repr=False)
+    why_no_token: str = ""
     within: float = 10.0
     certificate: bytes = field(default=b"", repr=False)
 
@@ -100,6 +103,8 @@ class DaemonApi:
         return answer
 
     def _wrong_token(self) -> str:
+        if self.why_no_token:
+            return f"The daemon at {self.url} needs a token: {self.why_no_token}"
         if self.token:
             return (
                 f"The daemon at {self.url} does not accept the token of this configuration (web.token or web.token_file): "
@@ -155,12 +160,16 @@ def daemon_api(config: Path | None, url: str | None) -> DaemonApi:
 
 def api_of(config: "Config", url: str | None) -> DaemonApi:
     """Returns the daemon of a loaded configuration, or the one at ``url``. Raises ListenError if it has no listener."""
+    from monitor.config.yaml.unread_secret import why_unread
+
     web = config.web
-    token = web.token.get_secret_value() if web is not None and web.token is not None else ""
+    secret = None if web is None else web.token
+    why_no_token = why_unread(secret)
+    token = "" if secret is None or why_no_token else secret.get_secret_value()
     where = url.rstrip("/") if url else listener(web)
     if not where.startswith(("http://", "https://")):
         raise ListenError(f"--url: {where!r} is not an address like http://127.0.0.1:9465")
-    return DaemonApi(where, token, certificate=certificate_of(web))
+    return DaemonApi(where, token, why_no_token, certificate=certificate_of(web))
 
 
 def certificate_of(web: "Web | None") -> bytes:

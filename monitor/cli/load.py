@@ -1,4 +1,7 @@
-"""Loads the files that users write, as the daemon does, for commands; secrets in them are hidden from all output."""
+"""Loads the files that users write, as the daemon does, for commands; secrets in them are hidden from all output.
+
+A secret whose file cannot be read stops a command only when it needs that secret (SecretUnreadable). The exceptions are `run` and `check`.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +21,7 @@ def read_config(given: Path | None) -> "Config":
     from monitor.config.monitor import load_config
     from monitor.daemon.hidden_secrets import hide_secrets
 
-    config = load_config(find_config(given), environment())
+    config = load_config(find_config(given), environment(), late_secrets=True)
     hide_secrets(config)
     return config
 
@@ -27,7 +30,7 @@ def read_rules(given: Path | None) -> "tuple[Rule, ...]":
     """Returns the rules that have no errors, for commands that are about something else."""
     from monitor.config.settings import read
 
-    return tuple(read(find_config(given), environment()).rules)
+    return tuple(read(find_config(given), environment(), late_secrets=True).rules)
 
 
 def read_settings(given: Path | None) -> "Settings":
@@ -35,17 +38,17 @@ def read_settings(given: Path | None) -> "Settings":
     from monitor.config.settings import load
     from monitor.daemon.hidden_secrets import hide_secrets
 
-    settings = load(find_config(given), environment())
+    settings = load(find_config(given), environment(), late_secrets=True)
     hide_secrets(settings.config)
     return settings
 
 
-def read_everything(given: Path | None) -> "SettingsWithTemplates":
-    """Returns configuration, rules and templates. Raises InputError and ConfigMissing."""
+def read_everything(given: Path | None, *, late_secrets: bool = True) -> "SettingsWithTemplates":
+    """Returns configuration, rules and templates. Raises InputError and ConfigMissing; without ``late_secrets`` also for secrets."""
     from monitor.daemon.hidden_secrets import hide_secrets
     from monitor.daemon.validate import load
 
-    loaded = load(find_config(given), environment())
+    loaded = load(find_config(given), environment(), late_secrets=late_secrets)
     hide_secrets(loaded.settings.config)
     return loaded
 
@@ -60,7 +63,7 @@ def read_as_it_runs(given: Path | None) -> "tuple[Settings, InputError | None]":
     from monitor.daemon.hidden_secrets import hide_secrets
     from monitor.runtime.errors import InputError
 
-    found = read(find_config(given), environment())
+    found = read(find_config(given), environment(), late_secrets=True)
     if found.config is None:
         raise InputError(list(found.problems))
     hide_secrets(found.config)

@@ -90,7 +90,7 @@ def _run(
         logs.configure(log_level or settings.log.level, log_format or settings.log.format, screen)
 
     raise_limit()
-    loaded = read_everything(config)
+    loaded = read_everything(config, late_secrets=False)
     look_outside()
     log_as_written(loaded.settings.config)
     for warning in exposed_secrets(loaded, find_config(config)):

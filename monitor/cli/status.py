@@ -12,7 +12,7 @@ from monitor.cli.options import config_option, json_option, level_option, url_op
 from monitor.cli.output import Shaded, say, shaded
 from monitor.cli.progress import progress
 from monitor.cli.table import Column, print_json, print_table
-from monitor.runtime.errors import InputError, MonitorError
+from monitor.runtime.errors import InputError, MonitorError, SecretUnreadable
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config, Web
@@ -67,6 +67,7 @@ def _asked(settings: "Settings", url: str | None) -> dict[str, Any]:
     """Returns the daemon's status, or else what its store shows. With ``url`` a daemon has to answer. Raises NoAnswer and DaemonRefused."""
     from monitor.cli.api_answers import DaemonStatus
     from monitor.cli.daemon_api import IS_IT_RUNNING, api_of
+    from monitor.config.yaml.unread_secret import why_unread
 
     try:
         api = api_of(settings.config, url)
@@ -74,7 +75,10 @@ def _asked(settings: "Settings", url: str | None) -> dict[str, Any]:
     except MonitorError as why:
         if url:
             raise
-        return _stored(settings, str(why).removesuffix(IS_IT_RUNNING))
+        nobody = str(why).removesuffix(IS_IT_RUNNING)
+        if unread := why_unread(settings.config.store_password):
+            raise SecretUnreadable(f"{nobody}; its store cannot be read here either: {unread}") from None
+        return _stored(settings, nobody)
     return said | {"url": api.url, "why": "", "store": None}
 
 

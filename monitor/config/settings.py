@@ -29,20 +29,20 @@ class SettingsResult:
     problems: tuple[Problem, ...]
 
 
-def read(path: Path, environ: Mapping[str, str]) -> SettingsResult:
-    """Reads the file ``path`` and the rule files that it names, with all of their problems."""
-    config, problems, files = read_config(path, environ)
+def read(path: Path, environ: Mapping[str, str], *, late_secrets: bool = False) -> SettingsResult:
+    """Reads the file ``path`` and the rule files that it names, with all of their problems; for ``late_secrets`` see `load_config`."""
+    config, problems, files = read_config(path, environ, late_secrets=late_secrets)
     rules, wrong = read_rules(files, environ)
     wrong += check_against(rules, config) if config else []
     return SettingsResult(config, tuple(rules), (*problems, *wrong))
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Settings:
+def load(path: Path, environ: Mapping[str, str], *, late_secrets: bool = False) -> Settings:
     """Returns the settings in the file ``path`` and in the rule files that it names.
 
     Raises InputError with every problem of every file: exit 78 if the configuration has one, else 65.
     """
-    found = read(path, environ)
+    found = read(path, environ, late_secrets=late_secrets)
     if found.config is None or found.problems:
         raise InputError(list(found.problems), EXIT_BAD_RULES if found.config else EXIT_BAD_CONFIG)
     return Settings(found.config, found.rules)

@@ -6,6 +6,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from monitor.config.monitor import Config
+from monitor.config.yaml.unread_secret import why_unread
 from monitor.runtime import log as logs
 
 SHORTEST_ID: Final = 16
@@ -21,24 +22,26 @@ def _hide_id(application_id: str) -> None:
 def hide_secrets(config: Config) -> None:
     """Hides the configuration's secrets in everything that is logged or sent from now on."""
     for account in config.accounts:
-        _hide_id(account.application_id.get_secret_value())
-        logs.hide(account.application_secret.get_secret_value())
-        if account.callback_secret is not None:
-            logs.hide(account.callback_secret.get_secret_value())
+        for application_id in _known(account.application_id):
+            _hide_id(application_id)
+        for secret in _known(account.application_secret, account.callback_secret):
+            logs.hide(secret)
     for receiver in config.receivers:
         for _, entry in receiver.channels:
             for name in entry.secrets:
                 for secret in _texts(getattr(entry, name)):
                     logs.hide(secret)
-    if config.store_password is not None:
-        logs.hide(config.store_password.get_secret_value())
-    if config.web is not None and config.web.token is not None:
-        logs.hide(config.web.token.get_secret_value())
+    for secret in _known(config.store_password, None if config.web is None else config.web.token):
+        logs.hide(secret)
+
+
+def _known(*secrets: SecretStr | None) -> Iterator[str]:
+    """Yields the texts of those that could be read; the others can be shown nowhere."""
+    yield from (one.get_secret_value() for one in secrets if one is not None and not why_unread(one))
 
 
 def _texts(secret: SecretStr | Mapping[str, SecretStr] | None) -> Iterator[str]:
     """Yields the text of each secret, and the last word of each: the key of ``GenieKey KEY``."""
-    several = {} if secret is None else secret if isinstance(secret, Mapping) else {"": secret}
-    for one in several.values():
-        text = one.get_secret_value()
+    several = {} if why_unread(secret) else secret if isinstance(secret, Mapping) else {"": secret}
+    for text in _known(*several.values()):
         yield from (text, text.rpartition(" ")[2])

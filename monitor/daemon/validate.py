@@ -35,12 +35,13 @@ class SettingsWithTemplates:
     templates: Templates
 
 
-def load(path: Path, environ: Mapping[str, str]) -> SettingsWithTemplates:
+def load(path: Path, environ: Mapping[str, str], *, late_secrets: bool = False) -> SettingsWithTemplates:
     """Returns what the configuration ``path`` and the files that it names say.
 
     Raises InputError with every problem of every file: exit code 78 if the configuration or a template is wrong, else 65.
+    With ``late_secrets``, a secret that cannot be read is no problem, but raises SecretUnreadable for who uses it.
     """
-    found = read(path, environ)
+    found = read(path, environ, late_secrets=late_secrets)
     files, wrong = _sources(found.config) if found.config else ({}, [])
     templates = Templates({file.name: text for file, text in files.items()})
     wrong += [problem for rule in found.rules for problem in _annotations(rule, found.config, templates)]

@@ -138,6 +138,7 @@ class Daemon:
         gc.disable()  # restored objects stay alive, so collecting garbage among them is useless, now and later
         try:
             self._key = await self._store.secret("recipients")
+            self._browser_key = await self._store.secret("browsers")
             if leases is not None:
                 self._store.hold({})
             held = None if leases is None else ()
@@ -188,7 +189,9 @@ class Daemon:
             return ""
         reader = DaemonReader(self._pipeline, self._store, lambda: self._present.settings, self._outbox)
         fleet = None if self._member is None else self._member.described
-        app = self._app = ReloadableApp(config.web, config, self._pipeline, self._store, reader, self._inbox, fleet)
+        app = self._app = ReloadableApp(
+            config.web, config, self._pipeline, self._store, reader, self._inbox, fleet, self._browser_key
+        )
         listen = partial(
             serve,
             app,

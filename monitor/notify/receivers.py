@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -20,7 +21,7 @@ from monitor.notify.channels import (
 from monitor.notify.channels.protocol import checked
 from monitor.notify.render import Templates
 from monitor.runtime.clock import Clock
-from monitor.runtime.errors import Problem
+from monitor.runtime.errors import Problem, SecretUnreadable
 
 __all__ = ["Notifiers", "Preview", "checked", "entry_problems", "notifiers", "previews", "send_firing_and_resolved"]
 
@@ -88,4 +89,7 @@ def entry_problems(config: Config, templates: Templates, files: Mapping[str, str
         for channel, entry in receiver.channels:
             kind, _, index = channel.partition("/")
             path = ("receivers", number, kind, int(index))
-            yield from problems(entry, EntryContext(config, path, templates, files))
+            with suppress(
+                SecretUnreadable
+            ):  # what it needs to be checked is unknown here; nobody is notified by it either
+                yield from problems(entry, EntryContext(config, path, templates, files))

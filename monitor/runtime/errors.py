@@ -3,6 +3,7 @@
 MonitorError
 ├── InputError              a file that a person wrote is wrong; lists every problem with its place   exit 65 (rules) or 78
 │   └── EnvironmentUnusable   a proxy or certificates that the environment names cannot be used         exit 78
+├── SecretUnreadable        the file of a secret that is needed cannot be read                        exit 78
 ├── RouteeError             Routee did not return what was requested
 │   ├── RouteeUnavailable   no answer, or one that says "later": retried automatically                exit 69
 │   ├── RouteeRefused       credentials or permissions are not accepted: a person has to act          exit 69
@@ -19,7 +20,7 @@ MonitorError
 """
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from monitor.runtime.environment_values import named
@@ -40,6 +41,8 @@ class Problem:
     column: int
     path: str
     message: str
+    of_key: bool = field(default=False, compare=False)
+    """It concerns a key rather than its value; other problems may follow from it."""
 
     def __post_init__(self) -> None:
         # A value from the environment may be a misplaced secret.
@@ -52,10 +55,10 @@ class Problem:
 
 
 class InputError(MonitorError):
-    """Files that people wrote have problems; the error lists all of them."""
+    """Files that people wrote have problems; the error lists all of them, in each file those of keys first."""
 
     def __init__(self, problems: list[Problem], exit_code: int = 78) -> None:
-        self.problems = sorted(set(problems))
+        self.problems = sorted(set(problems), key=lambda one: (one.file, not one.of_key, one))
         self.exit_code = exit_code
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
@@ -67,6 +70,12 @@ class EnvironmentUnusable(InputError):
 def of_environment(variable: str, message: str) -> Problem:
     """Returns a problem with the value of an environment variable; it has no line."""
     return Problem("environment", 0, 0, variable, message)
+
+
+class SecretUnreadable(MonitorError):
+    """The file of a secret cannot be read by this command, which needs it."""
+
+    exit_code = 78
 
 
 class RouteeError(MonitorError):

@@ -40,18 +40,21 @@ class ServerCertificate:
     def load(cls, cert_file: Path, key_file: Path) -> "ServerCertificate":
         """Reads both files. Raises CertificateProblem, whose message shows nothing of the key."""
         chain, key = _read(cert_file, of_key=False), _read(key_file, of_key=True)
-        found = _CERTIFICATE.search(chain)
-        if found is None:
-            raise CertificateProblem(
-                f"{cert_file} holds no certificate: it should be PEM (-----BEGIN CERTIFICATE-----)"
-            )
+        der = _first(chain, cert_file)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         _load_chain(context, cert_file, key_file)
         text = b"\n".join(_CERTIFICATE.findall(chain)).decode("ascii", "replace")
-        der = ssl.PEM_cert_to_DER_cert(found[0].decode("ascii", "replace"))
         return cls(hashlib.sha256(chain + b"\0" + key).digest(), der, context, text)
+
+    @classmethod
+    def without_key(cls, cert_file: Path) -> "ServerCertificate":
+        """Reads the certificate alone, by which a client knows the server. Raises CertificateProblem."""
+        chain = _read(cert_file, of_key=False)
+        return cls(
+            hashlib.sha256(chain).digest(), _first(chain, cert_file), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ""
+        )
 
     def warning(self, now: float) -> str:
         """Returns a sentence if the certificate has ended, ends soon, or does not hold yet at ``now`` (seconds since 1970); else nothing."""
@@ -69,6 +72,14 @@ class ServerCertificate:
             return "the certificate has expired: renew it"
         is_soon = end - now < SOON_DAYS * 86_400
         return f"the certificate ends on {datetime.fromtimestamp(end, UTC):%Y-%m-%d}: renew it" if is_soon else ""
+
+
+def _first(chain: bytes, cert_file: Path) -> bytes:
+    """Returns the first certificate (DER)."""
+    found = _CERTIFICATE.search(chain)
+    if found is None:
+        raise CertificateProblem(f"{cert_file} holds no certificate: it should be PEM (-----BEGIN CERTIFICATE-----)")
+    return ssl.PEM_cert_to_DER_cert(found[0].decode("ascii", "replace"))
 
 
 def _read(path: Path, *, of_key: bool) -> bytes:

@@ -318,7 +318,9 @@ class Store(Protocol):
         """Returns a context in which all reads see the same moment, for readers beside a running daemon. It allows no writing."""
 
     def secret(self, name: str) -> bytes:
-        """Returns 32 random bytes that belong to this store and ``name``, made at first use: the key of the recipients' hashes."""
+        """Returns 32 random bytes that belong to this store and ``name``, made at first use: ``recipients`` is the key of the recipients'
+        hashes, ``browsers`` that of what browsers are given.
+        """
 
     def leases(self) -> LeaseStore | None:
         """Returns the leases of a daemon's store that other daemons share; None if no others can: one process has all accounts.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 
@@ -22,6 +23,7 @@ from monitor.daemon.wiring import watched
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE, TrioClock
 from monitor.runtime.errors import StoreError
+from tests.fakes.forms import hidden_fields, submit
 from tests.fakes.http import Answer
 from tests.fakes.listener import ask
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
@@ -184,6 +186,23 @@ async def test_secrets_are_in_no_line_of_the_log(world: World, caplog: pytest.Lo
     text = " ".join(record.getMessage() for record in caplog.records) + repr(world.told)
     assert APPLICATION_SECRET not in text
     assert "very-secret-path" not in text
+
+
+async def test_who_is_logged_in_is_so_after_a_restart_too_and_a_form_from_before_is_taken(world: World) -> None:
+    config = world.folder / "monitor.yaml"
+    listen = '"127.0.0.1:0"'
+    config.write_text(
+        config.read_text().replace(listen, f"{listen}, token: a-token-of-many-letters, protect_reads: true")
+    )
+    html = {"accept": "text/html"}
+    async with world.daemon() as running, httpx.AsyncClient(base_url=running.url, headers=html) as browser:
+        assert (await submit(browser, "/login", {"token": "a-token-of-many-letters"})).status_code == 303
+        form = await browser.get("/silences/new")
+        cookies = {"cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+    async with world.daemon() as running, httpx.AsyncClient(base_url=running.url, headers=html | cookies) as browser:
+        assert (await browser.get("/silences/new")).status_code == 200
+        out = await browser.post("/logout", data=hidden_fields(form.text))
+        assert (out.status_code, out.headers["location"]) == (303, "/login")
 
 
 async def test_a_second_daemon_on_the_same_store_is_refused(world: World) -> None:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 
 from monitor.config.yaml import FieldProblem, NestedProblems, Secret
 from monitor.config.yaml.types import LABEL
+from monitor.config.yaml.unread_secret import MAY_BE_UNREAD_PAIRS
 from monitor.config.yaml.words import suggest
 
 _HEADER_NAME: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
@@ -85,7 +86,7 @@ def problem_text(names: set[str], needed: tuple[str, ...], known: tuple[str, ...
 
 _SCHEMA = WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}})
 
-Headers = Annotated[dict[str, Secret], AfterValidator(_headers), BeforeValidator(_pairs), _SCHEMA]
+Headers = Annotated[dict[str, Secret], AfterValidator(_headers), BeforeValidator(_pairs), MAY_BE_UNREAD_PAIRS, _SCHEMA]
 """The headers of a request by name. Values are never shown."""
-Fields = Annotated[dict[str, Secret], AfterValidator(_fields), BeforeValidator(_pairs), _SCHEMA]
+Fields = Annotated[dict[str, Secret], AfterValidator(_fields), BeforeValidator(_pairs), MAY_BE_UNREAD_PAIRS, _SCHEMA]
 """The ``fields`` of a template by name. Values are never shown."""

@@ -17,22 +17,27 @@ EXIT_BAD_CONFIG: Final = 78
 _CONFIG = TypeAdapter(Config)
 
 
-def load_config(path: Path, environ: Mapping[str, str]) -> Config:
-    """Returns the configuration in the file ``path``. Raises InputError (exit 78) with every problem."""
-    config, problems, _ = read_config(path, environ)
+def load_config(path: Path, environ: Mapping[str, str], *, late_secrets: bool = False) -> Config:
+    """Returns the configuration in the file ``path``. Raises InputError (exit 78) with every problem.
+
+    ``late_secrets``: a secret that cannot be read is none; whoever uses it gets SecretUnreadable.
+    """
+    config, problems, _ = read_config(path, environ, late_secrets=late_secrets)
     if config is None:
         raise InputError(problems, EXIT_BAD_CONFIG)
     return config
 
 
-def read_config(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[Problem], tuple[Path, ...]]:
+def read_config(
+    path: Path, environ: Mapping[str, str], *, late_secrets: bool = False
+) -> tuple[Config | None, list[Problem], tuple[Path, ...]]:
     """Returns the configuration (None if it has problems), its problems, and the rule files that it names and that were found."""
     document = read_document(path, environ)
     problems = list(document.problems)
     if not document.readable:
         return None, problems, ()
     folder = path.parent
-    found = validate(_CONFIG, document, ValidationContext(folder, environ))
+    found = validate(_CONFIG, document, ValidationContext(folder, environ, late_secrets))
     files = _rule_files(folder, value_at(document.data, ("rules",)))
     if isinstance(found, list):
         return None, problems + found, files

@@ -22,6 +22,7 @@ from monitor.config.yaml import (
     Zone,
     is_loopback,
 )
+from monitor.config.yaml.unread_secret import why_unread
 from monitor.routing.flapping import FlappingPolicy as Policy
 from monitor.routing.wall_clock import DailyTime
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration
@@ -100,6 +101,7 @@ class Web(YamlModel):
             )
         if (
             self.token is not None
+            and not why_unread(self.token)
             and not is_loopback(self.host)
             and len(self.token.get_secret_value()) < SHORTEST_TOKEN
         ):

@@ -32,10 +32,14 @@ class Tls(YamlModel):
         from monitor.runtime.server_certificate import CertificateProblem, ServerCertificate
 
         reading = context if isinstance(context, ValidationContext) else ValidationContext()
+        cert_file, key_file = (self._path(name, reading) for name in (self.cert_file, self.key_file))
         try:
-            self._certificate = ServerCertificate.load(
-                *(self._path(name, reading) for name in (self.cert_file, self.key_file))
-            )
+            try:
+                self._certificate = ServerCertificate.load(cert_file, key_file)
+            except CertificateProblem as error:
+                if not (error.of_key and reading.late_secrets):
+                    raise
+                self._certificate = ServerCertificate.without_key(cert_file)
         except CertificateProblem as error:
             raise NestedProblems([FieldProblem(("key_file" if error.of_key else "cert_file",), str(error))]) from None
 

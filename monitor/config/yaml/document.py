@@ -65,7 +65,7 @@ class Document:
 
     def problem(self, path: KeyPath, message: str, *, key: bool = False) -> Problem:
         """Returns a problem of the value at ``path``, or of its key."""
-        return Problem(*self.location(path, key=key), show_path(path), message)
+        return Problem(*self.location(path, key=key), show_path(path), message, key)
 
     def is_broken(self, path: KeyPath) -> bool:
         """Returns whether a problem at or above ``path`` has already been reported."""

@@ -16,7 +16,8 @@ from pydantic_core import ErrorDetails
 from monitor.config.yaml.document import KeyPath
 from monitor.config.yaml.secret_file import read_secret
 from monitor.config.yaml.sentences import MISSING, kind_of, sentence
-from monitor.config.yaml.words import suggest
+from monitor.config.yaml.unread_secret import UnreadSecret
+from monitor.config.yaml.words import near_miss, suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class FieldProblem:
     path: KeyPath
     message: str
     at_key: bool = False
+
+    def below(self, written: Mapping[str, str]) -> "FieldProblem":
+        """Returns the problem with the key at the beginning of its path as it is written; ``written`` maps what is meant to that."""
+        first, *rest = self.path or ("",)
+        return replace(self, path=(written[first], *rest)) if isinstance(first, str) and first in written else self
 
 
 class NestedProblems(ValueError):
@@ -38,10 +44,14 @@ class NestedProblems(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ValidationContext:
-    """What validation may need: the folder to which paths are relative, and the environment."""
+    """What validation may need: the folder to which paths are relative, and the environment.
+
+    ``late_secrets``: a secret whose file cannot be read is no problem of the configuration, but of who uses it (`UnreadSecret`).
+    """
 
     folder: Path = field(default_factory=Path)
     environ: Mapping[str, str] = field(default_factory=dict)
+    late_secrets: bool = False
 
 
 class YamlModel(BaseModel):
@@ -87,16 +97,29 @@ class YamlModel(BaseModel):
             raise ValueError(f"should be a mapping (key: value), not {kind_of(data)}")
         reading = info.context if isinstance(info.context, ValidationContext) else ValidationContext()
         kept, notes = cls._sift(data)
-        notes += cls._open_secrets(kept, reading)
-        notes += cls.check_keys(data, reading)
+        written = cls._misspelt(data)
+        if written:  # goes on as if they were right, so that nothing is reported that only follows from the misspelling
+            data = {meant: data[key] for meant, key in written.items()} | data
+            kept |= {meant: data[meant] for meant in written if data[meant] is not None}
+        further = [*cls._open_secrets(kept, reading), *cls.check_keys(data, reading)]
         try:
             model = handler(cls.completed(kept, reading))
         except ValidationError as error:
-            raise NestedProblems([*notes, *cls._notes_of(error, data)]) from None
-        notes += model.check_values()
+            further += cls._notes_of(error, data)
+        else:
+            further += model.check_values()
+        notes += [note.below(written) for note in further]
         if notes:
             raise NestedProblems(notes)
         return model
+
+    @classmethod
+    def _misspelt(cls, data: dict[str, Any]) -> dict[str, str]:
+        """Returns the unknown keys that surely mean a known one which is not written, by that one."""
+        known = cls.keys()
+        twins = {f"{key}_file": key for key in cls.secrets} | {key: f"{key}_file" for key in cls.secrets}
+        free = [key for key in known if key not in data and twins.get(key) not in data]
+        return {meant: key for key in data if key not in known and (meant := near_miss(key, free))}
 
     @classmethod
     def keys(cls) -> tuple[str, ...]:
@@ -133,7 +156,9 @@ class YamlModel(BaseModel):
             try:
                 kept[key] = read_secret(name, reading.folder, reading.environ)
             except ValueError as error:
-                yield FieldProblem((f"{key}_file",), str(error))
+                kept[key] = UnreadSecret(f"{key}_file: {error}")
+                if not reading.late_secrets:
+                    yield FieldProblem((f"{key}_file",), str(error))
 
     @classmethod
     def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[FieldProblem]:

@@ -21,6 +21,16 @@ def locate(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
     return folder / Path(name).expanduser()
 
 
+def _where_else(name: str, environ: Mapping[str, str]) -> str:
+    """Returns where a file may be that was looked for by a bare name and without systemd's folder."""
+    if "/" in name or environ.get("CREDENTIALS_DIRECTORY"):
+        return ""
+    return (
+        "; if systemd gives it to the service (LoadCredential=), only the service has it: run this as root with "
+        "CREDENTIALS_DIRECTORY=FOLDER before the command, the folder of the secrets"
+    )
+
+
 def read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> str:
     """Returns the secret in the file ``name``, without white space around it. Raises ValueError, whose message does not show the secret.
 
@@ -32,7 +42,7 @@ def read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> str:
         with path.open("rb") as stream:
             content = stream.read(LARGEST + 1)
     except OSError as error:
-        raise ValueError(f"{shown} cannot be read: {error.strerror}") from None
+        raise ValueError(f"{shown} cannot be read: {error.strerror}{_where_else(name, environ)}") from None
     except (ValueError, RuntimeError):  # an invalid file name, or ~ without a home
         raise ValueError(f"{shown} cannot be read: that is no file's name") from None
     secret = content.decode("utf-8-sig", "replace").strip()

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, StrictBool, Str
 
 from monitor.config.yaml.scalar import Fraction, Whole
 from monitor.config.yaml.sentences import kind_of
+from monitor.config.yaml.unread_secret import MAY_BE_UNREAD, why_unread
 from monitor.runtime.clock import Duration, parse_duration
 from monitor.runtime.environment_values import beginning
 
@@ -86,6 +87,8 @@ def _secret_url(value: SecretStr) -> SecretStr:
 
 def host_only(url: str | SecretStr) -> str:
     """Returns the part of an address that may be shown: scheme, host, and the port if it is written (``https://hooks.slack.com``)."""
+    if why_unread(url):
+        return "an address that is not known here"
     parts = _split(url.get_secret_value() if isinstance(url, SecretStr) else url)
     if parts is None:
         return "an address that cannot be read"
@@ -123,9 +126,9 @@ PeriodOrZero = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": f"^{PERIOD}$"}, {"const": 0}]}),
 ]
 """A duration that may be ``0s``, in microseconds."""
-Secret = Annotated[SecretStr, AfterValidator(_secret), BeforeValidator(as_text), _AS_TEXT]
+Secret = Annotated[SecretStr, AfterValidator(_secret), BeforeValidator(as_text), MAY_BE_UNREAD, _AS_TEXT]
 """Text that is never shown."""
-SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url), _ADDRESS]
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url), MAY_BE_UNREAD, _ADDRESS]
 """An http(s) address that is never shown in full."""
 Url = Annotated[str, AfterValidator(_open_url), _ADDRESS]
 """An http(s) address without a secret; a slash at its end is dropped."""

@@ -54,7 +54,6 @@ def make_app(
     expensive: ExpensiveQueue | None = None,
     sessions: BrowserSessions | None = None,
     external_url: str = "",
-    port: int = 0,
     html: HtmlPages | None = None,
     fleet: Callable[[], dict[str, Any]] | None = None,
 ) -> Starlette:
@@ -62,7 +61,7 @@ def make_app(
 
     With ``protect_reads`` every page needs ``Authorization: Bearer <token>``, or a browser that is logged in. ``hosts`` are the names by which the
     daemon may be reached, besides localhost and IP addresses. ``expensive`` is the queue that ``apis`` use, too. ``sessions`` are those of
-    browsers, ``external_url`` is where they reach the daemon, and ``port`` is part of the names of their cookies. ``html`` has the frame of a page
+    browsers, ``external_url`` is where they reach the daemon. ``html`` has the frame of a page
     that says why there is none. ``fleet`` returns the daemons that share the store, as JSON has them.
 
     Raises ValueError for ``protect_reads`` without a token, because nobody could read anything.
@@ -74,9 +73,7 @@ def make_app(
         routes=[*_Pages(state, metrics, expensive or ExpensiveQueue(), fleet).routes(), *apis],
         middleware=[
             Middleware(KnownHosts, names=hosts, token=token),
-            Middleware(
-                Visitors, sessions=sessions or BrowserSessions(), token=token, external_url=external_url, port=port
-            ),
+            Middleware(Visitors, sessions=sessions or BrowserSessions(), token=token, external_url=external_url),
             Middleware(ReadToken, token=secret, root=urlsplit(external_url).path.rstrip("/")),
         ],
         exception_handlers={

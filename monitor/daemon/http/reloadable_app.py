@@ -1,6 +1,7 @@
 """The listener's application: pages and APIs over the pipeline, rebuilt when a reload changes their settings."""
 
 import logging
+import secrets
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
@@ -59,8 +60,9 @@ class ReloadableApp:
         reader: DaemonReader,
         inbox: CallbackInbox | None = None,
         fleet: Callable[[], dict[str, Any]] | None = None,
+        key: bytes = b"",
     ) -> None:
-        """``fleet`` returns the daemons that share the store, as JSON has them."""
+        """``fleet`` returns the daemons that share the store, as JSON has them. ``key`` is the store's, for what browsers are given."""
         services = pipeline.services
         self._inbox = inbox or CallbackInbox(pipeline, store, RecipientMask)
         self._fleet = fleet
@@ -69,7 +71,9 @@ class ReloadableApp:
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
         self._api_status = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
         self._expensive, self._from_store = ExpensiveQueue(), ExpensiveQueue()
-        self._sessions = BrowserSessions(wrong=self._metrics.wrong_token)
+        self._sessions = BrowserSessions(
+            wrong=self._metrics.wrong_token, wall=self._clock.now, key=key or secrets.token_bytes(32)
+        )
         self._tls = web.tls
         self._access = ("", False)
         self._streams = EventStreams(lambda: pipeline.news, self._clock)
@@ -109,14 +113,14 @@ class ReloadableApp:
         actions, clock, expensive = self._actions, self._clock, self._expensive
         masthead = partial(masthead_of, config, self._pipeline, self._health, api_status.version, self._fleet)
         html = HtmlPages(urlsplit(api_status.external_url).path.rstrip("/"), masthead)
-        secrets = {
+        callback_secrets = {
             account.name: account.callback_secret.get_secret_value()
             for account in config.accounts
             if account.callback_secret is not None
         }
-        self._metrics.pushed_to(secrets)
+        self._metrics.pushed_to(callback_secrets)
         hosts = (web.host, urlsplit(api_status.external_url).hostname or "", *web.allowed_hosts)
-        self.callbacks = CallbackApi(self._inbox, secrets, self._metrics, hosts)
+        self.callbacks = CallbackApi(self._inbox, callback_secrets, self._metrics, hosts)
         apis = [
             *self.callbacks.routes(),
             *html.routes(),
@@ -150,7 +154,6 @@ class ReloadableApp:
             expensive=expensive,
             sessions=self._sessions,
             external_url=api_status.external_url,
-            port=web.port,
             html=html,
             fleet=self._fleet,
         )

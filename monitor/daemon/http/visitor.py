@@ -1,8 +1,8 @@
 """Knows the browser behind each request: whether it is logged in, and which forms it may send.
 
 Two cookies, both HttpOnly and SameSite=Strict: one holds the session of a browser that is logged in, the other one a random value for the forms
-of a browser that is not. Every form has a hidden field that is derived from the cookie by a key that only this process knows. A foreign page
-knows neither.
+of a browser that is not. Every form has a hidden field that is derived from the cookie by a key that only the daemons of one store know. A
+foreign page knows neither.
 
 A browser does not send such cookies with the first request that follows a link of another site, such as one in Slack. Therefore that request
 gets a page which asks for the same address once more.
@@ -47,7 +47,7 @@ _AGAIN: Final = """<!doctype html>
 class CookieSettings:
     """How cookies are named and where browsers send them.
 
-    ``suffix`` tells daemons on one machine apart, because browsers do not keep the cookies of different ports apart.
+    ``suffix`` tells daemons on one machine apart that share no store (`BrowserSessions.name`).
     """
 
     suffix: str = ""
@@ -105,7 +105,7 @@ class Visitor:
         return any(same(form_token, self.sessions.form_token(one)) for one in cookies)
 
     def log_in(self) -> None:
-        """Begins a session, always with a new id. The token must have been checked."""
+        """Begins a session, always a new one. The token must have been checked."""
         self.log_out()
         self._session = self.sessions.begin(self.token)
         self._set_session(self._session, SESSION_SECONDS)
@@ -117,8 +117,8 @@ class Visitor:
             self._session = ""
             self._set_session("", 0)
 
-    def _is_session(self, session_id: str) -> bool:
-        return bool(self.token) and self.sessions.holds(session_id, self.token)
+    def _is_session(self, session: str) -> bool:
+        return bool(self.token) and self.sessions.holds(session, self.token)
 
     def _form_cookie(self) -> str:
         if not self._form:
@@ -163,13 +163,11 @@ def present_visitor() -> Visitor:
 class Visitors:
     """Makes a `Visitor` for each request, which `present_visitor` returns, and sends its new cookies with the answer."""
 
-    def __init__(
-        self, app: ASGIApp, sessions: BrowserSessions, token: str = "", external_url: str = "", port: int = 0
-    ) -> None:
+    def __init__(self, app: ASGIApp, sessions: BrowserSessions, token: str = "", external_url: str = "") -> None:
         external = urlsplit(external_url)
         self._app, self._sessions, self._token = app, sessions, token
         self._root = external.path.rstrip("/")
-        self._settings = CookieSettings(f"_{port}" if port else "", self._root or "/", external.scheme == "https")
+        self._settings = CookieSettings(f"_{sessions.name}", self._root or "/", external.scheme == "https")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

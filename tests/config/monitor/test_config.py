@@ -502,3 +502,12 @@ def test_the_listeners_certificate_is_found_and_checked_with_the_configuration(f
     write_certificate(folder, "other")
     assert "does not belong to the certificate" in problems_of(folder, tls % "other.key")
     assert web != config_of(folder, (tls % "other.key").replace("tls.crt", "other.crt")).web
+
+
+def test_a_misspelt_store_is_one_problem_and_not_a_password_that_should_go(folder: Path) -> None:
+    text = "accounts: [{name: main, application_id: a, application_secret: b}]\nstroe: postgresql://a@b/c\nstore_password: x\n"
+    with pytest.raises(InputError) as caught:
+        config_of(folder, text)
+    assert [(one.path, one.message) for one in caught.value.problems] == [
+        ("stroe", "unknown key; did you mean 'store'?")
+    ]

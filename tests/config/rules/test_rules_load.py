@@ -240,6 +240,31 @@ def test_above_beside_below_is_one_problem_and_a_bound_has_no_needless_digits(tm
     ]
 
 
+@pytest.mark.parametrize("written", ["abov: 20%", "levls: [{above: 20%, severity: critical}]", "thresh: 20%"])
+def test_an_unknown_key_comes_first_and_what_follows_from_a_misspelt_one_is_no_problem(
+    tmp_path: Path, written: str
+) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(f"rules:\n  - name: Near\n    kind: rate\n    windw: 15m\n    {written}\n")
+    with pytest.raises(InputError) as raised:
+        load_rules([path])
+    first, *others = [problem.message for problem in raised.value.problems]
+    assert first.startswith("unknown key; did you mean 'window'?")
+    assert others[0].startswith("unknown key")
+    assert len(others) == (2 if "thresh:" in written else 1), (
+        "without a right word for it, nothing says what it was to be"
+    )
+
+
+def test_a_value_under_a_misspelt_key_is_looked_at_too(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text("rules:\n  - {name: Near, kind: rate, windw: 15x, above: 20%}\n")
+    with pytest.raises(InputError) as raised:
+        load_rules([path])
+    assert [(one.line, one.path) for one in raised.value.problems] == [(2, "rules[0].windw"), (2, "rules[0].windw")]
+    assert "'15x' is not a duration" in str(raised.value)
+
+
 def test_a_wrong_kind_hides_no_other_error(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(
@@ -258,11 +283,10 @@ def test_a_wrong_kind_hides_no_other_error(tmp_path: Path) -> None:
     assert kinds[2].startswith("is missing: write one of rate, count, ")
     assert kinds[3].endswith(", not a list")
     assert [path for path, _ in said if not path.endswith(".kind")] == [
-        "rules[0].window",
         "rules[0].widow",
+        "rules[1].severty",
         "rules[0].above",
         "rules[1].for",
-        "rules[1].severty",
         "rules[2].by[0]",
         "rules[3].limit",
     ]

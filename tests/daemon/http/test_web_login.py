@@ -2,6 +2,7 @@
 
 import re
 from contextlib import asynccontextmanager
+from itertools import cycle
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,7 +33,7 @@ def actions() -> FakeAlertActions:
     return FakeAlertActions([rate(starts_at=now - 5 * MINUTE, as_of=now)])
 
 
-def app_of(actions, *, token=TOKEN, external_url="", protect=True, sessions=None, port=9465):
+def app_of(actions, *, token=TOKEN, external_url="", protect=True, sessions=None):
     html = HtmlPages()
     pages = AlertPages(actions, actions.clock, token, external_url)
     silences = SilencePages(actions, actions.clock, token, external_url)
@@ -45,8 +46,21 @@ def app_of(actions, *, token=TOKEN, external_url="", protect=True, sessions=None
         apis=[*html.routes(), *LoginPages(token, external_url).routes(), *pages.routes(), *silences.routes()],
         sessions=sessions,
         external_url=external_url,
-        port=port,
     )
+
+
+def session_cookie(sessions: BrowserSessions) -> str:
+    return f"routee_monitor_session_{sessions.name}"
+
+
+def in_turn(*apps):
+    """Returns several daemons behind a load balancer that gives each request to the next one."""
+    turns = cycle(apps)
+
+    async def balanced(scope, receive, send):
+        await next(turns)(scope, receive, send)
+
+    return balanced
 
 
 def behind_proxy(app, root):
@@ -125,6 +139,28 @@ async def test_a_logout_ends_the_session_also_for_who_has_copied_the_cookie(acti
         assert thief.status_code == 303
 
 
+async def test_behind_a_load_balancer_every_daemon_knows_who_is_logged_in_and_takes_the_forms_of_the_others(actions):
+    path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
+    apps = [app_of(actions, sessions=BrowserSessions(key=b"of the store that all share")) for _ in range(3)]
+    stranger = app_of(actions, sessions=BrowserSessions(key=b"of another store"))
+    async with (
+        served(in_turn(*apps[:2])) as url,
+        served(in_turn(apps[2], stranger)) as restarted,
+        httpx.AsyncClient(base_url=url, headers=HTML, timeout=60) as browser,
+    ):
+        assert (await log_in(browser)).status_code == 303
+        assert [(await browser.get("/silences/new")).status_code for _ in range(4)] == [200] * 4
+        assert (await submit(browser, path, {"by": "Ann"})).status_code == 200
+        await browser.get(path)
+        assert (await submit(browser, path, {"by": "Bob"})).status_code == 200, "the other one gets the form"
+        cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+        after = [
+            (await browser.get(f"{restarted}/silences/new", headers=cookies)).status_code for _ in ("new", "stranger")
+        ]
+        assert after == [200, 303], "one that was started later knows the session, too; one of another store does not"
+    assert list(actions.acknowledged) == [actions.views[0].fingerprint]
+
+
 async def test_a_wrong_token_is_said_to_be_and_begins_no_session(actions):
     async with browsing(actions) as browser:
         for wrong in ("guess", "", TOKEN + " x", "\x00", "é" * 2000):
@@ -178,8 +214,9 @@ async def test_wrong_tokens_are_counted_by_who_showed_them(actions):
 
 async def test_a_session_begins_with_an_id_of_our_own(actions):
     """Session fixation: an id that somebody else has put into the browser is never taken over."""
-    async with browsing(actions) as browser:
-        name = "routee_monitor_session_9465"
+    sessions = BrowserSessions()
+    async with browsing(actions, sessions=sessions) as browser:
+        name = session_cookie(sessions)
         browser.cookies.set(name, "chosen-by-somebody-else", domain="127.0.0.1")
         await log_in(browser)
         first = browser.cookies[name]
@@ -194,8 +231,9 @@ async def test_a_session_begins_with_an_id_of_our_own(actions):
 
 async def test_cookies_that_another_site_of_the_domain_has_added_change_nothing(actions):
     """Cookie tossing: of several cookies with our name, the one that we know counts."""
-    name = "routee_monitor_session_9465"
-    async with browsing(actions) as browser:
+    sessions = BrowserSessions()
+    name = session_cookie(sessions)
+    async with browsing(actions, sessions=sessions) as browser:
         await log_in(browser)
         ours = browser.cookies[name]
         browser.cookies.clear()

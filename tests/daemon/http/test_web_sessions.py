@@ -1,10 +1,24 @@
 from monitor.daemon.http.sessions import (
-    MOST_SESSIONS,
+    CLOCKS_APART,
+    MOST_ENDED,
     MOST_WRONG_TOKENS,
     SESSION_SECONDS,
     WRONG_SECONDS,
     BrowserSessions,
 )
+from monitor.runtime.clock import SECOND
+
+
+class Now:
+    def __init__(self, now: int = 1_000_000 * SECOND) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def of_one_store(wall: Now) -> BrowserSessions:
+    return BrowserSessions(wall=wall, key=b"the key of the store")
 
 
 class MonotonicSeconds:
@@ -16,20 +30,20 @@ class MonotonicSeconds:
 
 
 def test_a_session_holds_for_twelve_hours_and_for_its_token_only():
-    clock = MonotonicSeconds()
-    sessions = BrowserSessions(clock)
+    clock = Now()
+    sessions = of_one_store(clock)
     one = sessions.begin("the token")
     assert sessions.holds(one, "the token")
     assert not sessions.holds(one, "another token"), "a changed token ends all sessions"
     assert not sessions.holds("made up", "the token")
-    clock.now += SESSION_SECONDS - 1
+    clock.now += SESSION_SECONDS * SECOND - 1
     assert sessions.holds(one, "the token")
     clock.now += 1
     assert not sessions.holds(one, "the token")
 
 
 def test_a_session_that_was_ended_is_over_for_good():
-    sessions = BrowserSessions(MonotonicSeconds())
+    sessions = of_one_store(Now())
     one, other = sessions.begin("token"), sessions.begin("token")
     sessions.end(one)
     sessions.end("made up")
@@ -37,7 +51,7 @@ def test_a_session_that_was_ended_is_over_for_good():
 
 
 def test_a_token_that_comes_back_brings_no_session_with_it():
-    sessions = BrowserSessions(MonotonicSeconds())
+    sessions = of_one_store(Now())
     first, second = sessions.begin("first"), sessions.begin("second")
     sessions.end_others("second")
     sessions.end_others("first")
@@ -48,10 +62,55 @@ def test_a_token_that_comes_back_brings_no_session_with_it():
     )
 
 
-def test_there_are_only_so_many_sessions_and_the_oldest_makes_room():
-    sessions = BrowserSessions(MonotonicSeconds())
-    first, *_, last = [sessions.begin("token") for _ in range(MOST_SESSIONS + 1)]
-    assert (sessions.holds(first, "token"), sessions.holds(last, "token")) == (False, True)
+def test_only_so_many_sessions_are_remembered_as_ended_and_the_oldest_makes_room():
+    sessions = of_one_store(Now())
+    first, *_, last = ended = [sessions.begin("token") for _ in range(MOST_ENDED + 1)]
+    for one in ended:
+        sessions.end(one)
+    assert (sessions.holds(first, "token"), sessions.holds(last, "token")) == (True, False)
+
+
+def test_a_session_is_known_to_every_daemon_of_the_store_and_to_no_other():
+    clock = Now()
+    one, other, foreign = of_one_store(clock), of_one_store(clock), BrowserSessions(wall=clock)
+    session, form = one.begin("token"), one.form_token("a cookie")
+    assert (one.name, one.form_token("a cookie")) == (other.name, form)
+    assert other.holds(session, "token")
+    assert not other.holds(session, "another token")
+    assert not foreign.holds(session, "token")
+    assert foreign.name != one.name
+    assert foreign.form_token("a cookie") != form
+    other.end(session)
+    assert (one.holds(session, "token"), other.holds(session, "token")) == (True, False), "as decision 42 says"
+
+
+def test_nothing_of_a_session_can_be_changed():
+    clock = Now()
+    sessions = of_one_store(clock)
+    session = sessions.begin("token")
+    began, nonce, signature = session.split(".")
+    later = f"{int(began) + 1}.{nonce}.{signature}"
+    for made_up in (
+        later,
+        f"{began}.{'a' * 22}.{signature}",
+        f"{began}.{nonce}.{'0' * 64}",
+        f"{session}0",
+        "",
+        "..",
+        "é",
+    ):
+        assert not sessions.holds(made_up, "token")
+    assert sessions.holds(session, "token")
+    assert sessions.form_token(session) not in session
+
+
+def test_a_session_from_the_future_is_refused():
+    clock = Now()
+    ahead, right = of_one_store(clock), of_one_store(Now(clock.now - CLOCKS_APART))
+    session = ahead.begin("token")
+    assert right.holds(session, "token"), "clocks may differ a little"
+    clock.now += 1
+    assert not right.holds(ahead.begin("token"), "token")
 
 
 def test_wrong_tokens_are_bounded_in_a_minute_and_right_ones_are_not():
@@ -68,7 +127,7 @@ def test_wrong_tokens_are_bounded_in_a_minute_and_right_ones_are_not():
     assert sessions.seconds_to_wait() == 0
 
 
-def test_a_form_belongs_to_its_cookie_and_to_its_process():
+def test_a_form_belongs_to_its_cookie_and_to_the_store():
     sessions = BrowserSessions()
     assert sessions.form_token("a") == sessions.form_token("a") != sessions.form_token("b")
     assert sessions.form_token("a") != BrowserSessions().form_token("a")
@@ -80,3 +139,4 @@ def test_nothing_secret_is_in_what_a_log_could_show():
     one = sessions.begin("the token")
     assert one not in repr(sessions)
     assert "the token" not in repr(sessions)
+    assert "the key of the store" not in repr(of_one_store(Now()))

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, SecretStr
 
 from monitor.config.monitor.channels.model import ChannelModel, Timeout
 from monitor.config.yaml import Secret, Text
+from monitor.config.yaml.unread_secret import MAY_BE_UNREAD
 from monitor.runtime.clock import SECOND
 
 
@@ -17,7 +18,7 @@ def _apprise_url(url: SecretStr) -> SecretStr:
     return url
 
 
-AppriseUrl = Annotated[Secret, AfterValidator(_apprise_url)]
+AppriseUrl = Annotated[Secret, AfterValidator(_apprise_url), MAY_BE_UNREAD]
 """The address of one service. It is never shown, because most addresses hold a password."""
 
 

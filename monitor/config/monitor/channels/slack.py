@@ -7,6 +7,7 @@ from pydantic import AfterValidator, SecretStr
 
 from monitor.config.monitor.channels.model import ChannelModel, Timeout
 from monitor.config.yaml import FieldProblem, Flag, Secret, SecretUrl, Text, Url, ValidationContext
+from monitor.config.yaml.unread_secret import MAY_BE_UNREAD
 from monitor.runtime.clock import SECOND
 
 
@@ -18,7 +19,7 @@ def _app_token(token: SecretStr) -> SecretStr:
     return token
 
 
-AppToken = Annotated[Secret, AfterValidator(_app_token)]
+AppToken = Annotated[Secret, AfterValidator(_app_token), MAY_BE_UNREAD]
 
 
 def _closed(url: str) -> str:

@@ -10,6 +10,7 @@ from monitor.config.monitor.channels.model import ChannelModel, Timeout
 from monitor.config.monitor.headers import Fields, Headers, Lines
 from monitor.config.monitor.services import SERVICES, service_of
 from monitor.config.yaml import FieldProblem, Secret, SecretUrl, Text, ValidationContext, WholeNumber
+from monitor.config.yaml.unread_secret import MAY_BE_UNREAD
 from monitor.runtime.clock import SECOND
 
 _WITH_ADDRESS: Final = [name for one in SERVICES.values() if one.url for name in (one.name, one.template)]
@@ -51,7 +52,7 @@ def _signing_key(secret: SecretStr) -> SecretStr:
 
 SHORTEST_KEY: Final = 24
 """The minimum length of a key in bytes, according to Standard Webhooks."""
-SigningKey = Annotated[Secret, AfterValidator(_signing_key)]
+SigningKey = Annotated[Secret, AfterValidator(_signing_key), MAY_BE_UNREAD]
 
 
 class Webhook(ChannelModel):
