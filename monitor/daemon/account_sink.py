@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.pipeline import Pipeline
@@ -16,8 +17,11 @@ from monitor.runtime.clock import SECOND, Instant, iso
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.protocol import Cursor
+from monitor.window.malloc_trim import trim_heap
 
 log = logging.getLogger("monitor")
+MANY: Final = 50_000
+"""After so many messages of polls, freed memory is returned to the system."""
 
 
 def note_campaign(account: AccountPipeline, services: Services, tracking_id: str, unread: Sequence[Unread]) -> None:
@@ -35,6 +39,7 @@ class AccountSink:
         self._account = account
         self._services = pipeline.services
         self._failures: dict[str, ThrottledLog] = {}
+        self._taken = 0  # messages since freed memory was returned
 
     def begin(self, search: str, read: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
@@ -53,6 +58,7 @@ class AccountSink:
                 now = self._services.clock.now()
                 await self._services.pieces.do(self._account.adding(search, batch, rejected, origin, now))
                 self._count(search, batch, rejected)
+                self._taken += len(batch)
         self._services.health.beat(self._called(search))
         await self._pipeline.commit_rows(self._account)
 
@@ -60,6 +66,9 @@ class AccountSink:
         """See `monitor.ingest.poll.Sink`."""
         await self._pipeline.evaluate(self._account, cursor, read)
         self._failure(search).over()
+        if self._taken >= MANY:  # pages leave holes in the memory, which a poll as usual fills again
+            self._taken = 0
+            trim_heap()
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:
         """See `monitor.ingest.poll.Sink`. Store errors are reported by the code that writes to the store."""

@@ -39,7 +39,7 @@ class ColumnTable:
         """Makes room for ``length`` rows; new rows are zero."""
         self.length = max(self.length, length)
         if length > self.capacity:
-            self.capacity = (max(length, self.capacity + self.capacity // 32) // BLOCK + 1) * BLOCK
+            self.capacity = (max(length, self.capacity + self.capacity // 64) // BLOCK + 1) * BLOCK
             for array in self._arrays.values():
                 array.resize(self.capacity, refcheck=False)
 
