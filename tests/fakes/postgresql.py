@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,6 @@ from tests.fakes.patience import until
 
 PASSWORD = "a-test-password"
 SETTINGS = """
-listen_addresses = '127.0.0.1'
 fsync = off
 max_wal_size = 128MB
 max_connections = 30
@@ -60,10 +59,22 @@ def unprivileged() -> dict[str, Any]:
 
 
 class PostgresqlServer:
-    """One server. ``on_a_small_disk``: it has a tablespace named small on a disk of its own, which `fill` fills."""
+    """One server. ``on_a_small_disk``: it has a tablespace named small on a disk of its own, which `fill` fills.
 
-    def __init__(self, binaries: Path, folder: Path, *, on_a_small_disk: bool = False) -> None:
+    ``inside``: a command that runs the server behind it, where these tests reach it as ``host``.
+    """
+
+    def __init__(
+        self,
+        binaries: Path,
+        folder: Path,
+        *,
+        on_a_small_disk: bool = False,
+        inside: Sequence[str] = (),
+        host: str = "127.0.0.1",
+    ) -> None:
         self._binaries, self.folder, self.port = binaries, folder, free_port()
+        self._inside, self.host = inside, host
         self._disk = folder / "disk" if on_a_small_disk else None
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
@@ -85,11 +96,19 @@ class PostgresqlServer:
         )
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
             file.write(f"{SETTINGS}\nport = {self.port}\nunix_socket_directories = '{self.folder}'\n")
+            file.write(f"listen_addresses = '{'*' if self._inside else self.host}'\n")
+        if self._inside:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as file:
+                file.write("host all all all scram-sha-256\n")
 
     def start(self) -> None:
         """Starts it, and waits until it lets people in."""
         with (self.folder / "log").open("ab") as log:
-            command = ["setpriv", "--pdeathsig=QUIT"]  # it ends with these tests, also if they are killed
+            command = [
+                *self._inside,
+                "setpriv",
+                "--pdeathsig=QUIT",
+            ]  # it ends with these tests, also if they are killed
             if owner := unprivileged():
                 command += [f"--reuid={owner['user']}", f"--regid={owner['group']}", "--clear-groups"]
             command += [str(self._binaries / "postgres"), "-D", str(self.folder / "data")]
@@ -163,7 +182,7 @@ class PostgresqlServer:
         """A new, empty database."""
         name = f"monitor_{next(self._numbers)}"
         self.administer(f"CREATE DATABASE {name} OWNER {OWNER} {more}")
-        return PostgresqlAddress("127.0.0.1", self.port, OWNER, name, password=PASSWORD)
+        return PostgresqlAddress(self.host, self.port, OWNER, name, password=PASSWORD)
 
     def cut_sessions(self, address: PostgresqlAddress) -> None:
         """Ends all sessions of a database, as a restart of the server does, or a firewall that forgets."""
@@ -182,7 +201,7 @@ class PostgresqlServer:
         self.administer(f"DROP DATABASE IF EXISTS {address.database} WITH (FORCE)")
 
     def _dsn(self, user: str, database: str) -> str:
-        return f"host=127.0.0.1 port={self.port} user={user} password={PASSWORD} dbname={database} connect_timeout=5"
+        return f"host={self.host} port={self.port} user={user} password={PASSWORD} dbname={database} connect_timeout=5"
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -200,13 +219,15 @@ def store_keys(address: PostgresqlAddress) -> dict[str, str]:
 
 
 @contextmanager
-def running_server(*, on_a_small_disk: bool = False) -> Iterator[PostgresqlServer]:
-    """A server that is gone at the end. Skips the test where PostgreSQL is not installed."""
+def running_server(
+    *, on_a_small_disk: bool = False, inside: Sequence[str] = (), host: str = "127.0.0.1"
+) -> Iterator[PostgresqlServer]:
+    """A server that is gone at the end; see `PostgresqlServer`. Skips the test where PostgreSQL is not installed."""
     binaries = programs()
     if binaries is None:
         pytest.skip("LEFT OUT: PostgreSQL is not installed (apt install postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="routee-monitor-postgresql-"))
-    server = PostgresqlServer(binaries, folder, on_a_small_disk=on_a_small_disk)
+    server = PostgresqlServer(binaries, folder, on_a_small_disk=on_a_small_disk, inside=inside, host=host)
     try:
         server.create()
         server.start()
