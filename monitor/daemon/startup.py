@@ -48,12 +48,20 @@ async def adopt_account(
 ) -> None:
     """Restores an account whose lease this daemon has taken, and lets the pipeline adopt it. ``present`` returns the configuration in force.
 
-    Waits for a reload that is under way. Raises StoreError; the pipeline has not adopted it then.
+    A small account does not wait for a large one, unless several are restored already. A reload does not wait either: an account that was
+    restored under an earlier configuration is restored again, and then the next reload waits. Raises StoreError; the pipeline has not adopted
+    the account then.
     """
-    async with pipeline.membership:
+
+    async def restored() -> tuple[AccountPipeline, StoredState]:
         loaded = await store.load([name])
-        account = await _restored_account(store, name, loaded, present(), pipeline.services, key)
-        await pipeline.adopt(account, loaded)
+        return await _restored_account(store, name, loaded, present(), pipeline.services, key), loaded
+
+    async with pipeline.restoring.turn(lambda: store.journal_size(name)):
+        before = present()
+        found = await restored()
+        async with pipeline.membership:
+            await pipeline.adopt(*(found if present() is before else await restored()))
 
 
 async def _restored_account(

@@ -137,6 +137,9 @@ class MemoryStore:
     def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return [one for one in self.journal(account) if one[0] > after][:2]
 
+    def journal_size(self, account: str) -> int:
+        return sum(len(blob) for _, blob in self.journal(account))
+
     def assign_accounts(self, accounts: Sequence[str]) -> None:
         """Everything here has its account from the start."""
 
