@@ -28,7 +28,7 @@ async def restored_pipeline(
 ) -> Pipeline:
     """Returns the stored pipeline; `Pipeline.begin` was called. ``key`` hashes recipients. Raises StoreError.
 
-    ``held`` are the accounts to restore (None: all), where others are adopted later (`adopt_account`).
+    ``held`` are the accounts to restore (None: all), where others are adopted later (`adopt_account`): the daemon is not ready before.
     """
     config = present.config
     await store.assign_accounts([account.name for account in config.accounts])
@@ -36,7 +36,8 @@ async def restored_pipeline(
     await _quarantine(loaded.unusable, store, services)
     names = accounts_to_restore(config, loaded) if held is None else held
     accounts = [await _restored_account(store, name, loaded, present, services, key) for name in names]
-    services.health.searches(present.searches)
+    if held is None:
+        services.health.searches(present.searches)
     dispatcher = restored_dispatcher(config, loaded)
     pipeline = Pipeline(store, accounts, dispatcher, config.retention, services, order_of(config))
     await pipeline.begin()

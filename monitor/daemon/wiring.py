@@ -99,11 +99,12 @@ class Daemon:
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)
             await services.start(self._deliver, name="deliver")
-            if self._member is not None:
-                await self._member.start(services, stop)
-                self._health.searches(self._held_searches)
             async with trio.open_nursery() as work:
-                self._begin(work, status, reloads)
+                self._begin(work, status)
+                if self._member is not None:  # each account is polled as soon as it is adopted
+                    await self._member.start(services, stop)
+                    self._health.searches(self._held_searches)
+                self._begin_following(work, status, reloads)
                 status.ready()
                 log.info("%s", watched(self._present.settings))
                 self.has_begun = True
@@ -204,8 +205,8 @@ class Daemon:
         nursery.start_soon(partial(trio.to_thread.run_sync, html_pages.prepare, abandon_on_cancel=True))
         return url
 
-    def _begin(self, work: trio.Nursery, status: SystemdStatus, reloads: Reloads | None) -> None:
-        """Starts every task in ``work``."""
+    def _begin(self, work: trio.Nursery, status: SystemdStatus) -> None:
+        """Starts the tasks that work for accounts in ``work``."""
         keep_going, health = self._internal_errors.keep_going, self._health
         self._tasks = TaskSupervisor(work, keep_going)
         self._channels = ChannelWatch(self._pipeline, self._outbox, self._present.channels)
@@ -230,6 +231,13 @@ class Daemon:
             retention.LOOP: prune,
             "systemd": status.run,
         }
+        for name, task in tasks.items():
+            work.start_soon(keep_going, name, task, name=name)
+        work.start_soon(self._internal_errors.watch, self._pipeline, name="internal errors")
+
+    def _begin_following(self, work: trio.Nursery, status: SystemdStatus, reloads: Reloads | None) -> None:
+        """Starts the tasks that follow other daemons and the files of the configuration in ``work``."""
+        tasks: dict[str, Callable[[], Awaitable[object]]] = {}
         if self._member is not None:
             tasks["fleet"] = self._member.follow
             tasks["accounts of others"] = self._member.read_others
@@ -240,8 +248,7 @@ class Daemon:
             tasks["reload"] = reloader.run
             tasks["files"] = partial(reloads.watch, lambda: self._present.config)
         for name, task in tasks.items():
-            work.start_soon(keep_going, name, task, name=name)
-        work.start_soon(self._internal_errors.watch, self._pipeline, name="internal errors")
+            work.start_soon(self._internal_errors.keep_going, name, task, name=name)
 
     # Following the configuration
 
