@@ -231,15 +231,16 @@ class Daemon:
             retention.LOOP: prune,
             "systemd": status.run,
         }
+        if self._member is not None:
+            tasks["fleet"] = self._member.follow
         for name, task in tasks.items():
             work.start_soon(keep_going, name, task, name=name)
         work.start_soon(self._internal_errors.watch, self._pipeline, name="internal errors")
 
     def _begin_following(self, work: trio.Nursery, status: SystemdStatus, reloads: Reloads | None) -> None:
-        """Starts the tasks that follow other daemons and the files of the configuration in ``work``."""
+        """Starts the tasks that show what other daemons hold, and follow the files of the configuration, in ``work``."""
         tasks: dict[str, Callable[[], Awaitable[object]]] = {}
         if self._member is not None:
-            tasks["fleet"] = self._member.follow
             tasks["accounts of others"] = self._member.read_others
         if reloads is not None:
             reloader = Reloader(
