@@ -3,7 +3,8 @@
 A worker has one core, and does one thing after the other: a poll (what is fetched, and its evaluation), or a second's worth of restoring a
 window. An account is polled again when its interval is over and its last poll has ended; a poll takes all messages that were sent until it
 begins, and carries its share of the sweeps. It ends no sooner than the account's limit of requests allows, for which no core waits. Workers that
-die hold their leases until these lapse; a living one that has less than its share takes one at each of its beats.
+die hold their leases until these lapse; a living one that has less than its share takes one at each of its beats,
+where a daemon takes all that are its own at once.
 """
 
 import random

@@ -168,6 +168,7 @@ class FleetWorker(TypedDict):
     isAlive: bool
     isThis: bool
     accounts: list[str]
+    cannotRead: NotRequired[list[str]]
 
 
 class FleetAccount(TypedDict):

@@ -270,7 +270,8 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
         if one["isAlive"]:
             this = " (this one)" if one["isThis"] else ""
             accounts = ", ".join(one["accounts"]) or "no account"
-            yield (label, f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}")
+            unread = f"; cannot read {', '.join(one['cannotRead'])}" if one.get("cannotRead") else ""
+            yield (label, f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}{unread}")
             label = ""
     nobodys = [one["account"] for one in fleet["accounts"] if one["worker"] is None]
     if nobodys:

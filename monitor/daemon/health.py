@@ -37,6 +37,8 @@ class Health:
         self._within: dict[str, Duration] = {}
         self._beats: dict[str, float] = {}
         self._unpolled: dict[tuple[str, str], None] = {}
+        self._polled: set[tuple[str, str]] = set()
+        """What was polled before it was said what must be."""
         self._store_error = ""
         self._starting = True
         self._fleet = ""
@@ -66,9 +68,9 @@ class Health:
         self._beats.pop(loop, None)
 
     def searches(self, searches: Sequence[tuple[str, str]]) -> None:
-        """Takes the searches (account, search) that must be polled once before the daemon is ready."""
-        self._unpolled = dict.fromkeys(searches)
-        self._known = set(searches)
+        """Takes the searches (account, search) that must be polled once before the daemon is ready, if they were not yet."""
+        self._unpolled = {search: None for search in searches if search not in self._polled}
+        self._known, self._new = set(searches), {}
         self._starting = False
 
     def reloaded(self, searches: Sequence[tuple[str, str]]) -> None:
@@ -100,6 +102,8 @@ class Health:
 
     def polled(self, account: str, search: str) -> None:
         """Notes that a complete poll of that search was committed."""
+        if self._starting:
+            self._polled.add((account, search))
         self._unpolled.pop((account, search), None)
         self._new.pop((account, search), None)
         if not self._unpolled:

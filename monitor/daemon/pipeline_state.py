@@ -12,6 +12,7 @@ from monitor.daemon.account_pipeline import AccountPipeline, Proposal
 from monitor.daemon.committer import alerts_after
 from monitor.daemon.elsewhere import Elsewhere
 from monitor.daemon.services import Services
+from monitor.daemon.smallest_first import SmallestFirst
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import BuiltIn
@@ -20,6 +21,9 @@ from monitor.store.protocol import Cursor
 
 EFFORT: Final = 100.0
 """How much of the past one evaluation of a rule may work through, about 10 ms: see `monitor.alerts.kinds.EvaluationInput`."""
+
+RESTORED_AT_ONCE: Final = 2
+"""How many accounts are restored at a time where one after the other is taken over: each further one slows down all, and the daemon's answers."""
 
 
 class PipelineState:
@@ -46,6 +50,8 @@ class PipelineState:
         """
         self.put_off: frozenset[str] = frozenset()
         """Those of them whose removed rules, searches and alerts wait for the others to agree."""
+        self.restoring = SmallestFirst(RESTORED_AT_ONCE)
+        """The turns of accounts that are restored in order to be adopted. Whoever has one takes `membership` at its end only."""
         self._elsewhere = Elsewhere()
         self._order = tuple(order)
         self._news = trio.Event()

@@ -29,7 +29,7 @@ async def restored_pipeline(
 ) -> Pipeline:
     """Returns the stored pipeline; `Pipeline.begin` was called. ``key`` hashes recipients. Raises StoreError.
 
-    ``held`` are the accounts to restore (None: all), where others are adopted later (`adopt_account`).
+    ``held`` are the accounts to restore (None: all), where others are adopted later (`adopt_account`): the daemon is not ready before.
     """
     config = present.config
     await store.assign_accounts([account.name for account in config.accounts])
@@ -37,7 +37,8 @@ async def restored_pipeline(
     await _quarantine(loaded.unusable, store, services)
     names = accounts_to_restore(config, loaded) if held is None else held
     accounts = [await _restored_account(store, name, loaded, present, services, key) for name in names]
-    services.health.searches(present.searches)
+    if held is None:
+        services.health.searches(present.searches)
     dispatcher = restored_dispatcher(config, loaded)
     pipeline = Pipeline(store, accounts, dispatcher, config.retention, services, order_of(config))
     await announce_rules(store, pipeline, present)
@@ -50,13 +51,22 @@ async def adopt_account(
 ) -> None:
     """Restores an account whose lease this daemon has taken, and lets the pipeline adopt it. ``present`` returns the configuration in force.
 
-    Waits for a reload that is under way. Raises StoreError; the pipeline has not adopted it then.
+    A small account does not wait for a large one, unless several are restored already. A reload does not wait either: an account that was
+    restored under an earlier configuration is restored again, and then the next reload waits. Raises StoreError; the pipeline has not adopted
+    the account then.
     """
-    async with pipeline.membership:
-        await announce_rules(store, pipeline, present())
+
+    async def restored() -> tuple[AccountPipeline, StoredState]:
         loaded = await store.load([name])
-        account = await _restored_account(store, name, loaded, present(), pipeline.services, key)
-        await pipeline.adopt(account, loaded)
+        return await _restored_account(store, name, loaded, present(), pipeline.services, key), loaded
+
+    async with pipeline.restoring.turn(lambda: store.journal_size(name)):
+        before = present()
+        found = await restored()
+        async with pipeline.membership:
+            account, loaded = found if present() is before else await restored()
+            await announce_rules(store, pipeline, present())
+            await pipeline.adopt(account, loaded)
 
 
 async def _restored_account(

@@ -103,11 +103,12 @@ class Daemon:
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)
             await services.start(self._deliver, name="deliver")
-            if self._member is not None:
-                await self._member.start(services, stop)
-                self._health.searches(self._held_searches)
             async with trio.open_nursery() as work:
-                self._begin(work, status, reloads)
+                self._begin(work, status)
+                if self._member is not None:  # each account is polled as soon as it is adopted
+                    await self._member.start(services, stop)
+                    self._health.searches(self._held_searches)
+                self._begin_following(work, status, reloads)
                 status.ready()
                 log.info("%s", watched(self._present.settings))
                 self.has_begun = True
@@ -210,8 +211,8 @@ class Daemon:
         log.info("listening on %s", url)
         return url
 
-    def _begin(self, work: trio.Nursery, status: SystemdStatus, reloads: Reloads | None) -> None:
-        """Starts every task in ``work``."""
+    def _begin(self, work: trio.Nursery, status: SystemdStatus) -> None:
+        """Starts the tasks that work for accounts in ``work``."""
         keep_going, health = self._internal_errors.keep_going, self._health
         self._tasks = TaskSupervisor(work, keep_going)
         self._channels = ChannelWatch(self._pipeline, self._outbox, self._present.channels)
@@ -238,6 +239,14 @@ class Daemon:
         }
         if self._member is not None:
             tasks["fleet"] = self._member.follow
+        for name, task in tasks.items():
+            work.start_soon(keep_going, name, task, name=name)
+        work.start_soon(self._internal_errors.watch, self._pipeline, name="internal errors")
+
+    def _begin_following(self, work: trio.Nursery, status: SystemdStatus, reloads: Reloads | None) -> None:
+        """Starts the tasks that show what other daemons hold, and follow the files of the configuration, in ``work``."""
+        tasks: dict[str, Callable[[], Awaitable[object]]] = {}
+        if self._member is not None:
             tasks["accounts of others"] = self._member.read_others
             tasks["rules of others"] = self._member.announce_rules
         if reloads is not None:
@@ -247,8 +256,7 @@ class Daemon:
             tasks["reload"] = reloader.run
             tasks["files"] = partial(reloads.watch, lambda: self._present.config)
         for name, task in tasks.items():
-            work.start_soon(keep_going, name, task, name=name)
-        work.start_soon(self._internal_errors.watch, self._pipeline, name="internal errors")
+            work.start_soon(self._internal_errors.keep_going, name, task, name=name)
         if self._app is not None:
             work.start_soon(self._prepare_pages, name="pages")
 

@@ -114,6 +114,9 @@ class AsyncStore:
     async def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return await self.run(lambda store: store.journal_page(account, after))
 
+    async def journal_size(self, account: str) -> int:
+        return await self.run(lambda store: store.journal_size(account))
+
     async def commit(self, commit: Commit) -> list[int]:
         return await self.run(lambda store: store.commit(commit))
 

@@ -392,6 +392,9 @@ class Store(Protocol):
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         """Yields the journal of an account's window as (sequence number, blob), oldest first. Commits may happen while it is read."""
 
+    def journal_size(self, account: str) -> int:
+        """Returns how many bytes the journal of an account has, without reading them."""
+
     def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         """Returns what follows in the journal after the sequence number ``after`` (0: from the beginning), only so much that others can wait for it.
 

@@ -246,6 +246,9 @@ class SqlStore(ABC):
     def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return self._rows(statements.JOURNAL, account, after, _JOURNAL_PAGE)
 
+    def journal_size(self, account: str) -> int:
+        return int(self._rows(statements.JOURNAL_SIZE, account)[0][0])
+
     def commit(self, commit: Commit) -> list[int]:
         with self._writing(durable=rows.is_irreplaceable(commit), repeatable=False):
             sequences = self._write_window(commit)

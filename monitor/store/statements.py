@@ -6,6 +6,7 @@ KEY: Final = "SELECT value FROM secret WHERE name = ?"
 NEW_KEY: Final = "INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 JOURNAL: Final = "SELECT sequence, rows FROM journal WHERE account = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+JOURNAL_SIZE: Final = "SELECT coalesce(sum(length(rows)), 0) FROM journal WHERE account = ?"
 APPEND: Final = "INSERT INTO journal (account, rows) VALUES (?, ?)"
 CLEAN: Final = "DELETE FROM journal WHERE account = ? AND sequence = ?"
 ENTRIES: Final = """

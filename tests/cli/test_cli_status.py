@@ -188,7 +188,7 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
     moment = "2026-11-21T10:00:04Z"
     workers = [
         {"name": f"a-host-with-a-long-name-{number}:4711", "version": "0.1.0", "url": None, "since": moment}
-        | {"isAlive": True, "isThis": False, "accounts": ["main", "otp"]}
+        | {"isAlive": True, "isThis": False, "accounts": ["main", "otp"], "cannotRead": ["promotions"] * number}
         for number in range(2)
     ]
     alerts = {"firing": 0, "pending": 0, "acknowledged": 0, "reports": 0, "bySeverity": {}, "worst": None}
@@ -216,3 +216,4 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
     first = next(number for number, line in enumerate(lines) if line.startswith("Daemons"))
     indents = [len(line) - len(line.lstrip(" ")) for line in lines[first : first + 4]]
     assert indents == [0, 14, 14, 14], shown.text
+    assert shown.text.count("; cannot read promotions") == 1

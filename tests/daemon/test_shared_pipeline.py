@@ -16,7 +16,9 @@ from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import DAY, HOUR, MINUTE, parse_iso
 from monitor.runtime.errors import LeaseLost, NothingThere, StoreError
+from monitor.store.protocol import Entry
 from tests.fakes.hand_clock import HandClock
+from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
 from tests.fakes.shared_worker import SHARED, SharedWorker, present_of
@@ -317,6 +319,48 @@ async def test_an_account_is_not_adopted_while_a_configuration_is_reloaded() -> 
         await trio.testing.wait_all_tasks_blocked()
         assert list(pair.first.pipeline.accounts) == []
     assert list(pair.first.pipeline.accounts) == ["a"]
+
+
+class SlowFront(InlineStoreFront):
+    """A store whose account a takes a minute to be read. ``reads`` counts how often it was."""
+
+    reads = 0
+
+    async def entries(self, account: str) -> list[Entry]:
+        if account == "a":
+            self.reads += 1
+            await trio.sleep(60)
+        return await super().entries(account)
+
+
+async def test_a_small_account_does_not_wait_for_a_large_one(autojump_clock: trio.testing.MockClock) -> None:
+    pair = await Pair().start((), ())
+    worker = pair.first
+    worker.front = SlowFront(pair.store)  # type: ignore[arg-type]  # the part that a pipeline uses
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.adopt, "a")
+        await trio.sleep(1)
+        await worker.adopt("b")
+        assert (trio.current_time(), list(worker.pipeline.accounts)) == (1, ["b"])
+    assert list(worker.pipeline.accounts) == ["a", "b"]
+
+
+async def test_a_reload_does_not_wait_for_an_account_that_is_read_which_follows_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    pair = await Pair().start((), ())
+    worker = pair.first
+    front = worker.front = SlowFront(pair.store)  # type: ignore[arg-type]  # the part that a pipeline uses
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.adopt, "a")
+        await trio.sleep(1)
+        async with worker.pipeline.membership:
+            await reload(worker, CONFIG.replace("name: all, account: a", "name: other, account: a"))
+        assert (trio.current_time(), list(worker.pipeline.accounts)) == (1, [])
+        await trio.sleep(60)
+        assert worker.pipeline.membership.locked(), "the next reload waits, so that this ends"
+    assert (front.reads, trio.current_time()) == (2, 120)
+    assert list(worker.pipeline.accounts["a"].evaluator.coverage.every) == ["other"]
 
 
 async def test_a_commit_relies_on_the_account_whose_alerts_it_drops() -> None:

@@ -152,6 +152,9 @@ class MemoryStore:
                 others.setdefault(account, set()).add(digest)
         return others
 
+    def journal_size(self, account: str) -> int:
+        return sum(len(blob) for _, blob in self.journal(account))
+
     def assign_accounts(self, accounts: Sequence[str]) -> None:
         """Everything here has its account from the start."""
 

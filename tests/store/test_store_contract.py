@@ -176,6 +176,11 @@ def test_the_journal_is_numbered_upwards_and_no_number_is_used_twice(store: Stor
     assert list(store.journal("other")) == [(first[1], b"2")]
 
 
+def test_the_size_of_a_journal_is_that_of_its_blobs(store: Store) -> None:
+    store.commit(Commit(journal=[("main", b"12"), ("other", b"1234"), ("main", bytes(100_000))]))
+    assert [store.journal_size(one) for one in ("main", "other", "gone")] == [100_002, 4, 0]
+
+
 def test_the_journal_can_be_compacted_while_it_is_read(store: Store) -> None:
     numbers = store.commit(Commit(journal=[("main", b"%d" % i) for i in range(200)]))
     reading = store.journal("main")

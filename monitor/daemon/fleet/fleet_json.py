@@ -8,8 +8,9 @@ from monitor.runtime.clock import iso
 
 
 def fleet_json(fleet: Fleet, worker: int, accounts: Sequence[str]) -> dict[str, Any]:
-    """Returns the workers with the accounts that they hold, and the accounts of the configuration with who holds each, since when.
+    """Returns the workers and the accounts of the configuration with who holds each, since when.
 
+    A worker has the accounts that it holds, and those that it could not read and leaves alone.
     ``worker`` is the number of the daemon that is asked.
     """
     names = {one.id: one.name for one in fleet.workers}
@@ -24,6 +25,7 @@ def fleet_json(fleet: Fleet, worker: int, accounts: Sequence[str]) -> dict[str, 
                 "isAlive": one.lives,
                 "isThis": one.id == worker,
                 "accounts": list(fleet.accounts_of(one.id)),
+                "cannotRead": list(one.left_alone),
             }
             for one in fleet.workers
         ],

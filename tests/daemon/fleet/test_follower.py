@@ -17,7 +17,7 @@ LIVES = 5 * SECOND
 FLEET = Fleet(
     (
         WorkerView(1, "one:11", "1.0", "", START, LIVES),
-        WorkerView(2, "two:22", "1.1", "http://two:9465", START + SECOND, LIVES),
+        WorkerView(2, "two:22", "1.1", "http://two:9465", START + SECOND, LIVES, ("main", "athens"), ("athens",)),
         WorkerView(3, "three:33", "1.0", "", START, -SECOND),
     ),
     (
@@ -145,6 +145,7 @@ def test_the_fleet_as_json() -> None:
         ("two:22", True, True, ["main"]),
         ("three:33", False, False, []),
     ]
+    assert [one["cannotRead"] for one in found["workers"]] == [[], ["athens"], []]
     assert found["accounts"] == [
         {"account": "main", "worker": "two:22", "since": iso(START)},
         {"account": "gone", "worker": None, "since": None},

@@ -69,6 +69,16 @@ def test_a_beat_of_a_loop_that_nobody_expects_means_nothing(health, seconds):
     assert health.stuck() == []
 
 
+def test_what_was_polled_before_the_start_was_complete_counts() -> None:
+    health = Health(lambda: 0.0)
+    health.reloaded([("main", "a")])
+    health.polled("main", "a")
+    assert health.unready() == ["The daemon is starting"]
+    health.searches([("main", "a"), ("main", "b")])
+    assert health.unready() == ["Search b of account main has not been polled yet"]
+    assert health.warnings() == []
+
+
 def test_is_ready_once_every_search_was_polled(health):
     health.searches([("main", "a"), ("main", "b")])
     health.polled("main", "a")

@@ -1,0 +1,86 @@
+"""A daemon that starts and takes several accounts on a PostgreSQL, one of which takes long to be read."""
+
+import io
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from monitor.config.settings import load
+from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.daemon.validate import SettingsWithTemplates
+from monitor.daemon.wiring import Daemon
+from monitor.notify.render import Templates
+from monitor.runtime.clock import TrioClock
+from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.runtime.sd_notify import Systemd
+from monitor.store.async_store import AsyncStore
+from monitor.store.postgresql import open_worker
+from monitor.store.protocol import Entry, Store
+from tests.fakes.listener import ask
+from tests.fakes.postgresql import store_keys
+from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, local_routee
+from tests.fakes.waiting import GUARD, until
+
+CONFIG = """
+accounts:
+  - {{name: large, application_id: "{id}", application_secret: "{secret}", api_url: "{url}", auth_url: "{url}", requests_per_second: 100}}
+  - {{name: small, application_id: "{id}", application_secret: "{secret}", api_url: "{url}", auth_url: "{url}", requests_per_second: 100}}
+searches: [{{name: all, account: large, every: 20s}}, {{name: all, account: small, every: 20s}}]
+rules: [rules.yaml]
+store: "{store}"
+store_password: "{password}"
+receivers: [{{name: ops, console: [{{}}]}}]
+route: {{receiver: ops}}
+web: {{listen: "127.0.0.1:0"}}
+"""
+
+
+class SlowStore(AsyncStore):
+    """The account ``large`` is read once ``go`` is set."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.go = trio.Event()
+
+    async def entries(self, account: str) -> list[Entry]:
+        if account == "large":
+            await self.go.wait()
+        return await super().entries(account)
+
+
+async def test_an_account_is_polled_while_another_one_is_still_read_and_the_daemon_is_ready_after_both(
+    tmp_path: Path, postgresql: PostgresqlAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "monitor")
+    clock, stop = TrioClock(START, speed=60), trio.Event()
+    (tmp_path / "rules.yaml").write_text("rules: []")
+    with closing(open_worker(postgresql)) as opened:
+        async with local_routee(clock) as routee, trio.open_nursery() as nursery:
+            keys = store_keys(postgresql)
+            text = CONFIG.format(
+                url=routee.url,
+                id=APPLICATION_ID,
+                secret=APPLICATION_SECRET,
+                store=keys["store"],
+                password=keys["store_password"],
+            )
+            (tmp_path / "monitor.yaml").write_text(text)
+            settings = SettingsWithTemplates(load(tmp_path / "monitor.yaml", {}), Templates())
+            store = SlowStore(opened)
+            daemon = Daemon(RuntimeConfig.first(settings, clock, io.StringIO()), store, clock, None)
+            nursery.start_soon(partial(daemon.run, Systemd(), None, stop, trio.TASK_STATUS_IGNORED))
+            await until(lambda: routee.requests() > 1, "the small account to be polled, more than once")
+            [url] = [line.split()[-1] for line in caplog.messages if line.startswith("listening on")]
+            answer = await ask(url, "/readyz")
+            assert answer.status == 503
+            assert "The daemon is starting" in answer.body
+            assert not daemon.has_begun
+            store.go.set()
+            with trio.fail_after(GUARD):
+                while (await ask(url, "/readyz")).status != 200:
+                    await trio.sleep(0.05)
+            assert daemon.has_begun
+            stop.set()
