@@ -14,7 +14,7 @@ from monitor.daemon.restore import (
     views_of,
     without_cursors,
 )
-from monitor.daemon.rule_sets import announce_rules
+from monitor.daemon.rule_sets import announced, judged_otherwise
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
 from monitor.daemon.window_restore import restored_or_empty
@@ -40,7 +40,7 @@ async def restored_pipeline(
     services.health.searches(present.searches)
     dispatcher = restored_dispatcher(config, loaded)
     pipeline = Pipeline(store, accounts, dispatcher, config.retention, services, order_of(config))
-    await announce_rules(store, pipeline, present)
+    pipeline.judged_otherwise = await announced(store, present)
     await pipeline.begin()
     return pipeline
 
@@ -53,7 +53,7 @@ async def adopt_account(
     Waits for a reload that is under way. Raises StoreError; the pipeline has not adopted it then.
     """
     async with pipeline.membership:
-        await announce_rules(store, pipeline, present())
+        pipeline.judged_otherwise = await judged_otherwise(store, present())
         loaded = await store.load([name])
         account = await _restored_account(store, name, loaded, present(), pipeline.services, key)
         await pipeline.adopt(account, loaded)

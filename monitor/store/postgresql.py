@@ -133,17 +133,20 @@ class PostgresqlStore(SqlStore):
                 found.append((account, key_in(change.dropped, receiver, key, account), row))
             self._many(own.ASSIGN_PARCEL, found)
 
-    def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+    def announce_rules(self, rules: Mapping[str, str]) -> None:
         worker = self._session.worker
         if worker is None:
-            return {}
+            return
         host = worker.name.rpartition(":")[0]
         with self._writing():
             self._run(own.REPLACED, (host, worker.id, worker.id))
             self._run(own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,))
             self._run(own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values())))
+
+    def rules_of_others(self) -> dict[str, set[str]]:
+        worker = self._session.worker
         others: dict[str, set[str]] = {}
-        for account, digest in self._rows(own.ANNOUNCED_BY_OTHERS, worker.id):
+        for account, digest in () if worker is None else self._rows(own.ANNOUNCED_BY_OTHERS, worker.id):
             others.setdefault(account, set()).add(digest)
         return others
 
