@@ -10,14 +10,14 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from monitor.model.alert import Alert, Transition
 from monitor.routing.route import AggregationGroup
-from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant
+from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
 from monitor.runtime.errors import LeaseLost, StoreDamaged
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
 from monitor.store import row_codec as rows
 from monitor.store import statements
 from monitor.store.accounts import Owners, accounts_of, key_in, split
-from monitor.store.leases import LeaseStore
+from monitor.store.leases import LEASE_TTL, LeaseStore
 from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_leases import PostgresqlLeases
 from monitor.store.postgresql_locks import named_process
@@ -139,7 +139,7 @@ class PostgresqlStore(SqlStore):
             return
         host = worker.name.rpartition(":")[0]
         with self._writing():
-            self._run(own.REPLACED, (host, worker.id, worker.id))
+            self._run(own.REPLACED, (worker.id, host, LEASE_TTL // MILLISECOND))
             self._run(own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,))
             self._run(own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values())))
 

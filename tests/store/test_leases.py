@@ -493,6 +493,22 @@ def test_a_daemon_that_is_started_takes_the_place_of_an_earlier_one_on_its_host(
     assert exchanged(fleet.daemon(), main="after") == {"main": {"elsewhere"}}
 
 
+@pytest.mark.parametrize(("silent_for", "counts"), [("70 s", False), ("30 s", True)])
+def test_a_daemon_that_died_counts_if_it_was_heard_of_since_this_one_started(
+    fleet: Fleet, silent_for: str, counts: bool
+) -> None:
+    """Its last sign of life is 6 seconds before its row lapsed."""
+    earlier, later = fleet.daemon(), fleet.daemon()
+    exchanged(earlier, main="before")
+    fleet.tell("UPDATE worker SET since = clock_timestamp() - INTERVAL '60 s' WHERE id = (SELECT max(id) FROM worker)")
+    fleet.tell("UPDATE rule_set SET seen_at = clock_timestamp() - INTERVAL '75 s'")
+    fleet.tell(
+        f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '{silent_for}' + INTERVAL '6 s' "
+        "WHERE id = (SELECT min(id) FROM worker)"
+    )
+    assert exchanged(later, main="after") == ({"main": {"before"}} if counts else {})
+
+
 def test_a_store_without_workers_tells_of_no_other_rules(postgresql: PostgresqlAddress) -> None:
     with closing(open_postgresql(postgresql)) as store:
         store.announce_rules({"main": "x"})
