@@ -99,9 +99,10 @@ class PipelineCommits(PipelineState):
         await self._reread_suppressions()
         for account in accounts:
             keeps = account.name in self.judged_otherwise
-            self.put_off = self.put_off | {account.name} if keeps else self.put_off - {account.name}
+            self.put_off |= {account.name} if keeps else set()
             gone = EvaluationResult() if keeps else account.evaluator.drop_gone(self.services.clock.now())
             await self._flush(done(Proposal(account, gone)))
+            self.put_off -= set() if keeps else {account.name}
 
     async def _flush_edits(self, edits: SuppressionEdits) -> None:
         await self._flush(done(Proposal(self._default, EvaluationResult(), edits=edits)))

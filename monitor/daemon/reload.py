@@ -17,7 +17,7 @@ from monitor.daemon.hidden_secrets import hide_secrets
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.pipeline_commits import PipelineConfig
 from monitor.daemon.restore import RestoredState, order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
-from monitor.daemon.rule_sets import announce_rules
+from monitor.daemon.rule_sets import announced
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.startup import log_damage
 from monitor.daemon.systemd_status import SystemdStatus
@@ -127,10 +127,6 @@ class Reloader:
     async def _reload(self) -> None:
         async with self._pipeline.membership:
             changed = await self._prepared()
-            with contextlib.suppress(
-                StoreError
-            ):  # nothing can be committed until the store is back, and it is announced again then
-                await announce_rules(self._store, self._pipeline, changed.after)
             await self._put_in_force(changed)
 
     async def _put_in_force(self, changed: _Reload) -> None:
@@ -173,8 +169,10 @@ class Reloader:
         config = after.config
         for damage in found.troubles:
             log_damage(damage)
+        otherwise = await self._judged_otherwise(after)
 
         def reloaded() -> PipelineConfig:
+            self._pipeline.judged_otherwise = otherwise
             dispatcher = reloaded_dispatcher(config, self._pipeline.dispatcher)
             afresh = after.changed_searches(before)
             accounts = reloaded_accounts(self._pipeline.accounts, config, after.rules, after.templates, found, afresh)
@@ -186,6 +184,13 @@ class Reloader:
             await self._pipeline.begin()
         self._reloads.on_reloaded(config)
         log_changes(before, after)
+
+    async def _judged_otherwise(self, after: RuntimeConfig) -> frozenset[str]:
+        """Announces the rules. If the store is away, nothing can be committed by them until it is back, and announced again."""
+        try:
+            return await announced(self._store, after)
+        except StoreError:
+            return frozenset(self._pipeline.accounts)
 
 
 async def _check_clients(after: RuntimeConfig, before: RuntimeConfig) -> None:

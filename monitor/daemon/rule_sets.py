@@ -27,13 +27,18 @@ def digests(present: RuntimeConfig) -> dict[str, str]:
     return {one.name: _digest(judged_by(one.name, config, present.rules)) for one in config.accounts}
 
 
-async def announce_rules(store: AsyncStore, pipeline: Pipeline, present: RuntimeConfig) -> None:
-    """Tells the others by which rules this daemon judges, and the pipeline which accounts others judge by other ones. Raises StoreError.
+async def announced(store: AsyncStore, present: RuntimeConfig) -> frozenset[str]:
+    """Tells the others by which rules this daemon judges, and returns what `judged_otherwise` does. Raises StoreError.
 
     Called before anything is decided by a configuration, so that whoever takes an account over finds what its last holder had.
     """
-    own = digests(present)
-    pipeline.judged_otherwise = differing(own, await store.announce_rules(own))
+    await store.announce_rules(digests(present))
+    return await judged_otherwise(store, present)
+
+
+async def judged_otherwise(store: AsyncStore, present: RuntimeConfig) -> frozenset[str]:
+    """Returns the accounts that other daemons judge by other rules (`Pipeline.judged_otherwise`). Raises StoreError."""
+    return differing(digests(present), await store.rules_of_others())
 
 
 def differing(own: Mapping[str, str], others: Mapping[str, set[str]]) -> frozenset[str]:
@@ -57,7 +62,7 @@ class RuleSets:
     async def announce(self) -> None:
         """Announces once. Raises StoreError."""
         async with self._pipeline.membership:
-            await announce_rules(self._store, self._pipeline, self._present())
+            self._pipeline.judged_otherwise = await announced(self._store, self._present())
         if self._pipeline.put_off - self._pipeline.judged_otherwise:
             await self._pipeline.begin()
 

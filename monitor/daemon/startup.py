@@ -14,7 +14,7 @@ from monitor.daemon.restore import (
     views_of,
     without_cursors,
 )
-from monitor.daemon.rule_sets import announce_rules
+from monitor.daemon.rule_sets import announced, judged_otherwise
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
 from monitor.daemon.window_restore import restored_or_empty
@@ -41,7 +41,7 @@ async def restored_pipeline(
         services.health.searches(present.searches)
     dispatcher = restored_dispatcher(config, loaded)
     pipeline = Pipeline(store, accounts, dispatcher, config.retention, services, order_of(config))
-    await announce_rules(store, pipeline, present)
+    pipeline.judged_otherwise = await announced(store, present)
     await pipeline.begin()
     return pipeline
 
@@ -65,7 +65,7 @@ async def adopt_account(
         found = await restored()
         async with pipeline.membership:
             account, loaded = found if present() is before else await restored()
-            await announce_rules(store, pipeline, present())
+            pipeline.judged_otherwise = await judged_otherwise(store, present())
             await pipeline.adopt(account, loaded)
 
 

@@ -82,8 +82,11 @@ class AsyncStore:
     async def assign_accounts(self, accounts: Sequence[str]) -> None:
         await self.run(lambda store: store.assign_accounts(accounts))
 
-    async def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
-        return await self.run(lambda store: store.announce_rules(rules))
+    async def announce_rules(self, rules: Mapping[str, str]) -> None:
+        await self.run(lambda store: store.announce_rules(rules))
+
+    async def rules_of_others(self) -> dict[str, set[str]]:
+        return await self.run(lambda store: store.rules_of_others())
 
     async def suppressions(self) -> StoredSuppressions:
         return await self.run(lambda store: store.suppressions())

@@ -10,14 +10,14 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from monitor.model.alert import Alert, Transition
 from monitor.routing.route import AggregationGroup
-from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant
+from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
 from monitor.runtime.errors import LeaseLost, StoreDamaged
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
 from monitor.store import row_codec as rows
 from monitor.store import statements
 from monitor.store.accounts import Owners, accounts_of, key_in, split
-from monitor.store.leases import LeaseStore
+from monitor.store.leases import LEASE_TTL, LeaseStore
 from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_leases import PostgresqlLeases
 from monitor.store.postgresql_locks import named_process
@@ -143,17 +143,20 @@ class PostgresqlStore(SqlStore):
     def _rows_of(self, accounts: Collection[str] | None, query: str) -> list[rows.Row]:
         return self._rows(query) if accounts is None else self._rows(own.OF_ACCOUNTS[query], list(accounts))
 
-    def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+    def announce_rules(self, rules: Mapping[str, str]) -> None:
         worker = self._session.worker
         if worker is None:
-            return {}
+            return
         host = worker.name.rpartition(":")[0]
         with self._writing():
-            self._run(own.REPLACED, (host, worker.id, worker.id))
+            self._run(own.REPLACED, (worker.id, host, LEASE_TTL // MILLISECOND))
             self._run(own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,))
             self._run(own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values())))
+
+    def rules_of_others(self) -> dict[str, set[str]]:
+        worker = self._session.worker
         others: dict[str, set[str]] = {}
-        for account, digest in self._rows(own.ANNOUNCED_BY_OTHERS, worker.id):
+        for account, digest in () if worker is None else self._rows(own.ANNOUNCED_BY_OTHERS, worker.id):
             others.setdefault(account, set()).add(digest)
         return others
 

@@ -82,8 +82,9 @@ ANNOUNCE: Final = """
     INSERT INTO rule_set (worker, host, seen_at, accounts, digests) VALUES (?, ?, clock_timestamp(), ?, ?)
     ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at, accounts = excluded.accounts, digests = excluded.digests"""
 REPLACED: Final = """
-    DELETE FROM rule_set WHERE host = ? AND worker < ? AND seen_at < (SELECT since FROM worker WHERE id = ?)
-    AND NOT EXISTS (SELECT 1 FROM worker WHERE id = rule_set.worker AND expires_at > clock_timestamp())"""
+    DELETE FROM rule_set USING worker AS own WHERE own.id = ? AND rule_set.host = ? AND rule_set.worker < own.id AND seen_at < own.since
+    AND NOT EXISTS (SELECT 1 FROM worker AS old WHERE old.id = rule_set.worker
+        AND (old.expires_at > clock_timestamp() OR old.expires_at >= own.since + ? * INTERVAL '1 millisecond'))"""
 """What a daemon on the same host has left that was not heard of since this one started: this one is in its place."""
 ANNOUNCED_LONG_AGO: Final = "DELETE FROM rule_set WHERE seen_at < clock_timestamp() - ? * INTERVAL '1 second'"
 ANNOUNCED_BY_OTHERS: Final = """

@@ -344,8 +344,11 @@ class Store(Protocol):
         a group is split by the accounts of the alerts that it was notified of; else groups that were split become one again.
         """
 
-    def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
-        """Says by which rules this daemon judges the accounts of its configuration (a digest each), and returns by which the others do.
+    def announce_rules(self, rules: Mapping[str, str]) -> None:
+        """Says by which rules this daemon judges the accounts of its configuration: a digest each."""
+
+    def rules_of_others(self) -> dict[str, set[str]]:
+        """Returns what the others have announced, by account.
 
         A daemon that ended counts for `ANNOUNCED_FOR`, unless another one was started on its host. Nothing, where nobody shares the store.
         """

@@ -164,7 +164,10 @@ class SqlStore(ABC):
             self._drop_groups([(one.key, one.receiver, one.account) for one in changed.dropped])
             self._write_groups(changed.written)
 
-    def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+    def announce_rules(self, rules: Mapping[str, str]) -> None:  # noqa: B027 - what most stores do
+        """Nobody else works on the store."""
+
+    def rules_of_others(self) -> dict[str, set[str]]:
         return {}
 
     def suppressions(self) -> StoredSuppressions:

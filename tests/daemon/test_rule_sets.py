@@ -1,11 +1,14 @@
 """While a configuration is changed on one daemon after the other: a rule that one of them does not have yet, or no longer, is not over."""
 
+import pytest
+
 from monitor.alerts.kinds.rule_state import StoredRuleState
-from monitor.daemon.rule_sets import RuleSets, differing, digests
+from monitor.daemon.rule_sets import RuleSets, announced, differing, digests
 from monitor.runtime.clock import MINUTE
+from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Commit
 from tests.daemon.test_shared_pipeline import CONFIG, RULES, Pair, reload
-from tests.fakes.shared_worker import SharedWorker
+from tests.fakes.shared_worker import SharedWorker, present_of
 from tests.fakes.written import settings
 
 NONE = "rules: []"
@@ -128,3 +131,27 @@ def test_accounts_differ_by_their_searches_and_enabled_rules() -> None:
     assert differing(same, {"a": {same["a"]}, "b": {same["b"], "other"}, "removed": {"x"}}) == {"b", "removed"}
     none = digests(worker(pair, NONE, CONFIG.replace("  - {name: all, account: b, every: 1d}\n", "")).present)
     assert differing({}, {"b": {none["b"]}}) == frozenset(), "nothing is judged there either"
+
+
+async def test_an_end_that_could_not_be_committed_is_told_with_the_next_announcement() -> None:
+    pair = await Pair().start(("a",), ("b",))
+    await pair.fail(pair.first, "a")
+    pair.clock.at += 10 * MINUTE
+    for one in (pair.first, pair.second):
+        await reload(one, CONFIG, NONE)
+    pair.store.failures = 1
+    with pytest.raises(StoreError):
+        await agree(pair.first)
+    await agree(pair.first)
+    assert pair.reasons("a") == ["first", "all resolved"]
+
+
+async def test_what_is_announced_by_a_reload_deletes_nothing_of_a_rule_that_it_brings() -> None:
+    pair = await fired_here_and_taken_over_there(NONE)
+    pair.store.commit(Commit(rule_states={("a", "Failing"): StoredRuleState(b"learned")}))
+    await pair.second.pipeline.release("a")
+    await pair.second.adopt("a")
+    after = present_of(settings(RULES, CONFIG), pair.clock)
+    assert await announced(pair.second.front, after) == frozenset()
+    await pair.fail(pair.second, "a")  # a poll before the reload is applied
+    assert pair.store.load().rule_states == {("a", "Failing"): b"learned"}

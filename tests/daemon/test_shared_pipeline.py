@@ -9,7 +9,7 @@ import trio.testing
 from monitor.daemon.morning_report import MorningReport
 from monitor.daemon.pipeline_commits import PipelineConfig
 from monitor.daemon.restore import order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
-from monitor.daemon.rule_sets import RuleSets, announce_rules
+from monitor.daemon.rule_sets import RuleSets, announced
 from monitor.dispatch.scheduled_report import KEY as REPORT
 from monitor.model.builtin_alerts import INTERNAL_ERROR, NOTIFICATION_FAILING, finding
 from monitor.routing.matchers import Matcher
@@ -275,15 +275,16 @@ async def reload(worker: SharedWorker, config: str, rules: str = RULES) -> None:
     before, after = worker.present, present_of(settings(rules, config), worker.clock)
     pipeline, key = worker.pipeline, worker.store.secret("recipients")
     held = tuple(pipeline.accounts)
+    otherwise = await announced(worker.front, after)
     found = await state_for_reload(worker.front, before.config, after.config, key, held)
 
     def make() -> PipelineConfig:
+        pipeline.judged_otherwise = otherwise
         anew = after.changed_searches(before)
         accounts = reloaded_accounts(pipeline.accounts, after.config, after.rules, after.templates, found, anew)
         dispatcher = reloaded_dispatcher(after.config, pipeline.dispatcher)
         return PipelineConfig(accounts, dispatcher, after.config.retention, order_of(after.config))
 
-    await announce_rules(worker.front, pipeline, after)
     await pipeline.reload(make)
     worker.present = after
     await pipeline.begin()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 from e2e_cluster import ACCOUNTS, Cluster, cluster, newer_version, taken, until_shared
-from e2e_process import Daemon
+from e2e_process import Daemon, daemon
 from e2e_store import store_keys
 
 from monitor.runtime.clock import SECOND
@@ -67,6 +67,31 @@ async def test_restarting_one_worker_after_the_other_tells_nobody_anything(
             town.mend("Ends")
             await town.until_firing()
             town.check_once(fired=4, resolved=4)
+
+
+async def test_a_worker_without_a_new_rule_yet_tells_nobody_that_it_is_over(
+    tmp_path: Path, postgresql: PostgresqlAddress
+) -> None:
+    async with cluster(tmp_path, postgresql) as town:
+        behind = town.config("second")
+        rules = behind.parent / "rules.yaml"
+        changed = rules.read_text()
+        rules.write_text("rules: []")
+        async with town.worker("first") as first, daemon(behind) as second:
+            await second.watching()
+            await until_shared(first, second)
+            town.fail("Ends")
+            fired = taken(first)
+            await town.until_firing("Ends", accounts=fired)
+            await first.kill()
+            await until(lambda: taken(second) == sorted(ACCOUNTS), "the other one to take all accounts", 60)
+            rules.write_text(changed)
+            second.process.send_signal(signal.SIGHUP)
+            await town.until_firing("Ends")
+            town.check_once(fired=len(ACCOUNTS), resolved=0)
+            town.mend("Ends")
+            await town.until_firing()
+            town.check_once(fired=len(ACCOUNTS), resolved=len(ACCOUNTS))
 
 
 async def test_a_worker_that_joins_has_its_share_within_a_minute_and_tells_nobody_anything(

@@ -143,9 +143,12 @@ class MemoryStore:
     def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return [one for one in self.journal(account) if one[0] > after][:2]
 
-    def announce_rules(self, rules: Mapping[str, str], worker: int = 0) -> dict[str, set[str]]:
+    def announce_rules(self, rules: Mapping[str, str], worker: int = 0) -> None:
         """``worker`` is who announces."""
         self.announced[worker] = dict(rules)
+
+    def rules_of_others(self, worker: int = 0) -> dict[str, set[str]]:
+        """``worker`` is who asks."""
         others: dict[str, set[str]] = {}
         for one, said in self.announced.items():
             for account, digest in said.items() if one != worker else ():

@@ -55,9 +55,13 @@ class _Front(InlineStoreFront):
         self._memory, self.worker = store, len(store.announced)
         store.announced[self.worker] = {}
 
-    async def announce_rules(self, rules: Mapping[str, str]) -> dict[str, set[str]]:
+    async def announce_rules(self, rules: Mapping[str, str]) -> None:
         await trio.lowlevel.checkpoint()
-        return self._memory.announce_rules(rules, self.worker)
+        self._memory.announce_rules(rules, self.worker)
+
+    async def rules_of_others(self) -> dict[str, set[str]]:
+        await trio.lowlevel.checkpoint()
+        return self._memory.rules_of_others(self.worker)
 
 
 class SharedWorker:

@@ -565,32 +565,55 @@ def test_a_worker_that_lost_its_connection_waits_for_who_has_the_store_alone(fle
     daemon.store.commit(Commit(silences=[silence()]))
 
 
+def exchanged(daemon: Daemon, **rules: str) -> dict[str, set[str]]:
+    """Announces a daemon's rules, and returns those of the others."""
+    daemon.store.announce_rules(rules)
+    return daemon.store.rules_of_others()
+
+
 def test_each_worker_hears_by_which_rules_the_others_judge_also_when_they_have_left(fleet: Fleet) -> None:
     first, second = fleet.daemon(), fleet.daemon()
-    assert second.store.announce_rules({"main": "new", "other": "same"}) == {}
-    assert first.store.announce_rules({"main": "old", "other": "same"}) == {"main": {"new"}, "other": {"same"}}
-    second.store.announce_rules({"main": "newest"})
-    assert first.store.announce_rules({"main": "old"}) == {"main": {"newest"}}
+    assert exchanged(second, main="new", other="same") == {}
+    assert exchanged(first, main="old", other="same") == {"main": {"new"}, "other": {"same"}}
+    assert exchanged(second, main="newest") == {"main": {"old"}, "other": {"same"}}
+    assert first.store.rules_of_others() == {"main": {"newest"}}
     second.leases.leave()
-    assert first.store.announce_rules({"main": "old"}) == {"main": {"newest"}}, "it may come back with them"
-    fleet.tell("UPDATE rule_set SET seen_at = seen_at - INTERVAL '61 minutes', host = 'gone' WHERE accounts = '{main}'")
-    assert first.store.announce_rules({"main": "old"}) == {}
-    assert first.store.announce_rules({}) == {}
+    assert exchanged(first, main="old") == {"main": {"newest"}}, "it may come back with them"
+    fleet.tell("UPDATE rule_set SET seen_at = seen_at - INTERVAL '61 minutes' WHERE digests = '{newest}'")
+    assert exchanged(first, main="old") == {}
+    assert exchanged(first) == {}
 
 
 def test_a_daemon_that_is_started_takes_the_place_of_an_earlier_one_on_its_host(fleet: Fleet) -> None:
     earlier, elsewhere, beside = fleet.daemon(), fleet.daemon(), fleet.daemon()
-    earlier.store.announce_rules({"main": "before"})
-    elsewhere.store.announce_rules({"main": "elsewhere"})
+    exchanged(earlier, main="before")
+    exchanged(elsewhere, main="elsewhere")
     fleet.tell("UPDATE rule_set SET host = 'elsewhere' WHERE digests = '{elsewhere}'")
-    beside.store.announce_rules({"main": "beside"})
+    exchanged(beside, main="beside")
     earlier.leases.leave()
     elsewhere.leases.leave()
-    assert beside.store.announce_rules({"main": "beside"}) == {"main": {"before", "elsewhere"}}, "it did not come later"
+    assert exchanged(beside, main="beside") == {"main": {"before", "elsewhere"}}, "it did not come later"
     beside.leases.leave()
-    assert fleet.daemon().store.announce_rules({"main": "after"}) == {"main": {"elsewhere"}}
+    assert exchanged(fleet.daemon(), main="after") == {"main": {"elsewhere"}}
+
+
+@pytest.mark.parametrize(("silent_for", "counts"), [("70 s", False), ("30 s", True)])
+def test_a_daemon_that_died_counts_if_it_was_heard_of_since_this_one_started(
+    fleet: Fleet, silent_for: str, counts: bool
+) -> None:
+    """Its last sign of life is 6 seconds before its row lapsed."""
+    earlier, later = fleet.daemon(), fleet.daemon()
+    exchanged(earlier, main="before")
+    fleet.tell("UPDATE worker SET since = clock_timestamp() - INTERVAL '60 s' WHERE id = (SELECT max(id) FROM worker)")
+    fleet.tell("UPDATE rule_set SET seen_at = clock_timestamp() - INTERVAL '75 s'")
+    fleet.tell(
+        f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '{silent_for}' + INTERVAL '6 s' "
+        "WHERE id = (SELECT min(id) FROM worker)"
+    )
+    assert exchanged(later, main="after") == ({"main": {"before"}} if counts else {})
 
 
 def test_a_store_without_workers_tells_of_no_other_rules(postgresql: PostgresqlAddress) -> None:
     with closing(open_postgresql(postgresql)) as store:
-        assert store.announce_rules({"main": "x"}) == {}
+        store.announce_rules({"main": "x"})
+        assert store.rules_of_others() == {}

@@ -1,15 +1,17 @@
 """Sends notifications to any service that the library Apprise supports, one entry for each service.
 
-Apprise is an extra: ``routee-monitor[apprise]``. It blocks, so it runs in a thread. It reports only whether sending worked. Its log may contain
-passwords, so its logging is off.
+Apprise is an extra: ``routee-monitor[apprise]``. It blocks, so it runs in a thread, which is interrupted when the send is cancelled.
+It reports only whether sending worked. Its log may contain passwords, so its logging is off.
 """
 
+from functools import partial
 from typing import Any
 
 import trio
 
 from monitor.model.notification import Notification
 from monitor.notify.channels.apprise.service import content, problem_text, scheme, service
+from monitor.notify.channels.interruptible import run_interruptible
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow
 from monitor.runtime.transport_errors import trouble
 
@@ -21,7 +23,7 @@ class AppriseNotifier:
         self._url = url
         self._timeout = timeout
         self._service: Any = None
-        # One call at a time: after a timeout the call goes on in its thread, and the next one waits until it has ended.
+        # One call at a time: a call that was interrupted may take a while to end, and the next one waits for that.
         self._one_call = trio.CapacityLimiter(1)
 
     checked = "the address has the right form; no connection is tried"
@@ -34,9 +36,7 @@ class AppriseNotifier:
         where = scheme(self._url)
         with trio.move_on_after(self._timeout):
             try:
-                return await trio.to_thread.run_sync(
-                    self._tell, content(notification), abandon_on_cancel=True, limiter=self._one_call
-                )
+                return await run_interruptible(partial(self._tell, content(notification)), self._one_call)
             except Exception as error:  # noqa: BLE001 — some hundred plugins: whatever one raises, the alert is tried again
                 return Retry(f"{where} failed: {trouble(error, quote=False)}")
         return too_slow(where, self._timeout)

@@ -3,6 +3,7 @@
 import http.client
 import logging
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -14,7 +15,7 @@ from monitor.model.notification import Notification
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow, unreachable
 from monitor.notify.channels.slack.block_kit import headline, message, plainer, reply
 from monitor.notify.channels.slack.chart_upload import Charts
-from monitor.notify.channels.slack.client import SlackClient
+from monitor.notify.channels.slack.client import SlackClient, may_send
 from monitor.notify.channels.slack.errors import (
     GONE,
     NO_THREAD,
@@ -225,7 +226,17 @@ class SlackNotifier:
             raise
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
-        return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._one_call)
+        """Runs ``function``. If this is cancelled, it sends nothing more, but notes the answer to what it has sent."""
+        left = threading.Event()
+
+        def call() -> T:
+            may_send.set(lambda: not left.is_set())
+            return function()
+
+        try:
+            return await trio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._one_call)
+        finally:
+            left.set()
 
 
 def missing_scopes_advice(headers: Mapping[str, str], *, chart: bool) -> str:

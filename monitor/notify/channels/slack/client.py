@@ -13,6 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final
 from urllib.error import HTTPError
@@ -26,6 +27,10 @@ LARGEST_ANSWER: Final = 1024 * 1024
 """The most bytes of an answer that are read. Slack's answers contain the message that was sent, up to about 60 kB."""
 MOST_BEGINNINGS: Final = 10
 """The most status lines of one answer; Slack sends one."""
+
+
+may_send: ContextVar[Callable[[], bool]] = ContextVar("may_send", default=lambda: True)
+"""Whether a request may still be sent on a connection that was just opened: not once nobody waits for it. What was sent is waited for."""
 
 
 class SlackClient(WebClient):
@@ -163,6 +168,9 @@ def _watched(
     def connected() -> None:
         connect()
         limit.watch(connection.sock)
+        if not may_send.get()():
+            connection.close()
+            raise TimeoutError("nobody waits for it any more")
 
     connection.connect = connected  # type: ignore[method-assign]  # the time limit has to know the socket of each connection
     return connection
