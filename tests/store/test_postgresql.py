@@ -398,6 +398,12 @@ def test_what_keeps_a_daemon_out_is_said_without_the_password(
             "only a server that is away is waited for"
         )
         assert "tries again" not in str(caught.value)
+        assert ("is the server running" in str(caught.value)) == (why == "refused"), "a server that answers runs"
+        with pytest.raises(StoreError) as daemons:
+            open_postgresql(address, limits=replace(SHORT, tries_again=True))
+        assert ("the daemon tries again" in str(daemons.value)) == (why == "refused"), (
+            "it ends at once of what stays so"
+        )
         assert address.password not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
     assert postgresql.password == PASSWORD
 
