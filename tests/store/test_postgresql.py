@@ -13,6 +13,7 @@ import trio
 
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import StoreDamaged, StoreError, StoreOutdated, StoreUnreachable
+from monitor.runtime.installation import how_to_add
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
 from monitor.store.async_store import AsyncStore
@@ -534,7 +535,7 @@ def test_where_the_driver_is_missing_it_is_said_how_to_get_it(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("monitor.store.postgresql", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    said = f"the store {postgresql} needs psycopg, which is not installed: pip install 'routee-monitor[postgresql]'"
+    said = f"the store {postgresql} needs psycopg, which is not installed: {how_to_add('postgresql')}"
     assert missing_for(postgresql) == said
     with pytest.raises(StoreError) as caught, open_store(postgresql):
         pass
