@@ -35,6 +35,7 @@ from monitor.cli.help_text import lay_out
 from monitor.cli.init import init
 from monitor.cli.left_out import leave_out_unused
 from monitor.cli.messages import search, track
+from monitor.cli.options import config_before_the_command
 from monitor.cli.output import open_streams
 from monitor.cli.render import render
 from monitor.cli.report import report
@@ -52,6 +53,7 @@ from monitor.cli.test import test
 
 @click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="routee-monitor", prog_name="routee-monitor")
+@config_before_the_command
 def cli() -> None:
     """Watches SMS delivery through Routee and notifies the ops team: once, at the right time, with the reason.
 

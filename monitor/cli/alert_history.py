@@ -88,23 +88,16 @@ def history_of_alerts(
         )
 
 
-def _severity(one: "Transition", rules: "Mapping[str, Rule]") -> str:
-    """Returns the severity after a transition, by the rule's present levels; empty if it is unknown."""
-    rule = rules.get(one.rule)
-    if rule is None or one.about is None or not one.about.level:
-        return ""
-    return rule.severity_at(one.about.level)
-
-
 def silences_of(episode: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> "list[Silence]":
     """Returns the stored silences that applied to it while it fired."""
+    from monitor.daemon.read.alerts import severity_after
     from monitor.routing.matchers import matches
 
     if episode.firing_at is None:
         return []
     rule = rules.get(episode.rule)
     labels = {"alertname": episode.rule} | dict(episode.group) | ({} if rule is None else dict(rule.labels))
-    severities = {_severity(one, rules) for one in episode.events} - {""} or {""}
+    severities = {severity_after(one, rules) for one in episode.events} - {""} or {""}
     ended = episode.ended_at
     return [
         one
@@ -163,10 +156,11 @@ def _as_json(
 
 
 def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
+    from monitor.daemon.read.alerts import severity_after
     from monitor.runtime.clock import iso
 
     by = {"by": one.about.by, "comment": one.about.comment} if one.about is not None and one.about.by else {}
-    return {"at": iso(one.at), "what": one.what, "severity": _severity(one, rules), "value": one.value} | by
+    return {"at": iso(one.at), "what": one.what, "severity": severity_after(one, rules), "value": one.value} | by
 
 
 def _row(
@@ -228,6 +222,7 @@ def _time(at: int, day: int) -> str:
 def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     """Returns ``fired (critical)``, ``acknowledged by Ann: called them``, ``resolved (no_data)``."""
     from monitor.alerts.kinds import unit_of
+    from monitor.daemon.read.alerts import severity_after
     from monitor.model.alert import is_report
     from monitor.model.format import amount
     from monitor.runtime.printable import clean
@@ -238,7 +233,7 @@ def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     if about is not None and is_report(about.group):
         return _OF_REPORTS.get(one.what, word)
     rule = rules.get(one.rule)
-    details = [_severity(one, rules) if one.what in ("fired", "escalated", "eased") else "", one.because or ""]
+    details = [severity_after(one, rules) if one.what in ("fired", "escalated", "eased") else "", one.because or ""]
     if rule is not None and one.value is not None and one.what != "unacknowledged":
         details.append(f"value {amount(one.value, unit_of(rule, about.group if about is not None else ()))}")
     details.append(f"incident {about.incident}" if one.what == "fired" and about is not None and about.incident else "")

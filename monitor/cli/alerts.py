@@ -184,7 +184,7 @@ def _table(
             "" if view.is_report else duration(_lasted(view, now)),
             *((view.fingerprint, label_fingerprint(view.labels)) if columns else ()),
             _why(view)
-            + next_level_words(alert, rules.get(alert.rule), config)
+            + next_level_words(alert, rules.get(alert.rule), config, now)
             + held[view.fingerprint].words
             + _incident(alert),
         )

@@ -4,7 +4,7 @@ import io
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -67,8 +67,12 @@ def _show(error: click.ClickException) -> None:
     say_paragraphs(shown.getvalue(), err=True)
 
 
-def report_error(error: BaseException) -> int:
-    """Prints ``error`` (also a group of several) on standard error; returns the exit code."""
+def _print(line: str) -> None:
+    say_paragraphs(line, err=True)
+
+
+def report_error(error: BaseException, tell: Callable[[str], None] = _print) -> int:
+    """Tells people of ``error`` (also a group of several), by default on standard error; returns the exit code."""
     leaves = list(_leaves(error))
     if all(isinstance(leaf, BrokenPipeError) for leaf in leaves):
         drop_output()
@@ -78,7 +82,7 @@ def report_error(error: BaseException) -> int:
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
         return EXIT_INTERRUPTED
     for leaf in dict.fromkeys(leaves):
-        say_paragraphs(_masked(_line(leaf)), err=True)
+        tell(_masked(_line(leaf)))
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         say_lines(_masked("".join(traceback.format_exception(error))), err=True, newline=False)
     codes = [leaf.exit_code if isinstance(leaf, MonitorError) else EXIT_INTERNAL for leaf in leaves]

@@ -57,7 +57,34 @@ def _set_level(ctx: click.Context, param: click.Parameter, level: str) -> None:
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds ``--config FILE``; the command gets ``config``, which is for `find_config`."""
     where = "The configuration; default: monitor.yaml, then /etc/routee-monitor/monitor.yaml."
-    return click.option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help=where)(command)
+    kind = click.Path(path_type=Path)
+    return click.option("-c", "--config", type=kind, metavar="FILE", callback=_or_before_the_command, help=where)(
+        command
+    )
+
+
+def config_before_the_command(group: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds ``--config FILE`` to the program itself, for all of its commands."""
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        metavar="FILE",
+        callback=_for_commands,
+        help="The configuration; may also stand after the command.",
+    )(group)
+
+
+_CONFIG: Final = "monitor.cli.config"
+
+
+def _for_commands(ctx: click.Context, param: click.Parameter, given: Path | None) -> None:
+    ctx.meta[_CONFIG] = given
+
+
+def _or_before_the_command(ctx: click.Context, param: click.Parameter, given: Path | None) -> Path | None:
+    return ctx.meta.get(_CONFIG) if given is None else given
 
 
 def unused_config_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import click
 
 from monitor.cli.choices import OneOf
+from monitor.cli.exit_codes import report_error
 from monitor.cli.garbage import collect_as_usual
 from monitor.cli.load import look_outside, read_everything
 from monitor.cli.options import LEVELS, config_option, environment, find_config
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 )
 def run(
     config: Path | None, log_level: str | None, log_format: Literal["auto", "journal", "text", "json"] | None
-) -> None:
+) -> int:
     """Run the daemon: poll Routee, evaluate the rules, notify the receivers.
 
     It stays in the foreground, logs to standard error, and writes to standard output only what `console` receivers show.
@@ -40,7 +41,7 @@ def run(
     address is not available; 78 bad or missing configuration.
     """
     with HangupGuard() as hangup_guard:  # first, because a SIGHUP may come at once
-        _run(config, log_level, log_format, hangup_guard)
+        return _run(config, log_level, log_format, hangup_guard)
 
 
 class HangupGuard:
@@ -64,7 +65,7 @@ def _run(
     log_level: str | None,
     log_format: Literal["auto", "journal", "text", "json"] | None,
     hangup_guard: HangupGuard,
-) -> None:
+) -> int:
     import functools
     import logging
     import sys
@@ -116,4 +117,8 @@ def _run(
             screen.live("")
 
     collect_as_usual()
-    trio.run(until_signalled, act, reloads.request, clock=SuspendCountingClock())
+    try:
+        trio.run(until_signalled, act, reloads.request, clock=SuspendCountingClock())
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the last line of the log has its form too
+        return report_error(error, logging.getLogger("monitor").error)
+    return 0

@@ -13,6 +13,7 @@ from typing import Final
 from monitor.model.fleet import Fleet
 from monitor.runtime.clock import SECOND, Duration, Instant, iso
 from monitor.runtime.errors import StoreDamaged, StoreError
+from monitor.runtime.installation import how_to_add
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.protocol import Store
 from monitor.store.salvage import Salvage, salvage
@@ -117,7 +118,7 @@ def _require_driver(address: PostgresqlAddress) -> None:
         import monitor.store.postgresql  # noqa: F401 - only tried
     except ImportError:
         raise StoreError(
-            f"the store {address} needs psycopg, which is not installed: pip install 'routee-monitor[postgresql]'"
+            f"the store {address} needs psycopg, which is not installed: {how_to_add('postgresql')}"
         ) from None
 
 

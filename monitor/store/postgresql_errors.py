@@ -19,8 +19,13 @@ _MEANING: Final = {
 }
 """What the server's error codes mean for people."""
 _LOST: Final = "cannot be reached: {said}{again}"
-NOT_OPENED: Final = "cannot be opened: {said}; is the server running, and are address, user and password right?{again}"
+NOT_OPENED: Final = "cannot be opened: {said}{hint}{again}"
 """Such an error has no code: the driver gives only the server's words."""
+_HINTS: Final = {
+    True: "; are user, password and database right?",
+    False: "; is the server running, and is the address right?",
+}
+"""What to look at where a connection cannot be opened, by whether the server itself has answered."""
 _CLASSES: Final = {
     "08": _LOST,
     "57": _LOST,
@@ -45,21 +50,24 @@ def explained(address: PostgresqlAddress, without_code: str = _LOST, *, tries_ag
     """Turns PostgreSQL's errors into StoreError, or StoreUnreachable, with a sentence for people.
 
     The rows that an error concerns are not shown. ``without_code`` is the sentence for errors of the connection that have no code;
-    ``tries_again``: the sentence says that the daemon does.
+    ``tries_again``: the caller does, and the sentence says so, except of what stays until a person does something.
     """
     try:
         yield
     except psycopg.Error as error:
-        kind = StoreUnreachable if _is_away(error) else StoreError
-        raise kind(f"the store {address} {_sentence(error, without_code, tries_again)}") from None
+        is_away = _is_away(error)
+        kind = StoreUnreachable if is_away else StoreError
+        again = tries_again and (is_away or bool(error.sqlstate))
+        raise kind(f"the store {address} {_sentence(error, without_code, again)}") from None
 
 
-def _sentence(error: psycopg.Error, without_code: str, tries_again: bool) -> str:
+def _sentence(error: psycopg.Error, without_code: str, again: bool) -> str:
     code = error.sqlstate or ""
     said = " ".join((error.diag.message_primary or str(error)).split())
     usual = without_code if isinstance(error, psycopg.OperationalError) and not code else "cannot be used: {said}"
     text = _MEANING.get(code, _CLASSES.get(code[:2], usual))
-    return text.format(said=said, again="; the daemon tries again" if tries_again else "")
+    hint = _HINTS[_BY_THE_SERVER in str(error) or any(words in said for words in _SETTLED)]
+    return text.format(said=said, hint=hint, again="; the daemon tries again" if again else "")
 
 
 def _is_away(error: psycopg.Error) -> bool:

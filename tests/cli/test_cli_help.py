@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_folder import PROGRAM
+from cli_folder import PROGRAM, Folder
 from click.testing import CliRunner
 
 from monitor.cli import cli
@@ -134,3 +134,13 @@ def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tu
 def test_help_fits_a_terminal_of_80_columns(path: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(cli, [*path, "--help"], terminal_width=80)
     assert [line for line in shown.stdout.splitlines() if len(line) > 80] == []
+
+
+def test_the_configuration_may_be_named_before_the_command_too(folder: Folder) -> None:
+    folder.replace(folder.config, "web:", "wep:")
+    for line in (["-c", str(folder.config), "check"], ["--config", str(folder.config), "rules", "review"]):
+        outcome = CliRunner().invoke(cli, line)
+        assert outcome.exit_code == 78
+        assert f"{folder.config}:" in outcome.stderr
+    after = CliRunner().invoke(cli, ["-c", str(folder.config), "check", "-c", str(folder.path / "none.yaml")])
+    assert "none.yaml" in after.stderr, "what stands with the command counts"

@@ -42,7 +42,7 @@ def test_it_runs_until_sigterm_survives_sighup_and_writes_nothing_to_stdout(fold
         assert folder.invoke("healthcheck", "--url", url).exit_code == 0
         locked = folder.invoke("run")
         assert locked.exit_code == 69
-        assert locked.stderr.splitlines()[-1].startswith("another daemon")
+        assert json.loads(locked.stderr.splitlines()[-1])["message"].startswith("another daemon")
         process.send_signal(signal.SIGHUP)
         assert process.stderr is not None
         assert any("reloaded: nothing has changed" in line for line in process.stderr)  # reads as far as that line
@@ -97,6 +97,15 @@ def one_line(folder: Folder, exit_code: int) -> str:
     return line
 
 
+def last_of_the_log(folder: Folder, exit_code: int) -> str:
+    """What ends a daemon that had begun is a line of its log, in the log's form."""
+    outcome = folder.invoke("run")
+    assert outcome.exit_code == exit_code, outcome.output
+    *_, last = [json.loads(line) for line in outcome.stderr.splitlines()]
+    assert (last["level"], last["time"][:2], last["logger"]) == ("error", "20", "monitor")
+    return str(last["message"])
+
+
 def test_bad_configuration_is_78(folder: Folder) -> None:
     folder.replace(folder.config, "receivers:", "recievers:")
     assert folder.invoke("run").exit_code == 78
@@ -125,7 +134,7 @@ def test_the_usual_places_are_looked_at(folder: Folder, monkeypatch: pytest.Monk
 
 def test_a_missing_folder_for_the_store_is_69(folder: Folder) -> None:
     folder.replace(folder.config, "sqlite:monitor.db", "sqlite:nowhere/monitor.db")
-    assert "there is no folder" in one_line(folder, 69)
+    assert "there is no folder" in last_of_the_log(folder, 69)
 
 
 def test_a_busy_port_is_69(folder: Folder) -> None:
@@ -133,9 +142,9 @@ def test_a_busy_port_is_69(folder: Folder) -> None:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         folder.replace(folder.config, "127.0.0.1:0", f"127.0.0.1:{busy.getsockname()[1]}")
-        assert str(busy.getsockname()[1]) in one_line(folder, 69)
+        assert str(busy.getsockname()[1]) in last_of_the_log(folder, 69)
 
 
 def test_a_locked_store_is_69(folder: Folder, tmp_path: Path) -> None:
     with closing(open_sqlite(tmp_path / "monitor.db", exclusive=True)):
-        assert "another daemon" in one_line(folder, 69)
+        assert "another daemon" in last_of_the_log(folder, 69)

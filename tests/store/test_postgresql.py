@@ -14,6 +14,7 @@ import trio
 
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import StoreDamaged, StoreError, StoreOutdated, StoreUnreachable
+from monitor.runtime.installation import how_to_add
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import statements
 from monitor.store.async_store import AsyncStore
@@ -449,6 +450,12 @@ def test_what_keeps_a_daemon_out_is_said_without_the_password(
             "only a server that is away is waited for"
         )
         assert "tries again" not in str(caught.value)
+        assert ("is the server running" in str(caught.value)) == (why == "refused"), "a server that answers runs"
+        with pytest.raises(StoreError) as daemons:
+            open_postgresql(address, limits=replace(SHORT, tries_again=True))
+        assert ("the daemon tries again" in str(daemons.value)) == (why == "refused"), (
+            "it ends at once of what stays so"
+        )
         assert address.password not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
     assert postgresql.password == PASSWORD
 
@@ -581,7 +588,7 @@ def test_where_the_driver_is_missing_it_is_said_how_to_get_it(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("monitor.store.postgresql", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    said = f"the store {postgresql} needs psycopg, which is not installed: pip install 'routee-monitor[postgresql]'"
+    said = f"the store {postgresql} needs psycopg, which is not installed: {how_to_add('postgresql')}"
     assert missing_for(postgresql) == said
     with pytest.raises(StoreError) as caught, open_store(postgresql):
         pass

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.config.rules.model import BUILT_IN
 from monitor.daemon.http.refusals import headers_of, status_of
 from monitor.daemon.http.visitor import FORM_FIELD, present_visitor
 from monitor.model.format import amount, datetime, duration, number, percent
@@ -148,7 +149,7 @@ def _templates() -> jinja2.Environment:
         "labelled": labelled,
         "part": lambda text: quote(str(text), safe="", errors="replace"),
     }
-    made.globals |= {"tone": tone, "visitor": present_visitor, "form_field": FORM_FIELD}
+    made.globals |= {"tone": tone, "visitor": present_visitor, "form_field": FORM_FIELD, "built_in": BUILT_IN}
     return made
 
 

@@ -21,11 +21,13 @@ from monitor.daemon.http.list_query import ListQuery
 from monitor.daemon.http.masthead import is_stale
 from monitor.daemon.http.page_chart import page_chart
 from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.read.alerts import severity_of
 from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.daemon.read.now import FiringIncident, ListedAlert, Now, Told, finding_now, statuses, told
 from monitor.daemon.read.poll_cache import PollCache
 from monitor.dispatch.status import AlertStatus
 from monitor.model.alert import is_report
+from monitor.model.format import datetime
 from monitor.model.notification import AlertView
 from monitor.notify.render.alert_chart import alert_chart, worth_drawing
 from monitor.notify.render.alert_sentence import cause, sentence
@@ -176,7 +178,10 @@ class NowPage:
             "pending" if status.state == "pending" else tone(view.severity, view.status),
             sentence(view),
             tuple(cause(one) for one in view.breakdown) or ((view.why,) if view.why else ()),
-            tuple(marks(msgspec.structs.replace(view, acknowledged_by=""))),  # who takes care of it is said anyway
+            (
+                *marks(msgspec.structs.replace(view, acknowledged_by="")),  # who takes care of it is said anyway
+                *_fires_on(status),
+            ),
             tuple(notified),
             drawn,
             page_url(root, view.fingerprint),
@@ -209,9 +214,9 @@ class NowPage:
 
     def _severity(self, episode: AlertEpisode) -> str:
         account = self._pipeline.accounts.get(episode.account)
-        rule = None if account is None else account.evaluator.rules.get(episode.rule)
         level = max((one.about.level for one in episode.events if one.about is not None), default=1)
-        return "warning" if rule is None else rule.severity_at(max(level, 1))
+        rules = {} if account is None else account.evaluator.rules
+        return severity_of(episode.rule, max(level, 1), rules) or "warning"
 
     async def _read_episodes(self) -> list[AlertEpisode]:
         """Returns the episodes of alerts by the store's latest transitions, read once for all viewers after something has happened.
@@ -237,6 +242,12 @@ class NowPage:
             for (receiver, _), (_, oldest) in (await self._waiting.get("backlog", read)).items():
                 found[receiver] = min(oldest, found.get(receiver, oldest))
         return found
+
+
+def _fires_on(status: AlertStatus) -> Iterable[str]:
+    if status.fires_on_until is not None:
+        until = datetime(status.fires_on_until)
+        yield f"Keeps firing until {until}, although its threshold is no longer crossed (keep_firing_for)"
 
 
 def _quiet_since(episodes: Sequence[AlertEpisode]) -> Instant | None:

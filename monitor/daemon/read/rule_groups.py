@@ -15,7 +15,7 @@ from monitor.daemon.read.next_level import next_level_words
 from monitor.model.alert import Alert, fingerprint, fires_on_until, is_held_back
 from monitor.model.builtin_alerts import MONITOR_BLIND
 from monitor.model.finding import Finding, Unit, excess
-from monitor.runtime.clock import SECOND, Instant, format_duration, iso
+from monitor.runtime.clock import SECOND, Instant, iso
 from monitor.window import WindowReader
 
 GroupState = Literal["firing", "blind", "pending", "inactive", "not_enough_data"]
@@ -156,10 +156,6 @@ def state_of(rule: Rule, finding: Finding, alert: Alert | None, blind: str, conf
         held = f", held back: limit is {rule.limit}" if is_held_back(alert) else ""
         since = iso(_whole_second(alert.pending_at))
         return state, f"{finding.why}, since {since}{held}{next_level_words(alert, rule, config)}"
-    until = fires_on(rule, alert)
-    if until is not None:
-        lasts = f"keep_firing_for {format_duration(rule.keep_firing_for)}"
-        return state, f"{finding.why}; keeps firing until {iso(_whole_second(until))} ({lasts})"
     return state, finding.why + next_level_words(alert, rule, config)
 
 

@@ -11,11 +11,12 @@ from plain_client import ask, served
 from monitor.config.monitor import Web
 from monitor.daemon.http.reloadable_app import ReloadableApp
 from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.runtime.clock import MINUTE
 from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Store
 from monitor.store.sqlite import open_sqlite
-from tests.fakes.daemon_reading import Reading
+from tests.fakes.daemon_reading import RULES, Reading
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
@@ -82,3 +83,43 @@ async def test_who_takes_care_of_an_alert_is_said_once(tmp_path: Path) -> None:
     harness.store.close()
     assert "Acknowledged by <strong>Ann</strong>: called them" in page
     assert page.count("called them") == 1
+
+
+async def test_an_alert_below_its_threshold_says_on_the_first_page_why_it_fires_on(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "monitor.db", RULES.replace("    for: 1m\n", "    keep_firing_for: 10m\n"))
+    await reading.poll(Cosmote=5)
+    app = ReloadableApp(
+        Web(), reading.harness.settings.config, reading.harness.pipeline, reading.harness.front, reading.reader
+    )
+    async with served(app) as url:
+        crossed = await ask(url, "/", Accept="text/html")
+        await reading.poll(6 * MINUTE, Cosmote=0)
+        after = await ask(url, "/", Accept="text/html")
+    assert b"1 alert fires" in crossed.body
+    assert b"Keeps firing until" not in crossed.body
+    assert b"Keeps firing until" in after.body
+    assert b"although its threshold is no longer crossed (keep_firing_for)" in after.body
+    reading.harness.store.close()
+
+
+async def test_a_built_in_alert_has_its_severity_everywhere_and_no_link_to_a_rule(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "monitor.db")
+    await reading.poll(Cosmote=0)
+    harness = reading.harness
+    await harness.sinks["main"].blind("all", harness.clock.now(), "503 from Routee")
+    (alert,) = [one for one in harness.pipeline.every_alert() if one.rule == "MonitorBlind"]
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    async with served(app) as url:
+        page = await ask(url, f"/alerts/{alert.fingerprint}", Accept="text/html")
+        course = await ask(url, f"/api/v1/alerts/{alert.fingerprint}")
+        await reading.poll(5 * MINUTE, Cosmote=0)
+        await harness.sinks["main"].sighted("all")
+        now = await ask(url, "/", Accept="text/html")
+        over = await ask(url, f"/alerts/{alert.fingerprint}", Accept="text/html")
+    assert b"MonitorBlind (critical)" in now.body
+    assert b"MonitorBlind (warning)" not in now.body
+    assert b"built in" in page.body
+    assert b"This alert is over" in over.body
+    assert b"/rules/MonitorBlind" not in now.body + page.body + over.body
+    assert b'"severity":"critical"' in course.body.replace(b": ", b":")
+    harness.store.close()

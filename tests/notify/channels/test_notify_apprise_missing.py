@@ -9,9 +9,10 @@ from monitor.daemon.validate import load
 from monitor.notify.channels.apprise.notifier import AppriseNotifier
 from monitor.notify.channels.protocol import Rejected
 from monitor.runtime.errors import InputError
+from monitor.runtime.installation import how_to_add
 from tests.fakes.alerts import notification_of
 
-HOW = "needs Apprise, which is not installed: pip install 'routee-monitor[apprise]'"
+HOW = f"needs Apprise, which is not installed: {how_to_add('apprise')}"
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,9 @@ from monitor.model.notification import Notification
 from monitor.notify.render.notification_text import push, tone_of
 from monitor.notify.render.sanitize import Tone, clip
 from monitor.notify.render.text import plain_text
+from monitor.runtime.installation import how_to_add
 
-MISSING: Final = "needs Apprise, which is not installed: pip install 'routee-monitor[apprise]'"
+MISSING: Final = f"needs Apprise, which is not installed: {how_to_add('apprise')}"
 UNKNOWN: Final = (
     "is not an address that Apprise can use; `apprise --details` lists how those of each service are written"
 )
