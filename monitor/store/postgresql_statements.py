@@ -30,12 +30,12 @@ ALERTS_OF_UNKNOWN: Final = "SELECT data FROM alert WHERE account = '' ORDER BY r
 _OF: Final = "account = ANY(CAST(? AS TEXT[]))"
 OF_ACCOUNTS: Final = {
     statements.CURSORS: f"SELECT data FROM cursor WHERE {_OF} ORDER BY account, search",  # noqa: S608 - a constant, as below
-    statements.ALERTS: f"SELECT data FROM alert WHERE {_OF} OR account = '' ORDER BY rowid",  # noqa: S608
-    statements.GROUPS: f"SELECT data FROM alert_group WHERE {_OF} ORDER BY rowid",  # noqa: S608
+    statements.ALERTS: f"SELECT data FROM alert WHERE {_OF} OR account = '' ORDER BY rowid",  # noqa: S608 - a constant
+    statements.GROUPS: f"SELECT data FROM alert_group WHERE {_OF} ORDER BY rowid",  # noqa: S608 - a constant
     statements.ACKS: f"""
-        SELECT data FROM acknowledgement WHERE fingerprint IN (SELECT fingerprint FROM alert WHERE {_OF} OR account = '') ORDER BY rowid""",  # noqa: S608
-    statements.ACCOUNT_STATES: f"SELECT account, data FROM fact WHERE {_OF}",  # noqa: S608
-    statements.FIRST_EVALUATIONS: f"SELECT account, rule, at FROM first_evaluation WHERE {_OF}",  # noqa: S608
+        SELECT data FROM acknowledgement WHERE fingerprint IN (SELECT fingerprint FROM alert WHERE {_OF} OR account = '') ORDER BY rowid""",  # noqa: S608 - a constant
+    statements.ACCOUNT_STATES: f"SELECT account, data FROM fact WHERE {_OF}",  # noqa: S608 - a constant
+    statements.FIRST_EVALUATIONS: f"SELECT account, rule, at FROM first_evaluation WHERE {_OF}",  # noqa: S608 - a constant
 }
 """Queries for all rows, and those for the rows of some accounts, so that a row of another account that cannot be read hinders nobody."""
 TRANSITION: Final = """
