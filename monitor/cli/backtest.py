@@ -179,6 +179,7 @@ def span_of(history: "History", subjects: "Sequence[Subject]", every: "Duration 
 
 def _said_of_step(step: "EvaluationStep", usual: "Duration", *, chosen: bool) -> "Iterator[str]":
     """Yields what a person has to know about the step; nothing if it is the daemon's own."""
+    from monitor.model.plurals import plural
     from monitor.runtime.clock import format_duration
 
     coarse, fine = format_duration(step.length), format_duration(usual)
@@ -186,7 +187,7 @@ def _said_of_step(step: "EvaluationStep", usual: "Duration", *, chosen: bool) ->
         sees = "" if step.unseen else ", which sees the `for` of every rule"
         yield f"Rules are evaluated every {coarse}{sees}; alerts can begin up to {coarse} later than the daemon's. --every {fine} evaluates as often."
     if chosen and step.seconds > 60:
-        yield f"This takes about {step.seconds / 60:.0f} minutes."
+        yield f"This takes about {plural(round(step.seconds / 60), 'minute')}."
     if step.unseen:
         names = ", ".join(dict.fromkeys(rule.name for rule in step.unseen))
         yield f"Alerts can be missed, because `for` is shorter than {coarse}: {names}. Evaluate them alone (--rule NAME), or more often (--every)."

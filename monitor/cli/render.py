@@ -173,8 +173,6 @@ def _print(receiver: str, channel: str, made: "Preview") -> None:
     headers = [f"{name}: {value}" for name, value in made.headers.items()]
     # data of messages may contain control sequences of terminals
     text = clean_lines(made.text, len(made.text))
-    if channel.startswith("console/"):  # wrapped, as the console itself does; others show exactly what is sent
-        for line in text.splitlines():
-            say(line, indent=2)
-        return
-    say_lines("\n".join([*headers, *([""] if headers else []), text]))
+    indent = 2 if channel.startswith("console/") else 0  # as the console itself does
+    for line in [*headers, *([""] if headers else []), *text.splitlines()]:
+        say(line, indent=indent)  # wrapped on a terminal, which would break words; elsewhere exactly what is sent

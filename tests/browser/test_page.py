@@ -212,3 +212,14 @@ def test_the_button_of_a_form_of_filters_is_level_with_its_fields(page: Page, da
     bottoms = fields.evaluate_all("all => all.map((one) => Math.round(one.getBoundingClientRect().bottom))")
     assert len(bottoms) == 4
     assert max(bottoms) - min(bottoms) <= 1
+
+
+def test_on_a_phone_what_an_alert_holds_has_the_whole_width(page: Page, daemon: Daemon, routee: LocalRoutee):
+    page.set_viewport_size({"width": 360, "height": 800})
+    routee.put(messages("bad", count=30))
+    wait_for_alert(page, daemon)
+    page.goto(f"{daemon.url}{page.locator('.incident h2 a').get_attribute('href')}")
+    row = page.locator(".pairs tr", has=page.get_by_role("rowheader", name="Messages"))
+    expect(row).to_contain_text("bad-0")
+    wide = "one => one.getBoundingClientRect().width / one.closest('table').getBoundingClientRect().width"
+    assert row.locator("td").evaluate(wide) > 0.85, "a number or an id in half of it is broken in the middle"

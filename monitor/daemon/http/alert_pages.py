@@ -114,6 +114,10 @@ class AlertPages(FormPages):
             marks=marks(view),
             since=moments(view.since, view.time_zone),
             lasted=duration(view.lasted(now)),
+            firing_since=moments(view.starts_at, view.time_zone)
+            if one.state == "firing" and not view.is_report
+            else "",
+            fired_for=duration(now - view.starts_at),
             fires_on_until=None if one.fires_on_until is None else datetime(one.fires_on_until),
             acknowledge=acknowledge_url(self._root, view.fingerprint),
             silence=silence_url(self._root, view.labels),

@@ -143,6 +143,10 @@ class TextMark:
 Mark = Stroke | Box | Dot | TextMark
 
 _BAND: Final = 6
+_CLOSE: Final = 16
+"""Two lines that are nearer than this have no room for a name between them."""
+_LETTER: Final = 0.6
+"""The width of a letter, in sizes of its text."""
 _TIME: Final = 5
 """The room of a time's label, in sizes of its text."""
 
@@ -230,7 +234,8 @@ class _Plot:
             )
 
     def levels(self) -> Iterator[Mark]:
-        """Yields the lines of fixed values, each named at its left end: above its line, or below it for the lower of two close ones."""
+        """Yields the lines of fixed values, each named at its left end: above its line, or below it for the lower of two close ones. The lower
+        one of two that are close to the bottom is named behind the upper one."""
         shown = [
             level
             for level in self._chart.levels
@@ -239,14 +244,25 @@ class _Plot:
         for level in sorted(shown, key=lambda one: one.role == "threshold"):
             y = self._y(level.value)
             yield Stroke(level.role, [(self._left, y), (self._right, y)], level.dashed)
-            others = [one.value for one in shown if one is not level and one.name]
-            under = any(level.value <= other and abs(self._y(other) - y) < 16 for other in others)
-            if level.name:
-                yield self._named(level, y, under=under)
+            above = [one for one in shown if one is not level and one.name and level.value <= one.value]
+            close = [one for one in above if abs(self._y(one.value) - y) < _CLOSE]
+            if level.name and close and self._is_low(y):
+                yield self._named_behind(level, close)
+            elif level.name:
+                yield self._named(level, y, under=bool(close))
+
+    def _is_low(self, y: float) -> bool:
+        return y + 15 >= self._bottom
+
+    def _named_behind(self, level: FixedLine, close: Sequence[FixedLine]) -> TextMark:
+        """Returns the name of a level in the row of the names of those that are close above it."""
+        size, top = self._frame.text, min(self._y(one.value) for one in close)
+        taken = sum(len(one.name) + 2 for one in close) * size * _LETTER
+        return TextMark(level.role, self._left + 6 + taken, top - 4, level.name, size)
 
     def _named(self, level: FixedLine, y: float, *, under: bool) -> TextMark:
         size, x = self._frame.text, self._left + 6
-        is_low, is_high = y + 15 >= self._bottom, y - 0.8 * size - 4 < 0
+        is_low, is_high = self._is_low(y), y - 0.8 * size - 4 < 0
         if not is_low and (is_high or under or self._crowded(y - size - 4, y) > self._crowded(y, y + size + 4)):
             return TextMark(level.role, x, y + 3, level.name, size, up="top")
         return TextMark(level.role, x, y - 4, level.name, size)

@@ -25,10 +25,13 @@ async def test_the_pages_of_an_alert_and_its_incident_agree_on_since_when_and_ho
         now, of_alert, of_incident = [(await browser.get(path)).text for path in paths]
     harness.store.close()
     assert alert.since < alert.starts_at, "it was pending first"
-    assert "since 12:01 UTC" in now
-    assert "Since</th><td>2026-11-18 12:01 UTC (2m40s)" in of_alert
-    assert "<dt>Since</dt><dd>2026-11-18 12:01:00 UTC</dd>" in of_incident
-    assert [re.findall(r"<dt>For</dt><dd[^>]*>(.*?)</dd>", page) for page in (now, of_incident)] == [["2m40s"]] * 2
+    assert "threshold crossed since 12:01 UTC" in now
+    assert "Threshold crossed since</th><td>2026-11-18 12:01 UTC (2m40s)" in of_alert
+    assert "Firing since</th><td>2026-11-18 12:02 UTC (1m40s)" in of_alert, "as `alerts` and webhooks count"
+    assert "<dt>Threshold crossed since</dt><dd>2026-11-18 12:01:00 UTC</dd>" in of_incident
+    assert [re.findall(r"<dt>Crossed for</dt><dd[^>]*>(.*?)</dd>", page) for page in (now, of_incident)] == [
+        ["2m40s"]
+    ] * 2
 
 
 async def test_an_alert_that_waits_for_its_group_says_when_it_can_be_sent(tmp_path: Path) -> None:
