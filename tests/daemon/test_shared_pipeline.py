@@ -134,6 +134,31 @@ async def test_an_account_is_adopted_although_the_store_fails_and_begins_with_th
     assert (pair.second.pipeline.begin_is_due, pair.reasons("a")) == (False, ["first", "repeat"])
 
 
+async def test_adopting_an_account_begins_nothing_but_that_account() -> None:
+    pair = await Pair().start(("a",), ())
+    pipeline, flushes = pair.first.pipeline, 0
+
+    async def begin_as_soon_as_it_is_due() -> None:  # as the flush timer does
+        while not pipeline.begin_is_due:
+            await trio.lowlevel.checkpoint()
+        await pipeline.begin()
+
+    async def count() -> None:
+        nonlocal flushes
+        while True:
+            await pipeline.news.wait()
+            flushes += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count)
+        async with trio.open_nursery() as adopting:
+            adopting.start_soon(begin_as_soon_as_it_is_due)
+            adopting.start_soon(pair.first.adopt, "b")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert (list(pipeline.accounts), pipeline.begin_is_due, flushes) == (["a", "b"], False, 1)
+
+
 async def test_an_alert_is_acknowledged_at_any_worker() -> None:
     pair = await Pair().start()
     await pair.fail(pair.second, "b")
