@@ -36,6 +36,17 @@ class SharedPipeline(PipelineCommits):
             with contextlib.suppress(StoreError):  # the committer logs it
                 await self._begin()
 
+    async def led_by(self, account: str) -> None:
+        """Takes the account to which what concerns none belongs (empty: it is not known), and lets the flush timer send that where it is held."""
+        if account in ("", self.dispatcher.leading):
+            return
+        async with self._lock, self.windows:
+            self.dispatcher.lead_by(account)
+            self._hold(self.accounts)
+            if self.dispatcher.leads:
+                self.next_flush = self.services.clock.now()
+            self._announce()
+
     async def release(self, name: str) -> None:
         """Forgets an account and writes nothing; does nothing if it is not held. What was not committed is read again by the next holder."""
         async with self._lock:

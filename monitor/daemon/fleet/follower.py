@@ -44,6 +44,7 @@ class FleetFollower:
     async def follow(self, view: FleetView) -> None:
         """Does what the answer to a beat asks for. Raises StoreError."""
         self._report(view)
+        await self._pipeline.led_by(view.fleet.leading)
         if view.suppressions != self._suppressions:
             await self._pipeline.suppressions_changed()
             self._suppressions = view.suppressions

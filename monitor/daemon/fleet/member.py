@@ -43,7 +43,7 @@ class FleetMember:
         self._store, self._pipeline, self._present = store, pipeline, present
         self._removed: tuple[str, ...] = ()
         self._has_begun = False
-        held = HeldAccounts(store, pipeline, tasks, present, key, changed)
+        held = HeldAccounts(store, pipeline, tasks, present, key, changed, self._leading)
         self._front = AsyncLeases(leases)
         services = pipeline.services
         self._keeper = LeaseKeeper(
@@ -89,6 +89,10 @@ class FleetMember:
 
     def _configured(self) -> list[str]:
         return [account.name for account in self._present().config.accounts]
+
+    def _leading(self) -> str:
+        view = self._keeper.view
+        return "" if view is None else view.fleet.leading
 
     def _held_elsewhere(self) -> list[str]:
         view = self._keeper.view

@@ -67,6 +67,20 @@ async def test_others_edits_are_read_once_for_each_change_and_again_if_that_fail
     assert stage.rereads == 2
 
 
+async def test_what_concerns_no_account_goes_where_the_fleet_says() -> None:
+    stage = Stage("main")
+    dispatcher = stage.harness.pipeline.dispatcher
+    workers = tuple(replace(one, wanted=(f"first of {one.id}", "main")) for one in reversed(FLEET.workers))
+    await stage.follower.follow(replace(VIEW, fleet=replace(FLEET, workers=workers)))
+    assert (dispatcher.leading, dispatcher.leads) == ("first of 1", False)
+    workers = tuple(replace(one, expires_in=one.expires_in if one.id != 1 else -1) for one in workers)
+    await stage.follower.follow(replace(VIEW, fleet=replace(FLEET, workers=workers)))
+    assert dispatcher.leading == "first of 2"
+    workers = tuple(replace(one, wanted=()) if one.id == 2 else one for one in workers)
+    await stage.follower.follow(replace(VIEW, fleet=replace(FLEET, workers=workers)))
+    assert dispatcher.leading == "first of 2", "nobody has said what is first"
+
+
 async def test_callbacks_that_wait_are_taken_in() -> None:
     stage = Stage("main")
     await stage.follower.follow(VIEW)
