@@ -53,7 +53,7 @@ class FleetFollower:
 
     def _report(self, view: FleetView) -> None:
         services, wanted = self._pipeline.services, self._wanted()
-        services.metrics.fleet(len(view.fleet.living), self._held)
+        services.metrics.fleet(len(view.fleet.living), lambda: self._keeper.age or 0.0, self._held)
         nobodys = [account for account in wanted if view.fleet.holder_of(account) is None]
         known = {*self._pipeline.accounts, *self._pipeline.elsewhere.accounts}
         unread = [account for account in wanted if account not in known]

@@ -19,6 +19,7 @@ from monitor.daemon.restore import accounts_of
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.model.fleet import Fleet
 from monitor.notify.outbox.gate import AccountGate
+from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import StoreError
 from monitor.runtime.task_supervisor import run_until
 from monitor.store.async_store import AsyncStore
@@ -69,8 +70,9 @@ class FleetMember:
 
     def described(self) -> dict[str, Any]:
         """Returns the daemons and who holds what, by the last successful beat, as JSON has it."""
-        view = self._keeper.view
-        return fleet_json(Fleet() if view is None else view.fleet, self.worker, self._configured())
+        view, age, now = self._keeper.view, self._keeper.age, self._pipeline.services.clock.now()
+        fleet, as_of = Fleet() if view is None else view.fleet, None if age is None else now - round(age * SECOND)
+        return fleet_json(fleet, self.worker, self._configured(), as_of=as_of, now=now)
 
     async def start(self, nursery: trio.Nursery, stop: trio.Event) -> None:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
