@@ -180,8 +180,10 @@ class FleetAccount(TypedDict):
 
 
 class FleetStatus(TypedDict):
-    """The daemons that share a store."""
+    """The daemons that share a store, as the store had them at ``asOf``, ``age`` seconds ago."""
 
+    asOf: NotRequired[datetime | None]
+    age: NotRequired[float | None]
     workers: list[FleetWorker]
     accounts: list[FleetAccount]
 

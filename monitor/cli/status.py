@@ -103,7 +103,11 @@ def _stored(settings: "Settings", why: str) -> dict[str, Any]:
     about = {"running": process is not None and config.web is None, "version": None, "since": None, "process": process}
     where = {"url": None, "why": why, "store": str(config.store_location)}
     names = [account.name for account in config.accounts]
-    shared = {"fleet": fleet_json(fleet, own.id if own is not None else 0, names)} if fleet.workers else {}
+    shared = (
+        {"fleet": fleet_json(fleet, own.id if own is not None else 0, names, as_of=now, now=now)}
+        if fleet.workers
+        else {}
+    )
     return about | overview(config, stored, now) | unknown | {"warnings": warnings} | where | shared
 
 
@@ -265,7 +269,14 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     """Yields the daemons that share the store, with their accounts."""
     if fleet is None:
         return
+    from monitor.daemon.fleet.fleet_json import is_old
+
     label = "Daemons"
+    if is_old(fleet):
+        as_of = fleet["asOf"]
+        then = "" if as_of is None else f"as they were {_ago(as_of, fleet['age'])}: "
+        yield (label, f"{then}this one has not heard from the store {'yet' if as_of is None else 'since'}")
+        label = ""
     for one in fleet["workers"]:
         if one["isAlive"]:
             this = " (this one)" if one["isThis"] else ""

@@ -148,9 +148,10 @@ class Metrics:
 
     # Several daemons on one store
 
-    def fleet(self, workers: int, held: Callable[[], Mapping[str, bool]]) -> None:
-        """Takes how many daemons work on the store, and what returns for each account whether this one works for it at that moment."""
-        self._now.workers, self._now.held = workers, held
+    def fleet(self, workers: int, age: Callable[[], float], held: Callable[[], Mapping[str, bool]]) -> None:
+        """Takes how many daemons work on the store, what returns how many seconds ago that was so, and what returns for each account whether
+        this one works for it at that moment."""
+        self._now.workers, self._now.workers_age, self._now.held = workers, age, held
 
     def forget(self, account: str) -> None:
         """Drops the gauges of an account that this daemon does not hold any more."""
@@ -314,6 +315,7 @@ class _Now(Collector):
     channels: set[tuple[str, str]] = field(default_factory=set)
     failing: set[tuple[str, str]] = field(default_factory=set)
     workers: int | None = None
+    workers_age: Callable[[], float] = float
     held: Callable[[], Mapping[str, bool]] = dict
     reload_successful: bool = True
     reloaded_at: Instant = 0
@@ -343,6 +345,8 @@ class _Now(Collector):
         )
         if self.workers is not None:
             yield _gauge("workers", "Daemons that share the store and are alive.", (), [((), self.workers)])
+            age = "Time since the store said how many daemons share it; it grows while this one cannot reach the store."
+            yield _gauge("workers_age_seconds", age, (), [((), self.workers_age())])
             held = {(account,): is_held for account, is_held in self.held().items()}
             yield _gauge("lease_held", "1 if this daemon works for the account, else 0.", ("account",), held.items())
         good, at = [((), self.reload_successful)], [((), self.reloaded_at / SECOND)]

@@ -45,12 +45,17 @@ class PipelineCommits(PipelineState):
         order: Iterable[str] = (),
     ) -> None:
         super().__init__(accounts, dispatcher, services, order)
-        self.begin_is_due = False
-        """Whether `begin` has not succeeded since accounts were taken over or reloaded."""
+        self._to_begin = set(self.accounts)
+        """The held accounts for which `begin` has not succeeded since they were restored, taken over or reloaded. Changed under the lock."""
         self._store = store
         self._committer = Committer(store, services)
         self._retention = retention
         self._lock = trio.Lock()
+
+    @property
+    def begin_is_due(self) -> bool:
+        """Whether there are accounts for which `begin` has not succeeded since they were restored, taken over or reloaded."""
+        return bool(self._to_begin)
 
     async def flush(self, edits: Callable[[], SuppressionEdits] | None = None) -> None:
         """Flushes the groups that are due. ``edits`` is called under the lock and returns what people change; its exceptions are passed on."""
@@ -60,14 +65,16 @@ class PipelineCommits(PipelineState):
             await self._flush_edits(SuppressionEdits() if edits is None else edits())
 
     async def begin(self) -> None:
-        """Ends the alerts of what was removed from the configuration, and flushes; called after a start or a reload, and once other daemons
-        agree on what was removed.
+        """Ends the alerts of what was removed from the configuration, and flushes, where `begin_is_due`; called after a start or a reload, and once
+        other daemons agree on what was removed.
 
-        Raises StoreError. `begin_is_due` then stays set, so that the flush timer calls this again; accounts before the failing one are done.
+        Raises StoreError. What is left stays due, so that the flush timer calls this again.
         """
         async with self._lock:
-            await self._begin(self.accounts.values())
-            self.begin_is_due = False
+            agreed = self.put_off - self.judged_otherwise
+            self._to_begin |= agreed & self.accounts.keys()
+            self.put_off -= agreed - self.accounts.keys()
+            await self._begin()
 
     async def reload(self, make: Callable[[], PipelineConfig]) -> None:
         """Applies another configuration between two commits, when it calls ``make``. `begin` must be called afterwards."""
@@ -76,7 +83,7 @@ class PipelineCommits(PipelineState):
             self.dispatcher, self._order = config.dispatcher, config.order
             self._hold(config.accounts)
             self._retention = config.retention
-            self.begin_is_due = True
+            self._to_begin = set(self.accounts)
 
     async def commit(self, make: Callable[[], Commit | None], apply: Callable[[Commit], None]) -> bool:
         """Commits what ``make`` returns, and then calls ``apply`` with it, both under the lock. Returns whether there was anything to commit.
@@ -95,14 +102,18 @@ class PipelineCommits(PipelineState):
 
     # Under the lock
 
-    async def _begin(self, accounts: Iterable[AccountPipeline]) -> None:
+    async def _begin(self) -> None:
+        """Begins what is due now: while a caller waited for the lock, somebody else may have begun it. Each flush is over all alerts."""
+        if not self._to_begin:
+            return
         await self._reread_suppressions()
-        for account in accounts:
+        for account in [one for one in self.accounts.values() if one.name in self._to_begin]:
             keeps = account.name in self.judged_otherwise
             self.put_off |= {account.name} if keeps else set()
             gone = EvaluationResult() if keeps else account.evaluator.drop_gone(self.services.clock.now())
             await self._flush(done(Proposal(account, gone)))
             self.put_off -= set() if keeps else {account.name}
+            self._to_begin.discard(account.name)
 
     async def _flush_edits(self, edits: SuppressionEdits) -> None:
         await self._flush(done(Proposal(self._default, EvaluationResult(), edits=edits)))

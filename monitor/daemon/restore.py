@@ -96,7 +96,7 @@ def views_of(evaluator: RuleEvaluator, config: Config, annotator: Annotator) -> 
 
 def restored_dispatcher(config: Config, loaded: StoredState) -> Dispatcher:
     """Returns the stored groups, silences and acknowledgements under the configured routes."""
-    dispatcher = _dispatcher(config)
+    dispatcher = _dispatcher(config, config.accounts[0].name if config.by_account else "")
     dispatcher.silences = Silences(loaded.silences)
     dispatcher.recent_starts = RecentStarts(policy=_flapping(config))
     dispatcher.adopt(loaded.groups, loaded.acks, loaded.begun)
@@ -179,7 +179,7 @@ async def state_for_reload(
 def reloaded_dispatcher(config: Config, before: Dispatcher) -> Dispatcher:
     """Returns the present groups, silences and acknowledgements under the newly configured routes."""
     watchdog = None if before.watchdog is None else before.watchdog.group
-    dispatcher = _dispatcher(config)
+    dispatcher = _dispatcher(config, before.leading)
     dispatcher.groups, dispatcher.silences = before.groups, before.silences
     dispatcher.recent_starts = before.recent_starts
     dispatcher.adopt([one for one in (watchdog, before.reported) if one is not None], before.acks.values(), ())
@@ -224,10 +224,9 @@ def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:
     return [rule for rule in rules if searches and rule.search in (None, *searches)]
 
 
-def _dispatcher(config: Config) -> Dispatcher:
+def _dispatcher(config: Config, leading: str) -> Dispatcher:
     """Returns a dispatcher without groups."""
     web, watchdog = config.web, config.watchdog
-    leading = config.accounts[0].name if config.by_account else ""
     return Dispatcher(
         config.route_tree(),
         {one.name: tuple(one.notified_channels) for one in config.receivers},

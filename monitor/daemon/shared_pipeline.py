@@ -30,13 +30,22 @@ class SharedPipeline(PipelineCommits):
         """
         async with self._lock:
             async with self.windows:
-                all_are_due = self.begin_is_due
-                self.begin_is_due = True
+                self._to_begin.add(account.name)
                 self._hold({**self.accounts, account.name: account})
                 self.dispatcher.adopt(loaded.groups, loaded.acks, loaded.begun)
             with contextlib.suppress(StoreError):  # the committer logs it
-                await self._begin(self.accounts.values() if all_are_due else [account])
-                self.begin_is_due = False
+                await self._begin()
+
+    async def led_by(self, account: str) -> None:
+        """Takes the account to which what concerns none belongs (empty: it is not known), and lets the flush timer send that where it is held."""
+        if account in ("", self.dispatcher.leading):
+            return
+        async with self._lock, self.windows:
+            self.dispatcher.lead_by(account)
+            self._hold(self.accounts)
+            if self.dispatcher.leads:
+                self.next_flush = self.services.clock.now()
+            self._announce()
 
     async def release(self, name: str) -> None:
         """Forgets an account and writes nothing; does nothing if it is not held. What was not committed is read again by the next holder."""
@@ -89,6 +98,7 @@ class SharedPipeline(PipelineCommits):
         self.put_off -= {name}
         async with self.windows:
             account = self.accounts[name]
+            self._to_begin.discard(name)
             self._hold({one: held for one, held in self.accounts.items() if one != name})
             self._elsewhere = self.elsewhere.with_forgotten(account, self.dispatcher.groups, self.dispatcher.acks)
             self.dispatcher.release(name, {alert.fingerprint for _, alert in account.evaluator.every_alert()})

@@ -103,8 +103,8 @@ class Dispatcher:
     ``channels`` are the receivers' channels, such as ``slack/0``. ``editable`` are those that can change messages they have sent;
     ``keeping`` are those behind which a program keeps an alert open until it is resolved, reports included. ``most`` is the most alerts
     that one notification holds. ``most_groups`` is the number of new groups above which a storm begins. Where several daemons share the
-    accounts, ``leading`` is the account to which what concerns none belongs. Every account is then decided on as if it were the only one;
-    else groups and inhibition span them.
+    accounts, ``leading`` is the account to which what concerns none belongs, until `lead_by` says another one. Every account is then decided
+    on as if it were the only one; else groups and inhibition span them.
     """
 
     def __init__(
@@ -229,6 +229,12 @@ class Dispatcher:
                 self.groups[group.receiver, group.key] = group
         self.acks = self.acks | {ack.fingerprint: ack for ack in acks}
         self.recent_starts.add(begun)
+
+    def lead_by(self, account: str) -> None:
+        """Has what concerns no account belong to this one. Its holder begins anew with the watchdog and the morning report."""
+        self.leading, self.reported = account, None
+        if self.watchdog is not None:
+            self.watchdog.account, self.watchdog.group = account, None
 
     def shown_with(self, groups: Mapping[Key, AggregationGroup], acks: Mapping[str, Ack]) -> "Dispatcher":
         """Returns a copy with further groups and acknowledgements, for people to see."""

@@ -61,6 +61,15 @@ class Fleet:
         """Returns the workers that were heard of lately."""
         return tuple(worker for worker in self.workers if worker.lives)
 
+    @property
+    def leading(self) -> str:
+        """Returns the account to which what concerns none belongs: the first one of the living worker that came first; empty: no worker has any.
+
+        All workers that read the same rows find the same one, also while their configurations differ.
+        """
+        configured = {worker.id: worker.wanted for worker in self.living if worker.wanted}
+        return configured[min(configured)][0] if configured else ""
+
     def lease(self, account: str) -> LeaseView | None:
         """Returns an account's lease; None if the store does not know the account yet."""
         return next((lease for lease in self.leases if lease.account == account), None)

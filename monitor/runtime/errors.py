@@ -141,11 +141,16 @@ class StoreOutdated(StoreError):
 
 
 class LeaseLost(StoreError):
-    """This daemon does not hold ``accounts`` (any more), for which it wanted to write. Nothing was written."""
+    """This daemon does not hold ``accounts`` (any more), for which it wanted to write. Nothing was written.
 
-    def __init__(self, accounts: tuple[str, ...]) -> None:
+    ``why``: its leases ran out because they could not be renewed, which says why not. Maybe nobody else has taken them.
+    """
+
+    def __init__(self, accounts: tuple[str, ...], why: str = "") -> None:
         self.accounts = accounts
-        super().__init__(f"another daemon may work on {', '.join(accounts)} now, so nothing was written for it here")
+        before = f"the leases could not be renewed ({why}): " if why else ""
+        names = ", ".join(accounts)
+        super().__init__(f"{before}another daemon may work on {names} now, so nothing was written for it here")
 
 
 class ListenError(MonitorError):

@@ -75,9 +75,9 @@ class AsyncStore:
         """See `monitor.store.protocol.Store.leases`; connects at the first call of a method."""
         return self._store.leases()
 
-    def hold(self, leases: Mapping[str, int]) -> None:
+    def hold(self, leases: Mapping[str, int], why_not: str = "") -> None:
         """See `monitor.store.protocol.Store.hold`; it does not wait for the call that is under way."""
-        self._store.hold(leases)
+        self._store.hold(leases, why_not)
 
     async def assign_accounts(self, accounts: Sequence[str]) -> None:
         await self.run(lambda store: store.assign_accounts(accounts))

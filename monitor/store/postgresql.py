@@ -92,6 +92,7 @@ class PostgresqlStore(SqlStore):
         self.address = session.address
         self._connection: BoundedConnection | None = None
         self._held: Mapping[str, int] | None = None
+        self._why_not = ""
         self._checked: Mapping[str, int] | None = None
 
     load = _advised(SqlStore.load)
@@ -109,12 +110,12 @@ class PostgresqlStore(SqlStore):
         worker = self._session.worker
         return None if worker is None else PostgresqlLeases(self.address, worker)
 
-    def hold(self, leases: Mapping[str, int]) -> None:
-        self._held = dict(leases)
+    def hold(self, leases: Mapping[str, int], why_not: str = "") -> None:
+        self._why_not, self._held = why_not, dict(leases)
 
     def commit(self, commit: Commit) -> list[int]:
         held = self._held  # read once: another thread may change it
-        self._checked = None if held is None else _leases(held, accounts_of(commit) | commit.relies_on)
+        self._checked = None if held is None else self._leases(held, accounts_of(commit) | commit.relies_on)
         return super().commit(commit)
 
     @_advised
@@ -185,9 +186,16 @@ class PostgresqlStore(SqlStore):
         held, accounts = self._held, [str(account) for (account,) in self._rows(own.ACCOUNT_OF, outbox_row)]
         if held is not None and not held.keys() >= set(accounts):
             return
-        self._checked = None if held is None else _leases(held, accounts)
+        self._checked = None if held is None else self._leases(held, accounts)
         with self._writing():
             self._run(statement, (*values, outbox_row))
+
+    def _leases(self, held: Mapping[str, int], accounts: Collection[str]) -> dict[str, int]:
+        """Returns the leases of these accounts. Raises LeaseLost if they are not all held."""
+        missing = tuple(sorted(set(accounts) - held.keys()))
+        if missing:
+            raise LeaseLost(missing, self._why_not)
+        return {account: held[account] for account in accounts}
 
     def _held_twice(self) -> tuple[list[str] | None, list[str] | None]:
         held = None if self._held is None else list(self._held)
@@ -335,14 +343,6 @@ class PostgresqlStore(SqlStore):
         """The connection of the present transaction."""
         assert self._connection is not None, "only within a transaction"
         return self._connection
-
-
-def _leases(held: Mapping[str, int], accounts: Collection[str]) -> dict[str, int]:
-    """Returns the leases of these accounts. Raises LeaseLost if they are not all held."""
-    missing = tuple(sorted(set(accounts) - held.keys()))
-    if missing:
-        raise LeaseLost(missing)
-    return {account: held[account] for account in accounts}
 
 
 def _size(row: Sequence[Any]) -> int:

@@ -328,8 +328,10 @@ class Store(Protocol):
         The caller closes them.
         """
 
-    def hold(self, leases: Mapping[str, int]) -> None:
+    def hold(self, leases: Mapping[str, int], why_not: str = "") -> None:
         """Says which accounts this daemon holds now, with their tokens. Any thread may call it, also during another call.
+
+        ``why_not`` is why it may not act for more of them now, for LeaseLost to say.
 
         From the next call on, `waiting`, `heads`, `successor` and `backlog` tell only of notifications of held accounts, and `commit` raises
         LeaseLost if an account that it writes for or relies on is not held, or its token is no longer the present one. `postponed` and

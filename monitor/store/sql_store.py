@@ -153,7 +153,7 @@ class SqlStore(ABC):
     def leases(self) -> LeaseStore | None:
         return None
 
-    def hold(self, leases: Mapping[str, int]) -> None:  # noqa: B027 - what most stores do
+    def hold(self, leases: Mapping[str, int], why_not: str = "") -> None:  # noqa: B027 - what most stores do
         """One process has all accounts."""
 
     def assign_accounts(self, accounts: Sequence[str]) -> None:

@@ -203,7 +203,7 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
         "deadLetters": 0,
         "setAside": 0,
         "silences": {"active": 0, "pending": 0},
-        "fleet": {"workers": workers, "accounts": []},
+        "fleet": {"asOf": moment, "age": 40.0, "workers": workers, "accounts": []},
     }
 
     async def daemon_of_two(_: Asked) -> Answer:
@@ -214,6 +214,11 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
         shown = await trio.to_thread.run_sync(show)
     lines = shown.text.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("Daemons"))
-    indents = [len(line) - len(line.lstrip(" ")) for line in lines[first : first + 4]]
-    assert indents == [0, 14, 14, 14], shown.text
+    indents = [len(line) - len(line.lstrip(" ")) for line in lines[first : first + 6]]
+    assert indents == [0, 14, 14, 14, 14, 14], shown.text
+    said = " ".join(shown.text.split())
+    assert (
+        "Daemons as they were 2026-11-21 10:00:04Z (40s ago): this one has not heard from the store since a-host"
+        in said
+    )
     assert shown.text.count("; cannot read promotions") == 1

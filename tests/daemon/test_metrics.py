@@ -291,5 +291,5 @@ def exposed(metrics: Metrics) -> dict[str, tuple[str, str]]:
 
 
 def test_the_document_lists_exactly_what_is_exposed(metrics):
-    metrics.fleet(1, lambda: {"main": True})
+    metrics.fleet(1, lambda: 0.5, lambda: {"main": True})
     assert documented() == exposed(metrics)

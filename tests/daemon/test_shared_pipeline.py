@@ -12,6 +12,7 @@ from monitor.daemon.restore import order_of, reloaded_accounts, reloaded_dispatc
 from monitor.daemon.rule_sets import RuleSets, announced
 from monitor.dispatch.scheduled_report import KEY as REPORT
 from monitor.model.builtin_alerts import INTERNAL_ERROR, NOTIFICATION_FAILING, finding
+from monitor.model.fleet import Fleet, WorkerView
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import DAY, HOUR, MINUTE, parse_iso
@@ -41,6 +42,8 @@ web: off
 {SHARED}
 """
 WRITTEN = settings(RULES, CONFIG)
+N = "  - {name: n, application_id: id, application_secret: secret}"
+SEARCH_OF_N = "  - {name: all, account: n, every: 1d}"
 
 
 class Pair:
@@ -160,6 +163,31 @@ async def test_an_account_is_adopted_although_the_store_fails_and_begins_with_th
     assert (pair.second.pipeline.begin_is_due, pair.reasons("a")) == (False, ["first", "repeat"])
 
 
+async def test_adopting_an_account_begins_nothing_but_that_account() -> None:
+    pair = await Pair().start(("a",), ())
+    pipeline, flushes = pair.first.pipeline, 0
+
+    async def begin_as_soon_as_it_is_due() -> None:  # as the flush timer does
+        while not pipeline.begin_is_due:
+            await trio.lowlevel.checkpoint()
+        await pipeline.begin()
+
+    async def count() -> None:
+        nonlocal flushes
+        while True:
+            await pipeline.news.wait()
+            flushes += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count)
+        async with trio.open_nursery() as adopting:
+            adopting.start_soon(begin_as_soon_as_it_is_due)
+            adopting.start_soon(pair.first.adopt, "b")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert (list(pipeline.accounts), pipeline.begin_is_due, flushes) == (["a", "b"], False, 1)
+
+
 async def test_an_alert_is_acknowledged_at_any_worker() -> None:
     pair = await Pair().start()
     await pair.fail(pair.second, "b")
@@ -250,6 +278,32 @@ async def test_the_watchdog_and_the_report_go_with_the_first_account() -> None:
     )
 
 
+@pytest.mark.parametrize("holder", [0, 1], ids=["it keeps a", "it has b"])
+@pytest.mark.parametrize("changed", [0, 1], ids=["the first one", "the second one"])
+@pytest.mark.parametrize("new", [["b"], ["n", "a", "b"]], ids=["a removed", "n put first"])
+async def test_one_worker_sends_the_watchdog_while_only_one_of_them_knows_another_first_account(
+    holder: int, changed: int, new: list[str]
+) -> None:
+    pair = await (Pair().start() if holder == 0 else Pair().start(("b",), ("a",)))
+    workers, wanted = [pair.first, pair.second], [["a", "b"], ["a", "b"]]
+    written = CONFIG.replace("accounts:", f"accounts:\n{N}").replace("searches:", f"searches:\n{SEARCH_OF_N}")
+    for one in (changed, 1 - changed):
+        wanted[one] = new
+        await reload(workers[one], written if "n" in new else without_a(CONFIG))
+        rows = [WorkerView(1 + i, "w", "1", "", 0, MINUTE, tuple(names)) for i, names in enumerate(wanted)]
+        leading = Fleet(tuple(rows)).leading
+        for worker in workers:
+            await worker.pipeline.led_by(leading)
+        if leading == "n" and not any("n" in worker.pipeline.accounts for worker in workers):
+            await workers[one].adopt("n")
+        pair.clock.at += 6 * MINUTE
+        before = len(pair.store.outbox)
+        for worker in workers:
+            await worker.pipeline.flush()
+        keys = [row.notification.group_key for row in pair.store.outbox[before:]]
+        assert keys == ["{watchdog}"], (leading, wanted)
+
+
 async def test_an_alert_that_flaps_does_so_wherever_its_account_is() -> None:
     pair = await Pair().start((), ("a", "b"))
     here, there = pair.second, pair.first
@@ -302,6 +356,7 @@ async def test_a_reload_takes_no_account_and_ends_what_was_removed_where_it_is_h
     pair.clock.at += 10 * MINUTE
     for worker in (pair.first, pair.second):
         await reload(worker, without_a(CONFIG))
+        await worker.pipeline.led_by("b")
     assert pair.reasons("a") == ["first"], "the other one had it still"
     await RuleSets(pair.first.front, pair.first.pipeline, lambda: pair.first.present).announce()
     assert (list(pair.first.pipeline.accounts), list(pair.second.pipeline.accounts)) == (["a"], ["b"])

@@ -133,6 +133,16 @@ def test_an_account_that_nobody_has_in_its_configuration_can_be_taken_too(fleet:
     assert daemon.leases.take(["gone"], 1) == {"gone": 1}
 
 
+def test_what_is_not_written_because_leases_could_not_be_renewed_says_why(fleet: Fleet) -> None:
+    daemon = fleet.daemon()
+    held = daemon.take(*BOTH)
+    daemon.store.hold({}, "the server cannot be reached")
+    with pytest.raises(LeaseLost, match=r"^the leases could not be renewed \(the server cannot be reached\): .* main "):
+        daemon.store.commit(poll("main", 1))
+    daemon.store.hold(held)
+    daemon.store.commit(poll("main", 1))
+
+
 def test_a_lapsed_lease_is_taken_with_the_next_token_and_the_former_holder_commits_nothing(fleet: Fleet) -> None:
     first, second = fleet.daemon(), fleet.daemon()
     held = first.take(*BOTH)

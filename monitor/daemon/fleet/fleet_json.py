@@ -1,21 +1,26 @@
 """The daemons that share the store as JSON has it: in `/healthz`, `GET /api/v1/status` and ``routee-monitor status``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitor.model.fleet import Fleet
-from monitor.runtime.clock import iso
+from monitor.runtime.clock import SECOND, Instant, iso
+from monitor.store.leases import LEASE_DEADLINE
 
 
-def fleet_json(fleet: Fleet, worker: int, accounts: Sequence[str]) -> dict[str, Any]:
+def fleet_json(
+    fleet: Fleet, worker: int, accounts: Sequence[str], *, as_of: Instant | None, now: Instant
+) -> dict[str, Any]:
     """Returns the workers and the accounts of the configuration with who holds each, since when.
 
     A worker has the accounts that it holds, and those that it could not read and leaves alone.
-    ``worker`` is the number of the daemon that is asked.
+    ``worker`` is the number of the daemon that is asked. The store said all that at ``as_of``; None: it has said nothing yet.
     """
     names = {one.id: one.name for one in fleet.workers}
     leases = {lease.account: lease for lease in fleet.leases if lease.expires_in > 0 and lease.worker in names}
     return {
+        "asOf": None if as_of is None else iso(as_of),
+        "age": None if as_of is None else max(now - as_of, 0) / SECOND,
         "workers": [
             {
                 "name": one.name,
@@ -38,3 +43,9 @@ def fleet_json(fleet: Fleet, worker: int, accounts: Sequence[str]) -> dict[str, 
             for name in dict.fromkeys([*accounts, *leases])
         ],
     }
+
+
+def is_old(fleet: Mapping[str, Any]) -> bool:
+    """Returns whether the JSON is so old that others may have taken accounts meanwhile."""
+    age = fleet.get("age", 0.0)  # an earlier version does not say it
+    return age is None or age * SECOND >= LEASE_DEADLINE

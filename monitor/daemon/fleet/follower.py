@@ -46,6 +46,7 @@ class FleetFollower:
         self._report(view)
         if not self._pipeline.accounts:
             self._pipeline.services.health.store()  # it commits nothing, so that the beat is what shows that the store can be written
+        await self._pipeline.led_by(view.fleet.leading)
         if view.edits != self._edits:
             self._pipeline.services.wake()  # dead letters may wait again
             await self._pipeline.suppressions_changed()
@@ -55,7 +56,7 @@ class FleetFollower:
 
     def _report(self, view: FleetView) -> None:
         services, wanted = self._pipeline.services, self._wanted()
-        services.metrics.fleet(len(view.fleet.living), self._held)
+        services.metrics.fleet(len(view.fleet.living), lambda: self._keeper.age or 0.0, self._held)
         nobodys = [account for account in wanted if view.fleet.holder_of(account) is None]
         known = {*self._pipeline.accounts, *self._pipeline.elsewhere.accounts}
         unread = [account for account in wanted if account not in known]

@@ -33,7 +33,8 @@ class HeldAccounts:
     """The duties that `monitor.daemon.fleet.lease_keeper` calls.
 
     ``present`` returns the configuration in force. ``changed`` is called whenever other accounts are held, or worked for; it has the tasks
-    follow `works`.
+    follow `works`. ``leading`` returns the account to which what concerns none belongs (`Fleet.leading`),
+    or an empty name while it is not known.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class HeldAccounts:
         present: Callable[[], RuntimeConfig],
         key: bytes,
         changed: Callable[[], None],
+        leading: Callable[[], str],
     ) -> None:
         self._store, self._pipeline, self._tasks = store, pipeline, tasks
         self._present, self._key, self._changed = present, key, changed
+        self._leading = leading
         self._leaving: set[str] = set()
         self._is_suspended = False
 
@@ -56,6 +59,7 @@ class HeldAccounts:
 
     async def adopt(self, account: str) -> None:
         """See `AccountDuties`."""
+        await self._pipeline.led_by(self._leading())
         await adopt_account(account, self._store, self._pipeline, self._present, self._key)
         self._changed()
 

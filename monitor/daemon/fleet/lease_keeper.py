@@ -30,6 +30,8 @@ TRIES: Final = 5
 NOTING_LIMIT: Final = 30.0
 """Seconds that writing down what was sent may take after that, before the account is given away without it."""
 
+_NO_ANSWER: Final = "the store has not answered in time"
+
 log = logging.getLogger("monitor")
 
 
@@ -81,6 +83,8 @@ class LeaseKeeper:
         self._duties, self._clock, self._failed = duties, clock, failed
         self.view: FleetView | None = None
         """The answer to the last successful beat."""
+        self._heard_at: float | None = None
+        self._why_not = _NO_ANSWER
         self._beaten = trio.Event()
         self._own: Ownership | None = None
         self._locks: dict[str, trio.Lock] = {}
@@ -97,6 +101,11 @@ class LeaseKeeper:
     def worker(self) -> int:
         """The number of this worker."""
         return self._leases.worker
+
+    @property
+    def age(self) -> float | None:
+        """The seconds since `view` was asked for; None while there is none."""
+        return None if self._heard_at is None else trio.current_time() - self._heard_at
 
     @property
     def beaten(self) -> trio.Event:
@@ -145,7 +154,10 @@ class LeaseKeeper:
             try:
                 pause = await self._beat(began, nursery)
                 self._trouble.over()
+                self._why_not = _NO_ANSWER
             except StoreError as error:
+                self._why_not = str(error)
+                self._hold()
                 if isinstance(error, StoreOutdated):
                     self._store.outdated(error)
                 self._trouble.arose(str(error))
@@ -167,7 +179,7 @@ class LeaseKeeper:
             nursery.start_soon(self._drop, account, name=f"drop account {account}")
         if decision.resumed:
             self._guard("going on after a pause", self._duties.resume)
-        self.view = view
+        self.view, self._heard_at = view, began
         self._follow_unreadable(view.fleet)
         if not self._is_leaving:
             await self._move(decision, view.fleet, nursery)
@@ -205,7 +217,10 @@ class LeaseKeeper:
         tokens = {} if self._own is None else self._own.tokens
         usable = {account: token for account, token in tokens.items() if self._clean.get(account) == token}
         self._gate.hold(usable)
-        self._store.hold({} if self.is_suspended else usable)
+        if self.is_suspended:
+            self._store.hold({}, "" if self._own is None else self._why_not)
+        else:
+            self._store.hold(usable)
 
     async def _watch_deadline(self) -> None:
         """Suspends this worker whenever no beat has succeeded in time."""

@@ -18,6 +18,7 @@ from monitor.daemon.rule_sets import RuleSets
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.model.fleet import Fleet
 from monitor.notify.outbox.gate import AccountGate
+from monitor.runtime.clock import SECOND
 from monitor.runtime.task_supervisor import run_until
 from monitor.store.async_store import AsyncStore
 
@@ -40,7 +41,7 @@ class FleetMember:
         self._leases, self._store, self._pipeline, self._present = leases, store, pipeline, present
         self._removed: tuple[str, ...] = ()
         self._has_begun = False
-        held = HeldAccounts(store, pipeline, tasks, present, key, changed)
+        held = HeldAccounts(store, pipeline, tasks, present, key, changed, self._leading)
         services = pipeline.services
         self._keeper = LeaseKeeper(
             leases,
@@ -66,8 +67,9 @@ class FleetMember:
 
     def described(self) -> dict[str, Any]:
         """Returns the daemons and who holds what, by the last successful beat, as JSON has it."""
-        view = self._keeper.view
-        return fleet_json(Fleet() if view is None else view.fleet, self.worker, self._configured())
+        view, age, now = self._keeper.view, self._keeper.age, self._pipeline.services.clock.now()
+        fleet, as_of = Fleet() if view is None else view.fleet, None if age is None else now - round(age * SECOND)
+        return fleet_json(fleet, self.worker, self._configured(), as_of=as_of, now=now)
 
     async def start(self, nursery: trio.Nursery, stop: trio.Event) -> None:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
@@ -85,6 +87,10 @@ class FleetMember:
 
     def _configured(self) -> list[str]:
         return [account.name for account in self._present().config.accounts]
+
+    def _leading(self) -> str:
+        view = self._keeper.view
+        return "" if view is None else view.fleet.leading
 
     def _held_elsewhere(self) -> list[str]:
         view = self._keeper.view

@@ -53,6 +53,8 @@ class Ownership:
         self.deadline = -inf
         self.is_suspended = True
         self._leaving: set[str] = set()
+        self._removed: set[str] = set()
+        """Held accounts that no worker had in its configuration any more, and this one still has not."""
         self._free, self._unwanted, self._foreign = Lasting(), Lasting(), Lasting()
 
     def beaten(
@@ -112,11 +114,14 @@ class Ownership:
     def _to_release(self, now: float, fleet: Fleet, wanted: Sequence[str], give: Sequence[str]) -> tuple[str, ...]:
         """Returns the next accounts to give away: a tenth of what is too much, so that few are between two workers at a time.
 
-        What is not configured here is left to others that want it.
+        What is not configured here is left to others that want it: to those who have it again at once, to those who still have it in a while.
         """
         others = {account for one in fleet.living if one.id != self.worker for account in one.takes}
-        foreign = [one for one in self.tokens if one in others.difference(wanted)]
-        return (*give[: -(-len(give) // 10)], *self._foreign.for_at_least(CHANGEOVER, foreign, now))
+        here = set(self.tokens).difference(wanted)
+        self._removed = {one for one in here if one in self._removed or one not in others}
+        foreign = [one for one in self.tokens if one in here & others]
+        left = {*self._removed, *self._foreign.for_at_least(CHANGEOVER, foreign, now)}
+        return (*give[: -(-len(give) // 10)], *(one for one in foreign if one in left))
 
 
 class Lasting:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
 from monitor.config.monitor import Config
 from monitor.daemon.alert_actions import AlertActions
+from monitor.daemon.fleet.fleet_json import is_old
 from monitor.daemon.http.delivery_charts import SPAN, DeliveryMarks, DrawnChart, delivery_charts
 from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.heat_rows import heat_rows
@@ -124,6 +125,7 @@ class NowPage:
             cards = await self._cards(shown, now, waiting_since)
             accounts = await self._accounts(episodes)
             found = heat_rows(await self._reader.delivery.by_place(HOUR))
+            fleet = None if self._fleet is None else self._fleet()
             return self._html.page(
                 "now.html",
                 text=text,
@@ -145,7 +147,8 @@ class NowPage:
                 accounts=accounts,
                 heat=found,
                 several=len(self._config.accounts) > 1,
-                fleet=None if self._fleet is None else self._fleet(),
+                fleet=fleet,
+                fleet_is_old=fleet is not None and is_old(fleet),
             )
 
     async def _cards(

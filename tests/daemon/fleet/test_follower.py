@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import trio
+import trio.testing
+
 from monitor.daemon.elsewhere import Elsewhere
-from monitor.daemon.fleet.fleet_json import fleet_json
+from monitor.daemon.fleet.fleet_json import fleet_json, is_old
 from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
@@ -53,7 +56,9 @@ class Stage:
 
 
 def _no_keeper() -> LeaseKeeper:
-    return LeaseKeeper.__new__(LeaseKeeper)
+    keeper = LeaseKeeper.__new__(LeaseKeeper)
+    keeper._heard_at = 0.0
+    return keeper
 
 
 async def test_others_edits_are_read_once_for_each_change_and_again_if_that_failed() -> None:
@@ -89,6 +94,20 @@ async def test_a_worker_that_holds_nothing_is_ready_again_with_the_next_beat() -
     assert "The store cannot be written: no answer" not in stage.harness.health.unready()
 
 
+async def test_what_concerns_no_account_goes_where_the_fleet_says() -> None:
+    stage = Stage("main")
+    dispatcher = stage.harness.pipeline.dispatcher
+    workers = tuple(replace(one, wanted=(f"first of {one.id}", "main")) for one in reversed(FLEET.workers))
+    await stage.follower.follow(replace(VIEW, fleet=replace(FLEET, workers=workers)))
+    assert (dispatcher.leading, dispatcher.leads) == ("first of 1", False)
+    workers = tuple(replace(one, expires_in=one.expires_in if one.id != 1 else -1) for one in workers)
+    await stage.follower.follow(replace(VIEW, fleet=replace(FLEET, workers=workers)))
+    assert dispatcher.leading == "first of 2"
+    workers = tuple(replace(one, wanted=()) if one.id == 2 else one for one in workers)
+    await stage.follower.follow(replace(VIEW, fleet=replace(FLEET, workers=workers)))
+    assert dispatcher.leading == "first of 2", "nobody has said what is first"
+
+
 async def test_callbacks_that_wait_are_taken_in() -> None:
     stage = Stage("main")
     await stage.follower.follow(VIEW)
@@ -122,6 +141,13 @@ async def test_metrics_say_who_lives_and_what_is_held_here() -> None:
     assert 'routee_monitor_lease_held{account="athens"} 0.0' in text
 
 
+async def test_metrics_say_how_old_it_is_what_they_say_of_the_others(autojump_clock: trio.testing.MockClock) -> None:
+    stage = Stage("main")
+    await stage.follower.follow(VIEW)
+    await trio.sleep(40)
+    assert "\nroutee_monitor_workers_age_seconds 40.0\n" in stage.harness.metrics.exposition()[0].decode()
+
+
 async def test_metrics_say_at_once_that_this_daemon_may_not_act_or_holds_an_account_no_more() -> None:
     stage = Stage("main")
 
@@ -139,7 +165,8 @@ async def test_metrics_say_at_once_that_this_daemon_may_not_act_or_holds_an_acco
 
 
 def test_the_fleet_as_json() -> None:
-    found = fleet_json(FLEET, 2, ["main", "gone"])
+    found = fleet_json(FLEET, 2, ["main", "gone"], as_of=START, now=START + 3 * SECOND)
+    assert (found["asOf"], found["age"], is_old(found)) == (iso(START), 3.0, False)
     assert [(one["name"], one["isAlive"], one["isThis"], one["accounts"]) for one in found["workers"]] == [
         ("one:11", True, False, ["athens"]),
         ("two:22", True, True, ["main"]),
@@ -151,3 +178,12 @@ def test_the_fleet_as_json() -> None:
         {"account": "gone", "worker": None, "since": None},
         {"account": "athens", "worker": "one:11", "since": iso(START + SECOND)},
     ]
+
+
+def test_a_fleet_is_old_as_soon_as_a_daemon_may_not_act_by_what_it_last_heard() -> None:
+    ages = {}
+    for seconds in (0, 4, 5, 600):
+        ages[seconds] = is_old(fleet_json(FLEET, 2, ["main"], as_of=START, now=START + seconds * SECOND))
+    assert ages == {0: False, 4: False, 5: True, 600: True}
+    assert is_old(fleet_json(Fleet(), 2, ["main"], as_of=None, now=START)), "nothing was heard yet"
+    assert not is_old({"workers": [], "accounts": []}), "what an earlier version answers"

@@ -18,6 +18,7 @@ CONFIG = f"""
 rules: [rules.yaml]
 receivers: [{{name: ops, console: [{{}}]}}]
 route: {{receiver: ops, group_wait: 0s}}
+watchdog: {{receiver: ops, every: 5m}}
 web: off
 {SHARED}
 """
@@ -56,13 +57,16 @@ class Stage:
         self.worker = SharedWorker(settings(RULES, CONFIG), HandClock(), self.store)
         self.tasks = Tasks()
         self.polled: list[list[str]] = []
+        self.leading = ""
 
     async def start(self, *accounts: str) -> "Stage":
         await self.worker.start(accounts)
         worker = self.worker
         key = self.store.secret("recipients")
         pipeline, present = worker.pipeline, worker.present
-        self.held = HeldAccounts(worker.front, pipeline, self.tasks, lambda: present, key, self._changed)
+        self.held = HeldAccounts(
+            worker.front, pipeline, self.tasks, lambda: present, key, self._changed, lambda: self.leading
+        )
         return self
 
     def _changed(self) -> None:
@@ -78,6 +82,15 @@ async def test_an_account_that_is_taken_is_read_and_polled() -> None:
     await stage.held.adopt("a")
     assert stage.accounts == ["a", "b"]
     assert stage.polled == [["a", "b"]]
+
+
+async def test_the_watchdog_is_not_sent_for_an_account_that_only_this_daemon_has_first() -> None:
+    stage = await Stage().start()
+    stage.leading = "b"
+    await stage.held.adopt("a")
+    assert stage.store.outbox == []
+    await stage.held.adopt("b")
+    assert [(one.account, one.notification.group_key) for one in stage.store.outbox] == [("b", "{watchdog}")]
 
 
 async def test_an_account_is_given_away_after_its_polls_have_ended_and_what_they_read_is_committed(

@@ -44,9 +44,10 @@ class Store(AsyncStore):
 
     def __init__(self) -> None:
         self.held: dict[str, int] = {}
+        self.why_not = ""
 
-    def hold(self, leases: Mapping[str, int]) -> None:
-        self.held = dict(leases)
+    def hold(self, leases: Mapping[str, int], why_not: str = "") -> None:
+        self.held, self.why_not = dict(leases), why_not
 
 
 @dataclass
@@ -376,6 +377,26 @@ async def test_a_worker_that_cannot_renew_stops_before_another_begins_and_drops_
         assert {f"drop {C}", f"drop {D}"} <= set(second.duties.done)
         assert first.tells() | second.tells() == set(EVERY)
         assert len(second.tells()) == 2
+
+
+async def test_while_it_cannot_renew_it_says_why_and_how_old_what_it_knows_is(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        worker = Worker(on.table, 1)
+        assert worker.keeper.age is None
+        await on.nursery.start(worker.run)
+        await trio.sleep(1.5)
+        assert worker.keeper.age == pytest.approx(0.5, abs=0.3)
+        assert worker.store.why_not == ""
+        worker.leases.is_cut = True
+        await trio.sleep(30)
+        assert worker.keeper.age == pytest.approx(30.5, abs=0.3)
+        assert (worker.store.held, worker.store.why_not) == ({}, "the server does not answer")
+        worker.leases.is_cut = False
+        await trio.sleep(3)
+        assert worker.store.held
+        assert worker.store.why_not == ""
 
 
 async def test_a_short_cut_costs_nothing_but_a_pause(autojump_clock: trio.testing.MockClock) -> None:

@@ -182,6 +182,21 @@ def test_an_account_that_is_not_configured_any_more_is_left_to_others_that_keep_
     assert holding(A, B).beaten(1.0, 1.0, mixed({1: (A,), 2: (A,)}, berlin=(7, 1)), [A]).released == ()
 
 
+def test_an_account_that_all_had_removed_goes_at_once_to_one_that_has_it_again() -> None:
+    own, held = holding(A), {"athens": (7, 1)}
+    assert own.beaten(1.0, 1.0, mixed({1: (B,), 2: (A, B)}, **held), [B]).released == (), "it may be about to remove it"
+    assert own.beaten(2.0, 2.0, mixed({1: (B,), 2: (B,)}, **held), [B]).released == (), "nobody would send for it"
+    assert own.beaten(3.0, 3.0, mixed({1: (B,), 2: (A, B)}, **held), [B]).released == (A,)
+    assert own.beaten(4.0, 4.0, mixed({1: (B,), 2: (A, B)}, **held), [B]).released == (), "that is under way"
+
+
+def test_an_account_that_was_removed_and_put_back_here_is_as_if_it_had_never_gone() -> None:
+    own, held = holding(A), {"athens": (7, 1)}
+    assert own.beaten(1.0, 1.0, mixed({1: (B,), 2: (B,)}, **held), [B]).released == ()
+    assert own.beaten(2.0, 2.0, mixed({1: (A, B), 2: (A, B)}, **held), [A, B]).released == ()
+    assert own.beaten(3.0, 3.0, mixed({1: (B,), 2: (A, B)}, **held), [B]).released == ()
+
+
 def test_the_table_gives_nothing_away_before_a_worker_has_stopped() -> None:
     assert TRUSTED < TTL - 1.0, "and a send under way has a second to be cancelled"
 

@@ -16,7 +16,7 @@ from monitor.daemon.fleet.others import OthersReader
 from monitor.daemon.http.reloadable_app import ReloadableApp
 from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.model.fleet import Fleet, LeaseView, WorkerView
-from monitor.runtime.clock import SECOND
+from monitor.runtime.clock import SECOND, Duration
 from monitor.store.async_store import AsyncStore
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.hand_clock import HandClock
@@ -70,11 +70,12 @@ async def browsing(held: Collection[str]) -> AsyncIterator[tuple[httpx.AsyncClie
 
 
 @asynccontextmanager
-async def at(asked: SharedWorker, held: Collection[str]) -> AsyncIterator[httpx.AsyncClient]:
+async def at(asked: SharedWorker, held: Collection[str], age: Duration = 0) -> AsyncIterator[httpx.AsyncClient]:
     with tempfile.TemporaryDirectory() as folder, closing(open_sqlite(Path(folder, "past.db"))) as past:
         front = AsyncStore(past)
         reader = DaemonReader(asked.pipeline, front, lambda: asked.present.settings)
-        fleet = partial(fleet_json, fleet_of(held), 2, ["a", "b", "c"])
+        now = asked.clock.now()
+        fleet = partial(fleet_json, fleet_of(held), 2, ["a", "b", "c"], as_of=now - age, now=now)
         app = ReloadableApp(Web(), asked.present.config, asked.pipeline, front, reader, fleet=fleet)
         async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
             yield browser
@@ -127,3 +128,13 @@ async def test_a_daemon_that_holds_all_accounts_says_nothing_of_it() -> None:
     await alone.start(("a", "b", "c"))
     async with at(alone, ("a", "b")) as browser:
         assert "Numbers, charts" not in (await browser.get("/rules")).text
+
+
+async def test_the_first_page_says_since_when_nothing_was_heard_of_the_other_daemons() -> None:
+    clock, store, written = HandClock(), MemoryStore(), settings(RULES, CONFIG)
+    alone = SharedWorker(written, clock, store)
+    await alone.start(("a",))
+    for age, is_said in ((SECOND, False), (40 * SECOND, True)):
+        async with at(alone, ("a",), age) as browser:
+            said = await seen(browser, "/")
+        assert ("this daemon has not heard from the store since" in said) == is_said
