@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from cli_folder import Folder
 
+from monitor.cli.backtest import _said_of_step
+from monitor.runtime.clock import MINUTE
+from monitor.simulation.backtest.step_size import EvaluationStep
+
 PAGE = (Path(__file__).parents[2] / "docs" / "backtest.md").read_text("utf-8")
 LINES = re.findall(r"^routee-monitor (backtest.*)$", PAGE, re.MULTILINE)
 
@@ -24,3 +28,10 @@ def test_a_line_of_the_documentation_runs(
 
 def test_there_are_lines_to_run() -> None:
     assert len(LINES) >= 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(61, "about 1 minute."), (150, "about 2 minutes."), (600, "about 10 minutes.")]
+)
+def test_how_long_it_takes_is_said_in_words(seconds: float, said: str) -> None:
+    assert [*_said_of_step(EvaluationStep(MINUTE, seconds), MINUTE, chosen=True)] == [f"This takes {said}"]

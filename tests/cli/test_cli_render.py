@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from cli_folder import Folder
+from terminal import on_terminal
 
 from monitor.notify.render import sample_notification, sample_view
 from monitor.store.protocol import Commit, Pending
@@ -217,3 +218,12 @@ def test_an_alert_that_the_store_does_not_know_is_1_and_no_store_69(polled: Fold
     outcome = polled.invoke("render", "--alert", "ManyMesages")
     assert "did you mean 'ManyMessages'?" in outcome.stderr
     assert folder.invoke("render", "--alert", "ManyMessages").exit_code == 69
+
+
+def test_on_a_terminal_the_body_is_wrapped_at_words_and_elsewhere_it_is_what_is_sent(folder: Folder) -> None:
+    words = "a rather long sentence about messages which do not fit into forty columns of any terminal"
+    folder.template.write_text('{"text": "' + words + '"}')
+    shown = on_terminal(["render", "hook", "--config", str(folder.config)], folder.path, 40)
+    assert set(words.split()[1:-1]) <= set(shown.text.split())
+    assert all(len(row) <= 40 for row in shown.text.splitlines())
+    assert f'  "text": "{words}"' in folder.invoke("render", "hook").stdout.splitlines()
