@@ -382,11 +382,11 @@ class SlowFront(InlineStoreFront):
 
     reads = 0
 
-    async def entries(self, account: str) -> list[Entry]:
+    async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
         if account == "a":
             self.reads += 1
             await trio.sleep(60)
-        return await super().entries(account)
+        return await super().entries_page(account, after)
 
 
 async def test_a_small_account_does_not_wait_for_a_large_one(autojump_clock: trio.testing.MockClock) -> None:

@@ -45,10 +45,10 @@ class SlowStore(AsyncStore):
         super().__init__(store)
         self.go = trio.Event()
 
-    async def entries(self, account: str) -> list[Entry]:
+    async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
         if account == "large":
             await self.go.wait()
-        return await super().entries(account)
+        return await super().entries_page(account, after)
 
 
 async def test_an_account_is_polled_while_another_one_is_still_read_and_the_daemon_is_ready_after_both(
