@@ -66,8 +66,9 @@ class NotificationBuilder:
         """Puts a notification into the outbox; returns the group as it is afterwards."""
         group = self._of_incident(group, members)
         firing = sorted(self._worst_first(members), key=lambda one: one != group.head)
-        named = [one for one in members.resolved if one not in group.counted]
-        resolved = named + [one for one in members.resolved if one in group.counted]
+        over = self._in_order(members.resolved)
+        named = [one for one in over if one not in group.counted]
+        resolved = named + [one for one in over if one in group.counted]
         most = min(self._most, NAMED) if is_overflow(group.key) else self._most
         shown = firing[: max(most - len(named), most // 2)]
         ended = resolved[: most - len(shown)]
@@ -139,7 +140,8 @@ class NotificationBuilder:
         if channels:
             left = self._worst_first(members)[: self._most]
             views = yield from self._shown([one for one in left if one in group.told], group, members)
-            views += [self._as_notified(one, resolved, group.told[one]) for one, resolved in members.resolved.items()]
+            over = self._in_order(members.resolved)
+            views += [self._as_notified(one, members.resolved[one], group.told[one]) for one in over]
             hidden = max(len(group.told) - len(views), 0)
             notification = self._notification(group, members, views, "acknowledged", hidden)
             self.outbox += [Pending(channel, notification, group.account) for channel in channels]
@@ -165,7 +167,16 @@ class NotificationBuilder:
         def priority(one: str) -> tuple[bool, float, int, float]:
             return (one not in members.kept, *self._priority(one, members.firing[one]))
 
-        return sorted(members.firing, key=priority, reverse=True)
+        return sorted(self._in_order(members.firing), key=priority, reverse=True)
+
+    def _in_order(self, fingerprints: Iterable[str]) -> list[str]:
+        """Returns alerts in an order that does not depend on which of them the daemon learned of first."""
+
+        def place(one: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+            alert, _, _ = self._input.known[one]
+            return alert.account, alert.rule, alert.group
+
+        return sorted(fingerprints, key=place)
 
     def _acked(self, fingerprints: Iterable[str], members: GroupMembers) -> dict[str, str]:
         """Returns who has acknowledged which of these alerts, and with what comment."""
