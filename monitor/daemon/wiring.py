@@ -25,6 +25,7 @@ from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.catch_up import CatchUp
 from monitor.daemon.channel_health import DELIVERY, ChannelWatch
 from monitor.daemon.fleet.member import FleetMember
+from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.health import Health
 from monitor.daemon.http import html_pages
 from monitor.daemon.http.reloadable_app import ReloadableApp
@@ -73,6 +74,7 @@ class Daemon:
         self._services = Services(clock, self._metrics, self._health, self._outbox.wake, reached, failed)
         self._app: ReloadableApp | None = None
         self._tasks: TaskSupervisor | None = None
+        self._unpolled = UnpolledAccounts()
         self._member: FleetMember | None = None
         self._has_listened = trio.Event()
         self.has_begun = False
@@ -131,7 +133,7 @@ class Daemon:
             self._metrics.dead_letters(await self._store.dead_letters())
             self._inbox = CallbackInbox(self._pipeline, self._store, self._privacy)
             self._accounts = AccountSupervisor(
-                self._present.config, self._pipeline, self._internal_errors.keep_going, self._works
+                self._present.config, self._pipeline, self._internal_errors.keep_going, self._works, self._unpolled
             )
             if leases is not None:
                 self._member = FleetMember(
@@ -144,6 +146,7 @@ class Daemon:
                     lambda: self._present,
                     self._key,
                     self._accounts_changed,
+                    self._unpolled,
                 )
             self._observe()
         finally:
@@ -238,6 +241,7 @@ class Daemon:
     def _follow(self, present: RuntimeConfig) -> None:
         """Applies the configuration to everything outside the pipeline."""
         self._present = present
+        self._unpolled.reconsider()
         self._health.reloaded(self._held_searches)
         self._observe()
         self._channels.watch(present.channels)
@@ -269,7 +273,8 @@ class Daemon:
         return [search for search in self._present.searches if search[0] in self._pipeline.accounts]
 
     def _accounts_changed(self) -> None:
-        self._health.reloaded(self._held_searches)
+        left = self._unpolled.left_to_others
+        self._health.accounts(self._held_searches, [search for search in self._present.searches if search[0] in left])
         self._observe_accounts()
         self._assign()
 
