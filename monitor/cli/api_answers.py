@@ -166,6 +166,7 @@ class FleetWorker(TypedDict):
     url: str | None
     since: datetime
     isAlive: bool
+    lastSeen: NotRequired[datetime | None]
     isThis: bool
     accounts: list[str]
 

@@ -99,7 +99,7 @@ def _stored(settings: "Settings", why: str) -> dict[str, Any]:
     about = {"running": process is not None and config.web is None, "version": None, "since": None, "process": process}
     where = {"url": None, "why": why, "store": str(config.store_location)}
     names = [account.name for account in config.accounts]
-    shared = {"fleet": fleet_json(fleet, own.id if own is not None else 0, names)} if fleet.workers else {}
+    shared = {"fleet": fleet_json(fleet, own.id if own is not None else 0, names, now)} if fleet.workers else {}
     return about | overview(config, stored, now) | unknown | {"warnings": warnings} | where | shared
 
 
@@ -268,6 +268,9 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
             accounts = ", ".join(one["accounts"]) or "no account"
             yield (label, f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}")
             label = ""
+    for one in fleet["workers"]:
+        if not one["isAlive"] and one.get("lastSeen"):
+            yield ("", f"{one['name']}, {one['version']}: not heard of since {_ago(one['lastSeen'])}")
     nobodys = [one["account"] for one in fleet["accounts"] if one["worker"] is None]
     if nobodys:
         yield ("", f"nobody works for {', '.join(nobodys)}")

@@ -70,8 +70,8 @@ class Daemon:
         self._present, self._store, self._clock = present, store, clock
         self._metrics, self._health, self._outbox = Metrics(clock), Health(), Outbox()
         self._internal_errors = InternalErrors(clock)
-        reached, failed = CatchUp(clock, live).reached, self._internal_errors.failed
-        self._services = Services(clock, self._metrics, self._health, self._outbox.wake, reached, failed)
+        self._catch_up, failed = CatchUp(clock, live), self._internal_errors.failed
+        self._services = Services(clock, self._metrics, self._health, self._outbox.wake, self._catch_up.reached, failed)
         self._app: ReloadableApp | None = None
         self._tasks: TaskSupervisor | None = None
         self._unpolled = UnpolledAccounts()
@@ -257,6 +257,7 @@ class Daemon:
         self._observe_accounts()
 
     def _observe_accounts(self) -> None:
+        self._catch_up.keep(self._pipeline.accounts)
         self._metrics.searches(self._held_searches)
         for name, account in self._pipeline.accounts.items():
             self._metrics.delivery.begin(name, account.pairs())

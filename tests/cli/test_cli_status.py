@@ -191,6 +191,8 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
         | {"isAlive": True, "isThis": False, "accounts": ["main", "otp"]}
         for number in range(2)
     ]
+    dead = {"name": "a-host-that-was-killed:4711", "isAlive": False, "lastSeen": "2026-11-21T10:30:00Z", "accounts": []}
+    workers.append(workers[0] | dead)
     alerts = {"firing": 0, "pending": 0, "acknowledged": 0, "reports": 0, "bySeverity": {}, "worst": None}
     status = {
         "running": True,
@@ -216,3 +218,5 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
     first = next(number for number, line in enumerate(lines) if line.startswith("Daemons"))
     indents = [len(line) - len(line.lstrip(" ")) for line in lines[first : first + 4]]
     assert indents == [0, 14, 14, 14], shown.text
+    said = " ".join(shown.text.split())
+    assert "a-host-that-was-killed:4711, 0.1.0: not heard of since 2026-11-21 10:30:00Z (" in said

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.model.fleet import Fleet
-from monitor.runtime.clock import iso
+from monitor.runtime.clock import Instant, iso
+from monitor.store.leases import LEASE_TTL
 
 
-def fleet_json(fleet: Fleet, worker: int, accounts: Sequence[str]) -> dict[str, Any]:
+def fleet_json(fleet: Fleet, worker: int, accounts: Sequence[str], now: Instant) -> dict[str, Any]:
     """Returns the workers with the accounts that they hold, and the accounts of the configuration with who holds each, since when.
 
-    ``worker`` is the number of the daemon that is asked.
+    ``worker`` is the number of the daemon that is asked. ``now`` is when the fleet was so; a daemon that is not alive was last heard of at
+    ``lastSeen``. One that ended in good order is not among them.
     """
     names = {one.id: one.name for one in fleet.workers}
     leases = {lease.account: lease for lease in fleet.leases if lease.expires_in > 0 and lease.worker in names}
@@ -22,6 +24,7 @@ def fleet_json(fleet: Fleet, worker: int, accounts: Sequence[str]) -> dict[str, 
                 "url": one.url or None,
                 "since": iso(one.since),
                 "isAlive": one.lives,
+                "lastSeen": None if one.lives else iso(now + one.expires_in - LEASE_TTL),
                 "isThis": one.id == worker,
                 "accounts": list(fleet.accounts_of(one.id)),
             }

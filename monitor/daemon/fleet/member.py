@@ -72,7 +72,8 @@ class FleetMember:
     def described(self) -> dict[str, Any]:
         """Returns the daemons and who holds what, by the last successful beat, as JSON has it."""
         view = self._keeper.view
-        return fleet_json(Fleet() if view is None else view.fleet, self.worker, self._configured())
+        fleet, now = (Fleet(), 0) if view is None else (view.fleet, view.now)
+        return fleet_json(fleet, self.worker, self._configured(), now)
 
     async def start(self, nursery: trio.Nursery, stop: trio.Event) -> None:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""

@@ -7,8 +7,9 @@ from monitor.daemon.fleet.fleet_json import fleet_json
 from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
-from monitor.runtime.clock import SECOND, TrioClock, iso
+from monitor.runtime.clock import MINUTE, SECOND, TrioClock, iso
 from monitor.runtime.errors import StoreError
+from monitor.store.leases import LEASE_TTL
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.routee import START
 from tests.fakes.written import settings
@@ -139,12 +140,13 @@ async def test_metrics_say_at_once_that_this_daemon_may_not_act_or_holds_an_acco
 
 
 def test_the_fleet_as_json() -> None:
-    found = fleet_json(FLEET, 2, ["main", "gone"])
+    found = fleet_json(FLEET, 2, ["main", "gone"], START + MINUTE)
     assert [(one["name"], one["isAlive"], one["isThis"], one["accounts"]) for one in found["workers"]] == [
         ("one:11", True, False, ["athens"]),
         ("two:22", True, True, ["main"]),
         ("three:33", False, False, []),
     ]
+    assert [one["lastSeen"] for one in found["workers"]] == [None, None, iso(START + MINUTE - SECOND - LEASE_TTL)]
     assert found["accounts"] == [
         {"account": "main", "worker": "two:22", "since": iso(START)},
         {"account": "gone", "worker": None, "since": None},
