@@ -169,7 +169,7 @@ class LeaseKeeper:
         own = self._own = self._own or Ownership(self._leases.worker)
         decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans, left_alone)
         for account in decision.dropped:
-            log.warning("account %s was lost%s", account, _to(view.fleet.holder_of(account)))
+            log.warning("account %s is held by another worker now%s", account, _named(view.fleet.holder_of(account)))
         self._follow_ownership()
         for account in decision.dropped:
             nursery.start_soon(self._drop, account, name=f"drop account {account}")
@@ -341,5 +341,5 @@ class LeaseKeeper:
                 await self._duties.drop(account)
 
 
-def _to(holder: WorkerView | None) -> str:
-    return "" if holder is None else f": {holder.name} holds it now"
+def _named(worker: WorkerView | None) -> str:
+    return "" if worker is None else f": {worker.name}"
