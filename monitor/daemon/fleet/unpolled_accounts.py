@@ -57,8 +57,9 @@ class UnpolledAccounts:
         """Notes that Routee answered a request for messages of an account."""
         self._succeeded_at = now
         self._since.pop(account, None)
-        if self._given.pop(account, None) is not None or self._is_cut_off:
+        if self._given.pop(account, None) is not None or not self._given:
             self.reconsider()
+        self._is_cut_off = False
 
     def reconsider(self) -> None:
         """Has this worker try at once what it left to others: the reason may be gone."""

@@ -41,7 +41,7 @@ class Blindness:
         self._seen = trio.Event()
         now = clock.now()
         self.since = now if since is None else since
-        self._missed = now - self.since if overdue else 0
+        self._missed = max(0, now - self.since) if overdue else 0
         self.trouble = Trouble(clock) if trouble is None else trouble
         self._slow = "no poll has been completed yet"
 
