@@ -166,9 +166,10 @@ class FleetWorker(TypedDict):
     url: str | None
     since: datetime
     isAlive: bool
+    lastSeen: NotRequired[datetime | None]
     isThis: bool
     accounts: list[str]
-    cannotRead: NotRequired[list[str]]
+    leavesAlone: NotRequired[list[str]]
 
 
 class FleetAccount(TypedDict):

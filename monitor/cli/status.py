@@ -281,9 +281,12 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
         if one["isAlive"]:
             this = " (this one)" if one["isThis"] else ""
             accounts = ", ".join(one["accounts"]) or "no account"
-            unread = f"; cannot read {', '.join(one['cannotRead'])}" if one.get("cannotRead") else ""
-            yield (label, f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}{unread}")
+            left = f"; leaves {', '.join(one['leavesAlone'])} to others" if one.get("leavesAlone") else ""
+            yield (label, f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}{left}")
             label = ""
+    for one in fleet["workers"]:
+        if not one["isAlive"] and one.get("lastSeen"):
+            yield ("", f"{one['name']}, {one['version']}: not heard of since {_ago(one['lastSeen'])}")
     nobodys = [one["account"] for one in fleet["accounts"] if one["worker"] is None]
     if nobodys:
         yield ("", f"nobody works for {', '.join(nobodys)}")

@@ -15,6 +15,7 @@ from monitor.config.monitor import Account, Config, Search
 from monitor.daemon.account_client import routee_client
 from monitor.daemon.account_sink import AccountSink, note_campaign
 from monitor.daemon.account_state_poller import poll_account_state
+from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.metrics import PollOutcome
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.search_plan import plan_of
@@ -25,6 +26,7 @@ from monitor.ingest.poll.trouble import Trouble
 from monitor.ingest.routee.client import Routee
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, Instant
+from monitor.runtime.errors import RouteeError
 from monitor.runtime.task_supervisor import KeepGoing, TaskSpec, TaskSupervisor, once, run_until
 
 SLOWEST_PAGE: Final = 10 * MINUTE
@@ -40,10 +42,12 @@ class AccountSupervisor:
         pipeline: Pipeline,
         keep_going: KeepGoing = once,
         works: Callable[[str], bool] = lambda account: True,
+        unpolled: UnpolledAccounts | None = None,
     ) -> None:
-        """``works`` returns whether an account that the pipeline has is to be polled now."""
+        """``works`` returns whether an account that the pipeline has is to be polled now. ``unpolled`` learns what cannot be polled."""
         self._config = config
         self._works = works
+        self._unpolled = UnpolledAccounts() if unpolled is None else unpolled
         self._pipeline = pipeline
         self._services = pipeline.services
         self._keep_going = keep_going
@@ -83,7 +87,14 @@ class AccountSupervisor:
                 async with trio.open_nursery() as nursery:
                     supervisor = TaskSupervisor(nursery, self._keep_going)
                     tasks = _AccountTasks(
-                        account, client, self._pipeline, supervisor, leave, nursery.cancel_scope.cancel, gone
+                        account,
+                        client,
+                        self._pipeline,
+                        supervisor,
+                        leave,
+                        nursery.cancel_scope.cancel,
+                        gone,
+                        self._unpolled,
                     )
                     self._running[account.name] = tasks
                     tasks.assign(self._config, self._working)
@@ -105,6 +116,7 @@ class _AccountTasks:
         leave: trio.Event,
         cancel: Callable[[], None],
         gone: trio.Event,
+        unpolled: UnpolledAccounts,
     ) -> None:
         """``leave`` is set once these tasks are to end, ``gone`` once they have; ``cancel`` ends them at once."""
         self._account_config = account_config
@@ -112,7 +124,7 @@ class _AccountTasks:
         self._account = pipeline.accounts[account_config.name]
         self._services = pipeline.services
         self._supervisor = supervisor
-        self._leave, self.cancel, self.gone = leave, cancel, gone
+        self._leave, self.cancel, self.gone, self._unpolled = leave, cancel, gone, unpolled
         self._sink = AccountSink(pipeline, self._account)
 
     def assign(self, config: Config, working: Collection[Account]) -> None:
@@ -137,13 +149,14 @@ class _AccountTasks:
         try:
             await poll_search(
                 plan_of(search),
-                _FailureRecordingClient(self._client, trouble),
+                _FailureRecordingClient(search.account, self._client, trouble, self._unpolled),
                 self._sink,
                 self._services.clock,
                 cursors.get(search.name),
                 stop=leave,
                 observer=observer,
                 trouble=trouble,
+                overdue=self._unpolled.is_overdue(search.account),
             )
         finally:
             health.forget(loop_of(search))
@@ -151,16 +164,28 @@ class _AccountTasks:
 
 @dataclass(frozen=True, slots=True)
 class _FailureRecordingClient:
-    """An account's client for one search, which records failed attempts."""
+    """An account's client for one search, which records failed attempts, and whether Routee can be asked for the account at all."""
 
+    account: str
     client: Routee
     trouble: Trouble
+    unpolled: UnpolledAccounts
 
     async def search(
         self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
         """See `monitor.model.routee_query.Tracking`."""
-        return await self.client.search(question, start, end, page=page, size=size, failed=self.trouble.met)
+        try:
+            found = await self.client.search(question, start, end, page=page, size=size, failed=self._failed)
+        except RouteeError as error:
+            self.unpolled.failed(self.account, error.outcome, trio.current_time())
+            raise
+        self.unpolled.succeeded(self.account, trio.current_time())
+        return found
+
+    def _failed(self, outcome: str, sentence: str) -> None:
+        self.trouble.met(outcome, sentence)
+        self.unpolled.failed(self.account, outcome, trio.current_time())
 
 
 class _PollObserver:

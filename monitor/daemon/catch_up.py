@@ -1,7 +1,7 @@
 """Shows how much of the past has been read after a first start: a changing line in a terminal, and some lines in the log."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final
 
 from monitor.runtime.clock import SECOND, Clock, Instant, format_duration
@@ -48,6 +48,15 @@ class CatchUp:
         elif self._live is None and before is not None and int(share * STEPS) > int(before * STEPS):
             log.info("search %s of account %s: %d%% of the past messages are read", search, account, share * 100)
         if self._live is not None:
+            self._live(self._line())
+
+    def keep(self, accounts: Container[str]) -> None:
+        """Forgets the searches of all other accounts: this daemon reads them no more."""
+        gone = [key for key in self._shares if key[0] not in accounts]
+        for key in gone:
+            del self._shares[key]
+            self._began.pop(key, None)
+        if gone and self._live is not None:
             self._live(self._line())
 
     def _took(self, key: Search) -> str:

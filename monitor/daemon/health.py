@@ -1,11 +1,11 @@
 """Tracks whether the daemon is healthy and ready.
 
 *Healthy* means that every loop makes progress; a supervisor restarts what is not. *Ready* means that what is shown is
-complete: each search was polled once and the store can be written. Routee being down makes the daemon neither: restarting
+complete: each search that this daemon holds was polled once and the store can be written. Routee being down makes the daemon neither: restarting
 it would not help.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import trio
@@ -47,6 +47,8 @@ class Health:
         self._failing: dict[tuple[str, str], str] = {}
         self._known: set[tuple[str, str]] = set()
         self._new: dict[tuple[str, str], None] = {}
+        self._taken: dict[tuple[str, str], None] = {}
+        self._left: frozenset[tuple[str, str]] = frozenset()
         self._reload_error = ""
         self._quarantined: list[str] = []
         self._troubles: dict[tuple[str, str], Callable[[], str]] = {}
@@ -71,14 +73,32 @@ class Health:
         """Takes the searches (account, search) that must be polled once before the daemon is ready, if they were not yet."""
         self._unpolled = {search: None for search in searches if search not in self._polled}
         self._known, self._new = set(searches), {}
+        self._taken = {}
         self._starting = False
 
     def reloaded(self, searches: Sequence[tuple[str, str]]) -> None:
         """Replaces the searches (account, search) after a reload. A daemon that was ready stays ready; its new searches are only warned of."""
         known = self._known | self._new.keys()
-        self._unpolled = {search: None for search in self._unpolled if search in searches}
+        present = {*searches, *self._left}
+        self._unpolled = {search: None for search in self._unpolled if search in present}
+        self._taken = {search: None for search in self._taken if search in present}
         self._new = {search: None for search in searches if search in self._new or search not in known}
-        self._known = set(searches)
+        self._known = present
+
+    def accounts(self, searches: Sequence[tuple[str, str]], left: Collection[tuple[str, str]] = ()) -> None:
+        """Replaces the searches (account, search) after other accounts are held. ``left`` are those that it left to other daemons because it
+        could not poll them; what it never polled of them still counts.
+
+        A daemon that was ready stays ready while it polls what it took for the first time, unless such polls fail: then other daemons are no
+        worse, and whoever installs it is to see that.
+        """
+        self._left = frozenset(left)
+        present = {*searches, *left}
+        new = [search for search in searches if search not in self._known]
+        self._unpolled = {search: None for search in self._unpolled if search in present}
+        self._new = {search: None for search in self._new if search in present}
+        self._taken = {search: None for search in (*self._taken, *new) if search in present}
+        self._known = {*searches, *(search for search in self._known if search in self._left)}
 
     def fleet(self, trouble: str = "") -> None:
         """Takes why this daemon cannot work for the accounts that it shares with others; empty if it can."""
@@ -106,6 +126,7 @@ class Health:
             self._polled.add((account, search))
         self._unpolled.pop((account, search), None)
         self._new.pop((account, search), None)
+        self._taken.pop((account, search), None)
         if not self._unpolled:
             self.first_polls.set()
 
@@ -137,7 +158,7 @@ class Health:
             + unread
             + self._quarantined[:_MOST_QUARANTINED]
             + channels
-            + [self._unpolled_yet(*search) for search in self._new]
+            + [self._unpolled_yet(*search) for search in (*self._new, *self._tried)]
         )
 
     def stuck(self) -> Sequence[str]:
@@ -153,7 +174,8 @@ class Health:
     def unready(self) -> Sequence[str]:
         """See `WebState`."""
         starting = ["The daemon is starting"] if self._starting else []
-        polls = [self._unpolled_yet(*search) for search in self._unpolled]
+        failing = [search for search in self._taken if search not in self._tried]
+        polls = [self._unpolled_yet(*search) for search in (*self._unpolled, *failing)]
         store = [f"The store cannot be written: {self._store_error}"] if self._store_error else []
         unread = [
             f"Account {account} cannot be read from the store, and is not watched by this daemon: {why}"
@@ -163,7 +185,7 @@ class Health:
 
     def beside_searches(self) -> list[str]:
         """Returns all that is stuck, missing or wrong, without what `trouble_of` says of each search."""
-        of_searches = {self._unpolled_yet(*search) for search in (*self._unpolled, *self._new)}
+        of_searches = {self._unpolled_yet(*search) for search in (*self._unpolled, *self._new, *self._taken)}
         return [one for one in (*self.stuck(), *self.unready(), *self.warnings()) if one not in of_searches]
 
     def trouble_of(self, account: str, search: str) -> str:
@@ -172,4 +194,10 @@ class Health:
 
     def _unpolled_yet(self, account: str, search: str) -> str:
         why = self.trouble_of(account, search)
-        return f"Search {search} of account {account} has not been polled yet" + (f": {why}" if why else "")
+        yet = " by this daemon, and is left to another one" if (account, search) in self._left else " yet"
+        return f"Search {search} of account {account} has not been polled{yet}" + (f": {why}" if why else "")
+
+    @property
+    def _tried(self) -> list[tuple[str, str]]:
+        """The searches that this daemon took, and polls for the first time without trouble so far."""
+        return [search for search in self._taken if search not in self._left and not self.trouble_of(*search)]

@@ -24,5 +24,7 @@ class Services:
     reached: Callable[[str, str, float], None] = lambda account, search, share: None
     internal_error: Callable[[str, Exception], str] = lambda task, error: str(InternalError(error))
     """Takes an unexpected error and its task; returns the sentence for people."""
+    worker: str = ""
+    """The name of this daemon among those that share its store; empty: there are no others."""
     pieces: Pieces = field(default_factory=Pieces)
     """Does long work and lets other tasks run in between."""

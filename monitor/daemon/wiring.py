@@ -27,6 +27,7 @@ from monitor.daemon.catch_up import CatchUp
 from monitor.daemon.channel_health import DELIVERY, ChannelWatch
 from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.member import FleetMember
+from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.health import Health
 from monitor.daemon.http import html_pages
 from monitor.daemon.http.reloadable_app import ReloadableApp
@@ -74,10 +75,11 @@ class Daemon:
         self._present, self._store, self._clock = present, store, clock
         self._metrics, self._health, self._outbox = Metrics(clock), Health(), Outbox()
         self._internal_errors = InternalErrors(clock)
-        reached, failed = CatchUp(clock, live).reached, self._internal_errors.failed
-        self._services = Services(clock, self._metrics, self._health, self._outbox.wake, reached, failed)
+        self._catch_up, failed = CatchUp(clock, live), self._internal_errors.failed
+        self._services = Services(clock, self._metrics, self._health, self._outbox.wake, self._catch_up.reached, failed)
         self._app: ReloadableApp | None = None
         self._tasks: TaskSupervisor | None = None
+        self._unpolled = UnpolledAccounts()
         self._member: FleetMember | None = None
         self._has_listened = trio.Event()
         self.has_begun = False
@@ -147,7 +149,7 @@ class Daemon:
             self._metrics.dead_letters(await self._store.dead_letters())
             self._inbox = CallbackInbox(self._pipeline, self._store, self._privacy)
             self._accounts = AccountSupervisor(
-                self._present.config, self._pipeline, self._internal_errors.keep_going, self._works
+                self._present.config, self._pipeline, self._internal_errors.keep_going, self._works, self._unpolled
             )
             if leases is not None:
                 self._member = FleetMember(
@@ -160,6 +162,7 @@ class Daemon:
                     lambda: self._present,
                     self._key,
                     self._accounts_changed,
+                    self._unpolled,
                 )
             self._observe()
         finally:
@@ -272,6 +275,7 @@ class Daemon:
     def _follow(self, present: RuntimeConfig) -> None:
         """Applies the configuration to everything outside the pipeline."""
         self._present = present
+        self._unpolled.reconsider()
         self._health.reloaded(self._held_searches)
         self._observe()
         self._channels.watch(present.channels)
@@ -287,6 +291,7 @@ class Daemon:
         self._observe_accounts()
 
     def _observe_accounts(self) -> None:
+        self._catch_up.keep(self._pipeline.accounts)
         self._metrics.searches(self._held_searches)
         for name, account in self._pipeline.accounts.items():
             self._metrics.delivery.begin(name, account.pairs())
@@ -303,7 +308,8 @@ class Daemon:
         return [search for search in self._present.searches if search[0] in self._pipeline.accounts]
 
     def _accounts_changed(self) -> None:
-        self._health.reloaded(self._held_searches)
+        left = self._unpolled.left_to_others
+        self._health.accounts(self._held_searches, [search for search in self._present.searches if search[0] in left])
         self._observe_accounts()
         self._assign()
 

@@ -29,6 +29,19 @@ def test_a_log_is_told_at_steps_and_of_the_end(caplog: pytest.LogCaptureFixture)
     ]
 
 
+def test_the_line_goes_with_the_account_that_is_given_away_before_all_was_read() -> None:
+    shown: list[str] = []
+    catch_up = CatchUp(HandClock(0), shown.append)
+    catch_up.reached("otp", "codes", 0.0)
+    catch_up.reached("main", "outbound", 0.1)
+    catch_up.keep({"main"})
+    assert shown[-1] == "reading the past: outbound 10%"
+    catch_up.keep(())
+    assert shown[-1] == ""
+    catch_up.keep(())
+    assert len(shown) == 4, "only what changes is shown"
+
+
 def test_a_restart_that_has_the_past_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     shown: list[str] = []
     with caplog.at_level(logging.INFO, "monitor"):

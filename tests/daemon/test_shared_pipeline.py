@@ -441,3 +441,24 @@ async def test_an_acknowledgement_relies_on_the_account_of_its_alert() -> None:
     ):
         await edit
         assert pair.store.commits[-1].relies_on == {"a", "b"}, "the first account's rows are written too"
+
+
+async def test_that_an_account_cannot_be_polled_is_told_once_however_many_workers_try_it_and_names_the_one() -> None:
+    pair = await Pair().start()
+    pair.first.services.worker, pair.second.services.worker = "host-a:11", "host-b:12"
+    await pair.first.sinks["a"].blind("all", pair.clock.at, "HTTP 401")
+    [alert] = pair.first.firing("a")
+    assert "(tried by host-a:11): HTTP 401" in alert.why
+    holder, other = pair.first, pair.second
+    for _ in range(4):
+        pair.clock.at += 11 * MINUTE
+        await holder.pipeline.hand_over("a")
+        await other.adopt("a")
+        holder, other = other, holder
+        assert [one.firing_at for one in holder.firing("a")] == [alert.firing_at], "while it has not polled itself"
+        pair.clock.at += MINUTE
+        await holder.sinks["a"].blind("all", pair.clock.at, "HTTP 401")
+    assert "(tried by host-a:11)" in holder.firing("a")[0].why
+    assert pair.reasons("a") == ["first"]
+    await holder.sinks["a"].sighted("all")
+    assert pair.reasons("a") == ["first", "all resolved"]

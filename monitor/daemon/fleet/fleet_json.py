@@ -5,7 +5,7 @@ from typing import Any
 
 from monitor.model.fleet import Fleet
 from monitor.runtime.clock import SECOND, Instant, iso
-from monitor.store.leases import LEASE_DEADLINE
+from monitor.store.leases import LEASE_DEADLINE, LEASE_TTL
 
 
 def fleet_json(
@@ -13,7 +13,8 @@ def fleet_json(
 ) -> dict[str, Any]:
     """Returns the workers and the accounts of the configuration with who holds each, since when.
 
-    A worker has the accounts that it holds, and those that it could not read and leaves alone.
+    A worker has the accounts that it holds, and those that it could not read, or cannot poll, and leaves alone. One that is not alive was last
+    heard of at ``lastSeen``; one that ended in good order is not among them.
     ``worker`` is the number of the daemon that is asked. The store said all that at ``as_of``; None: it has said nothing yet.
     """
     names = {one.id: one.name for one in fleet.workers}
@@ -28,9 +29,10 @@ def fleet_json(
                 "url": one.url or None,
                 "since": iso(one.since),
                 "isAlive": one.lives,
+                "lastSeen": None if one.lives or as_of is None else iso(as_of + one.expires_in - LEASE_TTL),
                 "isThis": one.id == worker,
                 "accounts": list(fleet.accounts_of(one.id)),
-                "cannotRead": list(one.left_alone),
+                "leavesAlone": list(one.left_alone),
             }
             for one in fleet.workers
         ],

@@ -12,10 +12,11 @@ from typing import Final, Protocol
 import trio
 
 from monitor.daemon.fleet.async_leases import LEAVE_LIMIT, AsyncLeases
-from monitor.daemon.fleet.earlier_holder import taken_from
+from monitor.daemon.fleet.earlier_holder import Holders, taken_from
 from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
+from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.fleet.unreadable_accounts import UnreadableAccounts
-from monitor.model.fleet import Fleet, FleetView
+from monitor.model.fleet import Fleet, FleetView, WorkerView
 from monitor.notify.outbox import GRACE
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock
@@ -64,7 +65,7 @@ class LeaseKeeper:
     """The task of the leases.
 
     ``wanted`` returns the accounts that this worker's configuration has, in their order, and ``orphans`` those that it no longer has although
-    something is left to do for them.
+    something is left to do for them. ``unpolled`` knows what it cannot poll, and leaves to others.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class LeaseKeeper:
         clock: Clock,
         orphans: Callable[[], Sequence[str]] = tuple,
         failed: Callable[[str, Exception], object] = lambda task, error: None,
+        unpolled: UnpolledAccounts | None = None,
     ) -> None:
         self._leases, self._store, self._gate = leases, store, gate
         self._wanted, self._orphans = wanted, orphans
@@ -91,6 +93,8 @@ class LeaseKeeper:
         self._starting: set[str] = set()
         """The accounts of the first beat whose reading was not tried yet."""
         self._unreadable = UnreadableAccounts(duties.unreadable)
+        self._unpolled = UnpolledAccounts() if unpolled is None else unpolled
+        self._holders = Holders(leases.worker)
         self._clean: dict[str, int] = {}
         """The leases since which nothing is left in memory of the time before them, with their tokens."""
         self._settled = trio.Event()
@@ -167,20 +171,21 @@ class LeaseKeeper:
 
     async def _beat(self, began: float, nursery: trio.Nursery) -> float:
         """Does one beat and what follows from it. Returns in how many seconds after ``began`` the next one is due. Raises StoreError."""
-        wanted, orphans, left_alone = self._wanted(), self._orphans(), self._unreadable.left_alone(began)
+        wanted, orphans = self._wanted(), self._orphans()
+        left_alone = self._unreadable.left_alone(began) | self._unpolled.left_alone
         tokens = {} if self._own is None else dict(self._own.tokens)
         view = await self._leases.beat(wanted, tokens, orphans, left_alone)
         own = self._own = self._own or Ownership(self._leases.worker)
         decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans, left_alone)
         for account in decision.dropped:
-            log.warning("account %s is held by another worker now", account)
+            log.warning("account %s is held by another worker now%s", account, _named(view.fleet.holder_of(account)))
         self._follow_ownership()
         for account in decision.dropped:
             nursery.start_soon(self._drop, account, name=f"drop account {account}")
         if decision.resumed:
             self._guard("going on after a pause", self._duties.resume)
         self.view, self._heard_at = view, began
-        self._follow_unreadable(view.fleet)
+        self._follow_failures(view.fleet)
         if not self._is_leaving:
             await self._move(decision, view.fleet, nursery)
         self._settle_start()
@@ -192,16 +197,18 @@ class LeaseKeeper:
         """Gives away what is too much, or takes what is too little. Raises StoreError."""
         assert self._own is not None
         for account in decision.released:
+            self._leave_to_others(account)
             nursery.start_soon(self._hand_over, account, name=f"hand over account {account}")
         if not decision.take:
             return
+        giver = {account: self._holders.last(account) for account in decision.take}
         taken = await self._leases.take(decision.take, len(decision.take))
         self._own.took(taken)
         self._follow_ownership()
         if not self._settled.is_set():
             self._starting.update(taken)
         for account, token in taken.items():
-            log.info("account %s was taken%s", account, taken_from(fleet, account, self.worker))
+            log.info("account %s was taken%s", account, taken_from(fleet, account, self.worker, giver[account]))
             nursery.start_soon(self._adopt, account, token, name=f"adopt account {account}")
 
     def _follow_ownership(self) -> None:
@@ -316,10 +323,19 @@ class LeaseKeeper:
         await self._end_sends(account)
         await self._release(account, token)
 
-    def _follow_unreadable(self, fleet: Fleet) -> None:
-        needed = {*self._wanted(), *self._orphans(), *self.held}
+    def _leave_to_others(self, account: str) -> None:
+        """Says why an account is about to be given away if it is because this worker cannot poll it."""
+        if account in self._unpolled.left_alone:
+            log.warning("account %s cannot be polled from here, and is given to another daemon", account)
+            self._unpolled.given_back(account, trio.current_time())
+
+    def _follow_failures(self, fleet: Fleet) -> None:
+        now, needed = trio.current_time(), {*self._wanted(), *self._orphans(), *self.held}
         others = {account for one in fleet.workers if one.id != self.worker for account in fleet.accounts_of(one.id)}
-        self._unreadable.follow(needed, others.difference(self.held), trio.current_time())
+        self._unreadable.follow(needed, others.difference(self.held), now)
+        self._unpolled.follow(self.worker, self.held, fleet, now)
+        for account, name in self._holders.follow(fleet).items():
+            log.info("account %s is held by %s now", account, name)
 
     async def _hand_over(self, account: str) -> None:
         assert self._own is not None
@@ -341,6 +357,7 @@ class LeaseKeeper:
             return
         self._own.forget([account])
         self._hold()
+        self._holders.gave(account)
         log.info("account %s was given away", account)
         with suppress(StoreError):  # it lapses by itself then
             await self._leases.release(account, token)
@@ -356,3 +373,7 @@ class LeaseKeeper:
         async with self._lock(account):
             if account not in self.held:  # otherwise it was taken again, and `_adopt` drops what there was
                 await self._forget(account)
+
+
+def _named(worker: WorkerView | None) -> str:
+    return "" if worker is None else f": {worker.name}"

@@ -13,6 +13,7 @@ from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.fleet.others import OthersReader
+from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.rule_sets import RuleSets
 from monitor.daemon.runtime_config import RuntimeConfig
@@ -37,6 +38,7 @@ class FleetMember:
         present: Callable[[], RuntimeConfig],
         key: bytes,
         changed: Callable[[], None],
+        unpolled: UnpolledAccounts,
     ) -> None:
         self._leases, self._store, self._pipeline, self._present = leases, store, pipeline, present
         self._removed: tuple[str, ...] = ()
@@ -52,6 +54,7 @@ class FleetMember:
             services.clock,
             orphans=self._orphans,
             failed=services.internal_error,
+            unpolled=unpolled,
         )
         self.works = held.works
         self.leave, self.settle = self._keeper.leave, self._keeper.settle
@@ -76,6 +79,7 @@ class FleetMember:
         self._removed = tuple(dict.fromkeys([*self._configured(), *await self._store.owners()]))
         self._has_begun = True
         await run_until(stop, partial(nursery.start, self._keeper.run, name="leases"))
+        self._pipeline.services.worker = self._name
         self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
 
     async def close(self) -> None:
@@ -84,6 +88,11 @@ class FleetMember:
             await self._leases.close()
         else:
             await self._leases.withdraw()
+
+    @property
+    def _name(self) -> str:
+        workers = () if self._keeper.view is None else self._keeper.view.fleet.workers
+        return next((one.name for one in workers if one.id == self.worker), "")
 
     def _configured(self) -> list[str]:
         return [account.name for account in self._present().config.accounts]

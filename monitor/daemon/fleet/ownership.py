@@ -70,7 +70,7 @@ class Ownership:
 
         ``orphans`` are not configured here, but have alerts that somebody has to end. They are taken once no worker, not even one that died
         within the last hour, has had them in its configuration for `CHANGEOVER`: until then one that has may only be restarting.
-        What is in ``left_alone`` is not taken, and counts as configured all the same.
+        What is in ``left_alone`` is not taken, and counts as configured all the same. If it is held, it is given to others that would take it.
         """
         held = {lease.account: lease.token for lease in fleet.leases if lease.worker == self.worker}
         dropped = tuple(account for account, token in self.tokens.items() if held.get(account) != token)
@@ -83,7 +83,8 @@ class Ownership:
         moves = own_moves(fleet, self.worker, self.tokens, willing)
         take = dict.fromkeys([*moves.take, *self._left_over(now, fleet, wanted, orphans)])
         taken = tuple(one for one in take if one not in left_alone)
-        released = () if self._leaving else self._to_release(now, fleet, wanted, moves.give)
+        due = self._to_release(now, fleet, (wanted, willing), moves.give)
+        released = () if self._leaving else due
         self._leaving.update(released)
         return OwnershipChange(dropped, resumed, released, taken, HURRIED if fleet.free(willing) else PAUSE)
 
@@ -111,17 +112,23 @@ class Ownership:
         abandoned = self._unwanted.for_at_least(CHANGEOVER, [one for one in orphans if one not in known], now)
         return (*overdue, *fleet.free(abandoned))
 
-    def _to_release(self, now: float, fleet: Fleet, wanted: Sequence[str], give: Sequence[str]) -> tuple[str, ...]:
+    def _to_release(
+        self, now: float, fleet: Fleet, configured: tuple[Sequence[str], Sequence[str]], give: Sequence[str]
+    ) -> tuple[str, ...]:
         """Returns the next accounts to give away: a tenth of what is too much, so that few are between two workers at a time.
 
-        What is not configured here is left to others that want it: to those who have it again at once, to those who still have it in a while.
+        What is not configured here, or left alone, goes to others that want it: to those who have it again at once, to those who still have it in
+        a while. ``configured`` are the accounts of the configuration, and those of them that are not left alone.
         """
+        wanted, willing = configured
         others = {account for one in fleet.living if one.id != self.worker for account in one.takes}
-        here = set(self.tokens).difference(wanted)
-        self._removed = {one for one in here if one in self._removed or one not in others}
-        foreign = [one for one in self.tokens if one in here & others]
-        left = {*self._removed, *self._foreign.for_at_least(CHANGEOVER, foreign, now)}
-        return (*give[: -(-len(give) // 10)], *(one for one in foreign if one in left))
+        unconfigured = set(self.tokens).difference(wanted)
+        self._removed = {one for one in unconfigured if one in self._removed or one not in others}
+        foreign = [one for one in self.tokens if one in others.difference(willing)]
+        due = self._foreign.for_at_least(CHANGEOVER, foreign, now)
+        again = [one for one in foreign if one in self._removed]
+        rest = [one for one in due if one not in self._removed]
+        return (*give[: -(-len(give) // 10)], *again, *rest[: -(-len(rest) // 10)])
 
 
 class Lasting:

@@ -13,21 +13,35 @@ from monitor.runtime.errors import StoreError
 
 INTERVALS = 3
 """The number of intervals without a complete poll after which a search is blind."""
+LEAST_PATIENCE: Final[Duration] = 5 * MINUTE
+"""The least time that the first poll of an overdue search has, if three intervals are not shorter."""
 COUNTED_EVERY: Final[Duration] = 5 * MINUTE
 """The shortest time between two reports whose reasons differ only in the number of tries. Each report is a commit."""
 
 
 class Blindness:
-    """A timer that each complete poll resets. ``since`` is the end of the last complete poll, ``trouble`` the errors of polls since."""
+    """A timer that each complete poll resets. ``since`` is the end of the last complete poll, ``trouble`` the errors of polls since.
+
+    The first poll has as long as any other one, whatever happened before. But if the search is ``overdue``, because another daemon that should
+    have polled it could not, the time since then counts too, up to what leaves LEAST_PATIENCE.
+    """
 
     def __init__(
-        self, plan: SearchPlan, sink: Sink, clock: Clock, since: Instant | None, trouble: Trouble | None = None
+        self,
+        plan: SearchPlan,
+        sink: Sink,
+        clock: Clock,
+        since: Instant | None,
+        trouble: Trouble | None = None,
+        overdue: bool = False,
     ) -> None:
         self._plan = plan
         self._sink = sink
         self._clock = clock
         self._seen = trio.Event()
-        self.since = clock.now() if since is None else since
+        now = clock.now()
+        self.since = now if since is None else since
+        self._missed = max(0, now - self.since) if overdue else 0
         self.trouble = Trouble(clock) if trouble is None else trouble
         self._slow = "no poll has been completed yet"
 
@@ -46,11 +60,13 @@ class Blindness:
     async def watch(self) -> None:
         """Reports to the sink when the search becomes blind and when polls complete again. Always reports the first complete poll."""
         limit = INTERVALS * self._plan.every
+        patience = max(limit - self._missed, min(limit, LEAST_PATIENCE))
         sighted = False
         while True:
-            if not await self._completed_within(limit):
+            if not await self._completed_within(patience):
                 await self._report_blind()
                 sighted = False
+            patience = limit
             self._seen = trio.Event()
             if not sighted:
                 sighted = await self._report_sighted()

@@ -31,11 +31,12 @@ class SearchState:
         cursor: Cursor | None,
         observer: PollObserver,
         trouble: Trouble | None = None,
+        overdue: bool = False,
     ) -> None:
         self.plan = plan
         self.clock = clock
         self.progress = Progress(plan, sink, clock, cursor)
-        self.blindness = Blindness(plan, sink, clock, cursor.as_of if cursor else None, trouble)
+        self.blindness = Blindness(plan, sink, clock, cursor.as_of if cursor else None, trouble, overdue)
         self.first_poll = trio.Event()
         self.idle = trio.Event()
         self._tracking = tracking

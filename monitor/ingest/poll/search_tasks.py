@@ -32,14 +32,16 @@ async def poll_search(
     stop: trio.Event | None = None,
     observer: PollObserver | None = None,
     trouble: Trouble | None = None,
+    overdue: bool = False,
 ) -> None:
     """Polls until cancelled, or until ``stop`` is set. ``cursor`` is the last committed one; None if the search was never polled.
 
     A failed poll or sweep is reported to the sink and repeated at the next interval, over the whole range since the watermark. After
     ``stop`` it waits up to LAST_POLL for a running poll. Nothing is lost if that poll is cut short, since only complete polls count.
-    ``trouble`` gets the failed tries of requests while a poll goes on.
+    ``trouble`` gets the failed tries of requests while a poll goes on. ``overdue`` says that it was polled until now, or should have been: what is
+    missing since ``cursor`` then counts as blind time.
     """
-    search = SearchState(plan, tracking, sink, clock, cursor, observer or NoObserver(), trouble)
+    search = SearchState(plan, tracking, sink, clock, cursor, observer or NoObserver(), trouble, overdue)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(search.blindness.watch, name=f"watch {plan.name}")
         nursery.start_soon(Polls(search).run, name=f"poll {plan.name}")

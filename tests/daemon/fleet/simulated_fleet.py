@@ -1,6 +1,6 @@
 """Several workers on a model of the lease table, in a time that is only counted: calls are slow or get lost, workers are killed or stand still.
 
-Each worker does what the keeper does with `Ownership`: beat, take, give away. Nothing else is simulated.
+Each worker does what the keeper does with `Ownership` and `UnpolledAccounts`: beat, take, give away; and it polls what it holds.
 """
 
 import heapq
@@ -10,6 +10,8 @@ from itertools import count
 from random import Random
 
 from monitor.daemon.fleet.ownership import Ownership
+from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
+from monitor.model.fleet import Fleet
 from tests.fakes.lease_table import LeaseTable
 
 PATIENCE = 2.0
@@ -32,6 +34,9 @@ class Worker:
     wanted: list[str] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
     """Accounts that are being given away, for which it notifies nobody any more."""
+    unpolled: UnpolledAccounts = field(default_factory=UnpolledAccounts)
+    refused: frozenset[str] = frozenset()
+    """Accounts that Routee refuses it."""
 
     def tells(self, account: str, now: float) -> bool:
         """Whether it may begin to notify, if it is not standing still just then."""
@@ -48,6 +53,10 @@ class Simulation:
         self.workers: list[Worker] = []
         self.moves: list[tuple[float, str, int]] = []
         """When which account was taken, and by which worker."""
+        self.polled_at: dict[str, float] = {}
+        """When each account was last polled with success."""
+        self.every = 60
+        """Seconds between two polls of an account."""
         self.unheld_since: dict[str, float] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order, self._ids = count(), count(1)
@@ -78,6 +87,7 @@ class Simulation:
         """Starts a worker that has ``accounts`` in its configuration; without any: all."""
         worker = Worker(Ownership(next(self._ids)), wanted=list(accounts) or self.accounts)
         self.workers.append(worker)
+        self._poll(worker)
         self._beat(worker)
         return worker
 
@@ -134,26 +144,41 @@ class Simulation:
 
     # What a worker does
 
+    def _poll(self, worker: Worker) -> None:
+        """Polls those of its accounts whose turn it is in this second."""
+        for number, account in enumerate(self.accounts):
+            if worker.tells(account, self.now) and (int(self.now) + 7 * number) % self.every == 0:
+                if account in worker.refused:
+                    worker.unpolled.failed(account, "401", self.now)
+                else:
+                    worker.unpolled.succeeded(account, self.now)
+                    self.polled_at[account] = self.now
+        self.at(self.now + 1.0, lambda: self._when_awake(worker, lambda: self._poll(worker)))
+
     def _beat(self, worker: Worker) -> None:
         own, began = worker.own, self.now
         own.expired(self.now)
-        held = dict(own.tokens)
+        held, left_alone = dict(own.tokens), worker.unpolled.left_alone
 
         def answered(fleet: object) -> None:
             own.expired(self.now)
             if fleet is None:
                 self._next(worker, self.now + 0.2)
                 return
-            decision = own.beaten(began, self.now, fleet, worker.wanted)  # type: ignore[arg-type]  # what the table answered
+            assert isinstance(fleet, Fleet)
+            decision = own.beaten(began, self.now, fleet, worker.wanted, (), left_alone)
+            worker.unpolled.follow(own.worker, own.tokens, fleet, self.now)
             worker.closed -= {one for one in worker.closed if one not in own.tokens}
             for account in decision.released:
+                if account in worker.unpolled.left_alone:
+                    worker.unpolled.given_back(account, self.now)
                 self._release(worker, account)
             if decision.take:
                 self._take(worker, decision.take, began + decision.next_in)
             else:
                 self._next(worker, began + decision.next_in)
 
-        self._call(worker, lambda: self.table.beat(own.worker, worker.wanted, held, self.now), answered)
+        self._call(worker, lambda: self.table.beat(own.worker, worker.wanted, held, self.now, (), left_alone), answered)
 
     def _next(self, worker: Worker, when: float) -> None:
         self.at(when, lambda: self._when_awake(worker, lambda: self._beat(worker)))

@@ -12,6 +12,7 @@ from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import SECOND, TrioClock, iso
 from monitor.runtime.errors import StoreError
+from monitor.store.leases import LEASE_TTL
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.routee import START
 from tests.fakes.written import settings
@@ -172,7 +173,8 @@ def test_the_fleet_as_json() -> None:
         ("two:22", True, True, ["main"]),
         ("three:33", False, False, []),
     ]
-    assert [one["cannotRead"] for one in found["workers"]] == [[], ["athens"], []]
+    assert [one["leavesAlone"] for one in found["workers"]] == [[], ["athens"], []]
+    assert [one["lastSeen"] for one in found["workers"]] == [None, None, iso(START - SECOND - LEASE_TTL)]
     assert found["accounts"] == [
         {"account": "main", "worker": "two:22", "since": iso(START)},
         {"account": "gone", "worker": None, "since": None},

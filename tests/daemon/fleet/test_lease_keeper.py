@@ -12,6 +12,8 @@ import trio.testing
 
 from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
+from monitor.daemon.fleet.ownership import CHANGEOVER
+from monitor.daemon.fleet.unpolled_accounts import FAILING_FOR, UnpolledAccounts
 from monitor.daemon.fleet.unreadable_accounts import LEFT_TO_OTHERS, LONGEST_ALONE
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import TrioClock
@@ -119,7 +121,7 @@ class Worker:
         self.wanted, self.orphans = wanted, list[str]()
         self.leases = Leases(TableLeases(table, number, trio.current_time))
         self.store, self.gate = Store(), AccountGate()
-        self.duties = Duties(self.store)
+        self.duties, self.unpolled = Duties(self.store), UnpolledAccounts()
         self.keeper = LeaseKeeper(
             self.leases,
             self.store,
@@ -129,6 +131,7 @@ class Worker:
             TrioClock(NOW),
             orphans=lambda: self.orphans,
             failed=lambda task, error: self.failed.append(task),
+            unpolled=self.unpolled,
         )
         self.failed = list[str]()
         self.scope = trio.CancelScope()
@@ -268,6 +271,30 @@ async def test_what_could_not_be_read_and_another_has_is_tried_again_after_a_lon
         await trio.sleep(LEFT_TO_OTHERS)
         assert len(ill.duties.known) == 2
         assert not ill.duties.left_to_others
+
+
+async def test_what_cannot_be_polled_is_given_to_another_worker_in_good_order_and_the_log_says_to_whom(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "monitor")
+    async with stage() as on:
+        first, second = await on.start(), await on.start()
+        await trio.sleep(10)
+        assert (first.tells(), second.tells()) == ({A, B}, {C, D})
+        assert f"account {D} was taken from w:1, which gave it away" in caplog.messages
+        assert f"account {D} is held by w:2 now" in caplog.messages
+        for account in (A, B, D):
+            (second if account == D else first).unpolled.succeeded(account, trio.current_time())
+        second.unpolled.failed(C, "401", trio.current_time())
+        await trio.sleep(CHANGEOVER)
+        assert C in second.tells()
+        await trio.sleep(FAILING_FOR + 5)
+        assert (first.tells(), second.tells()) == ({A, C}, {B, D}), "it gets another one for it"
+        assert f"hand over {C}" in second.duties.done
+        assert f"account {C} cannot be polled from here, and is given to another daemon" in caplog.messages
+        assert f"account {C} is held by w:1 now" in caplog.messages
+        await trio.sleep(300)
+        assert C in first.tells()
 
 
 async def test_nothing_may_be_committed_or_sent_before_the_first_lease(autojump_clock: trio.testing.MockClock) -> None:

@@ -103,6 +103,35 @@ def test_is_not_ready_while_the_store_cannot_be_written(health):
     assert health.unready() == []
 
 
+def test_what_a_ready_daemon_takes_from_others_it_has_to_be_able_to_poll(health):
+    health.searches([])
+    health.accounts([("main", "a")])
+    assert health.unready() == []
+    assert health.warnings() == ["Search a of account main has not been polled yet"]
+    health.troubled("main", "a", lambda: "the secret is wrong")
+    assert health.unready() == ["Search a of account main has not been polled yet: the secret is wrong"]
+    assert health.warnings() == health.beside_searches() == []
+    health.reloaded([("main", "a")])
+    assert len(health.unready()) == 1
+    health.polled("main", "a")
+    assert health.unready() == health.warnings() == []
+
+
+def test_a_daemon_that_left_an_account_to_others_unpolled_is_not_ready_for_it(health):
+    health.searches([("otp", "c")])
+    health.accounts([("main", "a"), ("otp", "c")])
+    health.troubled("main", "a", lambda: "the secret is wrong")
+    health.polled("otp", "c")
+    health.accounts([], [("main", "a"), ("otp", "c")])
+    assert health.unready() == [
+        "Search a of account main has not been polled by this daemon, and is left to another one: the secret is wrong"
+    ]
+    health.reloaded([])
+    assert len(health.unready()) == 1
+    health.accounts([], [])
+    assert health.unready() == health.warnings() == []
+
+
 async def healthcheck(url: str, *, seconds: float = 5.0) -> bool:
     """Whether the daemon there is healthy, as somebody sees it who asks."""
     try:

@@ -16,7 +16,7 @@ from monitor.daemon.fleet.others import OthersReader
 from monitor.daemon.http.reloadable_app import ReloadableApp
 from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.model.fleet import Fleet, LeaseView, WorkerView
-from monitor.runtime.clock import SECOND, Duration
+from monitor.runtime.clock import MINUTE, SECOND, Duration
 from monitor.store.async_store import AsyncStore
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.hand_clock import HandClock
@@ -40,7 +40,11 @@ LIVES = 6 * SECOND
 
 def fleet_of(held: Collection[str]) -> Fleet:
     """The asked daemon holds ``held``, the other one the rest of a and b; nobody holds c."""
-    workers = (WorkerView(1, "one:11", "0.1.0", OTHER, 0, LIVES), WorkerView(2, "two:22", "0.1.0", "", 0, LIVES))
+    workers = (
+        WorkerView(1, "one:11", "0.1.0", OTHER, 0, LIVES),
+        WorkerView(2, "two:22", "0.1.0", "", 0, LIVES),
+        WorkerView(3, "three:33", "0.1.0", OTHER, 0, -MINUTE),
+    )
     leases = tuple(LeaseView(name, 1, 2 if name in held else 1, 0, LIVES) for name in ("a", "b"))
     return Fleet(workers, (*leases, LeaseView("c", 1, None, None)))
 
@@ -87,6 +91,12 @@ async def seen(browser: httpx.AsyncClient, path: str) -> str:
     assert answer.status_code == 200, path
     text = answer.text[answer.text.index("<body") :]
     return " ".join(re.sub(r'<(?:a [^>]*href="([^"]*)"|[^>]*)[^>]*>', r" \1 ", text).split())
+
+
+async def test_a_daemon_that_was_killed_is_shown_with_when_it_was_last_heard_of() -> None:
+    async with browsing(("b",)) as (browser, _):
+        said = await seen(browser, "/")
+    assert "three:33 0.1.0 1970-01-01 00:00 UTC not heard of since 1970-01-01 00:58:54 UTC" in said
 
 
 async def test_every_page_says_of_which_account_its_numbers_are_and_leads_to_the_others() -> None:

@@ -49,7 +49,7 @@ class World:
         self.tracking = FakeTracking(self.clock)
         self.sink = FakeSink()
         self.figures = Figures()
-        self.cursor = cursor
+        self.cursor, self.overdue = cursor, False
         self.plan = SearchPlan("main", "outbound", RouteeQuery(), EVERY, resweeps, settle, page_size)
 
     @asynccontextmanager
@@ -61,7 +61,15 @@ class World:
             nursery.cancel_scope.cancel()
 
     async def run(self) -> None:
-        await poll_search(self.plan, self.tracking, self.sink, self.clock, self.cursor, observer=self.figures)
+        await poll_search(
+            self.plan,
+            self.tracking,
+            self.sink,
+            self.clock,
+            self.cursor,
+            observer=self.figures,
+            overdue=self.overdue,
+        )
 
     async def pass_(self, duration: Duration) -> None:
         await self.clock.sleep(duration)
@@ -398,6 +406,24 @@ async def test_blindness_is_told_with_the_latest_reason_and_ends_with_the_first_
         world.tracking.down = None
         await world.pass_(EVERY + SECOND)
     assert list(dict.fromkeys(world.sink.told("blind", "sighted")[1:])) == ["blind", "sighted"]
+
+
+@pytest.mark.parametrize(
+    ("overdue", "missing", "told_after"),
+    [(False, 25, 90), (True, 25, 65), (True, 89, 5)],
+    ids=["after a restart", "another daemon missed a poll", "another daemon missed nearly all"],
+)
+async def test_what_another_daemon_could_not_poll_is_blind_since_then(
+    overdue: bool, missing: int, told_after: int, autojump_clock: MockClock
+) -> None:
+    world = World(cursor=cursor_at(NOW - missing * MINUTE))
+    world.plan, world.overdue = replace(world.plan, every=30 * MINUTE), overdue
+    world.tracking.down = RouteeRefused("the secret is not accepted", "401")
+    async with world.running():
+        await world.pass_(told_after * MINUTE - SECOND)
+        assert world.sink.told("blind") == []
+        await world.pass_(2 * SECOND)
+        assert world.sink.told("blind") == ["blind"]
 
 
 async def test_a_poll_that_hangs_is_blindness_too(autojump_clock: MockClock) -> None:
