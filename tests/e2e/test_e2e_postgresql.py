@@ -83,7 +83,7 @@ async def test_what_stays_wrong_is_not_waited_for(town: Town, postgresql: Postgr
     async with daemon(config) as process:
         await until(lambda: process.process.poll() is not None, "the daemon to end")
         assert process.process.returncode == 69
-        assert any("password authentication failed" in line for line in process.noise)
+        assert process.said("password authentication failed")
         assert not process.said("cannot start yet")
 
 
@@ -109,7 +109,7 @@ async def test_a_daemon_that_took_a_commit_for_failed_ends_and_tells_everything_
         link.refusing = False
         await until(lambda: process.process.poll() is not None, "the daemon to end")
         assert process.process.returncode == 69
-        assert any("whose answer got lost" in line for line in process.noise), process.noise
+        assert process.said("whose answer got lost"), process.logged
     async with daemon(config) as process:
         await process.watching()
         town.ends_and_begins()

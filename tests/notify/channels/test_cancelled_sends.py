@@ -72,7 +72,7 @@ def slack(port: int) -> Notifier:
 
 
 # A library that is interrupted while it opens a connection does not close it: Python does, when the connection is let go of.
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning")
 @pytest.mark.parametrize("make", [apprise, slack])
 async def test_what_was_cancelled_before_it_was_sent_is_not_sent(
     make: Callable[[int], Notifier], server: SlowServer

@@ -248,12 +248,12 @@ def test_every_problem_of_a_file_is_told_with_its_place(tmp_path: Path) -> None:
     expect: [{at: 5m, rule: Queue}]
 """
     assert problems(tmp_path, tests) == [
-        "4:12 tests[0].start: 'yesterday' is not a date and time; write it like 2026-11-21T10:00:00Z",
         "5:5 tests[0].evry: unknown key; did you mean 'every'?",
+        "9:30 tests[0].messages[2].colour: unknown key; did you mean 'country'?",
+        "4:12 tests[0].start: 'yesterday' is not a date and time; write it like 2026-11-21T10:00:00Z",
         "7:9 tests[0].messages[0]: needs during: how long messages come at that rate",
         "8:36 tests[0].messages[1].status: 'Deliverd' is not a status; did you mean 'Delivered'? (letter case counts)",
         "9:14 tests[0].messages[2].at: should be a time after the start, like 0m, 25m or 1h30m (or before it: -2h)",
-        "9:30 tests[0].messages[2].colour: unknown key; did you mean 'country'?",
         "10:14 tests[0].expect[0]: expects nothing: write alerts (`alerts: []` for none) or groups",
     ]
 
@@ -268,8 +268,8 @@ def test_what_the_rules_cannot_give_is_an_error(tmp_path: Path) -> None:
 """
     found = problems(tmp_path, tests)
     assert found == [
-        "5:24 tests[0].expect[0].rule: there is no rule 'OperatorFailRate' in the files under `rules`; did you mean 'OperatorFailureRate'?",
         "6:64 tests[0].expect[1].alerts[0].labels.operatr: the rule's alerts have no label 'operatr'; did you mean 'operator'?",
+        "5:24 tests[0].expect[0].rule: there is no rule 'OperatorFailRate' in the files under `rules`; did you mean 'OperatorFailureRate'?",
         "6:84 tests[0].expect[1].alerts[0].value: the rule's values are shares: write 20%, or another percentage",
         "6:102 tests[0].expect[1].alerts[0].severity: OperatorFailureRate has no level of the severity 'critcal'; did you mean 'critical'?",
         "7:48 tests[0].expect[2].alerts[0].value: '20%' does not fit the rule's values; write it like \">= 50\"",
