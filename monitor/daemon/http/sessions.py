@@ -2,7 +2,7 @@
 
 A session is a signed text in a cookie: when it began, a random id, and an HMAC of both, whose key comes from the store and from the token. So
 every daemon that shares the store and the token knows it, and it goes on after a restart. It ends after `SESSION_SECONDS`, with its token, and
-by a logout at the daemon that was asked; see docs/decisions/0042-sessions-that-every-daemon-knows.md.
+by a logout at the daemon that was asked; see docs/decisions/0040-sessions-that-every-daemon-knows.md.
 """
 
 import hashlib

@@ -81,7 +81,7 @@ def test_a_session_is_known_to_every_daemon_of_the_store_and_to_no_other():
     assert foreign.name != one.name
     assert foreign.form_token("a cookie") != form
     other.end(session)
-    assert (one.holds(session, "token"), other.holds(session, "token")) == (True, False), "as decision 42 says"
+    assert (one.holds(session, "token"), other.holds(session, "token")) == (True, False), "as decision 40 says"
 
 
 def test_nothing_of_a_session_can_be_changed():
