@@ -108,11 +108,13 @@ class PipelineCommits(PipelineState):
             return
         await self._reread_suppressions()
         for account in [one for one in self.accounts.values() if one.name in self._to_begin]:
-            keeps = account.name in self.judged_otherwise
-            self.put_off |= {account.name} if keeps else set()
-            gone = EvaluationResult() if keeps else account.evaluator.drop_gone(self.services.clock.now())
-            await self._flush(done(Proposal(account, gone)))
-            self.put_off -= set() if keeps else {account.name}
+            if account.name in self.judged_otherwise:
+                self.put_off |= {account.name}
+                await self._flush(done(Proposal(account, EvaluationResult())))
+            else:
+                gone = account.evaluator.drop_gone(self.services.clock.now())
+                await self._flush(done(Proposal(account, gone)))
+                self.put_off -= {account.name}
             self._to_begin.discard(account.name)
 
     async def _flush_edits(self, edits: SuppressionEdits) -> None:

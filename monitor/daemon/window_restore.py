@@ -47,7 +47,7 @@ async def restored_or_empty(store: "AsyncStore", account: str, config: Config, k
         works = [*window.indexing(), *window.preparing()]
         async with (
             trio.open_nursery() as nursery
-        ):  # two threads, of about the same length; more would wait for each other
+        ):  # two threads that take about as long; more would wait for each other
             nursery.start_soon(store.work, partial(_each, works[::2]))
             nursery.start_soon(store.work, partial(_each, works[1::2]))
         await store.work(trim_heap)

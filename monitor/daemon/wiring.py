@@ -55,7 +55,7 @@ from monitor.window.malloc_trim import trim_heap
 
 log = logging.getLogger("monitor")
 _LONG_FIRST_POLLS: Final = 10.0
-"""Seconds."""
+"""Seconds after which the pages are compiled although the first polls are not through."""
 
 
 @dataclass(frozen=True, slots=True)

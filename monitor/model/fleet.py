@@ -11,8 +11,8 @@ class WorkerView:
     """One daemon as the store knows it. ``name`` is ``HOST:PROCESS``; ``url`` is where its page is, or empty. It has worked since ``since``.
 
     ``expires_in`` is how long it still counts as living if nothing is heard of it; zero or less: it is dead. ``wanted`` are the accounts of its
-    configuration at its last beat; it has none before its first one. ``left_alone`` are those of them that it could not read from the store, and
-    does not take at present.
+    configuration at its last beat; it has none before its first one. ``left_alone`` are those that others should take
+    rather than this one at present, because it could not read them from the store, or cannot poll them.
     """
 
     id: int

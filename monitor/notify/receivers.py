@@ -89,7 +89,6 @@ def entry_problems(config: Config, templates: Templates, files: Mapping[str, str
         for channel, entry in receiver.channels:
             kind, _, index = channel.partition("/")
             path = ("receivers", number, kind, int(index))
-            with suppress(
-                SecretUnreadable
-            ):  # what it needs to be checked is unknown here; nobody is notified by it either
+            # Where a secret is unknown, what it is part of cannot be checked; nobody is notified by this process either.
+            with suppress(SecretUnreadable):
                 yield from problems(entry, EntryContext(config, path, templates, files))

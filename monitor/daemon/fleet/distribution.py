@@ -1,7 +1,7 @@
 """How the accounts of a fleet are spread over its workers, as each worker computes it by itself from the same rows.
 
 The configurations of the workers may differ, while they are changed one after the other: only a worker that has an account in its own can hold it.
-Nor can one that leaves it alone because it could not read it.
+Nor can one that leaves it alone because it could not read it, or cannot poll it.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ class OwnMoves:
 
 
 def own_moves(fleet: Fleet, worker: int, held: Collection[str], wanted: Sequence[str]) -> OwnMoves:
-    """Returns the moves of the worker, which holds ``held`` and would take ``wanted``, those of its configuration that it can read.
+    """Returns the moves of the worker, which holds ``held`` and would take ``wanted``, those of its configuration that it does not leave alone.
 
     A free account goes to who has the fewest. A held one moves to another worker that wants it and has at least two accounts less, so nothing
     moves between workers whose numbers differ by one, and nothing is given away that nobody would take.

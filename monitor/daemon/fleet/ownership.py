@@ -83,7 +83,7 @@ class Ownership:
         moves = own_moves(fleet, self.worker, self.tokens, willing)
         take = dict.fromkeys([*moves.take, *self._left_over(now, fleet, wanted, orphans)])
         taken = tuple(one for one in take if one not in left_alone)
-        due = self._to_release(now, fleet, (wanted, willing), moves.give)
+        due = self._to_release(now, fleet, wanted, willing, moves.give)
         released = () if self._leaving else due
         self._leaving.update(released)
         return OwnershipChange(dropped, resumed, released, taken, HURRIED if fleet.free(willing) else PAUSE)
@@ -113,14 +113,13 @@ class Ownership:
         return (*overdue, *fleet.free(abandoned))
 
     def _to_release(
-        self, now: float, fleet: Fleet, configured: tuple[Sequence[str], Sequence[str]], give: Sequence[str]
+        self, now: float, fleet: Fleet, wanted: Sequence[str], willing: Sequence[str], give: Sequence[str]
     ) -> tuple[str, ...]:
         """Returns the next accounts to give away: a tenth of what is too much, so that few are between two workers at a time.
 
         What is not configured here, or left alone, goes to others that want it: to those who have it again at once, to those who still have it in
-        a while. ``configured`` are the accounts of the configuration, and those of them that are not left alone.
+        a while. ``willing`` are those of ``wanted`` that are not left alone.
         """
-        wanted, willing = configured
         others = {account for one in fleet.living if one.id != self.worker for account in one.takes}
         unconfigured = set(self.tokens).difference(wanted)
         self._removed = {one for one in unconfigured if one in self._removed or one not in others}

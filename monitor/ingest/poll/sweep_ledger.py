@@ -16,7 +16,7 @@ slices have changed, not only that some have; see `monitor.ingest.poll.sweep`.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,16 +112,16 @@ class Ledger:
         astride = [item for item in self._known.items() if item[0].start < wanted.start < item[0].end]
         astride += [item for item in self._known.items() if wanted.start < item[0].start < wanted.end < item[0].end]
         density = sum(counts[0] for _, counts in inside) / max(sum(piece.length for piece, _ in inside), 1)
-        found: list[list[SweepSlice]] = []
+        found: list[SweepSlice] = []
         at = wanted.start
         for piece, counts in inside:
             if piece.start > at:
-                _append(found, _unknown(at, piece.start, density, astride), size, fill)
-            _append(found, self._part(piece, counts), size, fill)
+                found.append(_unknown(at, piece.start, density, astride))
+            found.append(self._part(piece, counts))
             at = piece.end
         if at < wanted.end:
-            _append(found, _unknown(at, wanted.end, density, astride), size, fill)
-        return [_joined(group) for group in reversed(found)]
+            found.append(_unknown(at, wanted.end, density, astride))
+        return [_joined(group) for group in _groups(found, size, fill)][::-1]
 
 
 def _unknown(start: Instant, end: Instant, density: float, astride: Iterable[tuple[Slice, Counts]]) -> SweepSlice:
@@ -134,14 +134,19 @@ def _unknown(start: Instant, end: Instant, density: float, astride: Iterable[tup
     return SweepSlice(Slice(start, end), None, round(expected + rest * density))
 
 
-def _append(found: list[list[SweepSlice]], new: SweepSlice, size: int, fill: int) -> None:
-    """Appends a part as a group, or adds it to the last group if reading both at once takes fewer pages."""
-    last = sum(part.expected for part in found[-1]) if found else 0
-    together = last + new.expected
-    if not found or together > fill or pages(together, size) >= pages(last, size) + pages(new.expected, size):
-        found.append([new])
-    else:
-        found[-1].append(new)
+def _groups(parts: Iterable[SweepSlice], size: int, fill: int) -> Iterator[list[SweepSlice]]:
+    """Yields adjacent parts as groups: a part is added to a group if reading both at once takes fewer pages."""
+    group, expected = list[SweepSlice](), 0
+    for part in parts:
+        together = expected + part.expected
+        apart = pages(expected, size) + pages(part.expected, size)
+        if group and (together > fill or pages(together, size) >= apart):
+            yield group
+            group, together = [], part.expected
+        group.append(part)
+        expected = together
+    if group:
+        yield group
 
 
 def _joined(group: list[SweepSlice]) -> SweepSlice:
@@ -161,7 +166,7 @@ def _joined(group: list[SweepSlice]) -> SweepSlice:
 def among(parts: Sequence[SweepSlice], some: PartIds) -> list[tuple[int, int]]:
     """Returns how many of each slice's unfinished parts are among ``some``, and how many are not. All are looked up at once."""
     known = [NOBODY if part.unfinished is None else part.unfinished for part in parts]
-    found = np.cumsum([0, *np.isin(np.concatenate([NOBODY, *known]), some)])
+    found = np.append(0, np.cumsum(np.isin(np.concatenate([NOBODY, *known]), some)))
     ends = np.cumsum([0, *map(len, known)])
     here = np.diff(found[ends])
     return list(zip(here.tolist(), (np.diff(ends) - here).tolist(), strict=True))
