@@ -4,9 +4,9 @@ A renewal changes no column that a commit's lock on the row protects (`FOR KEY S
 row, and leaves out rows that are locked. All times are the server's.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
@@ -15,10 +15,10 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.leases import LEASE_TTL
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_errors import explained
-from monitor.store.postgresql_locks import end_stalled_sessions
+from monitor.store.postgresql_locks import end_stalled_sessions, mark_for_leases
+from monitor.store.postgresql_pipeline import Answer, Statement, run_at_once
 from monitor.store.postgresql_worker import Worker
 
-T = TypeVar("T")
 FOR_LEASES: Final = PostgresqlLimits(
     statement=1_500 * MILLISECOND, answer=2 * SECOND, transfer=2 * SECOND, pause=0, idle=3 * SECOND, tries_again=True
 )
@@ -34,7 +34,8 @@ _LEFT: Final = _INSTANT.format("expires_at - clock_timestamp()")
 _BEAT: Final = f"""
     WITH renewed AS (
         UPDATE lease SET expires_at = {_EXPIRY} FROM unnest(CAST(%(accounts)s AS TEXT[]), CAST(%(tokens)s AS BIGINT[])) AS own (name, number)
-        WHERE lease.account = own.name AND lease.token = own.number AND lease.worker = %(worker)s),
+        WHERE lease.account = own.name AND lease.token = own.number AND lease.worker = %(worker)s
+        AND EXISTS (SELECT 1 FROM worker WHERE id = %(worker)s AND name = %(name)s)),
     made AS (
         INSERT INTO lease (account) SELECT name FROM unnest(CAST(%(known)s AS TEXT[])) AS name
         WHERE NOT EXISTS (SELECT 1 FROM lease WHERE account = name) ON CONFLICT DO NOTHING),
@@ -56,7 +57,6 @@ _TAKE: Final = f"""
     UPDATE lease SET token = token + 1, worker = %(worker)s, since = clock_timestamp(), expires_at = {_EXPIRY}
     FROM free WHERE lease.account = free.account AND EXISTS (SELECT 1 FROM worker WHERE id = %(worker)s AND name = %(name)s)
     RETURNING lease.account, lease.token"""  # noqa: S608 - constants of ours
-_IDLE: Final = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
 _FREE: Final = "UPDATE lease SET worker = NULL, since = NULL, expires_at = NULL WHERE worker = %s"
 _FREE_ONE: Final = f"{_FREE} AND account = %s AND token = %s"
 _FORGET: Final = "DELETE FROM worker WHERE id = %s AND name = %s"
@@ -86,58 +86,49 @@ class PostgresqlLeases:
         accounts = {"accounts": list(held), "wanted": list(wanted), "known": [*wanted, *orphans]}
         accounts["left_alone"] = sorted(left_alone)
         renewal = accounts | {"tokens": list(held.values())} | self._own()
-
-        def within(connection: BoundedConnection) -> FleetView:
-            if connection.execute(_BEAT, renewal).rowcount != 1:
-                raise StoreOutdated(
-                    f"the store {self.address} no longer knows this daemon, which was not heard of for long; the daemon ends, and reads the "
-                    "store when it starts again"
-                )
-            fleet = _fleet(connection)
-            [(now, edits, waiting)] = _rows(connection, _STATE, (list(held),))
-            return FleetView(fleet, now, edits, waiting)
-
-        return self._run(within)
+        renewed, workers, leases, state = self._run(
+            Statement(_BEAT, renewal), Statement(_WORKERS), Statement(_LEASES), Statement(_STATE, (list(held),))
+        )
+        if renewed.rowcount != 1:
+            raise StoreOutdated(
+                f"the store {self.address} no longer knows this daemon, which was not heard of for long; the daemon ends, and reads the "
+                "store when it starts again"
+            )
+        [(now, edits, waiting)] = state.fetchall()
+        return FleetView(_fleet(workers, leases), now, edits, waiting)
 
     def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
         request = {"wanted": list(wanted), "most": most, **self._own()}
-
-        def within(connection: BoundedConnection) -> dict[str, int]:
-            taken = dict(connection.execute(_TAKE, request).fetchall())
-            if len(taken) < min(len(wanted), most):
-                end_stalled_sessions(connection, [one for one in wanted if one not in taken], self._limits.idle)
-            return taken
-
-        taken = self._run(within)
+        _, found = self._run(end_stalled_sessions(wanted, self._limits.idle), Statement(_TAKE, request))
+        taken = dict(found.fetchall())
         return {account: taken[account] for account in wanted if account in taken}
 
     def release(self, account: str, token: int) -> None:
-        self._run(lambda connection: connection.execute(_FREE_ONE, (self.worker, account, token)))
+        self._run(Statement(_FREE_ONE, (self.worker, account, token)))
 
     def leave(self) -> None:
-        def within(connection: BoundedConnection) -> None:
-            connection.execute(_FREE, (self.worker,))
-            connection.execute(_FORGET, (self.worker, self._name))
-
-        self._run(within)
+        self._run(Statement(_FREE, (self.worker,)), Statement(_FORGET, (self.worker, self._name)))
 
     def _own(self) -> dict[str, Any]:
         return {"worker": self.worker, "name": self._name}
 
-    def _run(self, call: Callable[[BoundedConnection], T]) -> T:
-        """Runs ``call`` in one transaction, on a new connection if the present one is lost. Raises StoreError."""
+    def _run(self, *statements: Statement) -> list[Answer]:
+        """Runs statements in one transaction and one round trip, on a new connection if the present one is lost. Raises StoreError.
+
+        The server ends the transaction by itself once it has all of them, so no row is locked while anything is under way. If the connection
+        is cut in the middle of them, `end_stalled_sessions` ends it, like that of a commit.
+        """
         if self._is_closed:
             raise StoreError(f"the store {self.address} is closed")
         if self._connection is None or self._connection.closed:
             self._connection = self._connected()
-        with self._explained(), self._connection.transaction():
-            return call(self._connection)
+        with self._explained():
+            return run_at_once(self._connection, statements)
 
     def _connected(self) -> BoundedConnection:
-        """A connection that is cut in the middle of a beat does not keep the leases from others."""
         connection = connect(self.address, self._limits, primary=True)
         with self._explained():
-            connection.execute(_IDLE, (str(self._limits.idle // MILLISECOND),))
+            mark_for_leases(connection, self.worker)
         return connection
 
     def _explained(self) -> AbstractContextManager[None]:
@@ -149,15 +140,11 @@ def read_fleet(address: PostgresqlAddress) -> Fleet:
     connection = connect(address, PostgresqlLimits(), read_only=True)
     try:
         with explained(address):
-            return _fleet(connection)
+            return _fleet(*run_at_once(connection, [Statement(_WORKERS), Statement(_LEASES)]))
     finally:
         connection.close()
 
 
-def _fleet(connection: BoundedConnection) -> Fleet:
-    workers = tuple(WorkerView(*(*row[:-2], tuple(row[-2]), tuple(row[-1]))) for row in _rows(connection, _WORKERS))
-    return Fleet(workers, tuple(LeaseView(*row) for row in _rows(connection, _LEASES)))
-
-
-def _rows(connection: BoundedConnection, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    return connection.execute(query.encode(), values, binary=True).fetchall()
+def _fleet(workers: Answer, leases: Answer) -> Fleet:
+    found = tuple(WorkerView(*(*row[:-2], tuple(row[-2]), tuple(row[-1]))) for row in workers.fetchall())
+    return Fleet(found, tuple(LeaseView(*row) for row in leases.fetchall()))

@@ -15,9 +15,12 @@ from monitor.runtime.errors import StoreError, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect, own_name
 from monitor.store.postgresql_errors import explained
+from monitor.store.postgresql_pipeline import Statement
 
 _SPACE: Final = 0x524D4F4E
-"""The first number of all of them."""
+"""The first number of all of them, but for `_OF_LEASES`."""
+_OF_LEASES: Final = 0x524D4F4F
+"""The first number of the locks by which the connections of leases are told from others. They are shared: nobody waits for them."""
 WHOLE_STORE: Final = 1
 """The second number of the lock of the whole store; that of a worker's lock is the worker's."""
 _HOLDERS: Final = """
@@ -29,9 +32,10 @@ _END_STALLED: Final = """
     SELECT pg_terminate_backend(pid)
     FROM lease JOIN pg_locks ON objid = lease.worker JOIN pg_stat_activity USING (pid)
     WHERE account = ANY(%s) AND expires_at <= clock_timestamp()
-    AND locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2
+    AND locktype = 'advisory' AND granted AND classid IN (%s, %s) AND objsubid = 2
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND state = 'active' AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - %s * INTERVAL '1 millisecond'"""
+    AND state <> 'idle' AND wait_event IN ('ClientRead', 'ClientWrite')
+    AND state_change < clock_timestamp() - %s * INTERVAL '1 millisecond'"""
 _WAITS_FOR_STANDBY: Final = (
     "waits with a commit for its synchronous standby, which does not answer: bring the standby back, or take it out of "
     "synchronous_standby_names; the daemon tries again"
@@ -91,14 +95,20 @@ def end_lost_session(connection: BoundedConnection, number: int, process: int, *
             connection.execute("SELECT pg_terminate_backend(%s)", (process,))
 
 
-def end_stalled_sessions(connection: BoundedConnection, accounts: Sequence[str], silence: Duration) -> None:
-    """Ends sessions of workers whose leases of these accounts have lapsed, and that are in the middle of sending a statement.
+def mark_for_leases(connection: BoundedConnection, worker: int) -> None:
+    """Lets `end_stalled_sessions` know a connection on which a worker renews its leases. Raises psycopg's errors."""
+    connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", (_OF_LEASES, worker))
 
-    The server waits for the rest of a statement without an end if the worker's machine still answers for it, as that of a process that stands
-    still does: no limit of PostgreSQL's counts meanwhile. A COMMIT is one small message, sent when all before it was answered. Should a session
-    come to one just before it is ended, its worker finds out (`monitor.store.postgresql_worker.enter_again`). Raises psycopg's errors.
+
+def end_stalled_sessions(accounts: Sequence[str], silence: Duration) -> Statement:
+    """Returns the statement that ends the sessions of workers whose leases of these accounts have lapsed, where the server waits for them.
+
+    Within a transaction the server waits for the rest of a statement, or until its answer is taken, without an end if the worker's machine
+    still acknowledges what comes, as that of a process that stands still does: no limit of PostgreSQL's counts meanwhile. A COMMIT is one
+    small message, sent when all before it was answered. Should a session come to one just before it is ended, its worker finds out
+    (`monitor.store.postgresql_worker.enter_again`).
     """
-    connection.execute(_END_STALLED, (list(accounts), _SPACE, silence // MILLISECOND))
+    return Statement(_END_STALLED, (list(accounts), _SPACE, _OF_LEASES, silence // MILLISECOND))
 
 
 def named_holders(names: list[str]) -> str:

@@ -3,7 +3,7 @@
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_work
 from monitor.store.postgresql_connection import PostgresqlLimits
 from monitor.store.postgresql_leases import FOR_LEASES
 from monitor.store.protocol import Commit, Cursor, Pending
+from tests.fakes.far_link import Cut, far_link
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.postgresql_link import linked
@@ -336,15 +337,37 @@ def test_a_worker_that_is_cut_off_in_the_middle_of_a_transfer_does_not_keep_its_
     assert polls_of(second.store, "main") == []
 
 
-def test_a_worker_that_is_cut_off_in_the_middle_of_a_beat_does_not_keep_its_accounts(fleet: Fleet) -> None:
-    with linked(fleet.address) as link:
+@pytest.mark.parametrize("after", [b"WITH renewed", b"left_alone FROM worker ORDER BY id", b"FROM store_state"])
+def test_a_worker_that_is_cut_off_in_the_middle_of_a_beat_does_not_keep_its_accounts(
+    fleet: Fleet, after: bytes
+) -> None:
+    """In the renewal, and in what is asked after it. What stands in between still acknowledges all, so that no timer of the server's ends it."""
+    with far_link(fleet.address) as link:
         first, second = fleet.daemon(link.address), fleet.daemon()
         held = first.take("main")
-        fleet.lapse("main")
-        link.hold_at_commit = "request"
+        link.cut_at = Cut(after, len(after) + 12)
         with pytest.raises(StoreUnreachable, match="no answer in time"):
             first.leases.beat(["main"], held)
-        until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "the server to end the transaction")
+        assert link.is_cut
+        until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "its session to be ended")
+
+
+def test_a_beat_and_a_take_are_one_round_trip_however_many_accounts_there_are(fleet: Fleet) -> None:
+    names = [f"account{number}" for number in range(100)]
+    with far_link(fleet.address) as link:
+        worker = fleet.daemon(link.address)
+        worker.leases.beat(names, {})
+
+        def turns(call: Callable[[], object]) -> int:
+            before = link.turns
+            call()
+            return link.turns - before
+
+        assert turns(lambda: worker.leases.take(names, 100)) == 1
+        held = dict.fromkeys(names, 1)
+        assert turns(lambda: worker.leases.beat(names, held)) == 1
+        assert turns(lambda: worker.leases.release(names[0], 1)) == 1
+        assert turns(worker.leases.leave) == 1
 
 
 def test_a_worker_that_leaves_is_followed_at_once(fleet: Fleet) -> None:
