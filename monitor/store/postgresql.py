@@ -21,10 +21,19 @@ from monitor.store.leases import LEASE_TTL, LeaseStore
 from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_leases import PostgresqlLeases
 from monitor.store.postgresql_locks import named_process
+from monitor.store.postgresql_pipeline import Statement, answer_now, pipelined
 from monitor.store.postgresql_session import PostgresqlSession
 from monitor.store.postgresql_statements import translated
 from monitor.store.postgresql_worker import NewWorker
-from monitor.store.protocol import ANNOUNCED_FOR, Commit, ForwardedCallback, OutboxRow, Pending
+from monitor.store.protocol import (
+    ANNOUNCED_FOR,
+    QUARANTINED_KEPT,
+    Commit,
+    ForwardedCallback,
+    OutboxRow,
+    Pending,
+    QuarantinedRecord,
+)
 from monitor.store.sql_store import SqlStore, Table
 
 P = ParamSpec("P")
@@ -141,18 +150,23 @@ class PostgresqlStore(SqlStore):
             named |= {one.account for one in rows.structs(Alert, self._rows(own.ALERTS_OF_UNKNOWN))}
         return sorted(named - {""})
 
-    def _rows_of(self, accounts: Collection[str] | None, query: str) -> list[rows.Row]:
-        return self._rows(query) if accounts is None else self._rows(own.OF_ACCOUNTS[query], list(accounts))
+    def _of(self, accounts: Collection[str] | None, query: str) -> tuple[Any, ...]:
+        return (query,) if accounts is None else (own.OF_ACCOUNTS[query], list(accounts))
+
+    def _read(self, *queries: tuple[Any, ...]) -> list[list[rows.Row]]:
+        return self._session.read_at_once([Statement(translated(query), values) for query, *values in queries])
 
     def announce_rules(self, rules: Mapping[str, str]) -> None:
         worker = self._session.worker
         if worker is None:
             return
         host = worker.name.rpartition(":")[0]
-        with self._writing():
-            self._run(own.REPLACED, (worker.id, host, LEASE_TTL // MILLISECOND))
-            self._run(own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,))
-            self._run(own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values())))
+        said = (
+            (own.REPLACED, (worker.id, host, LEASE_TTL // MILLISECOND)),
+            (own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,)),
+            (own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values()))),
+        )
+        self._session.write_at_once([Statement(translated(one), values) for one, values in said])
 
     def rules_of_others(self) -> dict[str, set[str]]:
         worker = self._session.worker
@@ -217,8 +231,7 @@ class PostgresqlStore(SqlStore):
         with self._writing():
             self._run(own.DROP_FORWARDED, (list(ids),))
 
-    def _suppressions_revision(self) -> int:
-        return int(self._rows(own.SUPPRESSIONS)[0][0])
+    _revision = own.SUPPRESSIONS
 
     def _write_edits(self, commit: Commit) -> None:
         super()._write_edits(commit)
@@ -226,7 +239,15 @@ class PostgresqlStore(SqlStore):
             self._tell_others()
 
     def _tell_others(self) -> None:
-        self._run(own.EDITED, ())
+        self._many(own.EDITED, [()])
+
+    def _quarantine(self, quarantined: list[QuarantinedRecord]) -> None:
+        self._many(own.QUARANTINE, [(*row, *row, row[0]) for row in rows.quarantine_values(quarantined)])
+        if quarantined:
+            self._many(statements.DROP_OLD_QUARANTINED, [(QUARANTINED_KEPT,)])
+
+    def _write(self, statement: str, *values: str | int) -> None:
+        self._session.write_at_once([Statement(translated(statement), values)])
 
     def _prune_more(self, before: Instant, most: int) -> int:
         return self._run(own.PRUNE_FORWARDED, (before, most))
@@ -241,16 +262,19 @@ class PostgresqlStore(SqlStore):
         return self._read_much(own.JOURNAL, account, after, _BLOBS_PAGE, _LARGE)
 
     def _read_much(self, query: str, *values: Any) -> list[Any]:
-        return self._session.read_much(lambda one: one.execute(translated(query), values, binary=True).fetchall())
+        return self._session.read_at_once([Statement(translated(query), values)])[0]
 
     def snapshot(self) -> AbstractContextManager[None]:
         return nullcontext() if self._session.in_transaction else self._session.snapshot()
 
     @contextmanager
-    def _writing(self, durable: bool = True, repeatable: bool = True) -> Iterator[None]:
+    def _writing(self, durable: bool = True, repeatable: bool = True, at_once: bool = False) -> Iterator[None]:
         leases, self._checked = self._checked, None
-        with self._session.transaction(marked=not repeatable, leases=leases) as self._connection:
+        with self._session.transaction(marked=not repeatable, leases=leases, at_once=at_once) as self._connection:
             yield
+
+    def _committing(self, durable: bool) -> AbstractContextManager[None]:
+        return self._writing(durable=durable, repeatable=False, at_once=True)
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         return self._session.read(lambda one: one.execute(translated(query), values, binary=True).fetchall())
@@ -261,13 +285,20 @@ class PostgresqlStore(SqlStore):
     def _many(self, statement: str, values: Sequence[rows.Row]) -> None:
         if values:
             self._make_room(max(map(_size, values)))
-            self._used.cursor().executemany(translated(statement), values)
+            with pipelined(self._used):
+                self._used.cursor().executemany(translated(statement), values)
+                answer_now(self._used)
 
-    def _append(self, row: tuple[str, bytes]) -> int:
+    def _append(self, row: tuple[str, bytes]) -> Callable[[], int]:
         self._make_room(_size(row))
-        found = self._used.execute(translated(own.APPEND), row).fetchone()
-        assert found is not None
-        return int(found[0])
+        appended = self._used.execute(translated(own.APPEND), row)
+        answer_now(self._used)
+
+        def number() -> int:
+            [(found,)] = appended.fetchall()
+            return int(found)
+
+        return number
 
     def _make_room(self, size: int) -> None:
         if size > _LARGE:

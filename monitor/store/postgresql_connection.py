@@ -6,12 +6,15 @@ import socket
 import sys
 import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.abc import Buffer, PQGen
+from psycopg.generators import send
 from psycopg.types.string import StrDumper, TextBinaryLoader
 
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration
@@ -65,11 +68,41 @@ class Haste:
         return inf if self._asked is None else max(begun, self._asked[0]) + self._asked[1]
 
 
+class _Pipeline(psycopg.Pipeline):
+    """A pipeline that ends with its Sync.
+
+    The driver's sends a Flush after it. The server starts `idle_in_transaction_session_timeout` at the Sync, stops it at the next message,
+    which this is, and starts it no more: a transaction of which nothing is heard then would keep its locks.
+    """
+
+    def _exit_gen(self) -> PQGen[None]:
+        try:
+            self._enqueue_sync()
+            yield from self._communicate_gen()
+            yield from send(self.pgconn)
+        finally:
+            yield from self._fetch_gen(flush=False)
+
+
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that gives a silent server up, whose host may be gone; see `PostgresqlLimits`."""
 
     limits: PostgresqlLimits | None = None
     haste = Haste()
+
+    @contextmanager
+    def pipeline(self) -> Iterator[psycopg.Pipeline]:
+        """As the driver's, but for how it ends (`_Pipeline`)."""
+        if self._pipeline is not None:
+            yield self._pipeline
+            return
+        self._check_connection_ok()
+        self._pipeline = _Pipeline(self)
+        try:
+            with self._pipeline:
+                yield self._pipeline
+        finally:
+            self._pipeline = None
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Waits for an answer. Closes the connection if none comes in time: what was asked may still be answered later."""
@@ -185,12 +218,6 @@ def _options(limits: PostgresqlLimits, read_only: bool) -> str:
         "tcp_user_timeout": MINUTE // MILLISECOND,
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
-
-
-def allow_transfer(connection: BoundedConnection, limits: PostgresqlLimits) -> None:
-    """Lets the statements of the present transaction move many bytes: the server counts what it waits for them as their time."""
-    most = str(max(limits.statement, limits.transfer) // MILLISECOND)
-    connection.execute("SELECT set_config('statement_timeout', %s, true)", (most,))
 
 
 _ESCAPE: Final = "\ufdd0"

@@ -100,7 +100,7 @@ class PostgresqlLeases:
     def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
         request = {"wanted": list(wanted), "most": most, **self._own()}
         _, found = self._run(end_stalled_sessions(wanted, self._limits.idle), Statement(_TAKE, request))
-        taken = dict(found.fetchall())
+        taken: dict[str, int] = dict(found.fetchall())
         return {account: taken[account] for account in wanted if account in taken}
 
     def release(self, account: str, token: int) -> None:

@@ -33,8 +33,9 @@ def migrate(connection: BoundedConnection, address: PostgresqlAddress) -> None:
             if _is_missing(connection, "to_regnamespace", SCHEMA):
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
             connection.execute(_STEP_TABLE)
-    _refuse_newer(connection, address, known)
-    for step in known:
+    applied = step_of(connection) or 0
+    _refuse_newer(connection, address, known, applied)
+    for step in known[applied:]:
         _apply(connection, step)
 
 
@@ -43,7 +44,7 @@ def require_current(connection: BoundedConnection, address: PostgresqlAddress) -
     step, known = step_of(connection), migrations(FOLDER)
     if not step:
         raise StoreError(f"there is no store {address} yet: the daemon makes it when it starts")
-    _refuse_newer(connection, address, known)
+    _refuse_newer(connection, address, known, step)
     if step < len(known):
         raise StoreError(
             f"the store {address} is not up to date with this program: start the daemon once; it updates the tables"
@@ -62,9 +63,8 @@ def _is_missing(connection: BoundedConnection, look_up: LiteralString, name: str
     return connection.execute(sql.SQL("SELECT {}(%s)").format(sql.Identifier(look_up)), (name,)).fetchone() == (None,)
 
 
-def _refuse_newer(connection: BoundedConnection, address: PostgresqlAddress, known: list[Migration]) -> None:
-    """Raises StoreError if a newer version of this program made the tables, as they may have another meaning."""
-    step = step_of(connection) or 0
+def _refuse_newer(connection: BoundedConnection, address: PostgresqlAddress, known: list[Migration], step: int) -> None:
+    """Raises StoreError if a newer version of this program made the tables, up to ``step``, as they may have another meaning."""
     if step <= len(known):
         return
     writer = "a newer version of this program"

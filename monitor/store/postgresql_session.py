@@ -8,8 +8,8 @@ standby is not the store as long as it is one. What other workers do is found ou
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import psycopg
@@ -17,11 +17,21 @@ import psycopg
 from monitor.runtime.clock import MILLISECOND, SECOND
 from monitor.runtime.errors import LeaseLost, StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.postgresql_connection import BoundedConnection, Haste, PostgresqlLimits, allow_transfer, connect
+from monitor.store.postgresql_connection import BoundedConnection, Haste, PostgresqlLimits, connect
 from monitor.store.postgresql_errors import explained
 from monitor.store.postgresql_locks import take_store
 from monitor.store.postgresql_migrate import migrate, require_current
-from monitor.store.postgresql_worker import NewWorker, Worker, enter, enter_again
+from monitor.store.postgresql_pipeline import (
+    BEGIN,
+    BEGIN_READING,
+    COMMIT,
+    Answer,
+    Statement,
+    pipelined,
+    run_at_once,
+    transfer_time,
+)
+from monitor.store.postgresql_worker import NewWorker, Worker, enter, enter_again, lost_of
 
 T = TypeVar("T")
 
@@ -75,19 +85,27 @@ class PostgresqlSession:
                 return call(self._connection)
         return self._twice(call)
 
-    def read_much(self, call: Callable[[BoundedConnection], T]) -> T:
-        """As `read`, for a call that may read megabytes."""
+    def read_at_once(self, queries: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
+        """Returns the rows of each query, as of one moment and in one round trip; there may be megabytes of them. Raises StoreError."""
+        if self.in_transaction:
+            with self._explained():
+                return [one.fetchall() for one in run_at_once(self._connection, queries)]
+        found = self._at_once([BEGIN_READING, self._more_time, *queries, COMMIT])
+        return [one.fetchall() for one in found[2:-1]]
 
-        def within_transaction(connection: BoundedConnection) -> T:
-            with connection.transaction():
-                allow_transfer(connection, self._limits)
-                return call(connection)
+    def write_at_once(self, statements: Sequence[Statement]) -> None:
+        """Runs statements as one transaction, in one round trip; once more if the connection was lost, maybe after they were committed.
 
-        return self.read(within_transaction)
+        Raises StoreError.
+        """
+        if self.in_transaction:
+            raise StoreError(f"the store {self.address} cannot be written within a snapshot")
+        self._at_once(statements)
 
     def write_much(self, connection: BoundedConnection) -> None:
         """Lets the present transaction write megabytes in one statement."""
-        allow_transfer(connection, self._limits)
+        more = self._more_time
+        connection.execute(more.text.encode(), more.values)
 
     def stream(self, query: str, batch: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yields the rows of a query, ``batch`` at a time, within a transaction. Raises StoreError."""
@@ -99,55 +117,74 @@ class PostgresqlSession:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Begins a transaction that sees one moment and cannot write. Raises StoreError."""
-        self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._begin([BEGIN_READING, self._more_time])
         try:
-            with self._explained():
-                allow_transfer(self._connection, self._limits)
             yield
         finally:
             self._roll_back()
 
     @contextmanager
-    def transaction(self, *, marked: bool, leases: Mapping[str, int] | None = None) -> Iterator[BoundedConnection]:
+    def transaction(
+        self, *, marked: bool, leases: Mapping[str, int] | None = None, at_once: bool = False
+    ) -> Iterator[BoundedConnection]:
         """Commits at the end of the block. Raises StoreError; then nothing was written, if the transaction is ``marked``.
 
         A worker's ``marked`` transaction leaves its mark. If the connection is cut while it is committed, it is found out at once whether
         it was; if that is impossible, the caller has to take it as not committed, and `StoreOutdated` follows if it was. It is made
-        only if the worker has ``leases`` (account to token) until its end; otherwise raises LeaseLost.
+        only if the worker has ``leases`` (account to token) until its end; otherwise raises LeaseLost. ``at_once``: what is executed in the
+        block is sent without waiting, so that what it gives is there only after the block.
         """
         if self.in_transaction:
             raise StoreError(f"the store {self.address} cannot be written within a snapshot")
-        self._begin(self._beginning())
+        self._begin_writing(leases or {})
         mark = secrets.token_hex(16) if marked and self.worker is not None else ""
+        written = None
         try:
-            with self._explained():
-                self._keep(leases or {})
+            with self._explained(), pipelined(self._connection) if at_once else nullcontext():
                 yield self._connection
-                if mark and self.worker is not None and not self.worker.write_mark(self._connection, mark):
-                    raise self._end(f"the store {self.address} no longer knows this daemon")
+                if mark and self.worker is not None:
+                    written = self.worker.write_mark(self._connection, mark)
+            if written is not None and written.rowcount != 1:
+                raise self._end(f"the store {self.address} no longer knows this daemon")
         except BaseException:
             self._roll_back()
             raise
         self._commit(mark)
 
-    def _beginning(self) -> str:
-        """A worker that stands still in a transaction, or that nothing is heard of, does not keep the accounts' leases from others."""
-        if self.worker is None:
-            return "BEGIN"
-        return f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {self._limits.idle // MILLISECOND}"
+    def _begin_writing(self, leases: Mapping[str, int]) -> None:
+        """Begins a transaction. Sees to it that nobody takes the leases before it ends. Raises LeaseLost, and other StoreErrors.
 
-    def _keep(self, leases: Mapping[str, int]) -> None:
-        """Sees to it that nobody takes the leases before the present transaction ends. Raises LeaseLost."""
-        lost = self.worker.lost_of(self._connection, leases) if leases and self.worker is not None else ()
-        if lost:
+        A worker that stands still in it, or that nothing is heard of, does not keep the accounts' leases from others.
+        """
+        if self.worker is None:
+            self._begin([BEGIN])
+            return
+        idle = f"SET LOCAL idle_in_transaction_session_timeout = {self._limits.idle // MILLISECOND}"
+        kept = self._begin([BEGIN, Statement(idle, prepare=False), self.worker.keep(leases)])
+        if lost := lost_of(leases, kept[-1]):
+            self._roll_back()
             raise LeaseLost(lost)
 
     def _explained(self) -> AbstractContextManager[None]:
         return explained(self.address, tries_again=self._limits.tries_again)
 
-    def _begin(self, statement: str) -> None:
-        self._twice(lambda connection: connection.execute(statement.encode(), prepare=False))
+    @property
+    def _more_time(self) -> Statement:
+        return transfer_time(self._limits)
+
+    def _at_once(self, statements: Sequence[Statement]) -> list[Answer]:
+        """Runs statements in one round trip. Leaves no transaction open that they began and that failed. Raises StoreError."""
+        try:
+            return self._twice(lambda connection: run_at_once(connection, statements))
+        except StoreError:
+            if not self._is_lost():
+                self._roll_back()
+            raise
+
+    def _begin(self, statements: Sequence[Statement]) -> list[Answer]:
+        found = self._at_once(statements)
         self.in_transaction = True
+        return found
 
     def _roll_back(self) -> None:
         self.in_transaction = False

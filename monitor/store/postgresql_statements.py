@@ -115,6 +115,14 @@ ADDED: Final = {
     "parcel": AddedColumn("incident", "notification"),
 }
 APPEND: Final = statements.APPEND + " RETURNING sequence"
+_AGAIN: Final = """
+        UPDATE aside SET first_at = coalesce(first_at, at), at = greatest(at, ?), why = ?, seen = seen + ?
+        WHERE account = ? AND search = ? AND md5(record) = md5(?)"""
+QUARANTINE: Final = f"""
+    WITH again AS ({_AGAIN} RETURNING 1)
+    INSERT INTO aside (at, why, seen, account, search, record, first_at)
+    SELECT ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM again)"""  # noqa: S608 - a constant
+"""What is set aside, once more or for the first time."""
 
 _OWN: Final = {
     statements.ENTRY: """
@@ -128,9 +136,7 @@ _OWN: Final = {
     statements.RULE_STATE: """
         INSERT INTO rule_state (account, rule, data) VALUES (?, ?, ?)
         ON CONFLICT (account, rule) DO UPDATE SET data = excluded.data""",
-    statements.QUARANTINE_AGAIN: """
-        UPDATE aside SET first_at = coalesce(first_at, at), at = greatest(at, ?), why = ?, seen = seen + ?
-        WHERE account = ? AND search = ? AND md5(record) = md5(?)""",
+    statements.QUARANTINE_AGAIN: _AGAIN,
     statements.PRUNE_OLD[1]: """
         DELETE FROM alert WHERE fingerprint IN (
             SELECT fingerprint FROM alert WHERE resolved_at < ? AND fingerprint NOT IN (

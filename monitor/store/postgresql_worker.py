@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from typing import Final
@@ -13,6 +13,7 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.leases import LEASE_TTL
 from monitor.store.postgresql_connection import BoundedConnection, own_name
 from monitor.store.postgresql_locks import end_lost_session, holders, refuse_commit_in_doubt, take_store, try_lock
+from monitor.store.postgresql_pipeline import Answer, Statement
 
 _NEW: Final = """
     INSERT INTO worker (name, version, url, expires_at, last_commit)
@@ -43,17 +44,19 @@ class Worker:
     id: int
     name: str
 
-    def write_mark(self, connection: BoundedConnection, mark: str) -> bool:
-        """Leaves a mark in the present transaction. Returns whether the database still knows this worker. Raises psycopg's errors."""
-        return connection.execute(_WRITE_MARK, (mark, self.id, self.name)).rowcount == 1
+    def write_mark(self, connection: BoundedConnection, mark: str) -> Answer:
+        """Leaves a mark in the present transaction. It changes one row if the database still knows this worker. Raises psycopg's errors."""
+        return connection.execute(_WRITE_MARK, (mark, self.id, self.name))
 
-    def lost_of(self, connection: BoundedConnection, leases: Mapping[str, int]) -> tuple[str, ...]:
-        """Returns which of its leases (account to token) this worker does not have; it keeps the others until the present transaction ends.
+    def keep(self, leases: Collection[str]) -> Statement:
+        """Returns the statement that keeps this worker's leases of these accounts until the present transaction ends; for `lost_of`."""
+        return Statement(_LEASES, (list(leases), self.id))
 
-        Raises psycopg's errors.
-        """
-        found = connection.execute(_LEASES, (list(leases), self.id)).fetchall()
-        return tuple(sorted(dict(leases.items() - {(str(account), int(token)) for account, token in found})))
+
+def lost_of(leases: Mapping[str, int], kept: Answer) -> tuple[str, ...]:
+    """Returns which leases (account to token) a worker has not, by what `Worker.keep` gave."""
+    found = {(str(account), int(token)) for account, token in kept.fetchall()}
+    return tuple(sorted(dict(leases.items() - found)))
 
 
 def enter(connection: BoundedConnection, new: NewWorker, mark: str) -> Worker:

@@ -3,7 +3,7 @@
 import json
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -40,6 +40,15 @@ from monitor.store.protocol import (
     StoredSuppressions,
 )
 
+_OF_ACCOUNTS: Final = (
+    statements.CURSORS,
+    statements.ALERTS,
+    statements.GROUPS,
+    statements.ACKS,
+    statements.ACCOUNT_STATES,
+    statements.FIRST_EVALUATIONS,
+)
+"""The queries for what is read of accounts at their start, but for states of rules."""
 _ENTRIES_PAGE: Final = 4_000
 _JOURNAL_PAGE: Final = 4
 _SUPERSEDED_BY: Final = json.dumps({SUPERSEDED: ""})[:-3]
@@ -96,8 +105,8 @@ class SqlStore(ABC):
         """Runs a statement within a transaction, once for each row of values."""
 
     @abstractmethod
-    def _append(self, row: tuple[str, bytes]) -> int:
-        """Appends (account, blob) to the journal. Returns its sequence number."""
+    def _append(self, row: tuple[str, bytes]) -> Callable[[], int]:
+        """Appends (account, blob) to the journal. Returns what gives its sequence number once the transaction is made."""
 
     # For copies of whole stores
 
@@ -171,13 +180,17 @@ class SqlStore(ABC):
         return {}
 
     def suppressions(self) -> StoredSuppressions:
-        with self.snapshot():
-            silences, unusable = rows.silences(self._rows(statements.SILENCES))
-            acks = rows.structs(Ack, self._rows(statements.ACKS))
-            return StoredSuppressions(self._suppressions_revision(), silences, unusable, acks)
+        silences, acks, revision = self._read((statements.SILENCES,), (statements.ACKS,), (self._revision,))
+        usable, unusable = rows.silences(silences)
+        return StoredSuppressions(int(revision[0][0]), usable, unusable, rows.structs(Ack, acks))
 
-    def _suppressions_revision(self) -> int:
-        return 0
+    _revision = "SELECT 0"
+    """The query for the number that changes with each change of silences and acknowledgements, where other daemons make some too."""
+
+    def _read(self, *queries: tuple[Any, ...]) -> list[list[rows.Row]]:
+        """Returns the rows of queries with their values, as of one moment."""
+        with self.snapshot():
+            return [self._rows(*query) for query in queries]
 
     def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
         raise StoreError("callbacks cannot be forwarded: no other daemon shares this store")
@@ -191,43 +204,45 @@ class SqlStore(ABC):
         """There are none."""
 
     def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
-        with self.snapshot():
-            silences, unusable = rows.silences(self._rows(statements.SILENCES))
-            state = StoredState(
-                cursors=rows.structs(Cursor, self._rows_of(accounts, statements.CURSORS)),
-                alerts=rows.structs(Alert, self._rows_of(accounts, statements.ALERTS)),
-                groups=rows.structs(AggregationGroup, self._rows_of(accounts, statements.GROUPS)),
-                silences=silences,
-                unusable=unusable,
-                acks=rows.structs(Ack, self._rows_of(accounts, statements.ACKS)),
-                begun=self._rows(statements.BEGUN, BEGUN_KEPT),
-                account_states=rows.account_states(self._rows_of(accounts, statements.ACCOUNT_STATES)),
-                rule_states=rows.rule_states(self._rule_states(accounts)) if rule_states else {},
-                first_evaluations={
-                    (account, rule): at for account, rule, at in self._rows_of(accounts, statements.FIRST_EVALUATIONS)
-                },
-            )
+        silences, begun, cursors, alerts, groups, acks, states, first, *of_rules = self._read(
+            (statements.SILENCES,),
+            (statements.BEGUN, BEGUN_KEPT),
+            *(self._of(accounts, query) for query in _OF_ACCOUNTS),
+            *(self._rule_states(accounts) if rule_states else ()),
+        )
+        usable, unusable = rows.silences(silences)
+        state = StoredState(
+            cursors=rows.structs(Cursor, cursors),
+            alerts=rows.structs(Alert, alerts),
+            groups=rows.structs(AggregationGroup, groups),
+            silences=usable,
+            unusable=unusable,
+            acks=rows.structs(Ack, acks),
+            begun=begun,
+            account_states=rows.account_states(states),
+            rule_states=rows.rule_states([row for found in of_rules for row in found]),
+            first_evaluations={(account, rule): at for account, rule, at in first},
+        )
         return state if accounts is None else of_accounts(state, accounts)
 
-    def _rows_of(self, accounts: Collection[str] | None, query: str) -> list[rows.Row]:
-        """Returns the rows of a query for all rows, at least those of the accounts (None: all)."""
-        return self._rows(query)
+    def _of(self, accounts: Collection[str] | None, query: str) -> tuple[Any, ...]:
+        """Returns a query for at least the rows of the accounts (None: all), with its values, in place of one for all rows."""
+        return (query,)
 
     def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
-        with self.snapshot():
-            alerts = rows.structs(Alert, self._rows(statements.ALERT_OF, fingerprint))
-            acks = rows.structs(Ack, self._rows(statements.ACK_OF, fingerprint))
+        alert_rows, ack_rows = self._read((statements.ALERT_OF, fingerprint), (statements.ACK_OF, fingerprint))
+        alerts, acks = rows.structs(Alert, alert_rows), rows.structs(Ack, ack_rows)
         return (alerts[0] if alerts else None), (acks[0] if acks else None)
 
     def owners(self) -> list[str]:
         alerts = {one.account for one in rows.structs(Alert, self._rows(statements.ALERTS))}
         return sorted(alerts | {str(account) for (account,) in self._rows(statements.RULE_STATE_OWNERS)})
 
-    def _rule_states(self, accounts: Collection[str] | None) -> list[rows.Row]:
-        """These may have megabytes, so that those of other accounts are not read."""
+    def _rule_states(self, accounts: Collection[str] | None) -> list[tuple[Any, ...]]:
+        """Returns queries for them. They may have megabytes, so that those of other accounts are not read."""
         if accounts is None:
-            return self._rows(statements.RULE_STATES)
-        return [row for account in accounts for row in self._rows(statements.RULE_STATES_OF, account)]
+            return [(statements.RULE_STATES,)]
+        return [(statements.RULE_STATES_OF, account) for account in accounts]
 
     def entries(self, account: str) -> list[Entry]:
         found: list[Entry] = []
@@ -253,15 +268,19 @@ class SqlStore(ABC):
         return int(self._rows(statements.JOURNAL_SIZE, account)[0][0])
 
     def commit(self, commit: Commit) -> list[int]:
-        with self._writing(durable=rows.is_irreplaceable(commit), repeatable=False):
+        with self._committing(durable=rows.is_irreplaceable(commit)):
             sequences = self._write_window(commit)
             self._write_alerts(commit)
             self._write_edits(commit)
             self._enqueue(commit.outbox)
             self._quarantine(commit.quarantined)
-        return sequences
+        return [sequence() for sequence in sequences]
 
-    def _write_window(self, commit: Commit) -> list[int]:
+    def _committing(self, durable: bool) -> AbstractContextManager[None]:
+        """Runs one transaction, in which nothing is read."""
+        return self._writing(durable=durable, repeatable=False)
+
+    def _write_window(self, commit: Commit) -> list[Callable[[], int]]:
         for statement in statements.FORGET_WINDOW:
             self._many(statement, [(account,) for account in commit.forgotten])
         sequences = [self._append(row) for row in commit.journal]

@@ -130,8 +130,9 @@ class SqliteStore(SqlStore):
     def _run(self, statement: str, values: Sequence[Any]) -> int:
         return self._connection.execute(statement, values).rowcount
 
-    def _append(self, row: tuple[str, bytes]) -> int:
-        return self._connection.execute(statements.APPEND, row).lastrowid or 0
+    def _append(self, row: tuple[str, bytes]) -> Callable[[], int]:
+        number = self._connection.execute(statements.APPEND, row).lastrowid or 0
+        return lambda: number
 
     @contextmanager
     def _writing(self, durable: bool = True, repeatable: bool = True) -> Iterator[None]:

@@ -19,7 +19,7 @@ from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE, LEASE_TTL, LeaseSto
 from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
 from monitor.store.postgresql_connection import PostgresqlLimits
 from monitor.store.postgresql_leases import FOR_LEASES
-from monitor.store.protocol import Commit, Cursor, Pending
+from monitor.store.protocol import Commit, Cursor, Entry, Pending
 from tests.fakes.far_link import Cut, far_link
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PostgresqlServer
@@ -350,6 +350,37 @@ def test_a_worker_that_is_cut_off_in_the_middle_of_a_beat_does_not_keep_its_acco
             first.leases.beat(["main"], held)
         assert link.is_cut
         until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "its session to be ended")
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        Cut(b"INSERT INTO journal", 50_000),
+        Cut(b"INSERT INTO entry", 0),
+        Cut(b"INSERT INTO entry", 400),
+        Cut(b"SET last_commit", 0),
+        Cut(b"INSERT 0 1", 0, answers=True),
+        Cut(b"UPDATE 1", 0, answers=True),
+        Cut(b"COMMIT", 0),
+    ],
+    ids=str,
+)
+def test_a_worker_that_is_cut_off_anywhere_in_a_commit_does_not_keep_its_accounts(fleet: Fleet, cut: Cut) -> None:
+    """In a statement, between two, and before COMMIT; what stands in between still acknowledges all, so that no timer of the network's counts."""
+    with far_link(fleet.address) as link:
+        first, second = fleet.daemon(link.address), fleet.daemon()
+        first.take("main")
+        link.cut_at = cut
+        entries = [Entry("main", "operator", number, f"operator {number}") for number in range(100)]
+        with pytest.raises(StoreError):
+            first.store.commit(Commit(journal=[("main", os.urandom(100_000))], entries=entries))
+        assert link.is_cut
+        fleet.lapse("main")
+        until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "its session to be ended", 10)
+        link.heal()
+        with pytest.raises(LeaseLost):
+            first.store.commit(poll("main", 9))
+    assert polls_of(second.store, "main") == []
 
 
 def test_a_beat_and_a_take_are_one_round_trip_however_many_accounts_there_are(fleet: Fleet) -> None:

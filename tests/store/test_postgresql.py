@@ -23,7 +23,8 @@ from monitor.store.open import lock_holder, missing_for, open_store
 from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
 from monitor.store.postgresql_connection import PostgresqlLimits, connect
 from monitor.store.postgresql_statements import translated
-from monitor.store.protocol import Commit, Entry, Pending
+from monitor.store.protocol import Commit, Entry, Pending, QuarantinedRecord
+from tests.fakes.far_link import Cut, far_link
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PASSWORD, PostgresqlServer, running_server
 from tests.fakes.postgresql_link import PostgresqlLink, When, linked
@@ -312,13 +313,14 @@ def test_a_session_that_has_made_its_commit_is_ended(postgresql: PostgresqlAddre
     assert polls_in(postgresql) == [1, 2, 3]
 
 
-def test_a_receipt_whose_answer_is_lost_can_be_written_again(link: PostgresqlLink) -> None:
-    with closing(open_worker(link.address, limits=SHORT)) as store:
+def test_a_receipt_whose_answer_is_lost_can_be_written_again(postgresql: PostgresqlAddress) -> None:
+    with far_link(postgresql) as link, closing(open_worker(link.address, limits=SHORT)) as store:
         store.commit(poll(1))
         [row] = store.waiting("ops", "slack/0", 1)
-        link.cut_at_commit = "after"
-        with pytest.raises(StoreError, match="cannot be reached"):
+        link.cut_at = Cut(b"UPDATE", 0, answers=True)
+        with pytest.raises(StoreError, match="cannot be opened"):
             store.sent(row.id, {"ts": "1"}, NOW)
+        link.heal()
         store.sent(row.id, {"ts": "2"}, NOW)
         assert store.receipt("ops", "slack/0", "e1") == {"ts": "1"}
         store.commit(poll(2))
@@ -655,3 +657,33 @@ def test_an_error_with_a_code_is_no_unreachable_server(postgresql: PostgresqlAdd
         ) as caught:
             store._rows("SELECT repeat('x', 2000000000)")
         assert not isinstance(caught.value, StoreUnreachable)
+
+
+def test_what_a_daemon_asks_of_a_store_that_is_far_away_takes_few_round_trips(postgresql: PostgresqlAddress) -> None:
+    accounts = [f"account{number}" for number in range(50)]
+    with far_link(postgresql) as link, closing(open_worker(link.address)) as store:
+        store.commit(poll(0))
+        link.round_trip = 0.2  # so that no answer comes while something is still being sent
+
+        def turns(call: Callable[[], object]) -> int:
+            before = link.turns
+            call()
+            return link.turns - before
+
+        assert turns(lambda: store.commit(poll(1))) == 3, "the beginning with the leases, the rows, and COMMIT"
+        assert (
+            turns(
+                lambda: store.commit(
+                    replace(
+                        poll(2), quarantined=[QuarantinedRecord("main", "s", NOW, "why", str(one)) for one in range(9)]
+                    )
+                )
+            )
+            == 3
+        )
+        [row, *_] = store.waiting("ops", "slack/0", 1)
+        assert turns(lambda: store.sent(row.id, {}, NOW)) == 1
+        assert turns(lambda: store.load(accounts)) == 1
+        assert turns(store.suppressions) == 1
+        assert turns(lambda: store.journal_page("main", 0)) == 1
+        assert turns(lambda: store.announce_rules(dict.fromkeys(accounts, "digest"))) == 1
