@@ -103,19 +103,33 @@ class PipelineCommits(PipelineState):
     # Under the lock
 
     async def _begin(self) -> None:
-        """Begins what is due now: while a caller waited for the lock, somebody else may have begun it. Each flush is over all alerts."""
+        """Begins what is due now: while a caller waited for the lock, somebody else may have begun it.
+
+        Each flush is over all alerts, so that accounts of which nothing ends share one.
+        """
         if not self._to_begin:
             return
         await self._reread_suppressions()
+        unchanged = []
         for account in [one for one in self.accounts.values() if one.name in self._to_begin]:
-            if account.name in self.judged_otherwise:
-                self.put_off |= {account.name}
-                await self._flush(done(Proposal(account, EvaluationResult())))
-            else:
-                gone = account.evaluator.drop_gone(self.services.clock.now())
+            is_put_off = account.name in self.judged_otherwise
+            gone = EvaluationResult() if is_put_off else account.evaluator.drop_gone(self.services.clock.now())
+            if gone.alerts:
                 await self._flush(done(Proposal(account, gone)))
-                self.put_off -= {account.name}
-            self._to_begin.discard(account.name)
+                self._note_begun(account)
+            else:
+                unchanged.append(account)
+        if unchanged:
+            await self._flush(done(Proposal(unchanged[0], EvaluationResult())))
+            for account in unchanged:
+                self._note_begun(account)
+
+    def _note_begun(self, account: AccountPipeline) -> None:
+        if account.name in self.judged_otherwise:
+            self.put_off |= {account.name}
+        else:
+            self.put_off -= {account.name}
+        self._to_begin.discard(account.name)
 
     async def _flush_edits(self, edits: SuppressionEdits) -> None:
         await self._flush(done(Proposal(self._default, EvaluationResult(), edits=edits)))

@@ -5,7 +5,7 @@ everybody's. An acknowledgement is its alert's: whoever makes it elsewhere write
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.committer import transitions_by_people
@@ -23,15 +23,15 @@ EditAlert = Callable[[Alert | None, Ack | None], SuppressionEdits]
 class SharedPipeline(PipelineCommits):
     """Holds some accounts of a store, or none, and takes over and gives up accounts between two commits."""
 
-    async def adopt(self, account: AccountPipeline, loaded: StoredState) -> None:
-        """Takes over an account as the store has it; ``loaded`` is what the store loads for it alone.
+    async def adopt(self, accounts: Sequence[AccountPipeline], loaded: StoredState) -> None:
+        """Takes over accounts as the store has them; ``loaded`` is what the store loads for them alone.
 
-        The daemon must have its lease since before that was read. Then this does what `begin` does. If that fails it is left to the flush timer.
+        The daemon must have their leases since before that was read. Then this does what `begin` does. If that fails it is left to the flush timer.
         """
         async with self._lock:
             async with self.windows:
-                self._to_begin.add(account.name)
-                self._hold({**self.accounts, account.name: account})
+                self._to_begin |= {account.name for account in accounts}
+                self._hold({**self.accounts, **{account.name: account for account in accounts}})
                 self.dispatcher.adopt(loaded.groups, loaded.acks, loaded.begun)
             with contextlib.suppress(StoreError):  # the committer logs it
                 await self._begin()

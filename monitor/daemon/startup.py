@@ -17,9 +17,9 @@ from monitor.daemon.restore import (
 from monitor.daemon.rule_sets import announced, judged_otherwise
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
-from monitor.daemon.window_restore import restored_or_empty
+from monitor.daemon.window_restore import NOTHING_READ, restored_or_empty
 from monitor.store.async_store import AsyncStore
-from monitor.store.protocol import Commit, QuarantinedRecord, StoredState, UnusableSilence
+from monitor.store.protocol import Commit, FirstPages, QuarantinedRecord, StoredState, UnusableSilence
 
 log = logging.getLogger("monitor")
 
@@ -66,14 +66,50 @@ async def adopt_account(
         async with pipeline.membership:
             account, loaded = found if present() is before else await restored()
             pipeline.judged_otherwise = await judged_otherwise(store, present())
-            await pipeline.adopt(account, loaded)
+            await pipeline.adopt([account], loaded)
+
+
+async def adopt_accounts(
+    names: Sequence[str],
+    size: int,
+    store: AsyncStore,
+    pipeline: Pipeline,
+    present: Callable[[], RuntimeConfig],
+    key: bytes,
+) -> None:
+    """Does what `adopt_account` does for several accounts, whose windows are small: with as many round trips and flushes as for one.
+
+    ``size`` is that of their journals in bytes.
+    """
+
+    async def measured() -> int:
+        return size
+
+    async def restored() -> tuple[list[AccountPipeline], StoredState]:
+        loaded, first = await store.load(names), await store.first_pages(names)
+        services, now = pipeline.services, present()
+        return [await _restored_account(store, one, loaded, now, services, key, first[one]) for one in names], loaded
+
+    async with pipeline.restoring.turn(measured):
+        before = present()
+        found = await restored()
+        async with pipeline.membership:
+            accounts, loaded = found if present() is before else await restored()
+            pipeline.judged_otherwise = await judged_otherwise(store, present())
+            await pipeline.adopt(accounts, loaded)
 
 
 async def _restored_account(
-    store: AsyncStore, name: str, loaded: StoredState, present: RuntimeConfig, services: Services, key: bytes
+    store: AsyncStore,
+    name: str,
+    loaded: StoredState,
+    present: RuntimeConfig,
+    services: Services,
+    key: bytes,
+    first: FirstPages = NOTHING_READ,
 ) -> AccountPipeline:
     config = present.config
-    window, damage = await restored_or_empty(store, name, config, key)
+    window, damage = await restored_or_empty(store, name, config, key, first)
     if damage:
         log_damage(damage)
         loaded = without_cursors(loaded, name)

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from monitor.config.monitor import Config
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.errors import StoreDamaged
-from monitor.store.protocol import Commit, Entry, Store
+from monitor.store.protocol import Commit, Entry, FirstPages, Store
 from monitor.window import UnreadableBlob, Window
 from monitor.window.malloc_trim import trim_heap
 
 if TYPE_CHECKING:
     from monitor.store.async_store import AsyncStore  # a command that reads the store does without trio
+
+
+NOTHING_READ: Final = FirstPages([], [])
 
 
 def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
@@ -31,8 +34,12 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
     return window
 
 
-async def restored_or_empty(store: "AsyncStore", account: str, config: Config, key: bytes) -> tuple[Window, str]:
+async def restored_or_empty(
+    store: "AsyncStore", account: str, config: Config, key: bytes, first: FirstPages = NOTHING_READ
+) -> tuple[Window, str]:
     """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
+
+    ``first`` is what was read of it already.
 
     A large window takes minutes. It is made beside the store's thread, which reads a page at a time, so that other calls have their turn, and the
     task can be cancelled in between. It is prepared for rules. Its alerts stay: none of them can end before the messages behind it were read
@@ -43,7 +50,7 @@ async def restored_or_empty(store: "AsyncStore", account: str, config: Config, k
     window = _empty(account, config, key)
     try:
         if _is_watched(account, config):
-            await _fill(window, store)
+            await _fill(window, store, first)
         works = [*window.indexing(), *window.preparing()]
         async with (
             trio.open_nursery() as nursery
@@ -57,15 +64,23 @@ async def restored_or_empty(store: "AsyncStore", account: str, config: Config, k
     return window, ""
 
 
-async def _fill(window: Window, store: "AsyncStore") -> None:
-    entry = None
-    while entries := await store.entries_page(window.account, entry):
+async def _fill(window: Window, store: "AsyncStore", first: FirstPages) -> None:
+    async def more_entries(read: list[Entry]) -> list[Entry]:
+        return await store.entries_page(window.account, *read[-1:])
+
+    async def more_journal(read: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        return await store.journal_page(window.account, read[-1][0] if read else 0)
+
+    entries, has_more = first.entries, first.has_more_entries
+    while entries or has_more:
         await store.work(partial(_add_entries, window, entries))
-        entry = entries[-1]
-    after = 0
-    while page := await store.journal_page(window.account, after):
+        entries = await more_entries(entries) if has_more else []
+        has_more = bool(entries)
+    page, has_more = first.journal, first.has_more_journal
+    while page or has_more:
         await store.work(partial(_add_rows, window, page))
-        after = page[-1][0]
+        page = await more_journal(page) if has_more else []
+        has_more = bool(page)
 
 
 def _each(works: Iterable[Callable[[], object]]) -> None:

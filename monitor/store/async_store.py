@@ -14,6 +14,7 @@ from monitor.store.protocol import (
     EVERY_NOTIFICATION,
     Commit,
     Entry,
+    FirstPages,
     ForwardedCallback,
     NotificationFilter,
     NotificationRecord,
@@ -119,6 +120,12 @@ class AsyncStore:
 
     async def journal_size(self, account: str) -> int:
         return await self.run(lambda store: store.journal_size(account))
+
+    async def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
+        return await self.run(lambda store: store.journal_sizes(accounts))
+
+    async def first_pages(self, accounts: Sequence[str]) -> dict[str, FirstPages]:
+        return await self.run(lambda store: store.first_pages(accounts))
 
     async def commit(self, commit: Commit) -> list[int]:
         return await self.run(lambda store: store.commit(commit))

@@ -29,12 +29,14 @@ from monitor.store.protocol import (
     ANNOUNCED_FOR,
     QUARANTINED_KEPT,
     Commit,
+    Entry,
+    FirstPages,
     ForwardedCallback,
     OutboxRow,
     Pending,
     QuarantinedRecord,
 )
-from monitor.store.sql_store import SqlStore, Table
+from monitor.store.sql_store import ENTRIES_BEGIN, ENTRIES_PAGE, SqlStore, Table
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -258,6 +260,18 @@ class PostgresqlStore(SqlStore):
     def hurry(self, within: Duration) -> None:
         self._session.haste.ask(within)
 
+    def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
+        return dict.fromkeys(accounts, 0) | dict(self._rows(own.JOURNAL_SIZES, list(accounts)))
+
+    def first_pages(self, accounts: Sequence[str]) -> dict[str, FirstPages]:
+        entries = [(statements.ENTRIES, one, *ENTRIES_BEGIN, ENTRIES_PAGE) for one in accounts]
+        journals = [(own.JOURNAL, one, 0, _BLOBS_PAGE, _LARGE) for one in accounts]
+        found = self._read(*entries, *journals)
+        return {
+            one: FirstPages([Entry(one, *row) for row in known], blobs, len(known) == ENTRIES_PAGE, _is_full(blobs))
+            for one, known, blobs in zip(accounts, found, found[len(accounts) :], strict=False)
+        }
+
     def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return self._read_much(own.JOURNAL, account, after, _BLOBS_PAGE, _LARGE)
 
@@ -378,3 +392,8 @@ class PostgresqlStore(SqlStore):
 
 def _size(row: Sequence[Any]) -> int:
     return sum(len(value) for value in row if isinstance(value, str | bytes))
+
+
+def _is_full(page: list[tuple[int, bytes]]) -> bool:
+    """Returns whether more may follow a page of a journal."""
+    return len(page) == _BLOBS_PAGE or sum(len(blob) for _, blob in page) >= _LARGE

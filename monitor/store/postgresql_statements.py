@@ -11,6 +11,9 @@ JOURNAL: Final = """
         SELECT sequence, rows, sum(octet_length(rows)) OVER (ORDER BY sequence) - octet_length(rows) AS before
         FROM (SELECT sequence, rows FROM journal WHERE account = ? AND sequence > ? ORDER BY sequence LIMIT ?) AS page) AS sized
     WHERE before < ? ORDER BY sequence"""
+JOURNAL_SIZES: Final = (
+    "SELECT account, CAST(sum(octet_length(rows)) AS BIGINT) FROM journal WHERE account = ANY(?) GROUP BY account"
+)
 ENQUEUE: Final = """
     WITH added AS (
         INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification, account, incident)

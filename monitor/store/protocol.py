@@ -302,6 +302,16 @@ class Retried:
     superseded: int
 
 
+@dataclass(frozen=True, slots=True)
+class FirstPages:
+    """The first page of an account's dictionaries and that of its journal, and whether anything follows each."""
+
+    entries: list[Entry]
+    journal: list[tuple[int, bytes]]
+    has_more_entries: bool = True
+    has_more_journal: bool = True
+
+
 class Store(Protocol):
     """One open database. Its tables are up to date."""
 
@@ -399,6 +409,12 @@ class Store(Protocol):
 
     def journal_size(self, account: str) -> int:
         """Returns how many bytes the journal of an account has, without reading them."""
+
+    def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
+        """Returns `journal_size` of each account."""
+
+    def first_pages(self, accounts: Sequence[str]) -> "dict[str, FirstPages]":
+        """Returns how the windows of accounts begin."""
 
     def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         """Returns what follows in the journal after the sequence number ``after`` (0: from the beginning), only so much that others can wait for it.

@@ -27,6 +27,7 @@ from monitor.store.protocol import (
     Commit,
     Cursor,
     Entry,
+    FirstPages,
     ForwardedCallback,
     NotificationFilter,
     NotificationRecord,
@@ -49,7 +50,10 @@ _OF_ACCOUNTS: Final = (
     statements.FIRST_EVALUATIONS,
 )
 """The queries for what is read of accounts at their start, but for states of rules."""
-_ENTRIES_PAGE: Final = 4_000
+ENTRIES_PAGE: Final = 4_000
+"""Entries of a page of the dictionaries."""
+ENTRIES_BEGIN: Final = ("", -1)
+"""What is before the first entry: a field, and a code in it."""
 _JOURNAL_PAGE: Final = 4
 _SUPERSEDED_BY: Final = json.dumps({SUPERSEDED: ""})[:-3]
 """The beginning of a receipt of a superseded row; the key of the newer one as JSON and a brace follow."""
@@ -251,8 +255,8 @@ class SqlStore(ABC):
         return found
 
     def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
-        begin = ("", -1) if after is None else (after.field, after.code)
-        return [Entry(account, *row) for row in self._rows(statements.ENTRIES, account, *begin, _ENTRIES_PAGE)]
+        begin = ENTRIES_BEGIN if after is None else (after.field, after.code)
+        return [Entry(account, *row) for row in self._rows(statements.ENTRIES, account, *begin, ENTRIES_PAGE)]
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         # A few blobs at a time, so that no open statement blocks a commit or a checkpoint.
@@ -266,6 +270,12 @@ class SqlStore(ABC):
 
     def journal_size(self, account: str) -> int:
         return int(self._rows(statements.JOURNAL_SIZE, account)[0][0])
+
+    def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
+        return {account: self.journal_size(account) for account in accounts}
+
+    def first_pages(self, accounts: Sequence[str]) -> dict[str, FirstPages]:
+        return {one: FirstPages(self.entries_page(one), self.journal_page(one, 0)) for one in accounts}
 
     def commit(self, commit: Commit) -> list[int]:
         with self._committing(durable=rows.is_irreplaceable(commit)):

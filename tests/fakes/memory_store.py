@@ -12,7 +12,7 @@ from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 from monitor.runtime.errors import StoreError
 from monitor.store.accounts import of_accounts
-from monitor.store.protocol import Commit, Cursor, Entry, Pending, StoredState, StoredSuppressions
+from monitor.store.protocol import Commit, Cursor, Entry, FirstPages, Pending, StoredState, StoredSuppressions
 
 
 class MemoryStore:
@@ -157,6 +157,12 @@ class MemoryStore:
 
     def journal_size(self, account: str) -> int:
         return sum(len(blob) for _, blob in self.journal(account))
+
+    def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
+        return {account: self.journal_size(account) for account in accounts}
+
+    def first_pages(self, accounts: Sequence[str]) -> dict[str, FirstPages]:
+        return {one: FirstPages(self.entries_page(one), self.journal_page(one, 0)) for one in accounts}
 
     def assign_accounts(self, accounts: Sequence[str]) -> None:
         """Everything here has its account from the start."""

@@ -1,15 +1,16 @@
 """What a daemon does for the accounts that it holds: reads them from the store, polls them, and gives them up again."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
 import trio
 
+from monitor.daemon.fleet.adoption import Adoptions
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.runtime_config import RuntimeConfig
-from monitor.daemon.startup import adopt_account
+from monitor.daemon.startup import adopt_account, adopt_accounts
 from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
 
@@ -52,6 +53,7 @@ class HeldAccounts:
         self._leading = leading
         self._leaving: set[str] = set()
         self._is_suspended = False
+        self._adoptions = Adoptions(store.journal_sizes, self._adopt_together, self._adopt_alone)
 
     def works(self, account: str) -> bool:
         """Returns whether the account, which the pipeline has, is to be polled now."""
@@ -60,7 +62,7 @@ class HeldAccounts:
     async def adopt(self, account: str) -> None:
         """See `AccountDuties`."""
         await self._pipeline.led_by(self._leading())
-        await adopt_account(account, self._store, self._pipeline, self._present, self._key)
+        await self._adoptions.adopt(account)
         self._changed()
 
     async def hand_over(self, account: str) -> None:
@@ -104,6 +106,12 @@ class HeldAccounts:
     def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
         """See `AccountDuties`."""
         self._pipeline.services.health.unreadable(accounts, elsewhere)
+
+    async def _adopt_together(self, accounts: Sequence[str], size: int) -> None:
+        await adopt_accounts(accounts, size, self._store, self._pipeline, self._present, self._key)
+
+    async def _adopt_alone(self, account: str) -> None:
+        await adopt_account(account, self._store, self._pipeline, self._present, self._key)
 
     async def _forget(self, account: str) -> None:
         self._tasks.halt(account)

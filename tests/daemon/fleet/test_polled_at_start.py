@@ -1,6 +1,7 @@
 """A daemon that starts and takes several accounts on a PostgreSQL, one of which takes long to be read."""
 
 import io
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import trio
 
 from monitor.config.settings import load
+from monitor.daemon.fleet.adoption import SMALL
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.daemon.wiring import Daemon
@@ -39,11 +41,14 @@ web: {{listen: "127.0.0.1:0"}}
 
 
 class SlowStore(AsyncStore):
-    """The account ``large`` is read once ``go`` is set."""
+    """The account ``large`` is as large as its name says, and is read once ``go`` is set."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.go = trio.Event()
+
+    async def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
+        return await super().journal_sizes(accounts) | {one: SMALL + 1 for one in accounts if one == "large"}
 
     async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
         if account == "large":
