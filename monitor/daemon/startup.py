@@ -106,10 +106,10 @@ async def _restored_account(
     present: RuntimeConfig,
     services: Services,
     key: bytes,
-    first: FirstPages = NOTHING_READ,
+    pages: FirstPages = NOTHING_READ,
 ) -> AccountPipeline:
     config = present.config
-    window, damage = await restored_or_empty(store, name, config, key, first)
+    window, damage = await restored_or_empty(store, name, config, key, pages)
     if damage:
         log_damage(damage)
         loaded = without_cursors(loaded, name)

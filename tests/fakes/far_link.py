@@ -96,8 +96,8 @@ class FarLink:
                     self.is_cut = False
                 elif key.fileobj is self._listener:
                     self._accept()
-                else:
-                    self._read(self._ways[key.fileobj])  # type: ignore[index]
+                elif way := self._ways.get(key.fileobj):  # type: ignore[call-overload]  # unless it was just closed
+                    self._read(way)
             self._deliver()
 
     def _next_in(self) -> float | None:
@@ -134,7 +134,7 @@ class FarLink:
 
     def _deliver(self) -> None:
         for way in list(self._ways.values()):
-            while way.under_way and way.under_way[0][0] <= now() and not self.is_cut:
+            while way.source in self._ways and way.under_way and way.under_way[0][0] <= now() and not self.is_cut:
                 _, chunk = way.under_way.popleft()
                 self._pass(way, self._until_cut(way, chunk))
 
@@ -165,8 +165,8 @@ class FarLink:
                 return
             way.target.shutdown(socket.SHUT_WR)
         way.has_ended = True
-        other = self._ways[way.target]
-        if other.has_ended:
+        other = self._ways.get(way.target)
+        if other is not None and other.has_ended:
             self._forget(way, other)
 
     def _forget(self, *ways: _Way) -> None:
