@@ -7,6 +7,7 @@ import trio
 
 from monitor.model.alert import Alert, Transition
 from monitor.routing.acknowledgements import Ack
+from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreOutdated
 from monitor.store.leases import LeaseStore
@@ -104,6 +105,9 @@ class AsyncStore:
 
     async def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         return await self.run(lambda store: store.load(accounts, rule_states=rule_states))
+
+    async def groups_of(self, key: str) -> list[AggregationGroup]:
+        return await self.run(lambda store: store.groups_of(key))
 
     async def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
         return await self.run(lambda store: store.alert_and_ack(fingerprint))

@@ -96,6 +96,7 @@ class PostgresqlStore(SqlStore):
         self._checked: Mapping[str, int] | None = None
 
     load = _advised(SqlStore.load)
+    groups_of = _advised(SqlStore.groups_of)
     alert_and_ack = _advised(SqlStore.alert_and_ack)
     notifications = _advised(SqlStore.notifications)
     last_view = _advised(SqlStore.last_view)

@@ -382,6 +382,9 @@ class Store(Protocol):
     def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
         """Returns an alert and its acknowledgement as the last commit left them; None for what is not there."""
 
+    def groups_of(self, key: str) -> list[AggregationGroup]:
+        """Returns the groups with this key, of all receivers and accounts, whoever holds them."""
+
     def owners(self) -> list[str]:
         """Returns the accounts that have alerts, or states of rules."""
 

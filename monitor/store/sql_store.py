@@ -219,6 +219,9 @@ class SqlStore(ABC):
             acks = rows.structs(Ack, self._rows(statements.ACK_OF, fingerprint))
         return (alerts[0] if alerts else None), (acks[0] if acks else None)
 
+    def groups_of(self, key: str) -> list[AggregationGroup]:
+        return rows.structs(AggregationGroup, self._rows(statements.GROUPS_OF, key))
+
     def owners(self) -> list[str]:
         alerts = {one.account for one in rows.structs(Alert, self._rows(statements.ALERTS))}
         return sorted(alerts | {str(account) for (account,) in self._rows(statements.RULE_STATE_OWNERS)})

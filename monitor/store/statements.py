@@ -49,6 +49,7 @@ TRANSITION: Final = (
     "INSERT INTO transition (fingerprint, rule, at, what, because, value, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 GROUPS: Final = "SELECT data FROM alert_group ORDER BY rowid"
+GROUPS_OF: Final = "SELECT data FROM alert_group WHERE key = ? ORDER BY rowid"
 GROUP: Final = """
     INSERT INTO alert_group (key, receiver, account, episode, data) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (key, receiver, account) DO UPDATE SET episode = excluded.episode, data = excluded.data"""

@@ -643,6 +643,7 @@ def test_groups_of_one_key_and_receiver_are_told_apart_by_their_account(store: S
     newer = msgspec.structs.replace(theirs, episode="e2")
     store.commit(Commit(groups=[newer]))
     assert store.load().groups == [mine, newer]
+    assert (store.groups_of(mine.key), store.groups_of("another")) == ([mine, newer], [])
     store.commit(Commit(dropped_groups=[(mine.key, mine.receiver, "main")]))
     assert store.load().groups == [newer]
 
