@@ -151,7 +151,7 @@ class PostgresqlStore(SqlStore):
             return
         host = worker.name.rpartition(":")[0]
         with self._writing():
-            self._run(own.REPLACED, (worker.id, host, LEASE_TTL // MILLISECOND))
+            self._run(own.REPLACED, (worker.id, host, LEASE_TTL // MILLISECOND, list(worker.beside)))
             self._run(own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,))
             self._run(own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values())))
 
