@@ -251,6 +251,7 @@ class Daemon:
         tasks: dict[str, Callable[[], Awaitable[object]]] = {}
         if self._member is not None:
             tasks["accounts of others"] = self._member.read_others
+            tasks["accounts left to others"] = self._member.probe
             tasks["rules of others"] = self._member.announce_rules
         if reloads is not None:
             reloader = Reloader(

@@ -13,6 +13,7 @@ from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.fleet.others import OthersReader
+from monitor.daemon.fleet.probes import Probes
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.rule_sets import RuleSets
@@ -60,6 +61,7 @@ class FleetMember:
         self.leave, self.settle = self._keeper.leave, self._keeper.settle
         follower = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded, gate.is_open)
         self.follow = follower.run
+        self.probe = Probes(lambda: present().config, unpolled, services, changed).run
         self.announce_rules = RuleSets(store, pipeline, present).run
         self.read_others = OthersReader(store, pipeline, present, key, self._held_elsewhere).run
 
