@@ -68,6 +68,12 @@ class AsyncStore:
     async def secret(self, name: str) -> bytes:
         return await self.run(lambda store: store.secret(name))
 
+    async def end_sessions(self, ended: Mapping[bytes, Instant], over: Instant, most: int) -> None:
+        await self.run(lambda store: store.end_sessions(ended, over, most))
+
+    async def ended_sessions(self) -> dict[bytes, Instant]:
+        return await self.run(lambda store: store.ended_sessions())
+
     def hurry(self, within: Duration) -> None:
         """See `monitor.store.protocol.Store.hurry`; it does not wait for the call that is under way."""
         self._store.hurry(within)

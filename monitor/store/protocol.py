@@ -322,6 +322,15 @@ class Store(Protocol):
         hashes, ``browsers`` that of what browsers are given.
         """
 
+    def end_sessions(self, ended: Mapping[bytes, Instant], over: Instant, most: int) -> None:
+        """Keeps which sessions of browsers were ended: the digest of each, and when it began. It is on the disk before the call returns.
+
+        Forgets those that began at ``over`` or before, and the oldest of more than ``most``. Other daemons hear that there is something to read.
+        """
+
+    def ended_sessions(self) -> dict[bytes, Instant]:
+        """Returns the sessions that were ended, the oldest first."""
+
     def leases(self) -> LeaseStore | None:
         """Returns the leases of a daemon's store that other daemons share; None if no others can: one process has all accounts.
 

@@ -147,6 +147,16 @@ class SqlStore(ABC):
             found = self._rows(statements.KEY, name)
         return bytes(found[0][0])
 
+    def end_sessions(self, ended: Mapping[bytes, Instant], over: Instant, most: int) -> None:
+        with self._writing():
+            self._many(statements.END_SESSION, list(ended.items()))
+            self._run(statements.FORGET_SESSIONS, (over,))
+            self._run(statements.FORGET_MORE_SESSIONS, (most,))
+            self._tell_others()
+
+    def ended_sessions(self) -> dict[bytes, Instant]:
+        return {bytes(digest): int(began) for digest, began in self._rows(statements.ENDED_SESSIONS)}
+
     def hurry(self, within: Duration) -> None:  # noqa: B027 - what most stores do
         """Calls take no time worth mentioning."""
 
