@@ -16,6 +16,7 @@ from monitor.daemon.pipeline_state import PipelineState
 from monitor.daemon.reporting import log_template_errors, log_transitions, report_alerts
 from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan, SuppressionEdits
+from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration
 from monitor.runtime.pieces import Work, done
 from monitor.store.async_store import AsyncStore
@@ -84,6 +85,10 @@ class PipelineCommits(PipelineState):
             self._hold(config.accounts)
             self._retention = config.retention
             self._to_begin = set(self.accounts)
+
+    async def groups_of(self, key: str) -> list[AggregationGroup]:
+        """Returns the stored groups with this key, of all accounts, whoever holds them. Raises StoreError."""
+        return await self._store.groups_of(key)
 
     async def commit(self, make: Callable[[], Commit | None], apply: Callable[[Commit], None]) -> bool:
         """Commits what ``make`` returns, and then calls ``apply`` with it, both under the lock. Returns whether there was anything to commit.

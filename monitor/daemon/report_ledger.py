@@ -1,11 +1,12 @@
 """Keeps which morning report was sent last, in one transaction with the notification."""
 
+from collections.abc import Sequence
+
 from monitor.daemon.pipeline import Pipeline
 from monitor.dispatch.notification_builder import to_all
-from monitor.dispatch.scheduled_report import DueReport, first_group, settled
+from monitor.dispatch.scheduled_report import KEY, DueReport, first_group, joined, settled
 from monitor.model.notification import Notification
 from monitor.routing.route import AggregationGroup
-from monitor.runtime.clock import Instant
 from monitor.store.protocol import Commit
 
 
@@ -21,8 +22,11 @@ class ReportLedger:
 
         Raises StoreError.
         """
-        await self._pipeline.commit(self._first, self._remember)
         dispatcher = self._pipeline.dispatcher
+        if dispatcher.leads and dispatcher.reported is None:
+            stored = await self._pipeline.groups_of(KEY)
+            await self._pipeline.commit(lambda: self._first(stored), self._remember)
+            dispatcher = self._pipeline.dispatcher
         return dispatcher.reported if dispatcher.leads else None
 
     async def settle(self, due: DueReport, notification: Notification | None) -> bool:
@@ -32,24 +36,22 @@ class ReportLedger:
         """
         return await self._pipeline.commit(lambda: self._settled(due, notification), self._remember)
 
-    def _first(self) -> Commit | None:
+    def _first(self, stored: Sequence[AggregationGroup]) -> Commit | None:
         dispatcher = self._pipeline.dispatcher
         if not dispatcher.leads or dispatcher.reported is not None:
             return None
-        return Commit(groups=[self._new(self._pipeline.services.clock.now())])
+        now = self._pipeline.services.clock.now()
+        return Commit(groups=[joined(stored, self._receiver, now, dispatcher.leading)])
 
     def _settled(self, due: DueReport, notification: Notification | None) -> Commit | None:
         dispatcher = self._pipeline.dispatcher
         if not dispatcher.leads:
             return None
         before = dispatcher.reported
-        group = settled(before or self._new(due.at), self._receiver, due)
+        group = settled(before or first_group(self._receiver, due.at, dispatcher.leading), self._receiver, due)
         outbox = [] if notification is None else to_all(notification, dispatcher.channels, group.account)
         moved = [(before.key, before.receiver, before.account)] if before and before.receiver != group.receiver else []
         return Commit(outbox=outbox, groups=[group], dropped_groups=moved)
-
-    def _new(self, now: Instant) -> AggregationGroup:
-        return first_group(self._receiver, now, self._pipeline.dispatcher.leading)
 
     def _remember(self, commit: Commit) -> None:
         [self._pipeline.dispatcher.reported] = commit.groups

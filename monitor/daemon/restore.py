@@ -180,9 +180,9 @@ def reloaded_dispatcher(config: Config, before: Dispatcher) -> Dispatcher:
     """Returns the present groups, silences and acknowledgements under the newly configured routes."""
     watchdog = None if before.watchdog is None else before.watchdog.group
     dispatcher = _dispatcher(config, before.leading)
-    dispatcher.groups, dispatcher.silences = before.groups, before.silences
+    dispatcher.groups, dispatcher.silences, dispatcher.reported = before.groups, before.silences, before.reported
     dispatcher.recent_starts = before.recent_starts
-    dispatcher.adopt([one for one in (watchdog, before.reported) if one is not None], before.acks.values(), ())
+    dispatcher.adopt(() if watchdog is None else (watchdog,), before.acks.values(), ())
     dispatcher.recent_starts.policy = _flapping(config)
     dispatcher.most_groups = before.most_groups
     return dispatcher

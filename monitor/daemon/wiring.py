@@ -163,6 +163,7 @@ class Daemon:
                     self._key,
                     self._accounts_changed,
                     self._unpolled,
+                    self._read_logouts,
                 )
             self._observe()
         finally:
@@ -196,6 +197,7 @@ class Daemon:
         app = self._app = ReloadableApp(
             config.web, config, self._pipeline, self._store, reader, self._inbox, fleet, self._browser_key
         )
+        await app.logouts.read()
         listen = partial(
             serve,
             app,
@@ -213,6 +215,10 @@ class Daemon:
         url: str = await nursery.start(listen_until_stopped, name="listener")
         log.info("listening on %s", url)
         return url
+
+    async def _read_logouts(self) -> None:
+        if self._app is not None:
+            await self._app.logouts.read()
 
     def _begin(self, work: trio.Nursery, status: SystemdStatus) -> None:
         """Starts the tasks that work for accounts in ``work``."""
@@ -240,6 +246,8 @@ class Daemon:
             retention.LOOP: prune,
             "systemd": status.run,
         }
+        if self._app is not None:
+            tasks["logouts"] = self._app.logouts.run
         if self._member is not None:
             tasks["fleet"] = self._member.follow
         for name, task in tasks.items():
@@ -251,6 +259,7 @@ class Daemon:
         tasks: dict[str, Callable[[], Awaitable[object]]] = {}
         if self._member is not None:
             tasks["accounts of others"] = self._member.read_others
+            tasks["accounts left to others"] = self._member.probe
             tasks["rules of others"] = self._member.announce_rules
         if reloads is not None:
             reloader = Reloader(

@@ -132,7 +132,7 @@ class Dispatcher:
         self.silences = Silences()
         self.acks: dict[str, Ack] = {}
         self.reported: AggregationGroup | None = None
-        """Which morning report was sent last (`monitor.dispatch.scheduled_report`); None: none was ever due."""
+        """Which morning report was sent last (`monitor.dispatch.scheduled_report`), of all accounts; None: that was not read from the store yet."""
         self.leads = True
         """Whether the leading account is here, and so are the watchdog and the morning report to be sent."""
         self.recent_starts = RecentStarts()
@@ -223,9 +223,7 @@ class Dispatcher:
             if group.key == WATCHDOG_KEY:
                 if self.watchdog is not None and self.watchdog.is_own(group):
                     self.watchdog.group = group
-            elif group.key == REPORT_KEY:
-                self.reported = group if self.reported is None and group.account == self.leading else self.reported
-            else:
+            elif group.key != REPORT_KEY:  # that one is read together with those of all other accounts
                 self.groups[group.receiver, group.key] = group
         self.acks = self.acks | {ack.fingerprint: ack for ack in acks}
         self.recent_starts.add(begun)

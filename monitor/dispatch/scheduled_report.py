@@ -5,6 +5,7 @@ committed together with the notification. Silences and time intervals do not app
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,20 @@ class DueReport:
 def first_group(receiver: str, now: Instant, account: str = "") -> AggregationGroup:
     """Returns the group of a report that has never been sent: what was due before ``now`` is not sent."""
     return new_group((receiver, KEY), Route(receiver), {"alertname": NAME}, now, account)
+
+
+def joined(groups: Iterable[AggregationGroup], receiver: str, now: Instant, account: str) -> AggregationGroup:
+    """Returns the group of the reports that belong to ``account``, which may be another one than before.
+
+    ``groups`` are those of the reports of all accounts. A date has one report, whichever account it belongs to.
+    """
+    ordered = sorted(groups, key=lambda one: (one.account != account, one.receiver != receiver))
+    if not ordered:
+        return first_group(receiver, now, account)
+    own = ordered[0] if ordered[0].account == account else first_group(receiver, now, account)
+    told = [one.told_at for one in ordered if one.told_at is not None]
+    began = min(one.started_at for one in ordered)
+    return msgspec.structs.replace(own, started_at=began, told_at=max(told, default=None))
 
 
 def next_due(times: DailyTime, group: AggregationGroup, now: Instant) -> DueReport:

@@ -7,6 +7,7 @@ import trio
 
 from monitor.model.alert import Alert, Transition
 from monitor.routing.acknowledgements import Ack
+from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreOutdated
 from monitor.store.leases import LeaseStore
@@ -68,6 +69,12 @@ class AsyncStore:
     async def secret(self, name: str) -> bytes:
         return await self.run(lambda store: store.secret(name))
 
+    async def end_sessions(self, ended: Mapping[bytes, Instant], over: Instant, most: int) -> None:
+        await self.run(lambda store: store.end_sessions(ended, over, most))
+
+    async def ended_sessions(self) -> dict[bytes, Instant]:
+        return await self.run(lambda store: store.ended_sessions())
+
     def hurry(self, within: Duration) -> None:
         """See `monitor.store.protocol.Store.hurry`; it does not wait for the call that is under way."""
         self._store.hurry(within)
@@ -105,6 +112,9 @@ class AsyncStore:
 
     async def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         return await self.run(lambda store: store.load(accounts, rule_states=rule_states))
+
+    async def groups_of(self, key: str) -> list[AggregationGroup]:
+        return await self.run(lambda store: store.groups_of(key))
 
     async def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
         return await self.run(lambda store: store.alert_and_ack(fingerprint))

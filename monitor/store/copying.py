@@ -18,6 +18,7 @@ _LARGE: Final = 4
 QUARANTINED: Final = Table("aside", ("account", "search", "at", "why", "record", "first_at", "seen"), "id", _USUAL)
 TABLES: Final = (
     Table("secret", ("name", "value"), "name", _USUAL),
+    Table("ended_session", ("digest", "began"), "digest", _USUAL),
     Table("journal", ("sequence", "account", "rows"), "sequence", _LARGE),
     Table("entry", ("account", "field", "code", "value"), "account, field, code", _USUAL),
     Table("cursor", ("account", "search", "data"), "account, search", _USUAL),

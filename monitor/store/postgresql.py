@@ -107,6 +107,7 @@ class PostgresqlStore(SqlStore):
         self._checked: Mapping[str, int] | None = None
 
     load = _advised(SqlStore.load)
+    groups_of = _advised(SqlStore.groups_of)
     alert_and_ack = _advised(SqlStore.alert_and_ack)
     notifications = _advised(SqlStore.notifications)
     last_view = _advised(SqlStore.last_view)
@@ -164,7 +165,7 @@ class PostgresqlStore(SqlStore):
             return
         host = worker.name.rpartition(":")[0]
         said = (
-            (own.REPLACED, (worker.id, host, LEASE_TTL // MILLISECOND)),
+            (own.REPLACED, (worker.id, host, LEASE_TTL // MILLISECOND, list(worker.beside))),
             (own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,)),
             (own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values()))),
         )

@@ -18,6 +18,7 @@ from monitor.store.postgresql_pipeline import Answer, Statement
 _NEW: Final = """
     INSERT INTO worker (name, version, url, expires_at, last_commit)
     VALUES (%s, %s, %s, clock_timestamp() + %s * INTERVAL '1 millisecond', %s) RETURNING id"""
+_LIVING: Final = "SELECT id FROM worker WHERE expires_at > clock_timestamp()"
 _WRITE_MARK: Final = "UPDATE worker SET last_commit = %s WHERE id = %s AND name = %s"
 _READ_MARK: Final = "SELECT last_commit FROM worker WHERE id = %s AND name = %s"
 _CONFIRM_MARK: Final = "UPDATE worker SET last_commit = last_commit WHERE id = %s AND name = %s RETURNING last_commit"
@@ -39,10 +40,14 @@ class NewWorker:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A daemon that works on the database: its number, which no other one ever had, and its name, ``HOST:PROCESS``."""
+    """A daemon that works on the database: its number, which no other one ever had, and its name, ``HOST:PROCESS``.
+
+    Two may have the same name, in containers. ``beside`` are the numbers of those that seemed to live when it started.
+    """
 
     id: int
     name: str
+    beside: tuple[int, ...] = ()
 
     def write_mark(self, connection: BoundedConnection, mark: str) -> Answer:
         """Leaves a mark in the present transaction. It changes one row if the database still knows this worker. Raises psycopg's errors."""
@@ -63,9 +68,10 @@ def enter(connection: BoundedConnection, new: NewWorker, mark: str) -> Worker:
     """Makes this process a worker. Raises StoreError, and psycopg's errors."""
     name = f"{socket.gethostname()}:{os.getpid()}"
     version = new.version or version_of("routee-monitor")
+    beside = tuple(int(number) for (number,) in connection.execute(_LIVING).fetchall())
     row = connection.execute(_NEW, (name, version, new.url, LEASE_TTL // MILLISECOND, mark)).fetchone()
     assert row is not None
-    worker = Worker(int(row[0]), name)
+    worker = Worker(int(row[0]), name, beside)
     if not try_lock(connection, worker.id):
         raise StoreError(f"the lock {worker.id} of a new worker is taken; try again")
     return worker

@@ -332,6 +332,15 @@ class Store(Protocol):
         hashes, ``browsers`` that of what browsers are given.
         """
 
+    def end_sessions(self, ended: Mapping[bytes, Instant], over: Instant, most: int) -> None:
+        """Keeps which sessions of browsers were ended: the digest of each, and when it began. It is on the disk before the call returns.
+
+        Forgets those that began at ``over`` or before, and the oldest of more than ``most``. Other daemons hear that there is something to read.
+        """
+
+    def ended_sessions(self) -> dict[bytes, Instant]:
+        """Returns the sessions that were ended, the oldest first."""
+
     def leases(self) -> LeaseStore | None:
         """Returns the leases of a daemon's store that other daemons share; None if no others can: one process has all accounts.
 
@@ -391,6 +400,9 @@ class Store(Protocol):
 
     def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
         """Returns an alert and its acknowledgement as the last commit left them; None for what is not there."""
+
+    def groups_of(self, key: str) -> list[AggregationGroup]:
+        """Returns the groups with this key, of all receivers and accounts, whoever holds them."""
 
     def owners(self) -> list[str]:
         """Returns the accounts that have alerts, or states of rules."""

@@ -27,6 +27,7 @@ Record = dict[str, Any]
 
 TABLES: Final = (
     "secret",
+    "ended_session",
     "alert",
     "transition",
     "alert_group",
@@ -97,7 +98,7 @@ def _skip_damage(connection: sqlite3.Connection) -> None:
 
 def _rows(connection: sqlite3.Connection, table: str) -> tuple[list[Record], bool]:
     """Returns the rows of a table in order, and whether they are complete."""
-    place = "name" if table == "secret" else "rowid"
+    place = _PLACES.get(table, "rowid")
     found: dict[Any, Record] = {}
     for order in ("ASC", "DESC"):
         try:
@@ -134,6 +135,8 @@ def _outbox_row(row: Record) -> bool:
     return decode(row["notification"]) is not None and (receipt is None or isinstance(json.loads(receipt), dict))
 
 
+_PLACES: Final = {"secret": "name", "ended_session": "digest"}
+"""The keys of the tables that have no ``rowid``."""
 _CHECKS: Final[dict[str, Callable[[Record], bool]]] = {
     "secret": lambda row: isinstance(row["value"], bytes) and len(row["value"]) == 32,
     "alert": lambda row: msgspec.json.decode(row["data"], type=Alert).fingerprint == row["fingerprint"],

@@ -160,6 +160,16 @@ class SqlStore(ABC):
             found = self._rows(statements.KEY, name)
         return bytes(found[0][0])
 
+    def end_sessions(self, ended: Mapping[bytes, Instant], over: Instant, most: int) -> None:
+        with self._writing():
+            self._many(statements.END_SESSION, list(ended.items()))
+            self._run(statements.FORGET_SESSIONS, (over,))
+            self._run(statements.FORGET_MORE_SESSIONS, (most,))
+            self._tell_others()
+
+    def ended_sessions(self) -> dict[bytes, Instant]:
+        return {bytes(digest): int(began) for digest, began in self._rows(statements.ENDED_SESSIONS)}
+
     def hurry(self, within: Duration) -> None:  # noqa: B027 - what most stores do
         """Calls take no time worth mentioning."""
 
@@ -237,6 +247,9 @@ class SqlStore(ABC):
         alert_rows, ack_rows = self._read((statements.ALERT_OF, fingerprint), (statements.ACK_OF, fingerprint))
         alerts, acks = rows.structs(Alert, alert_rows), rows.structs(Ack, ack_rows)
         return (alerts[0] if alerts else None), (acks[0] if acks else None)
+
+    def groups_of(self, key: str) -> list[AggregationGroup]:
+        return rows.structs(AggregationGroup, self._rows(statements.GROUPS_OF, key))
 
     def owners(self) -> list[str]:
         alerts = {one.account for one in rows.structs(Alert, self._rows(statements.ALERTS))}

@@ -3,6 +3,11 @@
 from typing import Final
 
 KEY: Final = "SELECT value FROM secret WHERE name = ?"
+END_SESSION: Final = "INSERT INTO ended_session (digest, began) VALUES (?, ?) ON CONFLICT DO NOTHING"
+ENDED_SESSIONS: Final = "SELECT digest, began FROM ended_session ORDER BY began, digest"
+FORGET_SESSIONS: Final = "DELETE FROM ended_session WHERE began <= ?"
+FORGET_MORE_SESSIONS: Final = """
+    DELETE FROM ended_session WHERE digest NOT IN (SELECT digest FROM ended_session ORDER BY began DESC, digest LIMIT ?)"""
 NEW_KEY: Final = "INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 JOURNAL: Final = "SELECT sequence, rows FROM journal WHERE account = ? AND sequence > ? ORDER BY sequence LIMIT ?"
@@ -49,6 +54,7 @@ TRANSITION: Final = (
     "INSERT INTO transition (fingerprint, rule, at, what, because, value, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 GROUPS: Final = "SELECT data FROM alert_group ORDER BY rowid"
+GROUPS_OF: Final = "SELECT data FROM alert_group WHERE key = ? ORDER BY rowid"
 GROUP: Final = """
     INSERT INTO alert_group (key, receiver, account, episode, data) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (key, receiver, account) DO UPDATE SET episode = excluded.episode, data = excluded.data"""

@@ -86,6 +86,8 @@ class Window:
         self._index = Index()
         self._free: Rows = np.zeros(0, np.int64)
         self._used = 0
+        self._has_heads = False
+        """Whether there may be messages of several parts."""
         self._cutoff = _DISTANT_PAST
         self._journal = WindowJournal(self.columns)
         self._status_changes: StatusChanges | None = None
@@ -237,7 +239,7 @@ class Window:
         if returned_by is not None:
             self.search_results.returned(*returned_by, rows[known], rows[fresh])
         changed = np.concatenate(touched)
-        changed = np.concatenate([changed, self._combine(changed)])
+        changed = np.concatenate([changed, self._combine(changed, rows[fresh])])
         self._journal.changed(np.concatenate([changed, rows[known]]) if pushed else changed)
         if self._status_changes is not None:
             self._status_changes.note(changed, None if returned_by is None else returned_by[0])
@@ -327,7 +329,7 @@ class Window:
         unknown = {name: self.dictionaries[name].encode([UNKNOWN])[0] for name in ("status", "detailedStatus")}
         values: Values = {name: np.full(len(unseen), code) for name, code in unknown.items()}
         columns.write(unseen, values | {"date": np.maximum(columns["date"][unseen], at)})
-        changed = np.concatenate([rows, self._combine(rows)])
+        changed = np.concatenate([rows, self._combine(rows, rows[:0])])
         self._journal.changed(changed)
         self.version += 1
         return len(changed)
@@ -340,11 +342,16 @@ class Window:
 
     # Messages of several parts
 
-    def _combine(self, changed: Rows) -> Rows:
-        """Rebuilds the rows of the messages of several parts to which changed parts belong. Returns all rows that it touched."""
+    def _combine(self, changed: Rows, fresh: Rows) -> Rows:
+        """Rebuilds the rows of the messages of several parts to which changed parts belong. Returns all rows that it touched.
+
+        ``fresh`` are those of the changed ones that are new. One that says to be the whole message is none if there are others with its id.
+        """
         columns = self.columns
-        single = _single({"parts": columns["parts"][changed], "key": columns["key"][changed]})
-        parts: Rows = changed[~single | (columns["kind"][changed] == AS_PART)]
+        parts: Rows = changed[self._belongs_to_more(changed)]
+        if self._has_heads and fresh.size:
+            alone = fresh[~self._belongs_to_more(fresh)]
+            parts = np.concatenate([parts, alone[self._same_id(alone, HEAD) >= 0]])
         if not parts.size:
             return parts
         heads, touched = self._heads(parts)
@@ -352,15 +359,31 @@ class Window:
         columns.write(heads, whole)
         return np.concatenate([heads, touched])
 
+    def _belongs_to_more(self, rows: Rows) -> NDArray[np.bool_]:
+        """Returns which rows are a part of a message of several."""
+        columns = self.columns
+        single = _single({"parts": columns["parts"][rows], "key": columns["key"][rows]})
+        return np.asarray(~single | (columns["kind"][rows] == AS_PART))
+
+    def _same_id(self, rows: Rows, key: int) -> Rows:
+        """Returns the rows with the ids of ``rows`` and this key, -1 where there is none."""
+        columns = self.columns
+        keys = Keys(columns["high"][rows], columns["low"][rows], np.full(len(rows), key, np.int8))
+        return self._index.find(keys, columns.keys)
+
     def _heads(self, parts: Rows) -> tuple[Rows, Rows]:
         """Returns the message rows of the parts, created if missing, and the parts that were just linked to one."""
         columns = self.columns
-        keys = Keys(columns["high"][parts], columns["low"][parts], np.full(len(parts), HEAD, np.int8))
-        heads = self._index.find(keys, columns.keys)
+        heads = self._same_id(parts, HEAD)
         missing = np.flatnonzero(heads < 0)
         if missing.size:
-            self._add_heads(keys[missing])
-            heads[missing] = self._index.find(keys[missing], columns.keys)
+            self._add_heads(parts[missing])
+            first = self._same_id(parts[missing], 1)
+            found = first[first >= 0]
+            alone = np.unique(found[columns["kind"][found] & AS_MESSAGE > 0])  # which said to be the whole message
+            heads[missing] = self._same_id(parts[missing], HEAD)
+            if alone.size:
+                parts, heads = np.concatenate([parts, alone]), np.concatenate([heads, self._same_id(alone, HEAD)])
         loose = np.flatnonzero(~self._linked(parts, heads))
         for some in _in_rounds(heads[loose]):
             part, head = parts[loose[some]], heads[loose[some]]
@@ -380,9 +403,12 @@ class Window:
             left, at = left[going], at[going]
         return found
 
-    def _add_heads(self, keys: Keys) -> None:
-        """Adds rows for messages that have none yet. `combine` fills them in."""
+    def _add_heads(self, parts: Rows) -> None:
+        """Adds rows for the messages of these parts, which have none yet. `combine` fills them in."""
+        columns = self.columns
+        keys = Keys(columns["high"][parts], columns["low"][parts], np.full(len(parts), HEAD, np.int8))
         keys = keys[first_of_each(keys)]
+        self._has_heads = True
         rows = self._allocate(len(keys))
         blank = np.full(len(keys), -1, np.int32)
         self.columns.write(rows, {"high": keys.high, "low": keys.low, "key": keys.key, "link": blank})
@@ -462,6 +488,7 @@ class Window:
         rows = np.flatnonzero(used)
         self._free = np.flatnonzero(~used)
         self._used = len(rows)
+        self._has_heads = bool((self.columns["key"][rows] == HEAD).any())
         self.version += 1
         return (
             partial(self._index.rebuild, rows, self.columns.keys),

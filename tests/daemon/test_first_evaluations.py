@@ -88,6 +88,7 @@ def older(tmp_path: Path) -> Path:
         store.commit(Commit(cursors=[Cursor("main", "all", 1, 1)]))
     with closing(sqlite3.connect(path)) as before:
         before.execute("DROP TABLE first_evaluation")
+        before.execute("DROP TABLE ended_session")
         before.execute("PRAGMA user_version = 8")
     return path
 

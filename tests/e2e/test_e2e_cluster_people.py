@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from e2e_cluster import ACCOUNTS, ROUTE, Cluster, cluster, taken, until_shared
@@ -20,6 +21,7 @@ from e2e_store import window
 from monitor.runtime.clock import HOUR, Instant, SystemClock, iso
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
+from tests.fakes.forms import hidden_fields
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.slack import APP_TOKEN, TOKEN
 from tests.fakes.slack_socket import slack_socket
@@ -28,6 +30,7 @@ from tests.fakes.waiting import guarded, until
 pytestmark = pytest.mark.e2e
 
 SECRET = "the-secret-of-callbacks"
+WEB_TOKEN = "the-token-of-the-pages"
 
 
 async def answered(url: str, body: object = None, *, method: str | None = None) -> Any:
@@ -172,6 +175,30 @@ async def test_a_callback_for_another_workers_account_is_on_the_disk_when_it_is_
         assert len(window(town.config("first"), name)) == 7
         with open_store(postgresql, read_only=True) as store:
             assert store.forwarded(ACCOUNTS, 10) == []
+
+
+async def test_a_logout_at_one_worker_ends_the_session_at_all_and_for_good(
+    tmp_path: Path, postgresql: PostgresqlAddress
+) -> None:
+    web = {"listen": "127.0.0.1:0", "token": WEB_TOKEN, "protect_reads": True}
+    async with (
+        cluster(tmp_path, postgresql, web=web) as town,
+        town.worker("second") as second,
+        httpx.AsyncClient(timeout=30) as browser,
+    ):
+        async with town.worker("first") as first:
+            form = await browser.get(first.url + "/login")
+            await browser.post(first.url + "/login", data=hidden_fields(form.text) | {"token": WEB_TOKEN})
+            copied = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+            page = await browser.get(second.url + "/silences/new")
+            assert page.status_code == 200, "who logs in at one is logged in at all"
+            out = await browser.post(first.url + "/logout", data=hidden_fields(page.text))
+            assert out.status_code == 303
+            with guarded():
+                while (await browser.get(second.url + "/silences/new", headers=copied)).status_code == 200:
+                    await trio.sleep(0.1)
+        async with town.worker("first") as first:
+            assert (await browser.get(first.url + "/silences/new", headers=copied)).status_code == 401
 
 
 async def test_every_worker_shows_all_alerts_and_who_holds_what(tmp_path: Path, postgresql: PostgresqlAddress) -> None:

@@ -113,6 +113,9 @@ class MemoryStore:
             None if ack is None else msgspec.json.decode(ack, type=Ack),
         )
 
+    def groups_of(self, key: str) -> list[AggregationGroup]:
+        return [one for one in self._everything().groups if one.key == key]
+
     def suppressions(self) -> StoredSuppressions:
         loaded = self._everything()
         return StoredSuppressions(self._revision, loaded.silences, [], loaded.acks)

@@ -72,6 +72,7 @@ def fill(store: Store) -> None:
             first_evaluations={("main", "B"): NOW, ("main", "A"): NOW + 1},
         )
     )
+    store.end_sessions({b"\0" * 32: NOW, b"\xff" * 32: NOW + 1}, 0, 9)
     in_incident = msgspec.structs.replace(notification("k\0", "e0"), incident="i1", head="f1")
     rows = enqueue(store, in_incident, *(notification(f"k{number}", at=NOW + number) for number in range(5)))
     store.sent(rows[0].id, {"ts": "1"}, NOW)
@@ -87,6 +88,7 @@ def shown(store: Store) -> list[object]:
     return [
         store.load(),
         store.secret("recipients"),
+        store.ended_sessions(),
         store.entries("main"),
         list(store.journal("main")),
         store.transitions(),

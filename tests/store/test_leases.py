@@ -661,6 +661,20 @@ def test_a_daemon_that_is_started_takes_the_place_of_an_earlier_one_on_its_host(
     assert exchanged(fleet.daemon(), main="after") == {"main": {"elsewhere"}}
 
 
+def test_a_daemon_takes_the_place_of_none_that_worked_beside_it_and_has_left_since(fleet: Fleet) -> None:
+    """It was heard of last before the other one started, since daemons announce their rules only every ten seconds."""
+    earlier = fleet.daemon()
+    exchanged(earlier, main="new")
+    later = fleet.daemon()
+    earlier.leases.leave()
+    assert exchanged(later, main="old") == {"main": {"new"}}, "it may come back with them"
+    fleet.daemon().leases.leave()
+    assert exchanged(later, main="old") == {"main": {"new"}}
+    back = fleet.daemon()
+    assert exchanged(back, main="newer") == {"main": {"old"}}, "it is in its place"
+    assert exchanged(later, main="old") == {"main": {"newer"}}
+
+
 @pytest.mark.parametrize(("silent_for", "counts"), [("70 s", False), ("30 s", True)])
 def test_a_daemon_that_died_counts_if_it_was_heard_of_since_this_one_started(
     fleet: Fleet, silent_for: str, counts: bool

@@ -637,12 +637,27 @@ def test_one_alert_is_found_with_its_acknowledgement_and_who_has_anything(store:
     assert store.owners() == ["main", "more", "other"]
 
 
+def test_ended_sessions_are_kept_until_they_would_have_ended_and_only_so_many(store: Store, reopen: Opener) -> None:
+    first, second, third = (bytes([number]) * 32 for number in range(3))
+    assert store.ended_sessions() == {}
+    store.end_sessions({second: NOW + 1, first: NOW}, 0, 2)
+    store.end_sessions({first: NOW}, 0, 2)
+    assert list(store.ended_sessions().items()) == [(first, NOW), (second, NOW + 1)]
+    store.close()
+    with closing(reopen()) as later:
+        later.end_sessions({third: NOW + 2}, 0, 2)
+        assert later.ended_sessions() == {second: NOW + 1, third: NOW + 2}
+        later.end_sessions({}, NOW + 1, 2)
+        assert later.ended_sessions() == {third: NOW + 2}
+
+
 def test_groups_of_one_key_and_receiver_are_told_apart_by_their_account(store: Store) -> None:
     mine, theirs = (msgspec.structs.replace(group(), account=account) for account in ("main", "other"))
     store.commit(Commit(groups=[mine, theirs]))
     newer = msgspec.structs.replace(theirs, episode="e2")
     store.commit(Commit(groups=[newer]))
     assert store.load().groups == [mine, newer]
+    assert (store.groups_of(mine.key), store.groups_of("another")) == ([mine, newer], [])
     store.commit(Commit(dropped_groups=[(mine.key, mine.receiver, "main")]))
     assert store.load().groups == [newer]
 

@@ -13,16 +13,19 @@ from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import percentiles, sums
 
 IDS = [f"{i:08x}-0000-4000-8000-00000000000{i % 10}" for i in range(6)] + ["plain-1", "plain-2"]
+CONTRADICTED = IDS[5]
+"""Its first part says to be the whole message, and the others that there are three."""
 
 
 @st.composite
 def reports(draw: st.DrawFn) -> dict[str, Any]:
     message = draw(st.sampled_from(IDS))
     parts = 1 + IDS.index(message) % 3
+    part = draw(st.integers(1, parts))
     return {
         "messageId": message,
-        "parts": parts,
-        "part": draw(st.integers(1, parts)),
+        "parts": 1 if message == CONTRADICTED and part == 1 else parts,
+        "part": part,
         "date": draw(st.integers(0, 4)) * 3,
         "status": draw(st.sampled_from([*STATUSES, "Odd"])),
         "operator": draw(st.sampled_from(["Cosmote", "Vodafone", None])),
@@ -70,7 +73,7 @@ def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
     parts = sorted(parts, key=lambda p: int(p["part"]))
     worst = max(parts, key=lambda p: (BAD[p["status"]], p["date"], -p["part"]))
     equals = [worst, *(p for p in parts if (p["status"], p["date"]) == (worst["status"], worst["date"]))]
-    waiting = len(parts) < parts[0]["parts"] and worst["status"] == "Delivered"
+    waiting = len(parts) < max(p["parts"] for p in parts) and worst["status"] == "Delivered"
     prices = [p["price"] for p in parts if p["price"] is not None]
     return (
         worst

@@ -25,6 +25,27 @@ def window(*reports: dict[str, Any], search: str = "all") -> Window:
     return made
 
 
+def together(*reports: dict[str, Any]) -> Window:
+    """All reports in one page."""
+    made = Window("main")
+    made.upsert(batch_of(list(reports)), "all")
+    return made
+
+
+def restarted(before: Window, *reports: dict[str, Any]) -> Window:
+    """A window that was read from what the one before had stored, and further reports. That one must not have been restored itself."""
+    unsaved = before.unsaved()
+    made = Window("main")
+    made.restore_entries(unsaved.entries)
+    if unsaved.blob is not None:
+        made.restore(1, unsaved.blob)
+    made.restored()
+    before.not_saved(unsaved)
+    for report in reports:
+        made.upsert(batch_of([report]), "all")
+    return made
+
+
 def counted(of: Window, by: tuple[str, ...] = ("status",), end: int = 100, start: int = 0, **more: Any) -> Any:
     """How many messages there are of each value between two seconds."""
     reading = WindowReader(of)
@@ -142,6 +163,39 @@ def test_messages_of_one_part_and_of_several_stand_side_by_side() -> None:
     assert counted(made) == {"Delivered": 5, "Failed": 1}
     assert counted(made, unit="parts") == {"Delivered": 5, "Failed": 3}
     assert made.messages == 6
+
+
+ALONE = part(1, "Delivered", 5, parts=1, price=0.5)
+"""Its sisters say that the message has two parts."""
+SISTER = part(2, "Failed", 4, parts=2, price=0.25)
+
+
+@pytest.mark.parametrize("reports", [(ALONE, SISTER), (SISTER, ALONE), (ALONE, SISTER, ALONE), (SISTER, ALONE, SISTER)])
+def test_parts_that_contradict_each_other_in_their_number_are_one_message(reports: tuple[dict[str, Any], ...]) -> None:
+    """What shares a message's id belongs to it; the largest number of parts holds."""
+    after_restarts = [restarted(window(*reports[:1]), *reports[1:]), restarted(window(*reports))]
+    for made in (window(*reports), together(*reports), *after_restarts):
+        assert counted(made) == {"Failed": 1}
+        assert counted(made, unit="parts") == {"Delivered": 1, "Failed": 1}
+        assert (made.messages, len(made)) == (1, 3)
+        made.upsert(batch_of([SISTER | {"status": "Delivered", "date": 6 * SECOND}]), "all")
+        assert counted(made) == {"Delivered": 1}
+        made.expire(6 * SECOND)
+        assert (len(made), made.messages) == (0, 0)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_message_of_one_part_that_gets_further_ones_waits_for_as_many_as_the_largest_number_says(number: int) -> None:
+    made = window(ALONE)
+    assert counted(made) == {"Delivered": 1}
+    made.upsert(batch_of([part(2, "Delivered", 6, parts=number)]), "all")
+    assert counted(made) == {"Delivered" if number == 2 else "Sent": 1}
+
+
+def test_of_several_parts_that_each_say_to_be_the_whole_message_there_is_one_message() -> None:
+    reports = [part(number, "Delivered", number, parts=1) for number in (2, 1, 3)]
+    for made in (window(*reports), together(*reports), window(*reversed(reports))):
+        assert (counted(made), counted(made, unit="parts")) == ({"Delivered": 1}, {"Delivered": 3})
 
 
 def test_all_parts_are_forgotten_with_their_message() -> None:

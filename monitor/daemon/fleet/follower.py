@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+import trio
+
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.pipeline import Pipeline
 from monitor.model.fleet import FleetView
@@ -15,8 +17,8 @@ UNREAD: Final = "The alerts of accounts that other daemons hold are not read yet
 class FleetFollower:
     """Takes the answer to each beat.
 
-    ``wanted`` returns the accounts that are configured, ``forwarded`` takes in the callbacks that wait, and ``may_act`` returns whether this
-    daemon may act for an account at that moment.
+    ``wanted`` returns the accounts that are configured, ``forwarded`` takes in the callbacks that wait, ``may_act`` returns whether this
+    daemon may act for an account at that moment, and ``logouts`` ends the sessions of browsers that were ended elsewhere.
     """
 
     def __init__(
@@ -26,9 +28,10 @@ class FleetFollower:
         wanted: Callable[[], Sequence[str]],
         forwarded: Callable[[], Awaitable[None]],
         may_act: Callable[[str], bool],
+        logouts: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
     ) -> None:
         self._keeper, self._pipeline = keeper, pipeline
-        self._wanted, self._forwarded, self._may_act = wanted, forwarded, may_act
+        self._wanted, self._forwarded, self._may_act, self._logouts = wanted, forwarded, may_act, logouts
         self._edits: int | None = None
         self._has_begun = False
 
@@ -49,6 +52,7 @@ class FleetFollower:
         await self._pipeline.led_by(view.fleet.leading)
         if view.edits != self._edits:
             self._pipeline.services.wake()  # dead letters may wait again
+            await self._logouts()
             await self._pipeline.suppressions_changed()
             self._edits = view.edits
         if view.callbacks_wait:

@@ -1,6 +1,6 @@
 """This daemon as one of several that share the accounts of a store: its leases, what it does for the accounts, and what it hears of the others."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.fleet.others import OthersReader
+from monitor.daemon.fleet.probes import Probes
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.rule_sets import RuleSets
@@ -25,7 +26,7 @@ from monitor.store.async_store import AsyncStore
 
 
 class FleetMember:
-    """The parts, wired together; for the parameters see `HeldAccounts`."""
+    """The parts, wired together; for the parameters see `HeldAccounts` and `FleetFollower`."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class FleetMember:
         key: bytes,
         changed: Callable[[], None],
         unpolled: UnpolledAccounts,
+        logouts: Callable[[], Awaitable[None]],
     ) -> None:
         self._leases, self._store, self._pipeline, self._present = leases, store, pipeline, present
         self._removed: tuple[str, ...] = ()
@@ -58,8 +60,9 @@ class FleetMember:
         )
         self.works = held.works
         self.leave, self.settle = self._keeper.leave, self._keeper.settle
-        follower = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded, gate.is_open)
+        follower = FleetFollower(self._keeper, pipeline, self._configured, inbox.take_forwarded, gate.is_open, logouts)
         self.follow = follower.run
+        self.probe = Probes(lambda: present().config, unpolled, services, changed).run
         self.announce_rules = RuleSets(store, pipeline, present).run
         self.read_others = OthersReader(store, pipeline, present, key, self._held_elsewhere).run
 

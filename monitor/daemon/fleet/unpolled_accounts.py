@@ -1,9 +1,10 @@
 """Which accounts a worker cannot poll although it holds them, and which it therefore leaves to others: maybe another worker can. Pure.
 
-Routee may be out of reach from one machine only, or one machine may have a wrong secret. What fails everywhere must not wander about for it: a
-worker that gave something back tries nothing again for a while, then one account, and if that fails nothing for twice as long. A worker at which
-every request fails, as all do while Routee is down, is no better than the one that holds an account: until one succeeds it takes nothing else
-from others.
+Routee may be out of reach from one machine only, or one machine may have a wrong secret. What a worker left to others it asks Routee for now and
+then, one small question each (a probe), and takes nothing before that was answered. Then it takes one account, and the others once a poll of that
+one has succeeded. If it fails all the same, which a probe cannot foresee, nothing is tried for a while, and for twice as long after each such
+failure. A worker at which every request fails, as all do while Routee is down, is no better than the one that holds an account: until a request
+or a probe succeeds it takes nothing from others.
 All times are seconds of the same clock.
 """
 
@@ -16,8 +17,15 @@ from monitor.model.fleet import Fleet
 
 FAILING_FOR: Final = 15.0
 """Seconds for which an account's requests fail, and none succeeds, before others are to take it."""
+FIRST_PAUSE: Final = 15.0
+"""Seconds between two probes of an account at first; twice as long each time, up to LONGEST_PAUSE."""
+LONGEST_PAUSE: Final = 300.0
+OFTEN: Final = 30.0
+"""The longest pause where another worker holds the account and cannot poll it either."""
+PROVING: Final = 60.0
+"""Seconds for which the others of its workers' accounts wait for the first one that it is given. Without one its share is full."""
 FIRST_REST: Final = 600.0
-"""Seconds for which a worker then tries no account that it left to others; twice as long each time, up to LONGEST_REST."""
+"""Seconds for which a worker tries nothing after polls have failed although a probe was answered; twice as long each time, up to LONGEST_REST."""
 LONGEST_REST: Final = 14_400.0
 
 _OF_THE_QUESTION: Final = frozenset({"429", "cancelled", "paging", "malformed"})
@@ -31,6 +39,14 @@ def is_out_of_reach(outcome: str) -> bool:
 
 
 @dataclass(slots=True)
+class _Probes:
+    """When the account was asked for last, and how long it is then left alone."""
+
+    at: float = -inf
+    pause: float = FIRST_PAUSE / 2
+
+
+@dataclass(slots=True)
 class UnpolledAccounts:
     """The failures of this worker.
 
@@ -40,10 +56,16 @@ class UnpolledAccounts:
     left_alone: frozenset[str] = frozenset()
     _since: dict[str, float] = field(default_factory=dict)
     _succeeded_at: float = -inf
-    _given: dict[str, float] = field(default_factory=dict)
-    _held: frozenset[str] = frozenset()
+    _given: set[str] = field(default_factory=set)
+    _others: frozenset[str] = frozenset()
+    """What is left to others and tried from time to time."""
+    _probes: dict[str, _Probes] = field(default_factory=dict)
     _overdue: frozenset[str] = frozenset()
+    _unproved: set[str] = field(default_factory=set)
+    """What could be polled by the answers to probes, and was not polled yet."""
     _trial: str = ""
+    """The one of them that is taken first."""
+    _trial_since: float = -inf
     _rest: float = FIRST_REST / 2
     _rests_until: float = -inf
     _is_cut_off: bool = False
@@ -57,19 +79,47 @@ class UnpolledAccounts:
         """Notes that Routee answered a request for messages of an account."""
         self._succeeded_at = now
         self._since.pop(account, None)
-        if self._given.pop(account, None) is not None or not self._given:
+        if self._is_cut_off or account in self._given or account in self._unproved:
             self.reconsider()
+            self._unproved.clear()
+        self._given.discard(account)
         self._is_cut_off = False
 
     def reconsider(self) -> None:
-        """Has this worker try at once what it left to others: the reason may be gone."""
-        self._rest, self._rests_until, self._is_cut_off = FIRST_REST / 2, -inf, False
+        """Has this worker ask at once for what it left to others: the reason may be gone."""
+        self._rest, self._rests_until = FIRST_REST / 2, -inf
+        self._probes.clear()
 
     def given_back(self, account: str, now: float) -> None:
         """Notes that an account that could not be polled is given to others."""
-        self._given[account] = now
+        self._given.add(account)
         self.left_alone |= {account}
-        self._begin_rest(now)
+        if account in self._unproved:
+            self._rest = min(2 * self._rest, LONGEST_REST)
+            self._rests_until = now + self._rest
+            self._given |= self._unproved
+            self._unproved.clear()
+
+    def to_probe(self, now: float) -> tuple[str, ...]:
+        """Returns the accounts for which Routee is to be asked a small question now; `probed` takes what comes of it."""
+        if now < self._rests_until:
+            return ()
+        return tuple(sorted(one for one in self._others - self._unproved if now >= self._probe_due(one)))
+
+    def probed(self, account: str, now: float, *, is_answered: bool) -> None:
+        """Notes whether Routee answered the question for an account."""
+        if account not in self._others:
+            return
+        if not is_answered:
+            probes = self._probes.setdefault(account, _Probes())
+            probes.at, probes.pause = now, min(2 * probes.pause, LONGEST_PAUSE)
+            return
+        self._unproved |= {account} | (self._others - self._given if self._is_cut_off else set())
+        self._given.discard(account)
+        self._probes.clear()  # the others may have had the same trouble
+        self._is_cut_off = False
+        if not self._trial:
+            self._trial, self._trial_since = account, now
 
     def follow(self, worker: int, held: Collection[str], fleet: Fleet, now: float) -> None:
         """Takes the answer to a beat of this worker, which holds ``held``.
@@ -77,24 +127,23 @@ class UnpolledAccounts:
         What nobody else holds or would take is left alone by nobody: an account that cannot be polled has to be told of by somebody.
         """
         living = [one for one in fleet.living if one.id != worker]
-        elsewhere = {account for one in living for account in fleet.accounts_of(one.id)}
-        takers = {account for one in living for account in one.takes}
+        theirs = {account for one in living for account in (*fleet.accounts_of(one.id), *one.takes)}
         self._overdue = frozenset(account for one in living for account in one.left_alone)
         self._since = {name: since for name, since in self._since.items() if name in held}
         cannot = {name for name, since in self._since.items() if now - since >= FAILING_FOR}
-        if not self._is_cut_off and cannot and self._succeeded_at < min(self._since[name] for name in cannot):
+        if cannot and self._succeeded_at < min(self._since[name] for name in cannot):
             self._is_cut_off = True
-            self._begin_rest(now)
-        if any(self._is_cut_off or name in self._given for name in held if name not in self._held):
-            self._begin_rest(now)  # the next trial has begun
-        self._held = frozenset(held)
-        others = {name for name in elsewhere | takers if self._is_cut_off or name in self._given}.difference(held)
-        is_trial = now >= self._rests_until
-        if not is_trial or self._trial in held or (self._trial in elsewhere and self._trial not in others):
-            self._trial = ""
-        if is_trial and not self._trial:
-            self._trial = min(others, key=self._turn, default="")
-        self.left_alone = frozenset(cannot | others - {self._trial})
+        self._unproved &= theirs.union(held)
+        self._follow_trial(held, now)
+        left = theirs if self._is_cut_off else theirs & (self._given | self._unproved)
+        self._others = frozenset(left.difference(held))
+        self.left_alone = frozenset(cannot | self._others - {self._trial})
+
+    def _follow_trial(self, held: Collection[str], now: float) -> None:
+        if self._trial and self._trial not in held and now >= self._trial_since + PROVING:
+            self._unproved.clear()
+        if self._trial not in self._unproved:
+            self._trial, self._trial_since = min(self._unproved, default=""), now
 
     @property
     def left_to_others(self) -> frozenset[str]:
@@ -109,10 +158,7 @@ class UnpolledAccounts:
         """Returns whether requests for an account that this worker holds fail at present."""
         return account in self._since
 
-    def _turn(self, account: str) -> tuple[float, str]:
-        return self._given.get(account, inf), account
-
-    def _begin_rest(self, now: float) -> None:
-        if now >= self._rests_until:
-            self._rest = min(2 * self._rest, LONGEST_REST)
-            self._rests_until = now + self._rest
+    def _probe_due(self, account: str) -> float:
+        probes = self._probes.get(account, _Probes())
+        is_polled_by_nobody = account in self._given and account in self._overdue
+        return probes.at + (min(probes.pause, OFTEN) if is_polled_by_nobody else probes.pause)

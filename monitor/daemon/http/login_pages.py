@@ -1,9 +1,11 @@
 """The pages by which browsers log in and out. A browser cannot send a bearer token, so it enters the token once and gets a cookie."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
+import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -29,8 +31,15 @@ _ABOUT = (
 class LoginPages:
     """The pages ``/login`` and ``/logout`` of a daemon with ``token``; an empty one: nobody needs to log in."""
 
-    def __init__(self, token: str = "", external_url: str = "", html: HtmlPages | None = None) -> None:
-        self._token, self._external_url = token, external_url
+    def __init__(
+        self,
+        token: str = "",
+        external_url: str = "",
+        html: HtmlPages | None = None,
+        stored: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+    ) -> None:
+        """``stored`` waits until ended sessions are in the store."""
+        self._token, self._external_url, self._stored = token, external_url, stored
         self._root = urlsplit(external_url).path.rstrip("/")
         self._html = html or HtmlPages(self._root)
 
@@ -55,6 +64,7 @@ class LoginPages:
         except HTTPException as refused:
             return self._form(refused)
         present_visitor().log_in()
+        await self._stored()  # the session before, if there was one, is over
         return RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
 
     async def logout(self, request: Request) -> Response:
@@ -62,6 +72,7 @@ class LoginPages:
         given = await read_fields(request)
         from_our_page(request, given.get(FORM_FIELD, ""), self._external_url)
         present_visitor().log_out()
+        await self._stored()
         return RedirectResponse(f"{self._root}/login" if self._token else f"{self._root}/", HTTPStatus.SEE_OTHER)
 
     def _form(self, refused: HTTPException | None = None) -> Response:

@@ -28,6 +28,7 @@ from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.html_pages import HtmlPages
 from monitor.daemon.http.incident_pages import IncidentPages
 from monitor.daemon.http.login_pages import LoginPages
+from monitor.daemon.http.logouts import Logouts
 from monitor.daemon.http.masthead import masthead_of
 from monitor.daemon.http.now_page import NowPage
 from monitor.daemon.http.own_api import OwnApi
@@ -74,6 +75,7 @@ class ReloadableApp:
         self._sessions = BrowserSessions(
             wrong=self._metrics.wrong_token, wall=self._clock.now, key=key or secrets.token_bytes(32)
         )
+        self.logouts = Logouts(self._sessions, store)
         self._tls = web.tls
         self._access = ("", False)
         self._streams = EventStreams(lambda: pipeline.news, self._clock)
@@ -124,7 +126,7 @@ class ReloadableApp:
         apis = [
             *self.callbacks.routes(),
             *html.routes(),
-            *LoginPages(token, api_status.external_url, html).routes(),
+            *LoginPages(token, api_status.external_url, html, self.logouts.stored).routes(),
             *self._streams.routes(),
             *NowPage(config, actions, self._reader, html, expensive, self._fleet).routes(),
             *AlertPages(actions, clock, token, api_status.external_url, expensive, html, self._reader).routes(),

@@ -2,7 +2,7 @@
 
 A session is a signed text in a cookie: when it began, a random id, and an HMAC of both, whose key comes from the store and from the token. So
 every daemon that shares the store and the token knows it, and it goes on after a restart. It ends after `SESSION_SECONDS`, with its token, and
-by a logout at the daemon that was asked; see docs/decisions/0040-sessions-that-every-daemon-knows.md.
+by a logout (`monitor.daemon.http.logouts`); see docs/decisions/0040-sessions-that-every-daemon-knows.md.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -66,6 +66,8 @@ class BrowserSessions:
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _ended: dict[bytes, Instant] = field(default_factory=dict, repr=False)
     """When each session began that a logout has ended, by the digest of its text."""
+    _unstored: set[bytes] = field(default_factory=set, repr=False)
+    """Those of them that are not in the store yet."""
     _tokens: set[bytes] = field(default_factory=set, repr=False)
     """Digests of the tokens that have been in use since `end_others`."""
     _left: dict[bytes, Instant] = field(default_factory=dict, repr=False)
@@ -101,11 +103,29 @@ class BrowserSessions:
 
     def end(self, session: str) -> None:
         """Ends a session, also for who has copied it; does nothing if it never was one."""
-        self._forget()
         if _SESSION.fullmatch(session):
-            while len(self._ended) >= MOST_ENDED:
-                del self._ended[next(iter(self._ended))]
-            self._ended[_digest(session)] = int(session.partition(".")[0])
+            digest = _digest(session)
+            self._unstored.add(digest)
+            self.end_all({digest: int(session.partition(".")[0])})
+
+    def end_all(self, ended: Mapping[bytes, Instant]) -> None:
+        """Ends sessions that were ended here or elsewhere: the digest of each, and when it began."""
+        self._ended |= ended
+        self._forget()
+
+    @property
+    def over(self) -> Instant:
+        """When those sessions began that end now by themselves."""
+        return self.wall() - _LASTS
+
+    @property
+    def unstored(self) -> dict[bytes, Instant]:
+        """What was ended here and is not in the store yet, as `end_all` takes it."""
+        return {digest: self._ended[digest] for digest in self._unstored}
+
+    def note_stored(self, digests: Iterable[bytes]) -> None:
+        """Notes that these ends are in the store."""
+        self._unstored.difference_update(digests)
 
     def end_others(self, token: str) -> None:
         """Ends all sessions that began with another token, for good: also if that token comes back."""
@@ -139,7 +159,10 @@ class BrowserSessions:
         return _mac(self.key, "session", signed, token)
 
     def _forget(self) -> None:
-        """Forgets what is over anyway."""
-        over = self.wall() - _LASTS
+        """Forgets what is over anyway, and what is too much."""
+        over = self.over
         self._ended = {one: began for one, began in self._ended.items() if began > over}
+        for one in list(self._ended)[: max(0, len(self._ended) - MOST_ENDED)]:
+            del self._ended[one]
+        self._unstored &= self._ended.keys()
         self._left = {one: left for one, left in self._left.items() if left > over}

@@ -37,6 +37,10 @@ class Worker:
     unpolled: UnpolledAccounts = field(default_factory=UnpolledAccounts)
     refused: frozenset[str] = frozenset()
     """Accounts that Routee refuses it."""
+    misleading: frozenset[str] = frozenset()
+    """Those of them for which it answers a single question all the same."""
+    probes: list[tuple[float, str]] = field(default_factory=list)
+    """When it asked Routee only to see whether it can."""
 
     def tells(self, account: str, now: float) -> bool:
         """Whether it may begin to notify, if it is not standing still just then."""
@@ -145,7 +149,7 @@ class Simulation:
     # What a worker does
 
     def _poll(self, worker: Worker) -> None:
-        """Polls those of its accounts whose turn it is in this second."""
+        """Polls those of its accounts whose turn it is in this second, and tries what it left to others."""
         for number, account in enumerate(self.accounts):
             if worker.tells(account, self.now) and (int(self.now) + 7 * number) % self.every == 0:
                 if account in worker.refused:
@@ -153,6 +157,10 @@ class Simulation:
                 else:
                     worker.unpolled.succeeded(account, self.now)
                     self.polled_at[account] = self.now
+        for account in worker.unpolled.to_probe(self.now):
+            worker.probes.append((self.now, account))
+            is_answered = account not in worker.refused or account in worker.misleading
+            worker.unpolled.probed(account, self.now, is_answered=is_answered)
         self.at(self.now + 1.0, lambda: self._when_awake(worker, lambda: self._poll(worker)))
 
     def _beat(self, worker: Worker) -> None:

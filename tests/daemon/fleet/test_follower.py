@@ -39,11 +39,16 @@ class Stage:
     def __init__(self, *wanted: str) -> None:
         self.harness = PipelineHarness(settings(), TrioClock(START))
         self.harness.health.searches([])
-        self.rereads, self.taken, self.failures = 0, 0, 0
+        self.rereads, self.taken, self.failures, self.logouts_read = 0, 0, 0, 0
         self.harness.pipeline.suppressions_changed = self._reread  # type: ignore[method-assign]  # it only counts
         self.acts_for = set(wanted)
         self.follower = FleetFollower(
-            _no_keeper(), self.harness.pipeline, lambda: wanted, self._take, lambda account: account in self.acts_for
+            _no_keeper(),
+            self.harness.pipeline,
+            lambda: wanted,
+            self._take,
+            lambda account: account in self.acts_for,
+            self._read_logouts,
         )
 
     async def _reread(self) -> None:
@@ -51,6 +56,9 @@ class Stage:
             self.failures -= 1
             raise StoreError("busy")
         self.rereads += 1
+
+    async def _read_logouts(self) -> None:
+        self.logouts_read += 1
 
     async def _take(self) -> None:
         self.taken += 1
@@ -71,6 +79,7 @@ async def test_others_edits_are_read_once_for_each_change_and_again_if_that_fail
         except StoreError:
             assert stage.rereads == 0
     assert stage.rereads == 2
+    assert stage.logouts_read == 3, "with the others"
 
 
 async def test_others_edits_wake_the_senders() -> None:

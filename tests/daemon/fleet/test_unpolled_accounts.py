@@ -1,14 +1,21 @@
 """What happens to accounts that a worker holds and cannot poll, in a fleet in counted time."""
 
-from itertools import repeat
+from itertools import pairwise, repeat
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated_fleet import Simulation
+from simulated_fleet import Simulation, Worker
 
 from monitor.daemon.fleet.ownership import CHANGEOVER
-from monitor.daemon.fleet.unpolled_accounts import FAILING_FOR, FIRST_REST, UnpolledAccounts, is_out_of_reach
+from monitor.daemon.fleet.unpolled_accounts import (
+    FAILING_FOR,
+    FIRST_REST,
+    LONGEST_PAUSE,
+    OFTEN,
+    UnpolledAccounts,
+    is_out_of_reach,
+)
 
 HOUR = 3600.0
 BOUND = CHANGEOVER + FAILING_FOR + 30
@@ -43,7 +50,7 @@ def test_a_worker_with_a_wrong_secret_that_took_the_account_gives_it_to_the_one_
 
 @settings(deadline=None, max_examples=5)
 @given(seed=st.integers(0, 10**6), others=st.integers(1, 2), accounts=st.integers(1, 9), data=st.data())
-def test_what_one_worker_cannot_poll_is_soon_polled_by_another_and_is_tried_ever_more_rarely_there(
+def test_what_one_worker_cannot_poll_is_soon_polled_by_another_and_stays_there(
     seed: int, others: int, accounts: int, data: st.DataObject
 ) -> None:
     world = Simulation(seed, accounts=accounts)
@@ -56,7 +63,7 @@ def test_what_one_worker_cannot_poll_is_soon_polled_by_another_and_is_tried_ever
         assert max(unpolled_for(world).values()) <= longest, "each is tried there once at most"
     settled = world.now
     world.run(settled + HOUR)
-    assert len(moves_since(world, settled)) <= 2 * 3 + accounts, "a try and its end, ever more rarely"
+    assert not moves_since(world, settled), "it is asked for, and not taken"
     assert not any(bad.tells(account, world.now) for account in bad.refused)
     assert max(unpolled_for(world).values()) <= world.every + 5
 
@@ -93,6 +100,66 @@ def test_what_only_the_holder_of_the_last_resort_has_is_taken_over_at_once_if_th
     world.kill(holder)
     world.run(world.now + 12)
     assert world.holder("a0") is (first if holder is second else second)
+
+
+def left_by_one(seed: int, accounts: int) -> tuple[Simulation, Worker]:
+    """Returns two workers of which the second has polled everything for nearly an hour, and the first one, which could poll nothing."""
+    world = Simulation(seed, accounts=accounts)
+    bad, _ = world.start(), world.start()
+    world.run(150)
+    bad.refused = frozenset(world.accounts)
+    world.run(HOUR)
+    assert world.counts() == [0, accounts]
+    return world, bad
+
+
+@settings(deadline=None, max_examples=2)
+@given(seed=st.integers(0, 10**6), accounts=st.integers(2, 9))
+def test_a_worker_that_can_poll_again_has_its_share_within_minutes(seed: int, accounts: int) -> None:
+    world, bad = left_by_one(seed, accounts)
+    before = len(world.moves)
+    bad.refused = frozenset()
+    world.run(world.now + LONGEST_PAUSE + 2 * world.every + 10 * accounts)
+    assert world.counts() == [accounts // 2, accounts - accounts // 2]
+    assert len(world.moves) - before == accounts // 2, "nothing moves that need not"
+    assert max(unpolled_for(world).values()) <= world.every + 5
+
+
+def test_what_is_left_to_others_is_tried_cheaply_and_never_taken_for_it() -> None:
+    world, bad = left_by_one(1, accounts=3)
+    assert not [at for at, _, number in world.moves if at > 600 and number == bad.own.worker]
+    late = [account for at, account in bad.probes if at > HOUR / 2]
+    assert {late.count(account) for account in world.accounts} == {HOUR // 2 // LONGEST_PAUSE}
+
+
+def test_what_is_polled_by_nobody_is_tried_more_often() -> None:
+    world = Simulation(1, accounts=1)
+    started = world.start(), world.start()
+    world.run(150)
+    first, second = sorted(started, key=lambda one: world.holder("a0") is not one)
+    first.refused = frozenset(world.accounts)
+    world.run(HOUR / 2)
+    assert world.holder("a0") is second
+    second.refused = frozenset(world.accounts)
+    world.run(HOUR)
+    since = world.now - 600
+    assert len([at for at, _ in first.probes if at > since]) == 600 // OFTEN
+    first.refused = frozenset()
+    world.run(world.now + OFTEN + CHANGEOVER + world.every + 10)
+    assert world.holder("a0") is first
+    assert unpolled_for(world)["a0"] <= world.every
+
+
+def test_a_worker_whose_polls_fail_although_a_question_is_answered_tries_ever_more_rarely() -> None:
+    world, bad = left_by_one(1, accounts=4)
+    bad.misleading = bad.refused
+    world.run(2.5 * HOUR)
+    tries = [at for at, _, number in world.moves if at > HOUR and number == bad.own.worker]
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert pauses == pytest.approx([rests * FIRST_REST + BOUND for rests in (1, 2, 4)], abs=BOUND)
+    bad.refused = frozenset()
+    world.run(world.now + 8 * FIRST_REST + 2 * world.every + 60)
+    assert world.counts() == [2, 2]
 
 
 OWN = ("401", "403", "407", "408", "503", "timeout", "dns", "html")

@@ -70,6 +70,21 @@ def test_only_so_many_sessions_are_remembered_as_ended_and_the_oldest_makes_room
     assert (sessions.holds(first, "token"), sessions.holds(last, "token")) == (True, False)
 
 
+def test_sessions_that_were_ended_elsewhere_are_over_here_until_they_would_be_anyway():
+    clock = Now()
+    here, elsewhere = of_one_store(clock), of_one_store(clock)
+    one, other = here.begin("token"), here.begin("token")
+    elsewhere.end(one)
+    here.end_all(elsewhere.unstored)
+    assert (here.holds(one, "token"), here.holds(other, "token")) == (False, True)
+    assert here.unstored == {}, "who ended it stores it"
+    elsewhere.note_stored(elsewhere.unstored)
+    assert elsewhere.unstored == {}
+    clock.now += SESSION_SECONDS * SECOND
+    elsewhere.end(other)
+    assert elsewhere.unstored == {}, "it was over"
+
+
 def test_a_session_is_known_to_every_daemon_of_the_store_and_to_no_other():
     clock = Now()
     one, other, foreign = of_one_store(clock), of_one_store(clock), BrowserSessions(wall=clock)

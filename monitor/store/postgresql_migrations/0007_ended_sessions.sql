@@ -1,0 +1,6 @@
+-- Sessions of browsers that a logout has ended before their time: the SHA-256 of each, and when it began.
+
+CREATE TABLE ended_session (
+    digest BYTEA PRIMARY KEY,
+    began  BIGINT NOT NULL
+);
