@@ -3,7 +3,7 @@
 import json
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -12,6 +12,7 @@ from monitor.model.alert import Alert, Transition
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
+from monitor.routing.silences import Silence
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store import row_codec as rows
@@ -38,6 +39,7 @@ from monitor.store.protocol import (
     Retried,
     StoredState,
     StoredSuppressions,
+    UnusableSilence,
 )
 
 _ENTRIES_PAGE: Final = 4_000
@@ -172,9 +174,17 @@ class SqlStore(ABC):
 
     def suppressions(self) -> StoredSuppressions:
         with self.snapshot():
-            silences, unusable = rows.silences(self._rows(statements.SILENCES))
-            acks = rows.structs(Ack, self._rows(statements.ACKS))
+            silences, unusable = self._silences()
+            acks = self._acks(self._rows(statements.ACKS))
             return StoredSuppressions(self._suppressions_revision(), silences, unusable, acks)
+
+    def _silences(self) -> tuple[list[Silence], list[UnusableSilence]]:
+        """Returns the silences, and those that cannot be used. Raises StoreDamaged if that tells of a damaged file."""
+        return rows.silences(self._rows(statements.SILENCES))
+
+    def _acks(self, found: Iterable[rows.Row]) -> list[Ack]:
+        """Reads rows of acknowledgements. Raises StoreDamaged if one that is unreadable tells of a damaged file."""
+        return rows.structs(Ack, found)
 
     def _suppressions_revision(self) -> int:
         return 0
@@ -192,14 +202,14 @@ class SqlStore(ABC):
 
     def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
         with self.snapshot():
-            silences, unusable = rows.silences(self._rows(statements.SILENCES))
+            silences, unusable = self._silences()
             state = StoredState(
                 cursors=rows.structs(Cursor, self._rows_of(accounts, statements.CURSORS)),
                 alerts=rows.structs(Alert, self._rows_of(accounts, statements.ALERTS)),
                 groups=rows.structs(AggregationGroup, self._rows_of(accounts, statements.GROUPS)),
                 silences=silences,
                 unusable=unusable,
-                acks=rows.structs(Ack, self._rows_of(accounts, statements.ACKS)),
+                acks=self._acks(self._rows_of(accounts, statements.ACKS)),
                 begun=self._rows(statements.BEGUN, BEGUN_KEPT),
                 account_states=rows.account_states(self._rows_of(accounts, statements.ACCOUNT_STATES)),
                 rule_states=rows.rule_states(self._rule_states(accounts)) if rule_states else {},
@@ -216,7 +226,7 @@ class SqlStore(ABC):
     def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
         with self.snapshot():
             alerts = rows.structs(Alert, self._rows(statements.ALERT_OF, fingerprint))
-            acks = rows.structs(Ack, self._rows(statements.ACK_OF, fingerprint))
+            acks = self._acks(self._rows(statements.ACK_OF, fingerprint))
         return (alerts[0] if alerts else None), (acks[0] if acks else None)
 
     def owners(self) -> list[str]:
