@@ -2,7 +2,7 @@
 
 from benchmarks.alerts.polls import Polls
 from benchmarks.alerts.rulesets import twenty
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, median_of
 from benchmarks.messages import count
 
 
@@ -12,7 +12,6 @@ def run(quick: bool) -> list[Figure]:
     news, nothing = polls.with_news(15), polls.without_news(15)
     polls.check()
     return [
-        Figure("20 rules, each poll with 2,000 new messages", news.median * 1e3, "ms a poll", at_most=60),
-        Figure("the same, the worst of 15 polls", news.worst * 1e3, "ms a poll"),
-        Figure("20 rules, nothing new", nothing.median * 1e3, "ms a poll"),
+        median_of("20 rules, each poll with 2,000 new messages", news.milliseconds, "ms a poll", at_most=60),
+        median_of("20 rules, nothing new", nothing.milliseconds, "ms a poll"),
     ]

@@ -4,22 +4,32 @@ import gc
 from collections.abc import Callable, Sequence
 
 from benchmarks.figure import Times, timed
-from benchmarks.messages import batches, filled_window
+from benchmarks.messages import batches, filled_window, many_batches
 from monitor.alerts.evaluation import EvaluationResult
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.model.batch import Batch
 from monitor.runtime.clock import DAY, SECOND, SystemClock
 from monitor.store.protocol import Cursor
+from monitor.window import Window
 
 
 class Polls:
-    """An evaluator over a window of ``messages``, polled every 30 seconds. ``change`` makes other pages of those of the local Routee."""
+    """An evaluator over a window of ``messages``, polled every 30 seconds. ``change`` makes other pages of those of the local Routee.
+
+    A ``window`` that is given is used in place of a new one, and what polls bring stays in it.
+    """
 
     def __init__(
-        self, rules: Sequence[Rule], messages: int, change: Callable[[Batch], Batch] = lambda page: page
+        self,
+        rules: Sequence[Rule],
+        messages: int,
+        change: Callable[[Batch], Batch] = lambda page: page,
+        window: Window | None = None,
     ) -> None:
-        self.evaluator = RuleEvaluator(filled_window(map(change, batches(messages))), rules, ["all"])
+        if window is None:
+            window = filled_window(map(change, many_batches(messages)))
+        self.evaluator = RuleEvaluator(window, rules, ["all"])
         self.last = EvaluationResult()
         self.seconds: dict[str, list[float]] = {}
         """By rule, how long each of its evaluations took."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.figure import Figure, timed
+from benchmarks.figure import Figure, median_of, timed
 from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.alerts.kinds.shift.memory import ShiftMemory
 from monitor.config.rules import rule_of
@@ -35,12 +35,14 @@ def run(quick: bool) -> list[Figure]:
     piece = timed(lambda: evaluate(rule, moment(effort=100.0)), 5)
     blob = timed(kept.blob, 5)
     return [
-        Figure(f"{len(kept.groups):,} groups, {RATE} messages a minute: a poll", poll.median * 1e3, "ms", at_most=50),
-        Figure("the same where the checkpoint moves", moves.median * 1e3, "ms"),
+        median_of(
+            f"{len(kept.groups):,} groups, {RATE} messages a minute: a poll", poll.milliseconds, "ms", at_most=50
+        ),
+        median_of("the same where the checkpoint moves", moves.milliseconds, "ms"),
         Figure("its state", len(kept.blob()) / len(kept.groups), "bytes a group", at_most=500),
-        Figure("to make it bytes, in the store's thread", blob.median * 1e3, "ms"),
-        Figure(f"learning from {history / DAY:g} days, in all", whole.median, "s"),
-        Figure("one piece of that", piece.median * 1e3, "ms", at_most=50),
+        median_of("to make it bytes, in the store's thread", blob.milliseconds, "ms"),
+        median_of(f"learning from {history / DAY:g} days, in all", whole.seconds, "s"),
+        median_of("one piece of that", piece.milliseconds, "ms", at_most=50),
     ]
 
 

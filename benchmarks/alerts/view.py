@@ -1,7 +1,7 @@
 """Measures the details of one alert over a million messages: its values over time and what explains it."""
 
 from benchmarks.alerts.polls import Polls
-from benchmarks.figure import Figure, timed
+from benchmarks.figure import Figure, median_of, timed
 from benchmarks.messages import count
 from monitor.alerts.view import HISTORY, Views
 from monitor.config.rules import rule_of
@@ -22,8 +22,8 @@ def run(quick: bool) -> list[Figure]:
     known = timed(lambda: views.view(alert, deep=True), 5)
     polls.check()
     return [
-        Figure("an alert of a slo rule, shown in full, its past not known yet", fresh.median * 1e3, "ms"),
-        Figure("the same after half an hour of polls", known.median * 1e3, "ms"),
+        median_of("an alert of a slo rule, shown in full, its past not known yet", fresh.milliseconds, "ms"),
+        median_of("the same after half an hour of polls", known.milliseconds, "ms"),
     ]
 
 

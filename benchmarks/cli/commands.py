@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.daemon.process import processor_seconds, resident_megabytes, until_answers
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, median_of
 from benchmarks.routee_process import routee_with
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
 
@@ -72,20 +71,24 @@ def run(quick: bool) -> list[Figure]:
         firing = _place(Path(name) / "firing", url, environ, [FIRES])
         starts = [_start(quiet) for _ in range(rounds)]
         _start(firing)
-        floors = [Figure(what, _median([sys.executable, "-c", code], quiet, rounds), "s") for what, code in FLOORS]
+        floors = [median_of(what, _rounds([sys.executable, "-c", code], quiet, rounds), "s") for what, code in FLOORS]
         commands = [
-            Figure(words, _median(quiet.command(words), quiet, rounds), "s", at_most=most) for words, most in COMMANDS
+            median_of(words, _rounds(quiet.command(words), quiet, rounds), "s", at_most=most)
+            for words, most in COMMANDS
         ]
-        shown = Figure(
-            "alerts, with one that fires for each operator", _median(firing.command("alerts"), firing, rounds), "s"
+        shown = median_of(
+            "alerts, with one that fires for each operator",
+            _rounds(firing.command("alerts"), firing, rounds),
+            "s",
+            at_most=0.4,
         )
-    ready, memory = (statistics.median(each) for each in zip(*starts, strict=True))
+    ready, memory = zip(*starts, strict=True)
     return [
         *floors,
         *commands,
         shown,
-        Figure("run until ready", ready, "s", at_most=1.0),
-        Figure("resident memory then", memory, "MB"),
+        median_of("run until ready", ready, "s", at_most=1.0),
+        median_of("resident memory then", memory, "MB", at_most=90),
     ]
 
 
@@ -133,9 +136,9 @@ def _running(command: list[str], place: Place) -> Iterator[int]:
             process.terminate()
 
 
-def _median(command: list[str], place: Place, rounds: int) -> float:
-    """Returns the median of the processor seconds of the whole process, after a run that compiles its modules."""
-    return statistics.median([_seconds(command, place) for _ in range(rounds + 1)][1:])
+def _rounds(command: list[str], place: Place, rounds: int) -> list[float]:
+    """Returns the processor seconds of the whole process for each of several runs, after one that compiles its modules."""
+    return [_seconds(command, place) for _ in range(rounds + 1)][1:]
 
 
 def _seconds(command: list[str], place: Place) -> float:

@@ -4,14 +4,14 @@ import subprocess
 import sys
 import time
 
-from benchmarks.figure import Figure, Times
+from benchmarks.figure import Figure, Times, median_of
 
 
 def run(quick: bool) -> list[Figure]:
     """Returns the median of several starts."""
     times = Times(tuple(_help() for _ in range(3 if quick else 11)))
     return [
-        Figure("routee-monitor --help", times.median, "s", at_most=0.3),
+        median_of("routee-monitor --help", times.seconds, "s", at_most=0.3),
         Figure("the same, the best of them", times.best, "s"),
     ]
 

@@ -3,7 +3,6 @@
 import json
 import resource
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 import trio
 
 from benchmarks.daemon.process import until_answers
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, median_of
 from benchmarks.ingest.page_to_store import page_ingestion, read_all
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
@@ -26,13 +25,13 @@ def run(quick: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name, routee_with(messages) as url:
         folder = Path(name)
         trio.run(_fill, url, folder, messages)
-        address = _configure(folder, url)
-        times = [_start(folder, address) for _ in range(5)]
-    wall, listening, cpu = (statistics.median(each) for each in zip(*times, strict=True))
+        address = configure(folder, url)
+        times = [started(folder, address) for _ in range(5)]
+    wall, listening, cpu = zip(*times, strict=True)
     return [
-        Figure("ready after a restart", wall, "s", at_most=2),
-        Figure("of which until it listens, all restored", listening, "s"),
-        Figure("processor time of the whole start and stop", cpu, "s"),
+        median_of("ready after a restart", wall, "s", at_most=1),
+        median_of("of which until it listens, all restored", listening, "s"),
+        median_of("processor time of the whole start and stop", cpu, "s"),
     ]
 
 
@@ -42,7 +41,8 @@ async def _fill(url: str, folder: Path, messages: int) -> None:
         await here.complete()
 
 
-def _configure(folder: Path, url: str) -> tuple[str, int]:
+def configure(folder: Path, url: str) -> tuple[str, int]:
+    """Writes a configuration with one rule beside the store of a folder; returns where its daemon will listen."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         host, port = free.getsockname()
     name, secret = DEFAULT_CREDENTIALS
@@ -59,7 +59,8 @@ def _configure(folder: Path, url: str) -> tuple[str, int]:
     return host, port
 
 
-def _start(folder: Path, address: tuple[str, int]) -> tuple[float, float, float]:
+def started(folder: Path, address: tuple[str, int]) -> tuple[float, float, float]:
+    """Starts the daemon and stops it; returns the seconds until it is ready and until it listens, and the processor time of both."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     command = [sys.executable, "-m", "monitor", "run", "--config", str(folder / "monitor.yaml"), "--log-level", "error"]

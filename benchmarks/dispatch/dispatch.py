@@ -1,7 +1,6 @@
 """Measures dispatching: one pass over ten thousand alerts, the memory of twenty thousand, and what one webhook gets in a second."""
 
 import gc
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final
 import msgspec
 import trio
 
-from benchmarks.figure import Figure, timed
+from benchmarks.figure import Figure, median_of, timed
 from benchmarks.window.memory import resident
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
@@ -58,13 +57,13 @@ def _looks(many: int) -> list[Figure]:
     measured = [(_as_of(alert, 1), of, context) for alert, of, context in alerts]
     return [
         Figure(f"a look at {many:,} new alerts, each a group of its own", timed(first, 3).best, "s", at_most=1.0),
-        Figure(
+        median_of(
             "the next look, all measured anew, nothing to tell",
-            timed(lambda: quiet.flush(measured, NOW + SECOND), 5).median,
+            timed(lambda: quiet.flush(measured, NOW + SECOND), 5).seconds,
             "s",
             at_most=1.0,
         ),
-        Figure("the same, grouped by name", timed(lambda: grouped.flush(measured, NOW + SECOND), 5).median, "s"),
+        median_of("the same, grouped by name", timed(lambda: grouped.flush(measured, NOW + SECOND), 5).seconds, "s"),
     ]
 
 
@@ -135,7 +134,7 @@ async def _handing_over(many: int) -> Figure:
                 await called.wait()
                 seconds.append(time.perf_counter() - began)
             outbox.stop()
-    return Figure("from a commit until the receiver is called", statistics.median(seconds) * 1e3, "ms", at_most=50)
+    return median_of("from a commit until the receiver is called", [1e3 * one for one in seconds], "ms", at_most=50)
 
 
 def _views() -> Views:

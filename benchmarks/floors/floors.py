@@ -1,6 +1,6 @@
 """Compares each step with its floor, in one run: the least code that does the same work, or the same bytes read or written and nothing else.
 
-A ratio says how many times the floor a step takes; it hardly depends on the machine. All times are of the processor.
+A ratio says how many times the floor a step takes; it hardly depends on the machine. Times are of the processor, but for what waits for the disk.
 """
 
 import tempfile

@@ -1,6 +1,6 @@
 """Measures the local Routee of the demo and the tests: drawing a week of messages, and encoding a page of them."""
 
-from benchmarks.figure import Figure, timed
+from benchmarks.figure import Figure, median_of, timed
 from benchmarks.messages import SPAN, count
 from monitor.model.routee_query import PAGE_SIZE
 from monitor.runtime.clock import SystemClock
@@ -22,6 +22,6 @@ def run(quick: bool) -> list[Figure]:
         sandbox.encoded(numbers[start : start + PAGE_SIZE], now)
 
     return [
-        Figure(f"{messages:,} messages drawn", drawing.median, "s", at_most=10),
-        Figure(f"a page of {PAGE_SIZE:,} messages encoded", timed(page, 10).median * 1e3, "ms", at_most=20),
+        median_of(f"{messages:,} messages drawn", drawing.seconds, "s", at_most=10),
+        median_of(f"a page of {PAGE_SIZE:,} messages encoded", timed(page, 10).milliseconds, "ms", at_most=20),
     ]

@@ -39,6 +39,11 @@ HELD: Final = frozenset({"paused", "scheduled", "draft", "pending"})
 """States of a campaign that waits at a person's request. Any state that is not listed means that the campaign is under way."""
 
 
+def is_held(state: CampaignState) -> bool:
+    """Returns whether a campaign in that state waits at a person's request."""
+    return state.state.lower() in HELD
+
+
 def _progress(state: CampaignState) -> tuple[bool, int, int]:
     """Returns what only grows while a campaign is sent out."""
     final = sum(count for status, count in state.statuses.items() if status in FINAL)
@@ -57,12 +62,14 @@ class BalanceAt:
 class CampaignAt:
     """The state of a campaign, and when Routee was asked for it.
 
-    ``over_since`` is when Routee first said that it is over; None if it is not, or was over already when it was first asked for.
+    ``over_since`` is when Routee first said that it is over, and ``before_over`` the state before that; both are None if it is not, or was over
+    already when it was first asked for.
     """
 
     at: Instant
     state: CampaignState
     over_since: Instant | None = None
+    before_over: CampaignState | None = None
 
     @property
     def is_over(self) -> bool:
@@ -77,7 +84,7 @@ class CampaignAt:
     @property
     def is_held(self) -> bool:
         """Returns whether the campaign waits at a person's request."""
-        return self.state.state.lower() in HELD
+        return is_held(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,8 @@ class AccountState:
         """Returns a copy with the latest state of one campaign."""
         before, campaign = self.campaigns.get(state.tracking_id), CampaignAt(at, state)
         if campaign.is_over and before is not None:
-            campaign = replace(campaign, over_since=before.over_since if before.is_over else at)
+            since, state_before = (before.over_since, before.before_over) if before.is_over else (at, before.state)
+            campaign = replace(campaign, over_since=since, before_over=state_before)
         return replace(self, campaigns={**self.campaigns, state.tracking_id: campaign})
 
     def with_pushed_campaign(self, at: Instant, state: CampaignState) -> "AccountState":

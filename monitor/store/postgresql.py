@@ -3,14 +3,17 @@
 Everything is on the server's disk before a call returns. If the connection is lost, the next call connects again.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from monitor.model.alert import Alert, Transition
+from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
-from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant, SystemClock
 from monitor.runtime.errors import LeaseLost, StoreDamaged
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
@@ -35,9 +38,11 @@ from monitor.store.protocol import (
     OutboxRow,
     Pending,
     QuarantinedRecord,
+    UnusableSilence,
 )
 from monitor.store.sql_store import ENTRIES_BEGIN, ENTRIES_PAGE, SqlStore, Table
 
+log = logging.getLogger("monitor.store")
 P = ParamSpec("P")
 T = TypeVar("T")
 _BLOBS_PAGE: Final = 64
@@ -116,7 +121,26 @@ class PostgresqlStore(SqlStore):
     transitions_of = _advised(SqlStore.transitions_of)
     begun_in = _advised(SqlStore.begun_in)
     suppressions = _advised(SqlStore.suppressions)
-    _outbox_rows = _advised(SqlStore._outbox_rows)
+    outbox_rows = _advised(SqlStore.outbox_rows)
+
+    def _to_send(self, query: str, *values: Any) -> list[OutboxRow]:
+        """Returns rows of the outbox. One that cannot be read becomes a dead letter, so that it holds up no other, of whichever account."""
+        while True:
+            try:
+                return self._outbox_rows(query, *values)
+            except rows.UnreadableRow as error:
+                if error.number is None:
+                    raise self.damaged(error) from error
+                log.error("notification %d is given up, since it cannot be read: %s", error.number, error.why)
+                self.rejected(error.number, f"it cannot be read: {error.why}", SystemClock().now())
+
+    def _usable(self, silences: Iterable[rows.Row]) -> tuple[list[Silence], list[UnusableSilence]]:
+        """All daemons read all of them, so one that is unreadable must stop none."""
+        return rows.silences(silences, strict=False)
+
+    def _acks(self, found: Iterable[rows.Row]) -> list[Ack]:
+        """The same: without an acknowledgement that is unreadable, its alert is repeated."""
+        return rows.readable(Ack, found)
 
     def leases(self) -> LeaseStore | None:
         worker = self._session.worker
@@ -179,10 +203,10 @@ class PostgresqlStore(SqlStore):
         return others
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        return self._outbox_rows(own.WAITING, receiver, channel, *self._held_twice(), limit)
+        return self._to_send(own.WAITING, receiver, channel, *self._held_twice(), limit)
 
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        return self._outbox_rows(own.HEADS, receiver, channel, *self._held_twice(), limit)
+        return self._to_send(own.HEADS, receiver, channel, *self._held_twice(), limit)
 
     def successor(self, outbox_row: int) -> str | None:
         newer = self._rows(own.SUCCESSOR, outbox_row, *self._held_twice())

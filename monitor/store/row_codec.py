@@ -50,10 +50,11 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
 class UnreadableRow(StoreDamaged):
-    """A value in a row of ``table`` is unreadable: ``what``, and ``why``. ``str()`` is for people with a SQLite file."""
+    """A value in a row of ``table`` is unreadable: ``what``, and ``why``. ``number`` is that of a notification. ``str()`` is for people with a
+    SQLite file."""
 
-    def __init__(self, what: str, table: str, why: Exception) -> None:
-        self.what, self.table, self.why = what, table, str(why)
+    def __init__(self, what: str, table: str, why: Exception, number: int | None = None) -> None:
+        self.what, self.table, self.why, self.number = what, table, str(why), number
         super().__init__(
             f"{what} cannot be read: {why}; restart the daemon, which moves the file aside and goes on, or restore a backup"
         )
@@ -126,10 +127,10 @@ class _StoredSilence(msgspec.Struct):
     matchers: list[_StoredMatcher]
 
 
-def silences(found: Iterable[Row]) -> tuple[list[Silence], list[UnusableSilence]]:
+def silences(found: Iterable[Row], *, strict: bool = True) -> tuple[list[Silence], list[UnusableSilence]]:
     """Reads (id, data) rows. Returns the silences, and those that cannot be used: unreadable ones, and ones beyond today's limits.
 
-    An instant out of range becomes the nearest one in range. Raises StoreDamaged for data that is not JSON.
+    An instant out of range becomes the nearest one in range. Where ``strict``, raises StoreDamaged for data that is not JSON.
     """
     known, unusable, room = [], [], SilenceQuota()
     for name, data in found:
@@ -141,7 +142,9 @@ def silences(found: Iterable[Row]) -> tuple[list[Silence], list[UnusableSilence]
         except msgspec.ValidationError as error:
             unusable.append(UnusableSilence(name, str(error), _start(data)))
         except msgspec.DecodeError as reason:
-            raise UnreadableRow("a stored silence", "silence", reason) from reason
+            if strict:
+                raise UnreadableRow("a stored silence", "silence", reason) from reason
+            unusable.append(UnusableSilence(name, str(reason), _start(data)))
         except ValueError as error:
             unusable.append(UnusableSilence(name, str(error), _start(data)))
     return known, unusable
@@ -220,7 +223,7 @@ def outbox_row(row: Row) -> OutboxRow:
     try:
         decoded = decode(notification)
     except msgspec.MsgspecError as reason:
-        raise UnreadableRow(f"notification {number} in the store", "parcel", reason) from reason
+        raise UnreadableRow(f"notification {number} in the store", "parcel", reason, number) from reason
     back = None if receipt is None else dict(json.loads(receipt))
     return OutboxRow(number, channel, decoded, state, attempts, next_at, error, back, done_at, account)
 
@@ -296,6 +299,15 @@ def alert_views(notification: bytes) -> tuple[AlertView, ...]:
 def fingerprints(notification: bytes) -> list[str]:
     """Returns the fingerprints of the alerts of a stored notification. Raises StoreDamaged."""
     return [view.fingerprint for view in alert_views(notification)]
+
+
+def readable(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
+    """Reads those rows of one column of JSON that can be read."""
+    decoder, found = msgspec.json.Decoder(kind), []
+    for (data,) in rows:
+        with suppress(msgspec.MsgspecError):
+            found.append(decoder.decode(data))
+    return found
 
 
 def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:

@@ -3,7 +3,7 @@
 import json
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -12,6 +12,7 @@ from monitor.model.alert import Alert, Transition
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
+from monitor.routing.silences import Silence
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store import row_codec as rows
@@ -39,6 +40,7 @@ from monitor.store.protocol import (
     Retried,
     StoredState,
     StoredSuppressions,
+    UnusableSilence,
 )
 
 _OF_ACCOUNTS: Final = (
@@ -195,8 +197,8 @@ class SqlStore(ABC):
 
     def suppressions(self) -> StoredSuppressions:
         silences, acks, revision = self._read((statements.SILENCES,), (statements.ACKS,), (self._revision,))
-        usable, unusable = rows.silences(silences)
-        return StoredSuppressions(int(revision[0][0]), usable, unusable, rows.structs(Ack, acks))
+        usable, unusable = self._usable(silences)
+        return StoredSuppressions(int(revision[0][0]), usable, unusable, self._acks(acks))
 
     _revision = "SELECT 0"
     """The query for the number that changes with each change of silences and acknowledgements, where other daemons make some too."""
@@ -205,6 +207,14 @@ class SqlStore(ABC):
         """Returns the rows of queries with their values, as of one moment."""
         with self.snapshot():
             return [self._rows(*query) for query in queries]
+
+    def _usable(self, silences: Iterable[rows.Row]) -> tuple[list[Silence], list[UnusableSilence]]:
+        """Returns the silences, and those that cannot be used. Raises StoreDamaged if that tells of a damaged file."""
+        return rows.silences(silences)
+
+    def _acks(self, found: Iterable[rows.Row]) -> list[Ack]:
+        """Reads rows of acknowledgements. Raises StoreDamaged if one that is unreadable tells of a damaged file."""
+        return rows.structs(Ack, found)
 
     def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
         raise StoreError("callbacks cannot be forwarded: no other daemon shares this store")
@@ -224,14 +234,14 @@ class SqlStore(ABC):
             *(self._of(accounts, query) for query in _OF_ACCOUNTS),
             *(self._rule_states(accounts) if rule_states else ()),
         )
-        usable, unusable = rows.silences(silences)
+        usable, unusable = self._usable(silences)
         state = StoredState(
             cursors=rows.structs(Cursor, cursors),
             alerts=rows.structs(Alert, alerts),
             groups=rows.structs(AggregationGroup, groups),
             silences=usable,
             unusable=unusable,
-            acks=rows.structs(Ack, acks),
+            acks=self._acks(acks),
             begun=begun,
             account_states=rows.account_states(states),
             rule_states=rows.rule_states([row for found in of_rules for row in found]),
@@ -245,7 +255,7 @@ class SqlStore(ABC):
 
     def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
         alert_rows, ack_rows = self._read((statements.ALERT_OF, fingerprint), (statements.ACK_OF, fingerprint))
-        alerts, acks = rows.structs(Alert, alert_rows), rows.structs(Ack, ack_rows)
+        alerts, acks = rows.structs(Alert, alert_rows), self._acks(ack_rows)
         return (alerts[0] if alerts else None), (acks[0] if acks else None)
 
     def groups_of(self, key: str) -> list[AggregationGroup]:

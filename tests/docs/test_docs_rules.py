@@ -15,6 +15,7 @@ from monitor.config.rules.shift import Shift
 from monitor.config.rules.slo import Slo
 from monitor.config.rules.stuck import Stuck
 from monitor.runtime.clock import parse_iso
+from monitor.simulation.ruletest import load_suites, run_test
 from tests.fakes.worked_example import evaluate_at, fits, read_page, sentence_of
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "rules").glob("*.md"))
@@ -36,6 +37,19 @@ def test_the_worked_example_of_a_page_comes_out_as_it_says(path: Path, tmp_path:
             if found:
                 said.append(sentence_of(evaluator, rule, as_of, parse_iso(test["start"])))
     assert said == [page.said]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_the_worked_example_passes_where_somebody_copies_it(path: Path, tmp_path: Path) -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    rules = next(text for text in shown if text.startswith("rules:"))
+    tests = [text for text in shown if text.startswith("tests:")]
+    (tmp_path / "rules.yaml").write_text(rules, "utf-8")
+    for number, text in enumerate(tests):
+        (tmp_path / f"{number}.yaml").write_text(f"rules: [rules.yaml]\n{text}", "utf-8")
+    suites = load_suites([str(tmp_path / f"{number}.yaml") for number in range(len(tests))], {})
+    messages = [run_test(suite, number).message for suite in suites for number in range(len(suite.tests))]
+    assert messages == [""] * len(messages) != []
 
 
 def test_every_page_is_about_a_kind_with_an_example() -> None:

@@ -639,6 +639,37 @@ def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
     assert "file" not in str(caught.value)
 
 
+def test_an_unreadable_silence_or_acknowledgement_stops_no_daemon(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(poll(1))
+        for statement in (
+            """INSERT INTO routee_monitor.silence (id, data) VALUES ('s', '{"a":')""",
+            "INSERT INTO routee_monitor.acknowledgement (fingerprint, data) VALUES ('nobody', '[]')",
+        ):
+            postgresql_server.administer(statement, database=postgresql.database)
+        for found in (store.load(), store.suppressions()):
+            assert [one.id for one in found.unusable] == ["s"]
+            assert found.acks == []
+        assert store.load().cursors
+
+
+def test_a_notification_that_cannot_be_read_is_given_up_and_holds_up_no_other(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        both = [notification(key, key) for key in "ab"]
+        store.commit(Commit(outbox=[Pending("webhook/0", one) for one in both]))
+        postgresql_server.administer(
+            "UPDATE routee_monitor.parcel SET notification = '{}' WHERE key = 'a'", database=postgresql.database
+        )
+        receiver = both[0].receiver
+        assert [one.notification.key for one in store.heads(receiver, "webhook/0", 10)] == ["b"]
+        assert [one.notification.key for one in store.waiting(receiver, "webhook/0", 10)] == ["b"]
+        assert store.dead_letters() == {(receiver, "webhook/0"): 1}
+
+
 def test_behind_a_pooler_that_ignores_settings_nothing_is_made(
     postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer, link: PostgresqlLink
 ) -> None:

@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -93,6 +94,10 @@ class Web(YamlModel):
             return ""
         host = socket.gethostname() if self.host in ("", "0.0.0.0", "::") else self.host  # noqa: S104 - compared
         return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def names(self, external_url: str) -> tuple[str, ...]:
+        """Returns the names by which it may be reached, ``external_url``'s and the one that other daemons lead to included; some may be empty."""
+        return (self.host, *(urlsplit(url).hostname or "" for url in (external_url, self.own_url)), *self.allowed_hosts)
 
     def check_values(self) -> Iterable[FieldProblem]:
         if self.token is None and not is_loopback(self.host):

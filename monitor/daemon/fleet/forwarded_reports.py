@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from monitor.model.batch import Batch, Combinations
-from monitor.model.message import INBOUND, Unread
+from monitor.model.message import CODED_FIELDS, INBOUND, Unread
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import CampaignState, RejectedRecord
 
@@ -74,6 +74,13 @@ def encode(reports: PushedReports, privacy: RecipientMask) -> bytes:
 
 def decode(body: bytes) -> PushedReports:
     """Returns the reports. Raises NewerForm if a newer version wrote them, and ValueError if they cannot be read for another reason."""
+    try:
+        return _decoded(body)
+    except (KeyError, OverflowError, TypeError) as error:
+        raise ValueError(f"it has another content than its form says: {error!r}") from error
+
+
+def _decoded(body: bytes) -> PushedReports:
     form = msgspec.msgpack.decode(body, type=dict[str, object]).get("form")
     if isinstance(form, int) and form > FORM:
         raise NewerForm(f"a newer version has written it (form {form})")
@@ -81,6 +88,11 @@ def decode(body: bytes) -> PushedReports:
         raise ValueError(f"another version has written it (form {form})")
     found = msgspec.msgpack.decode(body, type=_Written)
     texts = dict[str, Sequence[str]](found.texts)
+    if texts.keys() != {*CODED_FIELDS, "to", "messageId"}:
+        raise ValueError(f"it has the fields {', '.join(sorted(texts))}")
+    numbers: list[Sequence[object]] = [found.key, found.parts, found.date, found.latency, found.price]
+    if {len(values) for values in (*numbers, *texts.values())} != {len(found.key)}:
+        raise ValueError("its fields differ in length")
     batch = Batch(
         message_id=texts.pop("messageId"),
         key=np.array(found.key, np.int64),

@@ -1,6 +1,7 @@
 """Reads what the store has of the accounts that other daemons hold, so that people see all alerts whichever daemon they ask."""
 
-from collections.abc import Callable, Collection
+import logging
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -16,13 +17,15 @@ from monitor.model.privacy import RecipientMask
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Instant
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.pieces import Work
+from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.accounts import parts_of
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import StoredState
 from monitor.window import Window
 
+log = logging.getLogger("monitor")
 READ_EVERY: Final = 2.0
 """The least seconds between two reads."""
 SHARE: Final = 20
@@ -55,6 +58,7 @@ class OthersReader:
         self._key, self._elsewhere = key, elsewhere
         self._read: dict[str, _Read] = {}
         self._shown = Elsewhere()
+        self._trouble = ThrottledLog(log, "what other daemons hold", pipeline.services.clock, logging.ERROR)
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
@@ -74,8 +78,16 @@ class OthersReader:
                 self._show(Elsewhere())
             self._read = {}
             return
-        loaded, services = await self._store.load(names, rule_states=False), self._pipeline.services
-        changed = await services.pieces.do(self._making(names, loaded, self._present(), services.clock.now()))
+        services, damage = self._pipeline.services, ""
+        try:
+            parts = await services.pieces.do(parts_of(await self._store.load(names, rule_states=False), sorted(names)))
+        except StoreDamaged:
+            parts, damage = await self._readable(names)
+        changed = await services.pieces.do(self._making(parts, self._present(), services.clock.now()))
+        if damage:
+            self._trouble.arose(damage)
+        else:
+            self._trouble.over()
         if changed or self._pipeline.elsewhere is not self._shown:
             self._show(await services.pieces.do(self._elsewhere_read()))
 
@@ -83,9 +95,21 @@ class OthersReader:
         self._shown = elsewhere
         self._pipeline.show_elsewhere(elsewhere)
 
-    def _making(self, names: Collection[str], loaded: StoredState, present: RuntimeConfig, now: Instant) -> Work[bool]:
+    async def _readable(self, names: Collection[str]) -> tuple[dict[str, StoredState], str]:
+        """Returns the accounts that can be read, one by one, and of the others what was read of them last; and why one cannot. Raises StoreError."""
+        parts, why = dict[str, StoredState](), ""
+        for name in sorted(names):
+            try:
+                loaded = await self._store.load([name], rule_states=False)
+                parts |= await self._pipeline.services.pieces.do(parts_of(loaded, [name]))
+            except StoreDamaged as damage:
+                why = f"account {name} is shown as it was last: {damage}"
+                if name in self._read:
+                    parts[name] = self._read[name].part
+        return parts, why
+
+    def _making(self, parts: Mapping[str, StoredState], present: RuntimeConfig, now: Instant) -> Work[bool]:
         """Makes those accounts anew of which the store has something else than before. Returns whether there are any, or some are gone."""
-        parts = yield from parts_of(loaded, sorted(names))
         made: dict[str, _Read] = {}
         for name, part in parts.items():
             known = self._read.get(name)

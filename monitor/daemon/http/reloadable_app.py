@@ -121,7 +121,7 @@ class ReloadableApp:
             if account.callback_secret is not None
         }
         self._metrics.pushed_to(callback_secrets)
-        hosts = (web.host, urlsplit(api_status.external_url).hostname or "", *web.allowed_hosts)
+        hosts = web.names(api_status.external_url)
         self.callbacks = CallbackApi(self._inbox, callback_secrets, self._metrics, hosts)
         apis = [
             *self.callbacks.routes(),

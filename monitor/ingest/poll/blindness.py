@@ -8,7 +8,7 @@ import trio
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.sink import Sink
 from monitor.ingest.poll.trouble import Trouble
-from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant, format_duration
 from monitor.runtime.errors import StoreError
 
 INTERVALS = 3
@@ -50,11 +50,16 @@ class Blindness:
         """Returns the latest error, also of a poll that is still retrying. Without one, it says that polls take too long."""
         return str(self.trouble) or self._slow
 
-    def completed(self, as_of: Instant) -> None:
-        """Records a complete poll."""
+    def completed(self, as_of: Instant, requests: int, took: Duration) -> None:
+        """Records a complete poll. If it ``took`` longer than the interval, the number of ``requests`` tells why, and what to do."""
         self.since = as_of
         self.trouble.over()
         self._slow = "the poll takes too long"
+        if took > self._plan.every:
+            self._slow = (
+                f"polls take longer than their interval of {format_duration(self._plan.every)}: the last complete one took "
+                f"{format_duration(took)} for {requests} requests. Give the search a longer `every`, or the account more `requests_per_second`"
+            )
         self._seen.set()
 
     async def watch(self) -> None:

@@ -52,7 +52,7 @@ class Polls:
             await self._poll_fully(reader, wanted, {str(back): now for back in folded})
         search.first_poll.set()
         search.reached()
-        search.blindness.completed(progress.as_of)
+        search.blindness.completed(progress.as_of, figures.requests, search.clock.now() - now)
 
     def _may_be_short(self, wanted: Slice, folded: list[Duration]) -> bool:
         """Returns whether a short poll is possible. It proves nothing about messages that have left a search.

@@ -252,6 +252,22 @@ def test_an_end_that_becomes_known_late_is_told_then_and_old_ones_are_not_told_a
     assert sorted(over(late)) == ["ended", "short"]
 
 
+@pytest.mark.parametrize("recipients", [None, 500], ids=["recipients unknown", "recipients known"])
+def test_an_end_that_has_come_is_not_told_again_when_routee_says_so_later(recipients: int | None) -> None:
+    rows = sent(500, NOW - 3 * HOUR, NOW - 2 * HOUR)
+    assert "ended" in over(evaluated(rows, NOW - 100 * MINUTE, state(recipients)))
+    told_late = state(recipients, "Completed", NOW - MINUTE, over_since=True)
+    assert over(evaluated(rows, account_state=told_late)) == []
+
+
+def test_an_end_that_was_held_up_until_routee_says_so_is_told_then() -> None:
+    rows = sent(500, NOW - 3 * HOUR, NOW - 2 * HOUR)
+    paused = AccountState().with_campaign(NOW - HOUR, CampaignState("c1", "Sale", "Paused", {}, 500))
+    assert over(evaluated(rows, account_state=paused)) == []
+    told = paused.with_campaign(NOW - MINUTE, CampaignState("c1", "Sale", "Completed", {}, 500))
+    assert over(evaluated(rows, account_state=told)) == ["ended"]
+
+
 def test_an_alert_keeps_the_name_of_its_campaign() -> None:
     rows = sent(100, NOW - HOUR, NOW - 20 * MINUTE, campaign=None) + sent(1, NOW - HOUR, NOW - HOUR, campaign="Sale 2")
     group = (("campaign", "unknown"), ("campaignTrackingId", "c1"), ("problem", "ended"))

@@ -1,8 +1,10 @@
 """The configuration: loaded, or refused with every reason."""
 
 import shutil
+import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -511,3 +513,17 @@ def test_a_misspelt_store_is_one_problem_and_not_a_password_that_should_go(folde
     assert [(one.path, one.message) for one in caught.value.problems] == [
         ("stroe", "unknown key; did you mean 'store'?")
     ]
+
+
+def test_a_daemon_that_listens_everywhere_may_be_reached_by_the_name_by_which_it_leads_others_to_itself(
+    folder: Path,
+) -> None:
+    text = (
+        ACCOUNT
+        + 'web: {listen: "0.0.0.0:9465", token: 0123456789abcdef0123456789abcdef, allowed_hosts: [sms.internal]}\n'
+    )
+    web = config_of(folder, text).web
+    assert web is not None
+    named = urlsplit(web.own_url).hostname
+    assert named == socket.gethostname().lower()
+    assert set(web.names("https://sms.example.com/monitor")) >= {named, "sms.example.com", "sms.internal"}

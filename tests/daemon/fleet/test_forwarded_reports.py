@@ -67,6 +67,22 @@ def test_another_versions_form_is_refused_and_a_newer_one_told_apart() -> None:
         assert not isinstance(caught.value, NewerForm)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"texts": {}},
+        {"key": [1 << 63]},
+        {"date": []},
+        {"parts": ["one"]},
+    ],
+)
+def test_what_has_another_content_than_its_form_says_is_a_value_error(change: dict[str, object]) -> None:
+    written = msgspec.msgpack.decode(encode(some(), RecipientMask("mask", KEY)))
+    body = msgspec.msgpack.encode(written | change)
+    with pytest.raises(ValueError, match=r"content|length|fields|Expected|malformed|range"):
+        decode(body)
+
+
 @given(st.text(max_size=20), st.sampled_from(["mask", "hash", "show"]))
 def test_a_sealed_number_is_treated_as_the_number_itself(number: str, mode: Mode) -> None:
     privacy = RecipientMask(mode, KEY)

@@ -11,7 +11,7 @@ from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.fleet.others import READ_EVERY, OthersReader
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.runtime.clock import MINUTE
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store.protocol import Commit, StoredState
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
@@ -211,3 +211,20 @@ async def test_a_store_that_cannot_be_read_for_long_is_read_soon_again(autojump_
         await stage.reader.run()
     assert tries[:2] == [0, 4 + READ_EVERY]
     assert await stage.shown() == ["Cosmote"]
+
+
+async def test_an_account_whose_rows_are_damaged_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    await stage.read()
+
+    async def damaged(accounts: Collection[str] | None = None, **_: object) -> StoredState:
+        if accounts is None or "c" in accounts:
+            raise StoreDamaged("a stored alert cannot be read")
+        return stage.store.load(accounts)
+
+    stage.asked.front.load = damaged  # type: ignore[method-assign]  # a row that cannot be read
+    await stage.fail("Wind")
+    await stage.read()
+    assert await stage.shown() == ["Cosmote", "Wind"]
+    assert "account c is shown as it was last: a stored alert cannot be read" in caplog.text

@@ -439,6 +439,26 @@ async def test_a_poll_that_hangs_is_blindness_too(autojump_clock: MockClock) -> 
     assert list(dict.fromkeys(world.sink.told("blind", "complete", "sighted"))) == ["blind", "complete", "sighted"]
 
 
+async def test_polls_that_are_too_slow_for_their_interval_say_how_slow_and_what_to_do(
+    autojump_clock: MockClock,
+) -> None:
+    world = World()
+    world.plan = replace(world.plan, every=5 * SECOND)
+    world.fill(20_000, over=MINUTE, until=5 * SECOND)
+    world.tracking.latency = 2.0
+    async with world.running():
+        await world.pass_(5 * MINUTE)
+    told = [reason for name, reason in world.sink.events if name == "blind"]
+    said = re.compile(
+        r"polls take longer than their interval of 5s: the last complete one took (\d+)s for (\d+) requests\. "
+        r"Give the search a longer `every`, or the account more `requests_per_second`"
+    )
+    assert told[0] == "no poll has been completed yet"
+    match = said.fullmatch(told[1])
+    assert match
+    assert int(match[1]) >= 2 * int(match[2]), "at two seconds a request"
+
+
 async def test_a_store_that_fails_fails_the_poll_and_nothing_more(autojump_clock: MockClock) -> None:
     world = World()
     async with world.running():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from monitor.alerts.kinds.result import EvaluationInput
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules.campaign import ACTIVE, FOLLOWED, TOLD_FOR, Campaign
+from monitor.model.account_state import CampaignAt, is_held
 from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
 from monitor.window import RelativeQuery
 from monitor.window.campaign_progress import BY, Runs, of_campaigns, runs_of
@@ -78,7 +79,8 @@ def progress_of(rule: Campaign, inputs: EvaluationInput) -> CampaignProgress:
     """Returns the progress of all campaigns that the rule considers."""
     found = counted(rule, inputs)
     count = len(found)
-    recipients, over_since = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    recipients = np.zeros(count, np.int64)
+    earlier = _Earlier.of(count)
     over, held, cancelled, known = (np.zeros(count, np.bool_) for _ in range(4))
     awaited = np.full(count, _is_starting(rule, inputs))
     for tracking_id, campaign in inputs.account_state.campaigns.items() if rule.takes_whole_campaigns else ():
@@ -86,14 +88,15 @@ def progress_of(rule: Campaign, inputs: EvaluationInput) -> CampaignProgress:
         at = None if code is None else found.find(code)
         if at is not None:
             awaited[at] = False
-            recipients[at], over_since[at] = campaign.state.recipients or 0, campaign.over_since or 0
+            recipients[at] = campaign.state.recipients or 0
+            earlier.note(at, campaign)
             over[at], held[at], cancelled[at] = campaign.is_over, campaign.is_held, campaign.is_cancelled
             start = campaign.state.scheduled_at or int(found.began[at])
             known[at] = recipients[at] > 0 and start > inputs.covered_since
-    missing = (recipients > 0) & ~over & (found.messages < recipients * (1 - LEFT))
-    left = (missing | held | awaited | (found.queued > found.messages * LEFT)) & ~cancelled
-    sent_out = over | ((recipients > 0) & (found.messages >= recipients))
-    ended_at = np.maximum(_end(found, left, sent_out), over_since)
+    missing = ~over & _missing(found, recipients)
+    left = (missing | held | awaited | _queued(found)) & ~cancelled
+    sent_out = over | _all_sent(found, recipients)
+    ended_at = earlier.or_later(found, _end(found, left, sent_out))
     return CampaignProgress(found, inputs.as_of, recipients, held, awaited, known, missing, left, ended_at)
 
 
@@ -103,8 +106,45 @@ def _is_starting(rule: Campaign, inputs: EvaluationInput) -> bool:
     return rule.takes_whole_campaigns and since is not None and inputs.as_of < since + PATIENCE
 
 
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What Routee said of campaigns before it first said that they are over, and when that was; 0 for others."""
+
+    over_since: Codes
+    recipients: Codes
+    is_held: Flags
+
+    @classmethod
+    def of(cls, count: int) -> "_Earlier":
+        return cls(np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.bool_))
+
+    def note(self, at: int, campaign: CampaignAt) -> None:
+        if campaign.over_since is None or campaign.before_over is None:
+            return
+        self.over_since[at] = campaign.over_since
+        self.recipients[at], self.is_held[at] = campaign.before_over.recipients or 0, is_held(campaign.before_over)
+
+    def or_later(self, found: Runs, end: Codes) -> Codes:
+        """Returns the ends. One that had come before Routee said that the campaign is over stays; others do not come before that."""
+        left = _missing(found, self.recipients) | self.is_held | _queued(found)
+        came = _end(found, left, _all_sent(found, self.recipients))
+        return np.where(came <= self.over_since, came, np.maximum(end, self.over_since))
+
+
+def _missing(found: Runs, recipients: Codes) -> Flags:
+    return (recipients > 0) & (found.messages < recipients * (1 - LEFT))
+
+
+def _all_sent(found: Runs, recipients: Codes) -> Flags:
+    return (recipients > 0) & (found.messages >= recipients)
+
+
+def _queued(found: Runs) -> Flags:
+    return found.queued > found.messages * LEFT
+
+
 def _end(found: Runs, left: Flags, sent_out: Flags) -> Codes:
-    """Returns when each campaign ended; NEVER if it is under way. Later answers can only move an end that has not come yet."""
+    """Returns when each campaign ended; NEVER if it is under way."""
     quiet = found.appeared + QUIET
     settled = np.where(sent_out & (found.settled >= found.messages * MOST), quiet, NEVER)
     final = np.where(found.waiting == 0, np.maximum(quiet, found.changed), NEVER)
