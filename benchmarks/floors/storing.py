@@ -136,7 +136,7 @@ def _restored(folder: Path) -> tuple[float, float, int, int]:
 
         here = timed(restore, 1).best
         columns = windows[0].columns
-        used = sum(columns[name].itemsize * columns.length for name in COLUMNS)
+        used = sum(columns[name].nbytes for name in COLUMNS)
         return here, least, resident() - before, used
 
 

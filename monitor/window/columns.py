@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from monitor.runtime.clock import SECOND
+from monitor.window.compact_columns import CodedColumn, Columnlike, InstantColumn, LinkColumn
 from monitor.window.index import Keys, Rows
 from monitor.window.profiles import PROFILED, Profiles
 from monitor.window.table import ColumnTable, Values
@@ -20,19 +21,19 @@ LATENCY_UNIT = 1e3
 HALF_SECOND: Final = SECOND // 2
 """The unit of ``asked``: spans begin at half seconds (`monitor.ingest.poll.plan.on_grid`)."""
 
-_TYPES: dict[str, DTypeLike] = {
+_TYPES: dict[str, Columnlike] = {
     "high": np.uint64,  # the message's id
     "low": np.uint64,
     "key": np.int8,  # the part; HEAD for the row of a message of several parts
     "parts": np.uint8,
-    "date": np.int64,  # the instant of the present status
-    "first_seen": np.int64,  # the earliest status date that was seen of it
-    "latency": np.int32,  # in milliseconds, or NOT_GIVEN
-    "price": np.int32,  # in billionths, so that sums do not depend on their order, or NOT_GIVEN
+    "date": np.int64,  # the instant of the present status; an array, because every rule reads it
+    "first_seen": InstantColumn,  # the earliest status date that was seen of it
+    "latency": lambda: CodedColumn(np.int32),  # in milliseconds, or NOT_GIVEN
+    "price": lambda: CodedColumn(np.int32),  # in billionths, so that sums do not depend on their order, or NOT_GIVEN
     "to": np.uint64,  # keyed hash of the recipient
     "recipient": np.uint8,  # code of the text to show for the recipient
     "asked": np.uint8,  # in half seconds: the latest start of a span in which a search that messages can leave returned it
-    "link": np.int32,  # the next row of the same message, -1 at the end
+    "link": LinkColumn,  # the next row of the same message, -1 at the end
     "kind": np.uint8,  # AS_PART | AS_MESSAGE: what the row counts as; 0 for a free row
     "profile": np.uint8,  # the number of its profile: the values of all other fields
 }
@@ -81,7 +82,7 @@ class Columns(ColumnTable):
 
     def of(self, name: str, rows: Rows) -> NDArray[Any]:
         """Returns the values of ``rows`` in a column, also in one of the profile."""
-        return self.profiles[name][self["profile"][rows]] if name in PROFILED else self[name][rows]
+        return np.asarray(self.profiles[name][self["profile"][rows]] if name in PROFILED else self[name][rows])
 
     def write(self, rows: Rows, values: Values) -> None:
         """Overwrites the given columns of ``rows``, which must all be different. With the column ``profile``, the fields of the profile are
@@ -106,7 +107,7 @@ class Columns(ColumnTable):
             return False
         profiles, number = Profiles(), np.zeros(self.profiles.length, np.uint32)
         number[used] = profiles.numbers({name: self.profiles[name][used] for name in PROFILED})
-        self._arrays["profile"] = number[self["profile"]].astype(np.min_scalar_type(profiles.length))
+        self._columns["profile"] = number[self["profile"]].astype(np.min_scalar_type(profiles.length))
         self.profiles = profiles
         for timeline in self.timelines:
             timeline.settle(everything=True)

@@ -35,4 +35,4 @@ def delays(columns: Columns, rows: Rows) -> NDArray[np.int64]:
     """Returns the microseconds from sending to the present status: the latency, or the time since the first sight if it is not given."""
     latency = columns["latency"][rows].astype(np.int64)
     waited = columns["date"][rows] - columns["first_seen"][rows]
-    return np.where(latency == NOT_GIVEN, waited, latency * MILLISECOND)
+    return np.asarray(np.where(latency == NOT_GIVEN, waited, latency * MILLISECOND))

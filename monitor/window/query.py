@@ -318,7 +318,8 @@ class WindowReader:
     def _late(self, span: _QuerySpan, after: Duration) -> Rows:
         columns, rows = self.window.columns, self.window.late_rows(after).rows()
         date, kind = columns["date"][rows], columns["kind"][rows]
-        return rows[(date > span.start) & (date <= span.end) & ((kind & span.kind) > 0)]
+        fits: Mask = (date > span.start) & (date <= span.end) & ((kind & span.kind) > 0)
+        return rows[fits]
 
     def _own(self, span: _QuerySpan, rows: Rows) -> Mask | slice:
         """Returns which rows meet ``pending_at`` (no final status then: none now, or it came later), ``slower`` and ``priced``; a slice of all

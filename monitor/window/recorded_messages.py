@@ -118,4 +118,4 @@ def _sent(known: Window, rows: Rows, slack: Duration) -> Instants:
     columns = known.columns
     latency, seen = columns["latency"][rows].astype(np.int64), columns["first_seen"][rows]
     before = columns["date"][rows] - np.where(latency == NOT_GIVEN, 0, latency * MILLISECOND)
-    return np.where(seen - before > slack, before, seen)
+    return np.asarray(np.where(seen - before > slack, before, seen))

@@ -1,14 +1,16 @@
-"""A table of named arrays that grow in place in small steps, each with as narrow a type as its values allow.
+"""A table of named columns that grow in place in small steps, each as narrow as its values allow.
 
-An array starts with its declared type. It is widened as a whole when a value needs more bits.
+A column is an array, which starts with its declared type and is widened as a whole when a value needs more bits, or a `CompactColumn`.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
+from monitor.window.compact_columns import Columnlike, CompactColumn
+from monitor.window.fitting import fitting
 from monitor.window.index import Rows
 
 Values = dict[str, NDArray[Any]]
@@ -16,41 +18,48 @@ Values = dict[str, NDArray[Any]]
 BLOCK = 8192
 """Tables grow by whole blocks of rows."""
 
-_SIGNED = (np.int8, np.int16, np.int32, np.int64)
-_UNSIGNED = (np.uint8, np.uint16, np.uint32, np.uint64)
-
 
 class ColumnTable:
-    """A table with the rows from 0 to before ``length``. Its arrays are longer."""
+    """A table with the rows from 0 to before ``length``. Its columns are longer."""
 
-    def __init__(self, types: Mapping[str, DTypeLike]) -> None:
+    def __init__(self, types: Mapping[str, Columnlike]) -> None:
         self.length = 0
         self.capacity = 0
-        self._arrays: Values = {name: np.zeros(0, dtype) for name, dtype in types.items()}
+        self._columns: dict[str, NDArray[Any] | CompactColumn] = {name: _empty(made) for name, made in types.items()}
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        return self._arrays[name]
+    def __getitem__(self, name: str) -> Any:
+        """Returns a column, which is read by rows; any but a `CompactColumn` is an array."""
+        return self._columns[name]
 
     @property
     def nbytes(self) -> int:
-        return sum(array.nbytes for array in self._arrays.values())
+        return sum(column.nbytes for column in self._columns.values())
 
     def reserve(self, length: int) -> None:
         """Makes room for ``length`` rows; new rows are zero."""
         self.length = max(self.length, length)
         if length > self.capacity:
             self.capacity = (max(length, self.capacity + self.capacity // 64) // BLOCK + 1) * BLOCK
-            for array in self._arrays.values():
-                array.resize(self.capacity, refcheck=False)
+            for column in self._columns.values():
+                if isinstance(column, CompactColumn):
+                    column.resize(self.capacity)
+                else:
+                    column.resize(self.capacity, refcheck=False)
 
     def write(self, rows: Rows, values: Values) -> None:
         """Overwrites the given columns of ``rows``, which must all be different."""
         at = _span(rows)
         for name, new in values.items():
-            array = self._arrays[name]
-            if not np.can_cast(new.dtype, array.dtype) and (wider := _fitting(array.dtype, new)) != array.dtype:
-                array = self._arrays[name] = array.astype(wider)
-            array[at] = new
+            column = self._columns[name]
+            if not isinstance(column, CompactColumn) and (wider := fitting(column.dtype, new)) != column.dtype:
+                column = self._columns[name] = column.astype(wider)
+            column[at] = new
+
+
+def _empty(made: Columnlike) -> NDArray[Any] | CompactColumn:
+    if isinstance(made, type) and not issubclass(made, CompactColumn):
+        return np.zeros(0, made)
+    return made() if callable(made) else np.zeros(0, made)
 
 
 def _span(rows: Rows) -> Rows | slice:
@@ -58,16 +67,3 @@ def _span(rows: Rows) -> Rows | slice:
     if not rows.size or rows[-1] - rows[0] != rows.size - 1 or not (rows[1:] > rows[:-1]).all():
         return rows
     return slice(int(rows[0]), int(rows[-1]) + 1)
-
-
-def _fitting(dtype: np.dtype[Any], new: NDArray[Any]) -> np.dtype[Any]:
-    """Returns the narrowest type that can hold all of ``new``, of the same sign as ``dtype`` and at least as wide. Raises ValueError if there
-    is none."""
-    if not new.size:
-        return dtype
-    low, high = int(new.min()), int(new.max())
-    for wider in _UNSIGNED if dtype.kind == "u" else _SIGNED:
-        limits = np.iinfo(wider)
-        if np.dtype(wider).itemsize >= dtype.itemsize and limits.min <= low and high <= limits.max:
-            return np.dtype(wider)
-    raise ValueError(f"{low} to {high} do not fit into a column of {dtype}")

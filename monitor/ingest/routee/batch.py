@@ -33,7 +33,7 @@ def batch_of_parts(columns: PartColumns, dates: NDArray[np.int64], source: Sourc
     return Batch(
         message_id=cleaned([one or UNKNOWN for one in columns.ids]),
         key=_keys(columns),
-        parts=np.array([count or 1 for count in columns.counts()], np.int64).clip(1),
+        parts=_counts(columns),
         date=dates,
         latency=latency,
         price=price,
@@ -70,11 +70,28 @@ def _combinations(columns: PartColumns) -> Combinations:
 
 def _keys(columns: PartColumns) -> NDArray[np.int64]:
     numbers = columns.numbers()
+    if (small := _small(numbers)) is not None:  # the usual form
+        return small
     if None not in numbers:  # the documented form, which needs no check of each part
         keys = np.array(numbers, np.int64)
         if ((keys >= 0) & (keys < SMALLEST_HASH)).all():
             return keys
     return np.array([_key(part) for part in columns.parts], np.int64)
+
+
+def _counts(columns: PartColumns) -> NDArray[np.int64]:
+    """Returns of how many parts each message is, 1 if it is not known."""
+    counts = columns.counts()
+    found = _small(counts)
+    return (np.array([count or 1 for count in counts], np.int64) if found is None else found).clip(1)
+
+
+def _small(numbers: Sequence[int | None]) -> NDArray[np.int64] | None:
+    """Returns the numbers; None if any of them is missing or not from 0 to 255."""
+    try:
+        return np.frombuffer(bytes(numbers), np.uint8).astype(np.int64)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
 
 
 def _key(part: SmsPart) -> int:

@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from monitor.ingest.routee.batch import batch_of_parts
 from monitor.ingest.routee.coerce import count_of
 from monitor.ingest.routee.dates import instants
+from monitor.ingest.routee.envelope import Envelope, Record
+from monitor.ingest.routee.known_texts import KnownTexts
 from monitor.ingest.routee.part_columns import PartColumns
 from monitor.ingest.routee.quarantine import rejected_record
 from monitor.ingest.routee.tolerant import SmsPart, UnreadableRecord, problem_text, read_part
@@ -52,24 +54,12 @@ class Malformed(ValueError):
     """An answer does not have the expected form. The text says what is wrong and quotes nothing of the answer."""
 
 
-Record = TypeVar("Record")
-
-
-class _Answer(msgspec.Struct, Generic[Record], gc=False):
-    """A page as decoded: its records, and other values whose types are not checked yet."""
-
-    content: list[Record]
-    number: object = None
-    totalElements: object = None  # noqa: N815 - Routee's name, as below
-    totalPages: object = None  # noqa: N815 - as above
-    last: object = None
-
-
 _PART = msgspec.json.Decoder(SmsPart, strict=False)
 _PARTS = msgspec.json.Decoder(list[SmsPart], strict=False)
-_PAGE = msgspec.json.Decoder(_Answer[SmsPart], strict=False)
+_PAGE = msgspec.json.Decoder(Envelope[SmsPart], strict=False)
 _RAW_PARTS = msgspec.json.Decoder(list[msgspec.Raw])
-_RAW_PAGE = msgspec.json.Decoder(_Answer[msgspec.Raw])
+_RAW_PAGE = msgspec.json.Decoder(Envelope[msgspec.Raw])
+_KNOWN = KnownTexts()
 _UNDECODABLE = (ValueError, RecursionError)
 
 
@@ -81,15 +71,24 @@ def decode_page(body: bytes, now: Instant, number: int = 0, size: int = PAGE_SIZ
     _check_values(body)
     most = max(10 * size, MOST_RECORDS)
     try:
-        answer = _PAGE.decode(body)
+        answer, is_known = _decoded(body)
         _check_records(answer.content, most)
-        return _page(answer, _at_once(answer.content, now + AHEAD), (), number)
+        page = _page(answer, _at_once(answer.content, now + AHEAD), (), number)
+        if not is_known:
+            _KNOWN.learn(body, answer.content)
+        return page
     except Malformed:
         raise
     except _UNDECODABLE:
         loose = _loose_page(body)
         _check_records(loose.content, most)
         return _page(loose, *_one_by_one(loose.content, now + AHEAD), number)
+
+
+def _decoded(body: bytes) -> tuple[Envelope[SmsPart], bool]:
+    """Returns a page whose records are all of the documented form, and whether all its texts were known. Raises ValueError."""
+    known = _KNOWN.decode(body)
+    return (_PAGE.decode(body), False) if known is None else (known, True)
 
 
 def decode_parts(body: bytes) -> Page:
@@ -151,7 +150,7 @@ def _check_records(records: Sequence[object], most: int) -> None:
         raise Malformed(f"it holds {len(records)} records, far more than were asked for; none of them is used")
 
 
-def _page(answer: _Answer[Record], batch: Batch, rejected: tuple[RejectedRecord, ...], asked: int) -> Page:
+def _page(answer: Envelope[Record], batch: Batch, rejected: tuple[RejectedRecord, ...], asked: int) -> Page:
     number = count_of(answer.number)
     number = asked if number is None or number < 0 else number
     total = count_of(answer.totalElements)
@@ -160,7 +159,7 @@ def _page(answer: _Answer[Record], batch: Batch, rejected: tuple[RejectedRecord,
     return Page(batch, number, total, _is_last(answer, number), rejected)
 
 
-def _is_last(answer: _Answer[Record], number: int) -> bool:
+def _is_last(answer: Envelope[Record], number: int) -> bool:
     """Returns whether no page follows: by ``last``, else by the number of pages, else if the page is empty."""
     if isinstance(answer.last, bool):
         return answer.last
@@ -244,7 +243,7 @@ def doubt_text(part: SmsPart, date: Instant, latest: Instant) -> str:
     return "the date of its status is unreadable or before the year 2000"
 
 
-def _loose_page(body: bytes) -> _Answer[Any]:
+def _loose_page(body: bytes) -> Envelope[Any]:
     """Returns the page with undecoded records, or with records parsed by `read_json` if msgspec cannot read it. Raises Malformed."""
     try:
         return _RAW_PAGE.decode(body)
@@ -257,7 +256,7 @@ def _loose_page(body: bytes) -> _Answer[Any]:
         records = []  # some programs write an empty list as null
     if not isinstance(records, list):
         raise Malformed("it is not a page of messages: it has no list named content")
-    return _Answer(records, *(found.get(name) for name in ("number", "totalElements", "totalPages", "last")))
+    return Envelope(records, *(found.get(name) for name in ("number", "totalElements", "totalPages", "last")))
 
 
 def _loose_parts(body: bytes) -> Sequence[object]:
