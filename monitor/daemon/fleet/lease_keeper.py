@@ -117,6 +117,11 @@ class LeaseKeeper:
         return self._beaten
 
     @property
+    def settled(self) -> trio.Event:
+        """An event that is set once what was free at the first beat is adopted, or could not be read at the first try."""
+        return self._settled
+
+    @property
     def held(self) -> tuple[str, ...]:
         """The accounts whose leases this worker has, adopted or not."""
         return () if self._own is None else tuple(self._own.tokens)

@@ -1,7 +1,6 @@
 """This daemon as one of several that share the accounts of a store: its leases, what it does for the accounts, and what it hears of the others."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import trio
@@ -81,7 +80,8 @@ class FleetMember:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
         self._removed = tuple(dict.fromkeys([*self._configured(), *await self._store.owners()]))
         self._has_begun = True
-        await run_until(stop, partial(nursery.start, self._keeper.run, name="leases"))
+        nursery.start_soon(self._keeper.run, name="leases")  # beyond ``stop``: sends under way end, and are noted, under the leases
+        await run_until(stop, self._keeper.settled.wait)
         self._pipeline.services.worker = self._name
         self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
 

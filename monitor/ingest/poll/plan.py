@@ -126,9 +126,17 @@ def poll_range(plan: SearchPlan, now: Instant, watermark: Instant | None, back: 
     return Slice(max(start, horizon(now)), now)
 
 
-def sweep_range(plan: SearchPlan, now: Instant, as_of: Instant, back: Duration) -> Slice | None:
-    """Returns the span of a sweep at ``now``: from ``back`` ago to where the polls begin; None if that is empty."""
+def sweep_range(
+    plan: SearchPlan, now: Instant, as_of: Instant, back: Duration, known_since: Instant | None = None
+) -> Slice | None:
+    """Returns the span of a sweep at ``now``: from ``back`` ago to where the polls begin; None if that is empty.
+
+    Polls begin at ``known_since``, if they know everything from then on. A search that messages can leave is read up to where a poll would
+    begin now, since only complete reads tell that they have left.
+    """
     start, end = on_grid(max(now - back, horizon(now))), on_grid(min(as_of, now) - plan.overlap)
+    if known_since is not None and not plan.question.is_narrow:
+        end = min(end, on_grid(known_since + SECOND // 2 - 1))
     return Slice(start, end) if start < end else None
 
 

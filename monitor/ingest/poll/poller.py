@@ -26,7 +26,7 @@ class Polls:
     def __init__(self, search: SearchState) -> None:
         self._search = search
         self._density = 0.0  # parts a microsecond in the last poll, by which the next one chooses its slices
-        self._short = ShortPolls(search.plan.page_size, search.plan.overlap)
+        self._short = ShortPolls(search.plan.page_size, search.progress.ledger)
 
     async def run(self) -> None:
         """Polls at each tick, or at once if the last poll took longer than the interval. One poll makes up for all missed ticks."""
@@ -46,30 +46,26 @@ class Polls:
         folded = self._folded(now)
         wanted = poll_range(search.plan, now, progress.watermark, max(folded, default=0))
         reader = search.reader(figures, fresh_since=self._fresh_since())
-        if not (self._may_be_short(wanted, folded) and await self._poll_shortly(reader, now)):
+        if not (self._may_be_short(wanted, folded) and await self._poll_shortly(reader, wanted)):
             if not folded:
-                wanted = self._short.hand_over(wanted, progress.ledger)
+                wanted = self._short.hand_over(wanted)
             await self._poll_fully(reader, wanted, {str(back): now for back in folded})
         search.first_poll.set()
         search.reached()
+        search.has_polled()
         search.blindness.completed(progress.as_of, figures.requests, search.clock.now() - now)
 
     def _may_be_short(self, wanted: Slice, folded: list[Duration]) -> bool:
-        """Returns whether a short poll is possible. It proves nothing about messages that have left a search.
+        """Returns whether a short poll is possible. It proves nothing about messages that have left a search."""
+        return not folded and not self._search.plan.question.is_narrow and self._short.can_read(wanted)
 
-        The poll before a sweep is a full one: the sweep then begins where that one does, and need not read what polls have just read.
-        """
-        plan = self._search.plan
-        if folded or plan.question.is_narrow or not self._short.can_read(wanted):
-            return False
-        return not due(plan.sweeps, self._search.progress.swept, wanted.end, leeway=plan.every)
-
-    async def _poll_shortly(self, reader: Reader, now: Instant) -> bool:
-        """Polls with two requests, and returns whether that was enough."""
-        total = await self._short.read(reader, now)
+    async def _poll_shortly(self, reader: Reader, wanted: Slice) -> bool:
+        """Polls with few requests, and returns whether that was enough."""
+        total = await self._short.read(reader, wanted)
         if total is not None:
-            await self._search.progress.polled(self._short.start, now, {})
-            self._density = total / (now - self._short.start)
+            await self._search.progress.polled(self._short.start, wanted.end, {})
+            self._search.known_since = self._short.start
+            self._density = total / (wanted.end - self._short.start)
         return total is not None
 
     async def _poll_fully(self, reader: Reader, wanted: Slice, folded: dict[str, Instant]) -> None:
@@ -84,6 +80,7 @@ class Polls:
         seen_to = self._seen_to(readings, wanted)
         read = progress.read(POLL, [one.slice for one in readings if one.still], wanted.end)
         await progress.polled(start, seen_to, folded, read)
+        search.known_since = start
         self._density = total / max(wanted.length, 1)
         for back in list(folded)[:1]:
             search.measured(int(back), total)

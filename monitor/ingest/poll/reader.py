@@ -149,20 +149,23 @@ class Reader:
         self._give_way = give_way
         self._fresh_since = fresh_since
         self._handover = Handover()
+        self._deepest = DEEPEST
 
-    async def read(self, wanted: Slice, note: Callable[[SliceResult], None], expected: int = 0) -> None:
+    async def read(
+        self, wanted: Slice, note: Callable[[SliceResult], None], expected: int = 0, deepest: int = DEEPEST
+    ) -> None:
         """Reads all of ``wanted``, newest first, and calls ``note`` with each slice once its pages were taken. ``expected`` estimates the
-        number of parts. Afterwards all pages were taken, or one of them could not be.
+        number of parts; a slice with more than ``deepest`` pages is cut. Afterwards all pages were taken, or one of them could not be.
 
         The length of each slice follows from the density of the one before. Raises RouteeError; its outcome is ``paging`` if the pages
         never agree. Raises what ``take`` raises.
         """
-        self._handover = Handover()
+        self._handover, self._deepest = Handover(), deepest
         await self._handover.beside(partial(self._read, wanted, note, expected))
 
     async def _read(self, wanted: Slice, note: Callable[[SliceResult], None], expected: int) -> None:
         rest, length = wanted, wanted.length
-        if expected > DEEPEST * self._size:
+        if expected > self._deepest * self._size:
             length = wanted.length * self._filled // expected
         good = wasted = 0
         while (within := self._within_reach(rest)) is not None:
@@ -245,7 +248,7 @@ class Reader:
         found = _Pass([first.total], _parts(first), [first.batch.date])
         if first.last:
             return found
-        if first.total > DEEPEST * self._size and piece.divisible:
+        if first.total > self._deepest * self._size and piece.divisible:
             return _Crowded(first.total, self._filled)
         bottom = max(pages(first.total, self._size), 2) - 1
         await self._down_to_the_last(piece, first, bottom, found)

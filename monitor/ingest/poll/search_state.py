@@ -8,7 +8,7 @@ import trio
 
 from monitor.ingest.poll.blindness import Blindness
 from monitor.ingest.poll.cursor import Progress
-from monitor.ingest.poll.plan import SearchPlan, horizon
+from monitor.ingest.poll.plan import SearchPlan, Slice, horizon, sweep_range
 from monitor.ingest.poll.reader import Reader
 from monitor.ingest.poll.sink import Kind, PollFigures, PollObserver, Sink
 from monitor.ingest.poll.trouble import Trouble
@@ -20,7 +20,9 @@ from monitor.store.protocol import Cursor
 
 
 class SearchState:
-    """The state of one search. ``idle`` is set while no poll runs, ``first_poll`` once a poll was complete in this run."""
+    """The state of one search. ``idle`` is set while no poll runs, ``first_poll`` once a poll was complete in this run, ``polled`` by the next
+    complete poll. ``known_since`` is from where on the latest one knows everything.
+    """
 
     def __init__(
         self,
@@ -39,6 +41,8 @@ class SearchState:
         self.blindness = Blindness(plan, sink, clock, cursor.as_of if cursor else None, trouble, overdue)
         self.first_poll = trio.Event()
         self.idle = trio.Event()
+        self.polled = trio.Event()
+        self.known_since: Instant | None = None
         self._tracking = tracking
         self._sink = sink
         self._observer = observer
@@ -75,6 +79,15 @@ class SearchState:
             give_way,
             fresh_since,
         )
+
+    def has_polled(self) -> None:
+        """Wakes who waits for a complete poll."""
+        self.polled.set()
+        self.polled = trio.Event()
+
+    def sweep_range(self, now: Instant, back: Duration) -> Slice | None:
+        """Returns the span of the sweep that looks ``back``; see `monitor.ingest.poll.plan.sweep_range`."""
+        return sweep_range(self.plan, now, self.progress.as_of, back, self.known_since)
 
     def reached(self) -> None:
         """Reports that more of the past may have been read."""

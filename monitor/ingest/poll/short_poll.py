@@ -1,6 +1,6 @@
 """Polls that read one page of many: what is new, and what has changed of what was read before.
 
-A full poll reads its whole span. Short polls then read the span from the same start up to the present in two steps:
+A full poll reads its whole span. Short polls then read the span from the same start up to the present in three steps:
 
 1. The first page of all. Its total says how many parts the span has. The parts that were read before are still in the span: dates of sending
    stay, and a status changes at a date that is later, but not after the present. So if the known parts and those on the page are as many as
@@ -8,6 +8,9 @@ A full poll reads its whole span. Short polls then read the span from the same s
    the newest come first.
 2. A list of the parts that are Sent. A part that was unfinished, is not on the page and is not listed has changed, is still Queued, or has a
    status that Routee does not document. Its slice is read again. In all other parts nothing has changed, because final statuses do not change.
+   Where the slices of all parts that may have changed fit on one page, that page is read instead of the list.
+3. Once the messages that are older than the overlap fill a page, this page is read a last time and handed over to the sweeps. The known parts
+   that are not on it are those after it, so the span then begins where the page ends.
 
 Where the numbers do not agree a full poll follows. If that happens again and again, as where the oldest come first, or if too many slices
 have to be read again, short polls are rarely tried any more.
@@ -18,16 +21,19 @@ from typing import Final
 
 import numpy as np
 
-from monitor.ingest.poll.plan import Slice, pages
+from monitor.ingest.poll.plan import SHORTEST_SLICE, Slice, on_grid, pages
 from monitor.ingest.poll.reader import Counts, Instants, PartIds, Reader, SliceResult
 from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger
+from monitor.ingest.poll.sweep_pieces import FULL
 from monitor.model.message import SENT
-from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.clock import Instant
 
-WORTH: Final = 3
-"""The fewest pages of a span of which two requests are a good part less."""
+WORTH: Final = 2
+"""The fewest pages of a span that is not read as a whole by each poll."""
 RAREST: Final = 120
 """The most full polls between two tries of a short one."""
+BEHIND: Final = 2
+"""The most pages before the overlap. Where there are more, as after an outage, a full poll begins later, and asks nothing for that."""
 MOST: Final = 50
 """The most pages of a span of which the parts are known one by one: sorting them holds the event loop. After an outage there are more."""
 
@@ -44,31 +50,31 @@ class _KnownSlice:
 
 
 class ShortPolls:
-    """What full polls have read, and what short ones know from it. ``overlap`` is how far before the watermark a full poll begins."""
+    """What full polls have read, and what short ones know from it. The slices that they read for the last time go to ``ledger``."""
 
-    def __init__(self, page_size: int, overlap: Duration) -> None:
+    def __init__(self, page_size: int, ledger: Ledger) -> None:
         self._size = page_size
-        self._overlap = overlap
+        self._ledger = ledger
         self._slices: dict[Slice, _KnownSlice] = {}
         self._parts = NOBODY
         self._span = Slice(0, 0)
-        self._read_at = 0
         self._reread = 0  # the pages that the latest short poll has read again
         self._rest = self._patience = 0  # for how many full polls no short one is tried now, and after the next failure
 
     def remember(self, span: Slice, readings: list[SliceResult]) -> None:
         """Takes what a full poll of ``span`` has read."""
         self._slices.clear()
-        self._parts, self._read_at = NOBODY, span.end
+        self._parts = NOBODY
         self._rest -= self._rest > 0
         self._span = span if self._take(readings) else Slice(0, 0)
         if WORTH <= self._pages <= MOST:
             self._parts = np.unique(np.concatenate([one.parts for one in readings if one.parts is not None]))
 
     def can_read(self, wanted: Slice) -> bool:
-        """Returns whether a short poll may do for ``wanted``: the next full poll can still begin where the last one ended."""
-        reaches = self._span.start <= wanted.start and self._span.end < wanted.end <= self._read_at + self._overlap
-        return self._pay and self._pages <= MOST and reaches and not self._rest
+        """Returns whether a short poll may do for ``wanted``."""
+        reaches = self._span.start <= wanted.start and self._span.end < wanted.end
+        behind = sum(known.counts[0] for piece, known in self._slices.items() if piece.end <= wanted.start)
+        return self._pay and self._pages <= MOST and reaches and behind <= BEHIND * self._size and not self._rest
 
     @property
     def _pages(self) -> int:
@@ -78,38 +84,41 @@ class ShortPolls:
     def _pay(self) -> bool:
         return self._span.length > 0 and self._pages >= WORTH
 
-    def hand_over(self, wanted: Slice, ledger: Ledger) -> Slice:
-        """Gives ``ledger`` the slices that polls leave behind. Returns ``wanted``, from the start of the oldest slice that stays."""
+    def hand_over(self, wanted: Slice) -> Slice:
+        """Gives the ledger the slices that polls leave behind. Returns ``wanted``, from the start of the oldest slice that stays."""
         start = max((piece.start for piece in self._slices if piece.start <= wanted.start), default=wanted.start)
         if not self._pay or not self._span.start <= start < self._span.end:
             return wanted
-        ledger.remember(
+        self._ledger.remember(
             SliceResult(piece, known.counts, still=True, unfinished=known.unfinished, shape=known.shape)
             for piece, known in self._slices.items()
             if piece.end <= start and known.read
         )
         return Slice(start, wanted.end)
 
-    async def read(self, reader: Reader, end: Instant) -> int | None:
-        """Brings everything since the start of the last full poll up to date, up to ``end``. Returns the number of parts; None if a full poll
-        is needed. Raises RouteeError."""
-        last, span, self._reread = self._span, Slice(self._span.start, end), 0
+    async def read(self, reader: Reader, wanted: Slice) -> int | None:
+        """Brings everything since `start` up to date, up to the end of ``wanted``, and reads for the last time what is before it. Returns the
+        number of parts; None if a full poll is needed. Raises RouteeError."""
+        last, span, self._reread = self._span, Slice(self._span.start, wanted.end), 0
         self._span = Slice(0, 0)  # also if it fails half-way: a full poll follows
-        total = await self._read(reader, span, last.end)
-        if total is None or 2 + self._reread > pages(total, self._size):
+        start = await self._read(reader, span, last.end, wanted.start)
+        total = len(self._parts)
+        if start is None or 2 + self._reread > pages(total, self._size) + 1:
             self._rest = self._patience = min(2 * self._patience + 1, RAREST)
         else:
             self._patience = 0
-        if total is not None:
-            self._span = span
+        if start is None:
+            return None
+        self._span = Slice(start, wanted.end)
         return total
 
     @property
     def start(self) -> Instant:
-        """Returns from where on the last full poll has read."""
+        """Returns from where on everything is known."""
         return self._span.start
 
-    async def _read(self, reader: Reader, span: Slice, last: Instant) -> int | None:
+    async def _read(self, reader: Reader, span: Slice, last: Instant, until: Instant) -> Instant | None:
+        """Returns from where on everything is known now; None if a full poll is needed."""
         first = await reader.first_page(span)
         if first.parts is None or first.unfinished is None:
             return None
@@ -119,31 +128,83 @@ class ShortPolls:
             return None
         self._see(first.parts, first.unfinished)
         self._add(len(self._parts) - len(known), _others(first.unfinished, known), Slice(last, span.end))
-        return first.counts[0] if await self._check(reader, span, first.parts) else None
+        changed = await self._changed(reader, span, first.parts)
+        end = self._full_until(span.start, until)
+        if end is not None:
+            read = await self._read_last(reader, Slice(span.start, end))
+            if read is None:
+                return None
+            changed = np.setdiff1d(changed, read)
+        return (end or span.start) if await self._read_again(reader, changed) else None
 
-    async def _check(self, reader: Reader, span: Slice, seen: PartIds) -> bool:
-        """Reads slices again of which an unfinished part, one that was not seen just now, has changed. Returns whether all are known now."""
+    async def _changed(self, reader: Reader, span: Slice, seen: PartIds) -> PartIds:
+        """Returns the unfinished parts that have changed, or may have, and were not ``seen`` just now. A list tells, unless a page does."""
         waiting = np.setdiff1d(np.concatenate([known.unfinished for known in self._slices.values()]), seen)
-        if not len(waiting):
-            return True
-        changed = np.setdiff1d(waiting, await reader.first_of(span, SENT))
+        if not len(waiting) or len(self._groups(waiting)) == 1:
+            return waiting
+        return np.setdiff1d(waiting, await reader.first_of(span, SENT))
+
+    def _groups(self, some: PartIds) -> list[list[Slice]]:
+        """Returns the slices that have some of these unfinished parts, newest first, adjacent ones together if they fit on a page."""
+        groups, expected = list[list[Slice]](), 0
+        for piece, known in sorted(self._slices.items(), reverse=True):
+            if not np.isin(some, known.unfinished).any():
+                continue
+            expected += known.counts[0]
+            if groups and groups[-1][-1].start == piece.end and expected <= FULL * self._size:
+                groups[-1].append(piece)
+            else:
+                groups.append([piece])
+                expected = known.counts[0]
+        return groups
+
+    async def _read_again(self, reader: Reader, changed: PartIds) -> bool:
+        """Reads the slices of these parts again. Returns whether all are complete, and no others were found than those that are known."""
         before = len(self._parts)
-        for piece in [piece for piece, known in self._slices.items() if np.isin(changed, known.unfinished).any()]:
-            if not await self._read_again(reader, piece):
+        for group in self._groups(changed):
+            known = [self._slices.pop(piece) for piece in group]
+            expected = sum(one.counts[0] for one in known)
+            self._reread += pages(expected, self._size)
+            readings: list[SliceResult] = []
+            await reader.read(Slice(group[-1].start, group[0].end), readings.append, expected)
+            if not self._take(readings):
+                return False
+            found = _parts_of(readings)
+            self._parts = _merged(self._parts, found)
+            if not all(np.isin(one.unfinished, found).all() for one in known):
                 return False
         return len(self._parts) == before
 
-    async def _read_again(self, reader: Reader, piece: Slice) -> bool:
-        """Reads a slice again. Returns whether it is complete and has all parts that it is known to have."""
-        known = self._slices.pop(piece)
-        self._reread += pages(known.counts[0], self._size)
+    def _full_until(self, start: Instant, until: Instant) -> Instant | None:
+        """Returns until when there is nearly a page of messages from ``start`` on, but not after ``until``; None if there are fewer."""
+        missing, at = FULL * self._size, start
+        for piece, known in sorted(self._slices.items()):
+            share = min(missing / max(known.counts[0], 1), 1)
+            at = piece.start + int(piece.length * share)
+            missing -= known.counts[0]
+            if missing <= 0 or at > until:
+                break
+        end = max(on_grid(at), on_grid(start + SHORTEST_SLICE))
+        return end if missing <= 0 and end <= until else None
+
+    async def _read_last(self, reader: Reader, piece: Slice) -> PartIds | None:
+        """Reads a slice that polls leave behind, and hands it over. Returns its parts; None if a full poll is needed."""
         readings: list[SliceResult] = []
-        await reader.read(piece, readings.append)
-        if not self._take(readings):
-            return False
-        found = np.concatenate([NOBODY, *(one.parts for one in readings if one.parts is not None)])
-        self._parts = _merged(self._parts, np.unique(found))
-        return bool(np.isin(known.unfinished, found).all())
+        await reader.read(piece, readings.append, int(FULL * self._size))
+        found = _parts_of(readings)
+        if any(one.parts is None or one.unfinished is None or not one.still for one in readings):
+            return None
+        self._ledger.remember(readings)
+        self._parts = _others(self._parts, found)
+        for older in [older for older in self._slices if older.start < piece.end]:
+            known = self._slices.pop(older)
+            rest = np.setdiff1d(known.unfinished, found)
+            if older.end <= piece.end and len(rest):
+                return None
+            if older.end > piece.end:
+                count = known.counts[0] * (older.end - piece.end) // older.length
+                self._slices[Slice(piece.end, older.end)] = _KnownSlice((count, 0, len(rest)), rest, read=False)
+        return found
 
     def _see(self, seen: PartIds, unfinished: PartIds) -> None:
         finished = np.setdiff1d(seen, unfinished)
@@ -167,6 +228,10 @@ class ShortPolls:
                 return False
             self._slices[one.slice] = _KnownSlice(one.counts, one.unfinished, read=True, shape=one.shape)
         return True
+
+
+def _parts_of(readings: list[SliceResult]) -> PartIds:
+    return np.unique(np.concatenate([NOBODY, *(one.parts for one in readings if one.parts is not None)]))
 
 
 def _others(some: PartIds, known: PartIds) -> PartIds:

@@ -10,7 +10,8 @@ two steps:
    A status that Routee does not document is not final and stands in no list, so its slice is downloaded.
 
 Step 2 is conservative: a list that is not complete only causes downloads. Where nearly all slices have changed lately, as in the hours in
-which most late reports come, lists find little to spare and are left out. Without the parts, after a restart, counts by status are compared.
+which most late reports come, lists find little to spare and are left out; and where nearly all pages have, slices of several pages are made, which
+are fuller. Without the parts, after a restart, counts by status are compared.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,17 +20,19 @@ from operator import itemgetter
 
 import numpy as np
 
-from monitor.ingest.poll.plan import FILL, Slice, pages
+from monitor.ingest.poll.plan import DEEPEST, FILL, Slice, pages
 from monitor.ingest.poll.reader import Counts, PartIds, Reader, SliceResult
 from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger, SweepSlice, add, among, unfinished, worth_comparing
-from monitor.ingest.poll.sweep_pieces import divide
+from monitor.ingest.poll.sweep_pieces import DEEP, divide
 from monitor.model.message import QUEUED, SENT
 
 LATELY = 8
-"""Over about so many slices it is averaged how many have changed."""
+"""Over about so many pages it is averaged how many have changed."""
+MANY = 2.0
+"""The changed parts of a page from which on slices of several pages cost less: seven pages of eight have then changed."""
 BLOCK = 32
-"""So many slices are downloaded without a list before it is asked again whether a list pays."""
+"""So many pages are downloaded without a list before it is asked again whether a list pays."""
 
 
 class Sweep:
@@ -56,13 +59,17 @@ class Sweep:
         self._reached = reached
         self._sparing = sparing
         self._found: list[PartIds] = []  # the unfinished parts of the pieces of a download
-        self._changing = 0.0  # the share (0 to 1) of slices that had changed, of the latest ones
+        self._changing = 0.0  # the share (0 to 1) of pages that had changed, of the latest ones
+        self._changes = 0.0  # how many parts of a page had changed, of the latest ones
         self.moving = False
         self.total = 0
         self.downloaded: list[Slice] = []
 
     async def run(self, wanted: Slice) -> None:
         """Brings all of ``wanted`` up to date. Afterwards ``moving`` says whether some slice was not still. Raises RouteeError."""
+        start = self._ledger.start_of_page(wanted.start, self._size)
+        if self._reader.reaches(Slice(start, wanted.end)):
+            wanted = Slice(start, wanted.end)
         parts = self._ledger.parts(wanted, self._size, int(FILL * self._size))
         for known, group in groupby(parts, lambda part: None if part.counts is None else part.unfinished is not None):
             if known is None or not self._sparing:
@@ -111,7 +118,7 @@ class Sweep:
             if self._pays(chunk) and self._reader.reaches(_span(chunk)):
                 await self._download_changed(chunk)
             else:
-                chunk = rest[:BLOCK]
+                chunk = rest[: _block(rest, self._size)]
                 await self._download(chunk)
             rest = rest[len(chunk) :]
         found = self.total - before
@@ -123,7 +130,11 @@ class Sweep:
 
     def _pays(self, chunk: list[SweepSlice]) -> bool:
         """Returns whether lists probably spare more downloads than they take requests."""
-        return len(chunk) * (1 - self._changing) > _lists(chunk, self._size)
+        spared = 0.0
+        for part in chunk:
+            count = pages(part.expected, self._size)
+            spared += count * (1 - self._changing) ** count
+        return spared > _lists(chunk, self._size)
 
     async def _download_changed(self, chunk: list[SweepSlice]) -> None:
         queued = await self._listed(chunk, QUEUED, 1)
@@ -163,17 +174,18 @@ class Sweep:
         self._figures.skipped += len(parts)
         self.total += _counts(parts)[0]
         for part in parts:
-            self._average(changed=False)
+            self._learn(part, 0)
             self._reached(part.slice)
 
     async def _download(self, run: list[SweepSlice]) -> None:
         """Downloads adjacent parts, and learns how many of them had changed."""
         self._found = []
-        for piece in divide(run, self._size):
-            await self._reader.read(piece.slice, self._note, piece.expected)
+        deep = self._changes > MANY
+        for piece in divide(run, self._size, deeply=deep):
+            await self._reader.read(piece.slice, self._note, piece.expected, DEEP + 1 if deep else DEEPEST)
         now = np.concatenate([NOBODY, *self._found])
-        for changed in _changed(run, now):
-            self._average(changed=changed)
+        for part, (_, others) in zip(run, among(run, now), strict=True):
+            self._learn(part, None if part.unfinished is None else others)
 
     def _note(self, reading: SliceResult) -> None:
         self._ledger.remember([reading])
@@ -185,8 +197,14 @@ class Sweep:
             self.downloaded.append(reading.slice)
             self._reached(reading.slice)
 
-    def _average(self, *, changed: bool) -> None:
-        self._changing += (changed - self._changing) / LATELY
+    def _learn(self, part: SweepSlice, changed: int | None) -> None:
+        """Learns how many parts of a slice had changed; None if that is not known."""
+        count = pages(part.expected, self._size)
+        weight = 1 - (1 - 1 / LATELY) ** count
+        share = 1.0 if changed is None else 1 - (1 - 1 / count) ** changed
+        self._changing += (share - self._changing) * weight
+        if changed is not None:
+            self._changes += (changed / count - self._changes) * weight
 
 
 def _counts(group: Iterable[SweepSlice]) -> Counts:
@@ -201,6 +219,12 @@ def _changed(parts: Sequence[SweepSlice], still: PartIds) -> list[bool]:
     """Returns of each slice whether one of its unfinished parts is not among ``still``. True if they are not known."""
     found = zip(parts, among(parts, still), strict=True)
     return [part.unfinished is None or others > 0 for part, (_, others) in found]
+
+
+def _block(group: Sequence[SweepSlice], size: int) -> int:
+    """Returns how many slices, from the first on, have BLOCK pages; at least one."""
+    total = np.cumsum([pages(part.expected, size) for part in group])
+    return max(int(np.searchsorted(total, BLOCK, "right")), 1)
 
 
 def _chunk(group: Sequence[SweepSlice], size: int) -> int:

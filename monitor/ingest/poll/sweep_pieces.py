@@ -1,7 +1,8 @@
-"""Divides time that is to be downloaded into pieces of nearly one page each. Pure."""
+"""Divides time that is to be downloaded into pieces of nearly one page each, or of several nearly full pages. Pure."""
 
+import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 import numpy as np
@@ -18,14 +19,26 @@ GOOD: Final = 0.93
 GUESSED: Final = 10
 """The most pages of unknown time that are cut by an estimate. More stay whole: the reader cuts them as it finds them."""
 
+DEEP: Final = 8
+"""The pages of a piece of time in which nearly every page has changed. Its messages can be estimated better than those of a page."""
+DEEP_FULL: Final = 0.99
+"""How full the pages of such a piece should be."""
+DEEP_GOOD: Final = 0.98
+"""A part of several pages that are so full stays as it is."""
 
-def divide(run: Sequence[SweepSlice], size: int) -> list[SweepSlice]:
-    """Returns the time of ``run``, adjacent parts with the newest first, as pieces of at most about one page of ``size`` messages.
 
-    Parts that nearly fill a page stay. Others are cut anew, together with so many neighbours that the pieces are nearly full.
+def divide(run: Sequence[SweepSlice], size: int, *, deeply: bool = False) -> list[SweepSlice]:
+    """Returns the time of ``run``, adjacent parts with the newest first, as pieces of at most about one page of ``size`` messages; ``deeply``, of
+    up to DEEP pages.
+
+    Parts that nearly fill their pages stay. Others are cut anew, together with so many neighbours that the pieces are nearly full.
     """
     if any(part.counts is None and part.expected > GUESSED * size for part in run):
         return list(run)
+    return _divide_deeply(run, size) if deeply else _divide_into_pages(run, size)
+
+
+def _divide_into_pages(run: Sequence[SweepSlice], size: int) -> list[SweepSlice]:
     found: list[SweepSlice] = []
     stretch: list[SweepSlice] = []
     for part in run:
@@ -43,6 +56,27 @@ def divide(run: Sequence[SweepSlice], size: int) -> list[SweepSlice]:
     return found
 
 
+def _divide_deeply(run: Sequence[SweepSlice], size: int) -> list[SweepSlice]:
+    """Cuts parts whose pages are not nearly full anew, together with their neighbours, from the oldest on. What is left over is then the newest:
+    the next sweep finds new parts beside it."""
+    found: list[SweepSlice] = []
+    for stays, parts in groupby(run, lambda part: _is_deep(part, size)):
+        stretch = list(parts)
+        found += stretch if stays else _cut_deeply(stretch, size)
+    return found
+
+
+def _is_deep(part: SweepSlice, size: int) -> bool:
+    count = pages(part.expected, size)
+    return count <= DEEP and part.expected >= DEEP_GOOD * count * size
+
+
+def _cut_deeply(stretch: Sequence[SweepSlice], size: int) -> list[SweepSlice]:
+    total = sum(part.expected for part in stretch)
+    whole = max(int(DEEP * DEEP_FULL * size), 1)
+    return _cut_at(stretch, list(range(whole, total, whole)))
+
+
 def _saves(stretch: Sequence[SweepSlice], size: int) -> bool:
     return _pieces(stretch, size) < _as_it_is(stretch, size)
 
@@ -57,16 +91,27 @@ def _as_it_is(stretch: Sequence[SweepSlice], size: int) -> int:
 
 
 def _cut(stretch: Sequence[SweepSlice], size: int) -> list[SweepSlice]:
-    """Returns a stretch as pieces of about equally many messages. No piece is shorter than a second."""
-    start, end, count = stretch[-1].slice.start, stretch[0].slice.end, _pieces(stretch, size)
+    """Returns a stretch as pieces of about equally many messages."""
+    total, count = sum(part.expected for part in stretch), _pieces(stretch, size)
+    return _cut_at(stretch, [total * number / count for number in range(1, count)])
+
+
+def _cut_at(stretch: Sequence[SweepSlice], wanted: Sequence[float]) -> list[SweepSlice]:
+    """Returns a stretch as pieces, cut where there are ``wanted`` messages before, counted from the oldest on. No piece is shorter than a
+    second."""
+    start, end = stretch[-1].slice.start, stretch[0].slice.end
     at_edge, before = _profile(stretch)
-    cuts = np.interp(np.arange(1, count) * (before[-1] / count), before, at_edge)
-    edges = [start]
-    for cut in (on_grid(int(cut)) for cut in cuts):
-        if cut - edges[-1] >= SHORTEST_SLICE and end - cut >= SHORTEST_SLICE:
-            edges.append(cut)
-    expected = -(-round(before[-1]) // len(edges))
-    pieces = [SweepSlice(Slice(at, cut), None, expected) for at, cut in pairwise([*edges, end])]
+    edges, counts = [start], [0.0]
+    for cut, count in zip(np.interp(wanted, before, at_edge).tolist(), wanted, strict=True):
+        at = on_grid(int(cut))
+        if at - edges[-1] >= SHORTEST_SLICE and end - at >= SHORTEST_SLICE:
+            edges.append(at)
+            counts.append(count)
+    expected = np.diff([*counts, before[-1]]).tolist()
+    pieces = [
+        SweepSlice(Slice(at, cut), None, math.ceil(many - 1e-6))
+        for (at, cut), many in zip(pairwise([*edges, end]), expected, strict=True)
+    ]
     return pieces[::-1]
 
 

@@ -2,11 +2,13 @@
 
 from functools import partial
 
-from monitor.ingest.poll.plan import Slice, due, sweep_range
+import trio
+
+from monitor.ingest.poll.plan import Slice, due
 from monitor.ingest.poll.search_state import SearchState
 from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.poll.sweep import Sweep
-from monitor.runtime.clock import MILLISECOND, Duration, Instant
+from monitor.runtime.clock import MILLISECOND, SECOND, Duration, Instant
 from monitor.runtime.errors import RouteeUnavailable
 
 Schedule = tuple[tuple[Duration, Duration], ...]
@@ -27,24 +29,26 @@ class Sweeps:
         ] = {}  # when each running sweep began: one, and the smaller ones for which it waits
 
     async def run(self) -> None:
-        """Runs sweeps when they are due, after the first complete poll."""
+        """Runs sweeps when they are due, after the first complete poll. The moment after a poll suits best, since a sweep ends where what the
+        poll knows begins."""
         search = self._search
         await search.first_poll.wait()
         while True:
-            await self._sweep_due(search.plan.sweeps)
-            await search.clock.sleep(self._pause(search.clock.now()))
+            await self._sweep_due(search.plan.sweeps, leeway=search.plan.every // 2)
+            with trio.move_on_after(self._pause(search.clock.now()) / SECOND):
+                await search.polled.wait()
 
-    async def _sweep_due(self, schedule: Schedule) -> None:
-        """Runs the largest due sweep until none is due."""
-        while backs := self._due(schedule, self._search.clock.now()):
+    async def _sweep_due(self, schedule: Schedule, leeway: Duration = 0) -> None:
+        """Runs the largest sweep that is due, or nearly, until none is."""
+        while backs := self._due(schedule, self._search.clock.now(), leeway):
             back = backs[0]
             self._tried[back] = self._running[back] = self._search.clock.now()
             if await self._search.attempt("sweep", partial(self._sweep, back), _name(back)):
                 del self._tried[back]
             del self._running[back]
 
-    def _due(self, schedule: Schedule, now: Instant) -> list[Duration]:
-        """Returns the due sweeps, largest first, without those that polls include and those that a running sweep covers."""
+    def _due(self, schedule: Schedule, now: Instant, leeway: Duration) -> list[Duration]:
+        """Returns the sweeps that are due within ``leeway``, largest first, without those that polls include or a running sweep covers."""
         search = self._search
         swept = dict(search.progress.swept)
         if (
@@ -56,8 +60,8 @@ class Sweeps:
         large = [sweep for sweep in schedule if not search.is_small(sweep[0])]
         return [
             back
-            for back in due(large, swept, now)
-            if not self._rests(back, now) and sweep_range(search.plan, now, search.progress.as_of, back)
+            for back in due(large, swept, now, leeway)
+            if not self._rests(back, now) and search.sweep_range(now, back)
         ]
 
     def _rests(self, back: Duration, now: Instant) -> bool:
@@ -73,8 +77,9 @@ class Sweeps:
 
     async def _sweep(self, back: Duration, figures: PollFigures) -> None:
         search, progress = self._search, self._search.progress
+        await search.idle.wait()
         now = search.clock.now()
-        wanted = sweep_range(search.plan, now, progress.as_of, back)
+        wanted = search.sweep_range(now, back)
         if wanted is None:
             return
         reader = search.reader(figures, partial(self._give_way, back))

@@ -1,5 +1,7 @@
 """The arithmetic of polling."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from monitor.ingest.poll.plan import LOOK_BACK, SearchPlan, Slice, due, newest, next_tick, poll_range, sweep_range, tick
 from monitor.ingest.poll.reader import SliceResult
 from monitor.ingest.poll.sweep_ledger import Ledger, worth_comparing
-from monitor.model.routee_query import RouteeQuery
+from monitor.model.routee_query import Filter, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 NOW = 1_800_000_000 * SECOND
@@ -68,6 +70,21 @@ def test_a_sweep_ends_where_the_polls_begin() -> None:
     assert swept is not None
     assert abs(swept.end - (NOW - 10 * SECOND - 5 * MINUTE)) < SECOND
     assert sweep_range(plan(), NOW, NOW - HOUR, HOUR) is None
+
+
+@given(st.integers(0, 20 * MINUTE))
+def test_a_sweep_leaves_no_gap_before_what_polls_know(ago: Duration) -> None:
+    known_since = NOW - 10 * SECOND - 5 * MINUTE - ago
+    swept = sweep_range(plan(), NOW, NOW - 10 * SECOND, HOUR, known_since)
+    assert swept is not None
+    assert known_since <= swept.end < known_since + SECOND or swept.end == NOW - 10 * SECOND - 5 * MINUTE - SECOND // 2
+    assert swept.end % SECOND == SECOND // 2
+
+
+def test_a_search_that_messages_can_leave_is_swept_up_to_where_a_poll_begins() -> None:
+    narrow = replace(plan(), question=RouteeQuery((Filter("direction", "Outbound"),)))
+    known_since = NOW - 20 * MINUTE
+    assert sweep_range(narrow, NOW, NOW, HOUR, known_since) == sweep_range(narrow, NOW, NOW, HOUR)
 
 
 @given(st.integers(-DAY, DAY))

@@ -4,7 +4,6 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -87,25 +86,88 @@ async def test_a_short_poll_is_the_newest_page_and_a_list_of_what_is_sent(autoju
     busy = Busy()
     async with busy.running():
         asked = [await busy.poll() for _ in range(22)]
-    assert asked.count(SHORT) == 20
-    full = [len(one) for one in asked if one != SHORT]
-    assert len(full) == 2
-    assert all(4 <= requests <= 8 for requests in full), "every five minutes everything is read, since the last time"
+    assert all(one[:2] == SHORT for one in asked)
+    further = [request for one in asked for request in one[2:]]
+    assert set(further) == {(100, None)}
+    assert 6 <= len(further) <= 9, "of 660 messages that come each is read a last time, on pages that are nearly full"
 
 
-async def test_full_polls_leave_no_gap(autojump_clock: MockClock) -> None:
+async def test_what_polls_leave_behind_is_read_a_last_time_without_a_gap(autojump_clock: MockClock) -> None:
     busy = Busy()
     for i in range(1200, 3000):
-        busy.tracking.send(f"m{i}", NOW - 400 * SECOND + i * SECOND, "Delivered")
-    full = list[tuple[int, int]]()
+        busy.tracking.send(f"m{i}", NOW - 400 * SECOND + i * SECOND, "Delivered" if i % 10 else "Sent")
     async with busy.running():
+        begin = busy.tracking.asked[-1].start
         for _ in range(60):
             before = len(busy.tracking.asked)
-            if (await busy.poll()) != SHORT:
-                asked = busy.tracking.asked[before:]
-                full.append((min(one.start for one in asked), max(one.end for one in asked)))
-    assert len(full) > 4
-    assert all(later[0] <= earlier[1] for earlier, later in pairwise(full))
+            assert (await busy.poll())[:2] == SHORT
+            first, _, *last = busy.tracking.asked[before:]
+            assert first.start == begin
+            for one in last:
+                assert one.start == begin
+                assert one.end <= first.end - 5 * MINUTE
+            begin = last[-1].end if last else begin
+    assert begin >= busy.clock.now() - 5 * MINUTE - 5 * EVERY, "the span of polls does not grow"
+
+
+async def test_a_page_that_polls_leave_behind_is_not_read_by_the_next_sweep(autojump_clock: MockClock) -> None:
+    busy = Busy(replace(PLAN, resweeps=((5 * MINUTE, EVERY), (HOUR, 5 * MINUTE))))
+    for i in range(1200, 6000):
+        busy.tracking.send(f"m{i}", NOW - 400 * SECOND + i * SECOND, "Delivered" if i % 10 else "Sent")
+    async with busy.running():
+        await busy.clock.sleep(HOUR)
+        before = len(busy.figures.rounds)
+        await busy.clock.sleep(20 * MINUTE)
+    later = [one for one in busy.figures.rounds[before:] if one.kind == "sweep"]
+    assert len(later) == 4
+    assert [one.slices for one in later] == [0] * 4, "only counts and lists"
+
+
+async def test_sweeps_begin_right_after_a_poll(autojump_clock: MockClock) -> None:
+    """A sweep ends where the poll begins, so that all is known as of one moment."""
+    busy = Busy(SWEPT)
+    busy.tracking.latency = 0.5
+    async with busy.running():
+        await busy.clock.sleep(20 * MINUTE)
+    rounds = busy.figures.rounds
+    assert sum(one.kind == "sweep" for one in rounds) >= 4
+    asked = busy.tracking.asked
+    swept = [i for i, one in enumerate(asked) if one.size == 1 and asked[i - 1].size > 1]
+    assert all(asked[i].at - asked[i - 1].at <= SECOND for i in swept)
+
+
+@pytest.mark.parametrize("by", ["status", "sent"])
+async def test_a_full_poll_follows_where_the_page_that_is_left_behind_cannot_be_read(
+    autojump_clock: MockClock, by: str
+) -> None:
+    busy = Busy(SWEPT, by)
+    async with busy.running():
+        for _ in range(6):
+            before = len(busy.tracking.asked)
+            busy.tracking.faults[before + 3] = OUTAGE
+            asked = await busy.poll()
+            busy.tracking.faults.clear()
+            if len(asked) == 3 and busy.figures.rounds[-1].outcome == "503":
+                break
+        assert busy.figures.rounds[-1].outcome == "503"
+        busy.change(200, "Undelivered")
+        assert len(await busy.poll()) >= 4
+        await busy.clock.sleep(6 * MINUTE)
+        assert busy.sink.seen() == {
+            one.id: one.status for one in busy.tracking.messages.values() if one.sent < busy.sink.cursors[-1].as_of
+        }
+
+
+async def test_many_messages_of_one_second_are_left_behind_together(autojump_clock: MockClock) -> None:
+    busy = Busy()
+    async with busy.running():
+        at = busy.clock.now() + 10 * SECOND
+        for i in range(250):
+            busy.tracking.send(f"campaign{i}", at, "Sent" if i % 5 else "Delivered")
+        for _ in range(20):
+            await busy.poll()
+        assert sum(name.startswith("campaign") for name in busy.sink.seen()) == 250
+        assert (await busy.poll())[:2] == SHORT
 
 
 @pytest.mark.parametrize("status", ["Sent", "Accepted"])
@@ -166,7 +228,8 @@ async def test_slices_that_polls_leave_behind_have_the_counts_that_they_were_rea
 
 def test_after_an_outage_parts_are_not_known_one_by_one_but_slices_are_handed_over() -> None:
     """Sorting the parts of hours would hold the event loop."""
-    polls, ledger, size = ShortPolls(100, 5 * MINUTE), Ledger(), 4 * MOST
+    ledger, size = Ledger(), 4 * MOST
+    polls = ShortPolls(100, ledger)
     nothing = np.array([], np.int64)
     slices = [Slice(NOW + i * MINUTE, NOW + (i + 1) * MINUTE) for i in range(size)]
     parts = [np.arange(i * 100, (i + 1) * 100) for i in range(size)]
@@ -178,8 +241,10 @@ def test_after_an_outage_parts_are_not_known_one_by_one_but_slices_are_handed_ov
     polls.remember(Slice(NOW, end), readings)
     wanted = Slice(end - 5 * MINUTE, end + EVERY)
     assert not polls.can_read(wanted)
-    assert polls.hand_over(wanted, ledger) == wanted
+    assert polls.hand_over(wanted) == wanted
     assert len(ledger.dump(NOW)) == size - 5
+    polls.remember(Slice(slices[-9].start, end), readings[-9:])
+    assert not polls.can_read(wanted), "four pages are older than the overlap: a full poll leaves them to the sweeps"
     polls.remember(Slice(slices[-6].start, end), readings[-6:])
     assert polls.can_read(wanted)
 
@@ -187,12 +252,14 @@ def test_after_an_outage_parts_are_not_known_one_by_one_but_slices_are_handed_ov
 async def test_the_slice_of_a_message_that_has_changed_is_read_again(autojump_clock: MockClock) -> None:
     busy = Busy()
     async with busy.running():
-        for _ in range(10):
+        for _ in range(9):
             await busy.poll()
         busy.change(550, "Undelivered")
+        at, before = busy.tracking.messages["m550"].sent, len(busy.tracking.asked)
         asked = await busy.poll()
         assert asked[:2] == SHORT
         assert asked[2:] in ([(100, None)], 2 * [(100, None)]), "a slice of one page, or a little more"
+        assert any(one.start < at < one.end for one in busy.tracking.asked[before + 2 :])
         assert busy.sink.seen()["m550"] == "Undelivered"
         assert await busy.poll() == SHORT
 
@@ -200,11 +267,29 @@ async def test_the_slice_of_a_message_that_has_changed_is_read_again(autojump_cl
 async def test_what_came_since_the_last_full_poll_is_found_when_it_changes(autojump_clock: MockClock) -> None:
     busy = Busy()
     async with busy.running():
-        for _ in range(5):
+        for _ in range(4):
             await busy.poll()
         busy.change(480, "Failed")
         assert await busy.poll() == [*SHORT, (100, None)]
         assert busy.sink.seen()["m480"] == "Failed"
+
+
+async def test_a_page_is_read_instead_of_a_list_where_it_has_all_that_may_have_changed(
+    autojump_clock: MockClock,
+) -> None:
+    busy = Busy()
+    for one in busy.tracking.messages.values():
+        one.status = "Delivered"
+    for i in range(500, 560, 10):
+        busy.tracking.messages[f"m{i}"].status = "Sent"
+    async with busy.running():
+        for _ in range(7):
+            await busy.poll()
+        busy.change(530, "Failed")
+        asked = await busy.poll()
+        assert set(asked) == {(100, None)}
+        assert len(asked) <= 3
+        assert busy.sink.seen()["m530"] == "Failed"
 
 
 async def test_what_was_sent_before_the_poll_that_first_saw_it_is_found_when_it_changes(

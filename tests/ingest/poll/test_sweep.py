@@ -28,18 +28,19 @@ A_PAGE = 100
 class Bench:
     """A thousand messages of ten hours at pages of a hundred, of which each tenth is Sent, swept once."""
 
-    def __init__(self, by: str = "sent") -> None:
+    def __init__(self, by: str = "sent", count: int = 1000) -> None:
         self.clock = TrioClock(START + MINUTE)
         self.tracking = FakeTracking(self.clock, by)
         self.sink = FakeSink()
         self.ledger = Ledger()
         self.reached: list[Slice] = []
-        for i in range(1000):
+        self.wanted = WANTED
+        self.count = count
+        for i in range(count):
             self.tracking.send(f"m{i}", self.sent_at(i), "Delivered" if i % 10 else "Sent")
 
-    @staticmethod
-    def sent_at(number: float) -> int:
-        return WANTED.start + int(number * WANTED.length) // 1000 + SECOND
+    def sent_at(self, number: float) -> int:
+        return WANTED.start + int(number * WANTED.length) // self.count + SECOND
 
     async def take(self, batch: Batch, rejected: tuple[RejectedRecord, ...], origin: ReadOrigin) -> None:
         await self.sink.page("outbound", batch, rejected)
@@ -51,9 +52,9 @@ class Bench:
         figures = PollFigures("outbound", "sweep")
         reader = Reader(self.tracking, RouteeQuery(), A_PAGE, self.take, figures, lambda: horizon(self.clock.now()))
         sweep = Sweep(reader, self.ledger, A_PAGE, figures, self.reached.append)
-        await sweep.run(WANTED)
+        await sweep.run(self.wanted)
         assert self.sink.seen() == self.tracking.statuses()
-        assert sweep.total == len(self.tracking._selected(WANTED.start, WANTED.end, None))
+        assert sweep.total == len(self.tracking._selected(self.reached[-1].start, WANTED.end, None))
         assert not sweep.moving
         return list(self.tracking.asked)
 
@@ -92,6 +93,54 @@ async def test_slices_that_all_have_changed_are_downloaded_as_nearly_full_pages(
     for i in range(10, 1000, 30):
         bench.tracking.report(f"m{i}", START, "Delivered")
     assert len(await bench.sweep()) <= 14
+
+
+class Stormy(Bench):
+    """Four thousand messages, half of them Sent, of which six on each page change between two sweeps."""
+
+    def __init__(self, by: str = "sent") -> None:
+        super().__init__(by, 4000)
+        for i in range(0, self.count, 2):
+            self.tracking.messages[f"m{i}"].status = "Sent"
+
+    async def storm(self, number: int) -> list[Asked]:
+        """Lets it happen, and sweeps."""
+        for i in range(2 * number, self.count, 16):
+            place = START - SECOND if self.tracking.by == "sent" else self.sent_at(i) + SECOND
+            self.tracking.report(f"m{i}", place + number, "Delivered")
+        return await self.sweep()
+
+
+@pytest.mark.parametrize("by", ["sent", "status"])
+async def test_slices_have_several_full_pages_where_every_page_has_changed(by: str) -> None:
+    bench = await Stormy(by).swept()
+    asked = [await bench.storm(number) for number in range(5)][-1]
+    assert max(one.page for one in asked) >= 7
+    assert len(downloads(asked)) <= 42, "there are 40 pages"
+    assert len(asked) <= 50
+
+
+async def test_slices_become_pages_again_where_little_changes() -> None:
+    bench = await Stormy().swept()
+    for number in range(5):
+        await bench.storm(number)
+    for number in range(6):
+        bench.tracking.report(f"m{3996 - 640 * number}", START, "Delivered")
+        asked = await bench.sweep()
+    assert max(one.page for one in asked) == 0
+    assert len(downloads(asked)) <= 2
+
+
+async def test_the_page_in_which_a_sweep_begins_is_not_cut() -> None:
+    bench = await Bench().swept()
+    for i in range(0, 1000, 30):
+        bench.tracking.report(f"m{i}", START, "Delivered")
+    await bench.sweep()  # into slices of one page
+    oldest = min(bench.ledger.parts(WANTED, A_PAGE, 0), key=lambda part: part.slice)
+    bench.wanted = Slice(oldest.slice.start + oldest.slice.length // 2, WANTED.end)
+    asked = await bench.sweep()
+    assert [(one.size, one.status) for one in asked] == [(1, None), (A_PAGE, "Sent")]
+    assert asked[0].start == oldest.slice.start
 
 
 async def test_what_went_from_queued_to_sent_stands_in_the_list() -> None:
@@ -166,14 +215,27 @@ def test_full_pages_stay_and_poor_ones_are_cut_anew_with_their_neighbours() -> N
     assert pieces(600, 600) == [600, 600], "nothing would be saved"
 
 
-@given(st.lists(st.tuples(st.integers(1, DAY // SECOND), st.integers(0, 5000)), min_size=1, max_size=20))
-@example([(1, 2001)])
-def test_pieces_cover_the_run_and_are_nearly_as_few_as_its_pages(drawn: list[tuple[int, int]]) -> None:
+def test_pieces_of_several_pages_are_cut_from_the_oldest_on_and_stay_where_they_are_full() -> None:
+    def pieces(*totals: int) -> list[int]:
+        run = [SweepSlice(Slice(i * HOUR, (i + 1) * HOUR), (n, 0, 0), n) for i, n in enumerate(totals)]
+        return [piece.expected for piece in divide(run[::-1], 1000, deeply=True)]
+
+    assert pieces(7920, 7900) == [7900, 7920]
+    assert pieces(990, 2000) == [2000, 990], "full pages"
+    assert pieces(*[940] * 9) == [540, 7920]
+    assert pieces(7900, 5300, *[940] * 4) == [1140, 7920, 7900], "what is left over is cut with what came after"
+    assert pieces(9000) == [1080, 7920]
+
+
+@pytest.mark.parametrize("deeply", [False, True])
+@given(drawn=st.lists(st.tuples(st.integers(1, DAY // SECOND), st.integers(0, 5000)), min_size=1, max_size=20))
+@example(drawn=[(1, 2001)])
+def test_pieces_cover_the_run_and_are_nearly_as_few_as_its_pages(deeply: bool, drawn: list[tuple[int, int]]) -> None:
     at, run = START + SECOND // 2, list[SweepSlice]()
     for seconds, total in drawn:
         run.insert(0, SweepSlice(Slice(at, at + seconds * SECOND), (total, 0, 0), total))
         at += seconds * SECOND
-    pieces = divide(run, 2000)
+    pieces = divide(run, 2000, deeply=deeply)
     assert (pieces[0].slice.end, pieces[-1].slice.start) == (run[0].slice.end, run[-1].slice.start)
     assert all(newer.slice.start == older.slice.end for newer, older in itertools.pairwise(pieces))
     assert all(piece.slice.length >= SHORTEST_SLICE for piece in pieces)
