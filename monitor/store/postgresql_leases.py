@@ -28,8 +28,10 @@ DEAD_KEPT: Final = HOUR
 
 _EXPIRY: Final = f"clock_timestamp() + {LEASE_TTL // MILLISECOND} * INTERVAL '1 millisecond'"
 _INSTANT: Final = "CAST(extract(epoch FROM {}) * 1000000 AS BIGINT)"
-_SINCE: Final = _INSTANT.format("since")
-_LEFT: Final = _INSTANT.format("expires_at - clock_timestamp()")
+_SINCE: Final = f"CASE WHEN isfinite(since) THEN {_INSTANT.format('since')} WHEN since IS NOT NULL THEN 0 END"
+_LEFT: Final = f"CASE WHEN isfinite(expires_at) THEN {_INSTANT.format('expires_at - clock_timestamp()')} ELSE 0 END"
+_NAMES: Final = "CASE WHEN coalesce(array_ndims({0}), 1) = 1 THEN array_remove({0}, NULL) ELSE '{{}}' END"
+"""A column of names. Whatever somebody else wrote into a row, no daemon may stumble over it: all of them read it."""
 
 _BEAT: Final = f"""
     WITH renewed AS (
@@ -45,14 +47,18 @@ _BEAT: Final = f"""
             FOR UPDATE SKIP LOCKED))
     UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]), left_alone = CAST(%(left_alone)s AS TEXT[])
     WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
-_WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT}, wanted, left_alone FROM worker ORDER BY id"  # noqa: S608 - constants of ours
-_LEASES: Final = f"SELECT account, token, worker, {_SINCE}, coalesce({_LEFT}, 0) FROM lease ORDER BY account"  # noqa: S608 - constants of ours
+_WORKERS: Final = f"""
+    SELECT id, name, version, url, {_SINCE}, {_LEFT}, {_NAMES.format("wanted")}, {_NAMES.format("left_alone")}
+    FROM worker ORDER BY id"""  # noqa: S608 - constants of ours
+_LEASES: Final = f"SELECT account, token, worker, {_SINCE}, {_LEFT} FROM lease ORDER BY account"  # noqa: S608 - constants of ours
 _STATE: Final = f"""
     SELECT {_INSTANT.format("clock_timestamp()")}, suppressions,
         EXISTS (SELECT 1 FROM forwarded_callback WHERE account = ANY(%s)) FROM store_state"""  # noqa: S608 - constants of ours
+_LAST_TOKEN: Final = (1 << 63) - 1
 _TAKE: Final = f"""
     WITH free AS MATERIALIZED (
-        SELECT account FROM lease WHERE account = ANY(%(wanted)s) AND (worker IS NULL OR expires_at <= clock_timestamp())
+        SELECT account FROM lease WHERE account = ANY(%(wanted)s) AND token < {_LAST_TOKEN}
+            AND (worker IS NULL OR expires_at IS NULL OR NOT isfinite(expires_at) OR expires_at <= clock_timestamp())
         ORDER BY array_position(CAST(%(wanted)s AS TEXT[]), account) LIMIT %(most)s FOR UPDATE SKIP LOCKED)
     UPDATE lease SET token = token + 1, worker = %(worker)s, since = clock_timestamp(), expires_at = {_EXPIRY}
     FROM free WHERE lease.account = free.account AND EXISTS (SELECT 1 FROM worker WHERE id = %(worker)s AND name = %(name)s)

@@ -27,7 +27,7 @@ from tests.fakes.postgresql_link import linked
 from tests.store.store_samples import NOW, ack, alert, group, keys, notification, silence
 
 SHORT = PostgresqlLimits(
-    lock=100 * MILLISECOND, answer=1_000 * MILLISECOND, idle=1_000 * MILLISECOND, pause=0, tries_again=True
+    lock=700 * MILLISECOND, answer=1_000 * MILLISECOND, idle=1_000 * MILLISECOND, pause=0, tries_again=True
 )
 BOTH = ("main", "other")
 
@@ -337,7 +337,7 @@ def test_a_worker_that_is_cut_off_in_the_middle_of_a_transfer_does_not_keep_its_
     assert polls_of(second.store, "main") == []
 
 
-@pytest.mark.parametrize("after", [b"WITH renewed", b"left_alone FROM worker ORDER BY id", b"FROM store_state"])
+@pytest.mark.parametrize("after", [b"WITH renewed", b"FROM worker ORDER BY id", b"FROM store_state"])
 def test_a_worker_that_is_cut_off_in_the_middle_of_a_beat_does_not_keep_its_accounts(
     fleet: Fleet, after: bytes
 ) -> None:
@@ -558,6 +558,31 @@ def test_rows_of_one_account_that_cannot_be_read_hinder_no_other(fleet: Fleet) -
     assert second.store.owners() == ["main", "other"], "who starts needs no more than the names"
     with pytest.raises(StoreError, match="cannot be read"):
         second.store.load(["main"])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "UPDATE lease SET worker = 999, expires_at = 'infinity' WHERE account = 'main'",
+        "UPDATE lease SET worker = 999, since = '-infinity', expires_at = NULL WHERE account = 'main'",
+        "UPDATE worker SET expires_at = 'infinity', wanted = ARRAY[['main', 'x'], ['y', 'z']], left_alone = '{NULL}' WHERE id = 999",
+    ],
+)
+def test_strange_rows_of_leases_and_workers_hinder_nobody(fleet: Fleet, written: str) -> None:
+    one = fleet.daemon()
+    one.leases.beat(BOTH, {})
+    fleet.tell("INSERT INTO worker (id, name, version, expires_at) VALUES (999, 'x', 'x', clock_timestamp())")
+    fleet.tell(written)
+    assert set(one.take(*BOTH)) == set(BOTH)
+    view = one.leases.beat(BOTH, {})
+    assert {lease.account for lease in view.fleet.leases} == set(BOTH)
+
+
+def test_a_lease_that_can_have_no_further_token_hinders_no_other(fleet: Fleet) -> None:
+    one = fleet.daemon()
+    one.leases.beat(BOTH, {})
+    fleet.tell(f"UPDATE lease SET token = {(1 << 63) - 1} WHERE account = 'main'")
+    assert set(one.take(*BOTH)) == {"other"}
 
 
 def test_an_alert_of_a_version_that_did_not_write_its_account_is_found(fleet: Fleet) -> None:

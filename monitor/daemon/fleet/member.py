@@ -80,7 +80,8 @@ class FleetMember:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
         self._removed = tuple(dict.fromkeys([*self._configured(), *await self._store.owners()]))
         self._has_begun = True
-        nursery.start_soon(self._keeper.run, name="leases")  # beyond ``stop``: sends under way end, and are noted, under the leases
+        # It goes on after ``stop``: what is just being sent ends, and is noted, under the leases.
+        nursery.start_soon(self._keeper.run, name="leases")
         await run_until(stop, self._keeper.settled.wait)
         self._pipeline.services.worker = self._name
         self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
