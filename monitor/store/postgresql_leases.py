@@ -4,7 +4,7 @@ A renewal changes no column that a commit's lock on the row protects (`FOR KEY S
 row, and leaves out rows that are locked. All times are the server's.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
@@ -12,11 +12,12 @@ from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.leases import LEASE_TTL
+from monitor.store.leases import LEASE_TTL, NONE_LEFT
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_errors import explained
 from monitor.store.postgresql_locks import end_stalled_sessions
 from monitor.store.postgresql_worker import Worker
+from monitor.store.row_codec import writable
 
 T = TypeVar("T")
 FOR_LEASES: Final = PostgresqlLimits(
@@ -25,6 +26,9 @@ FOR_LEASES: Final = PostgresqlLimits(
 """Shorter than the time that a worker has between two beats and its deadline."""
 DEAD_KEPT: Final = HOUR
 """How long a dead worker is shown."""
+
+_LONGEST_WHY: Final = 300
+"""Characters of what is stored of why an account is left to others."""
 
 _EXPIRY: Final = f"clock_timestamp() + {LEASE_TTL // MILLISECOND} * INTERVAL '1 millisecond'"
 _INSTANT: Final = "CAST(extract(epoch FROM {}) * 1000000 AS BIGINT)"
@@ -42,9 +46,12 @@ _BEAT: Final = f"""
         DELETE FROM worker WHERE id IN (
             SELECT id FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second'
             FOR UPDATE SKIP LOCKED))
-    UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]), left_alone = CAST(%(left_alone)s AS TEXT[])
+    UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]), left_alone = CAST(%(left_alone)s AS TEXT[]),
+        left_why = CAST(%(left_why)s AS TEXT[])
     WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
-_WORKERS: Final = f"SELECT id, name, version, url, {_SINCE}, {_LEFT}, wanted, left_alone FROM worker ORDER BY id"  # noqa: S608 - constants of ours
+_WORKERS: Final = (
+    f"SELECT id, name, version, url, {_SINCE}, {_LEFT}, wanted, left_alone, left_why FROM worker ORDER BY id"  # noqa: S608 - constants of ours
+)
 _LEASES: Final = f"SELECT account, token, worker, {_SINCE}, coalesce({_LEFT}, 0) FROM lease ORDER BY account"  # noqa: S608 - constants of ours
 _STATE: Final = f"""
     SELECT {_INSTANT.format("clock_timestamp()")}, suppressions,
@@ -81,10 +88,13 @@ class PostgresqlLeases:
         wanted: Sequence[str],
         held: Mapping[str, int],
         orphans: Sequence[str] = (),
-        left_alone: Collection[str] = (),
+        left_alone: Mapping[str, str] = NONE_LEFT,
     ) -> FleetView:
         accounts = {"accounts": list(held), "wanted": list(wanted), "known": [*wanted, *orphans]}
         accounts["left_alone"] = sorted(left_alone)
+        accounts["left_why"] = [
+            writable(left_alone[one].replace("\0", ""))[:_LONGEST_WHY] for one in sorted(left_alone)
+        ]
         renewal = accounts | {"tokens": list(held.values())} | self._own()
 
         def within(connection: BoundedConnection) -> FleetView:
@@ -155,7 +165,7 @@ def read_fleet(address: PostgresqlAddress) -> Fleet:
 
 
 def _fleet(connection: BoundedConnection) -> Fleet:
-    workers = tuple(WorkerView(*(*row[:-2], tuple(row[-2]), tuple(row[-1]))) for row in _rows(connection, _WORKERS))
+    workers = tuple(WorkerView(*row[:-3], *map(tuple, row[-3:])) for row in _rows(connection, _WORKERS))
     return Fleet(workers, tuple(LeaseView(*row) for row in _rows(connection, _LEASES)))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import SECOND
-from monitor.store.leases import LEASE_TTL
+from monitor.store.leases import LEASE_TTL, NONE_LEFT
 
 TTL = LEASE_TTL / SECOND
 
@@ -90,7 +90,7 @@ class TableLeases:
         wanted: Sequence[str],
         held: Mapping[str, int],
         orphans: Sequence[str] = (),
-        left_alone: Collection[str] = (),
+        left_alone: Mapping[str, str] = NONE_LEFT,
     ) -> FleetView:
         now = self._clock()
         fleet = self._table.beat(self.worker, wanted, held, now, orphans, left_alone)
