@@ -33,6 +33,8 @@ class LeaseStore(Protocol):
 
     worker: int
     """The number of this worker, which no other one ever had."""
+    name: str
+    """The name of this worker, ``HOST:PROCESS``."""
 
     def beat(
         self,

@@ -74,7 +74,7 @@ class PostgresqlLeases:
 
     def __init__(self, address: PostgresqlAddress, worker: Worker, limits: PostgresqlLimits = FOR_LEASES) -> None:
         self.address, self.worker = address, worker.id
-        self._name, self._limits = worker.name, limits
+        self.name, self._limits = worker.name, limits
         self._connection: BoundedConnection | None = None
         self._is_closed = False
 
@@ -127,12 +127,12 @@ class PostgresqlLeases:
     def leave(self) -> None:
         def within(connection: BoundedConnection) -> None:
             connection.execute(_FREE, (self.worker,))
-            connection.execute(_FORGET, (self.worker, self._name))
+            connection.execute(_FORGET, (self.worker, self.name))
 
         self._run(within)
 
     def _own(self) -> dict[str, Any]:
-        return {"worker": self.worker, "name": self._name}
+        return {"worker": self.worker, "name": self.name}
 
     def _run(self, call: Callable[[BoundedConnection], T]) -> T:
         """Runs ``call`` in one transaction, on a new connection if the present one is lost. Raises StoreError."""

@@ -83,7 +83,7 @@ class TableLeases:
     """One worker's `monitor.store.leases.LeaseStore` over a table. ``clock`` says the server's seconds."""
 
     def __init__(self, table: LeaseTable, worker: int, clock: Callable[[], float]) -> None:
-        self.worker, self._table, self._clock = worker, table, clock
+        self.worker, self.name, self._table, self._clock = worker, f"w:{worker}", table, clock
 
     def beat(
         self,

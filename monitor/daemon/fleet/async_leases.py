@@ -34,6 +34,11 @@ class AsyncLeases:
         """The number of this worker."""
         return self._leases.worker
 
+    @property
+    def name(self) -> str:
+        """The name of this worker."""
+        return self._leases.name
+
     async def beat(
         self,
         wanted: Sequence[str],
