@@ -170,6 +170,7 @@ class FleetWorker(TypedDict):
     isThis: bool
     accounts: list[str]
     leavesAlone: NotRequired[list[str]]
+    leavesAloneWhy: NotRequired[dict[str, str]]
 
 
 class FleetAccount(TypedDict):

@@ -269,7 +269,7 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     """Yields the daemons that share the store, with their accounts."""
     if fleet is None:
         return
-    from monitor.daemon.fleet.fleet_json import is_old
+    from monitor.daemon.fleet.fleet_json import is_old, left_of
 
     label = "Daemons"
     if is_old(fleet):
@@ -281,7 +281,7 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
         if one["isAlive"]:
             this = " (this one)" if one["isThis"] else ""
             accounts = ", ".join(one["accounts"]) or "no account"
-            left = f"; leaves {', '.join(one['leavesAlone'])} to others" if one.get("leavesAlone") else ""
+            left = "".join(f"; leaves {', '.join(names)} to others{why and f': {why}'}" for why, names in left_of(one))
             yield (label, f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}{left}")
             label = ""
     for one in fleet["workers"]:

@@ -12,7 +12,8 @@ class WorkerView:
 
     ``expires_in`` is how long it still counts as living if nothing is heard of it; zero or less: it is dead. ``wanted`` are the accounts of its
     configuration at its last beat; it has none before its first one. ``left_alone`` are those that others should take
-    rather than this one at present, because it could not read them from the store, or cannot poll them.
+    rather than this one at present, because it could not read them from the store, or cannot poll them; ``left_why`` says of each of them why,
+    unless it is of an earlier version.
     """
 
     id: int
@@ -23,6 +24,7 @@ class WorkerView:
     expires_in: Duration
     wanted: tuple[str, ...] = ()
     left_alone: tuple[str, ...] = ()
+    left_why: tuple[str, ...] = ()
 
     @property
     def takes(self) -> frozenset[str]:

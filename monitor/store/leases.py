@@ -4,7 +4,8 @@ An account's lease has a holder, an expiry by the clock of the store's server, a
 taken. Each commit checks the tokens (`monitor.store.protocol.Store.hold`), so a daemon that lost an account cannot commit for it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from monitor.model.fleet import FleetView
@@ -19,6 +20,9 @@ BEAT_EVERY: Final[Duration] = SECOND
 LEASE_DEADLINE: Final[Duration] = 4_500 * MILLISECOND
 """How long after the beginning of its last successful beat a worker may commit and send, by its own clock, which counts suspends too."""
 
+NONE_LEFT: Final[Mapping[str, str]] = MappingProxyType({})
+"""No account is left to others."""
+
 
 class LeaseStore(Protocol):
     """The leases as one worker sees them, over a connection of its own. Synchronous; one thread at a time, which need not be the store's.
@@ -29,18 +33,20 @@ class LeaseStore(Protocol):
 
     worker: int
     """The number of this worker, which no other one ever had."""
+    name: str
+    """The name of this worker, ``HOST:PROCESS``."""
 
     def beat(
         self,
         wanted: Sequence[str],
         held: Mapping[str, int],
         orphans: Sequence[str] = (),
-        left_alone: Collection[str] = (),
+        left_alone: Mapping[str, str] = NONE_LEFT,
     ) -> FleetView:
         """Renews this worker and the leases that it holds: those of ``held`` (account to token) that still have that token and this worker,
         even if they have lapsed. Tells the other workers what this one has in its configuration (``wanted``), and what it does not take at
-        present (``left_alone``). Makes leases for accounts in ``wanted`` and ``orphans`` that have none. Raises StoreOutdated if the store no
-        longer knows this worker.
+        present, and why (``left_alone``). Makes leases for accounts in ``wanted`` and ``orphans`` that have none. Raises StoreOutdated if the
+        store no longer knows this worker.
 
         A lease in ``held`` whose token or worker is another one in the answer is lost.
         """

@@ -4,7 +4,7 @@ A renewal changes no column that a commit's lock on the row protects (`FOR KEY S
 row, and leaves out rows that are locked. All times are the server's.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -12,12 +12,13 @@ from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.leases import LEASE_TTL
+from monitor.store.leases import LEASE_TTL, NONE_LEFT
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_errors import explained
 from monitor.store.postgresql_locks import end_stalled_sessions, mark_for_leases
 from monitor.store.postgresql_pipeline import Answer, Statement, run_at_once
 from monitor.store.postgresql_worker import Worker
+from monitor.store.row_codec import writable
 
 FOR_LEASES: Final = PostgresqlLimits(
     statement=1_500 * MILLISECOND, answer=2 * SECOND, transfer=2 * SECOND, pause=0, idle=3 * SECOND, tries_again=True
@@ -25,6 +26,9 @@ FOR_LEASES: Final = PostgresqlLimits(
 """Shorter than the time that a worker has between two beats and its deadline."""
 DEAD_KEPT: Final = HOUR
 """How long a dead worker is shown."""
+
+_LONGEST_WHY: Final = 300
+"""Characters of what is stored of why an account is left to others."""
 
 _EXPIRY: Final = f"clock_timestamp() + {LEASE_TTL // MILLISECOND} * INTERVAL '1 millisecond'"
 _INSTANT: Final = "CAST(extract(epoch FROM {}) * 1000000 AS BIGINT)"
@@ -45,10 +49,11 @@ _BEAT: Final = f"""
         DELETE FROM worker WHERE id IN (
             SELECT id FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second'
             FOR UPDATE SKIP LOCKED))
-    UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]), left_alone = CAST(%(left_alone)s AS TEXT[])
+    UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]), left_alone = CAST(%(left_alone)s AS TEXT[]),
+        left_why = CAST(%(left_why)s AS TEXT[])
     WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
 _WORKERS: Final = f"""
-    SELECT id, name, version, url, {_SINCE}, {_LEFT}, {_NAMES.format("wanted")}, {_NAMES.format("left_alone")}
+    SELECT id, name, version, url, {_SINCE}, {_LEFT}, {_NAMES.format("wanted")}, {_NAMES.format("left_alone")}, {_NAMES.format("left_why")}
     FROM worker ORDER BY id"""  # noqa: S608 - constants of ours
 _LEASES: Final = f"SELECT account, token, worker, {_SINCE}, {_LEFT} FROM lease ORDER BY account"  # noqa: S608 - constants of ours
 _STATE: Final = f"""
@@ -73,7 +78,7 @@ class PostgresqlLeases:
 
     def __init__(self, address: PostgresqlAddress, worker: Worker, limits: PostgresqlLimits = FOR_LEASES) -> None:
         self.address, self.worker = address, worker.id
-        self._name, self._limits = worker.name, limits
+        self.name, self._limits = worker.name, limits
         self._connection: BoundedConnection | None = None
         self._is_closed = False
 
@@ -87,10 +92,13 @@ class PostgresqlLeases:
         wanted: Sequence[str],
         held: Mapping[str, int],
         orphans: Sequence[str] = (),
-        left_alone: Collection[str] = (),
+        left_alone: Mapping[str, str] = NONE_LEFT,
     ) -> FleetView:
         accounts = {"accounts": list(held), "wanted": list(wanted), "known": [*wanted, *orphans]}
         accounts["left_alone"] = sorted(left_alone)
+        accounts["left_why"] = [
+            writable(left_alone[one].replace("\0", ""))[:_LONGEST_WHY] for one in sorted(left_alone)
+        ]
         renewal = accounts | {"tokens": list(held.values())} | self._own()
         renewed, workers, leases, state = self._run(
             Statement(_BEAT, renewal), Statement(_WORKERS), Statement(_LEASES), Statement(_STATE, (list(held),))
@@ -113,10 +121,10 @@ class PostgresqlLeases:
         self._run(Statement(_FREE_ONE, (self.worker, account, token)))
 
     def leave(self) -> None:
-        self._run(Statement(_FREE, (self.worker,)), Statement(_FORGET, (self.worker, self._name)))
+        self._run(Statement(_FREE, (self.worker,)), Statement(_FORGET, (self.worker, self.name)))
 
     def _own(self) -> dict[str, Any]:
-        return {"worker": self.worker, "name": self._name}
+        return {"worker": self.worker, "name": self.name}
 
     def _run(self, *statements: Statement) -> list[Answer]:
         """Runs statements in one transaction and one round trip, on a new connection if the present one is lost. Raises StoreError.
@@ -152,5 +160,5 @@ def read_fleet(address: PostgresqlAddress) -> Fleet:
 
 
 def _fleet(workers: Answer, leases: Answer) -> Fleet:
-    found = tuple(WorkerView(*(*row[:-2], tuple(row[-2]), tuple(row[-1]))) for row in workers.fetchall())
+    found = tuple(WorkerView(*row[:-3], *map(tuple, row[-3:])) for row in workers.fetchall())
     return Fleet(found, tuple(LeaseView(*row) for row in leases.fetchall()))

@@ -188,7 +188,12 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
     moment = "2026-11-21T10:00:04Z"
     workers = [
         {"name": f"a-host-with-a-long-name-{number}:4711", "version": "0.1.0", "url": None, "since": moment}
-        | {"isAlive": True, "isThis": False, "accounts": ["main", "otp"], "leavesAlone": ["promotions"] * number}
+        | {"isAlive": True, "isThis": False, "accounts": ["main", "otp"], "leavesAlone": ["promotions", "otp"] * number}
+        | {
+            "leavesAloneWhy": {"promotions": "it cannot poll it: Routee refuses the credentials (401)"}
+            if number
+            else {}
+        }
         for number in range(2)
     ]
     dead = {"name": "a-host-that-was-killed:4711", "isAlive": False, "lastSeen": "2026-11-21T10:30:00Z", "accounts": []}
@@ -223,5 +228,6 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
         "Daemons as they were 2026-11-21 10:00:04Z (40s ago): this one has not heard from the store since a-host"
         in said
     )
-    assert shown.text.count("; leaves promotions to others") == 1
+    assert said.count("; leaves promotions to others: it cannot poll it: Routee refuses the credentials (401);") == 1
+    assert said.count("; leaves otp to others ") == 1, "an earlier version does not say why"
     assert "a-host-that-was-killed:4711, 0.1.0: not heard of since 2026-11-21 10:30:00Z (" in said

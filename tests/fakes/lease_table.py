@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import SECOND
-from monitor.store.leases import LEASE_TTL
+from monitor.store.leases import LEASE_TTL, NONE_LEFT
 
 TTL = LEASE_TTL / SECOND
 
@@ -83,14 +83,14 @@ class TableLeases:
     """One worker's `monitor.store.leases.LeaseStore` over a table. ``clock`` says the server's seconds."""
 
     def __init__(self, table: LeaseTable, worker: int, clock: Callable[[], float]) -> None:
-        self.worker, self._table, self._clock = worker, table, clock
+        self.worker, self.name, self._table, self._clock = worker, f"w:{worker}", table, clock
 
     def beat(
         self,
         wanted: Sequence[str],
         held: Mapping[str, int],
         orphans: Sequence[str] = (),
-        left_alone: Collection[str] = (),
+        left_alone: Mapping[str, str] = NONE_LEFT,
     ) -> FleetView:
         now = self._clock()
         fleet = self._table.beat(self.worker, wanted, held, now, orphans, left_alone)

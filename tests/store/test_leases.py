@@ -120,8 +120,9 @@ def test_each_knows_what_the_others_have_in_their_configuration(fleet: Fleet) ->
 
 def test_each_knows_what_the_others_leave_alone(fleet: Fleet) -> None:
     first, second = fleet.daemon(), fleet.daemon()
-    first.leases.beat(BOTH, {}, (), {"other"})
+    first.leases.beat(BOTH, {}, (), {"other": "it cannot\0 poll it"})
     one, two = second.leases.beat(BOTH, {}).fleet.workers
+    assert (len(one.left_why), one.left_why[0].startswith("it cannot"), two.left_why) == (1, True, ())
     assert (one.left_alone, one.takes) == (("other",), {"main"})
     assert (two.left_alone, two.takes) == ((), set(BOTH))
     assert first.leases.beat(BOTH, {}).fleet.workers[0].takes == set(BOTH)

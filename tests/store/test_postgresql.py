@@ -492,7 +492,7 @@ def test_a_store_before_first_evaluations_is_brought_up_to_date(
         store.commit(poll(1))
     for undone in (
         "DROP TABLE routee_monitor.first_evaluation, routee_monitor.rule_set, routee_monitor.ended_session",
-        "ALTER TABLE routee_monitor.worker DROP COLUMN left_alone",
+        "ALTER TABLE routee_monitor.worker DROP COLUMN left_alone, DROP COLUMN left_why",
         "ALTER TABLE routee_monitor.alert DROP COLUMN account",
         "DELETE FROM routee_monitor.applied_step WHERE number >= 3",
     ):

@@ -1,6 +1,6 @@
 """The leases for trio tasks. Calls run in a thread of their own, so that a long commit never delays a renewal."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -8,7 +8,7 @@ import trio
 
 from monitor.model.fleet import FleetView
 from monitor.runtime.errors import StoreError
-from monitor.store.leases import LeaseStore
+from monitor.store.leases import NONE_LEFT, LeaseStore
 
 T = TypeVar("T")
 LEAVE_LIMIT: Final = 3.0
@@ -34,12 +34,17 @@ class AsyncLeases:
         """The number of this worker."""
         return self._leases.worker
 
+    @property
+    def name(self) -> str:
+        """The name of this worker."""
+        return self._leases.name
+
     async def beat(
         self,
         wanted: Sequence[str],
         held: Mapping[str, int],
         orphans: Sequence[str] = (),
-        left_alone: Collection[str] = (),
+        left_alone: Mapping[str, str] = NONE_LEFT,
     ) -> FleetView:
         return await self.run(lambda leases: leases.beat(wanted, held, orphans, left_alone))
 

@@ -33,6 +33,7 @@ def fleet_json(
                 "isThis": one.id == worker,
                 "accounts": list(fleet.accounts_of(one.id)),
                 "leavesAlone": list(one.left_alone),
+                "leavesAloneWhy": dict(zip(one.left_alone, one.left_why, strict=False)),
             }
             for one in fleet.workers
         ],
@@ -51,3 +52,11 @@ def is_old(fleet: Mapping[str, Any]) -> bool:
     """Returns whether the JSON is so old that others may have taken accounts meanwhile."""
     age = fleet.get("age", 0.0)  # an earlier version does not say it
     return age is None or age * SECOND >= LEASE_DEADLINE
+
+
+def left_of(worker: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Returns what a worker in the JSON leaves to others: each reason, empty if it is not known, with its accounts."""
+    found: dict[str, list[str]] = {}
+    for account in worker.get("leavesAlone", ()):  # an earlier version does not say it, nor why
+        found.setdefault(worker.get("leavesAloneWhy", {}).get(account, ""), []).append(account)
+    return list(found.items())

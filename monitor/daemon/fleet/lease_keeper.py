@@ -177,7 +177,7 @@ class LeaseKeeper:
     async def _beat(self, began: float, nursery: trio.Nursery) -> float:
         """Does one beat and what follows from it. Returns in how many seconds after ``began`` the next one is due. Raises StoreError."""
         wanted, orphans = self._wanted(), self._orphans()
-        left_alone = self._unreadable.left_alone(began) | self._unpolled.left_alone
+        left_alone = self._unpolled.reasons | self._unreadable.left_alone(began)
         tokens = {} if self._own is None else dict(self._own.tokens)
         view = await self._leases.beat(wanted, tokens, orphans, left_alone)
         own = self._own = self._own or Ownership(self._leases.worker)

@@ -46,6 +46,7 @@ class FleetMember:
         self._has_begun = False
         held = HeldAccounts(store, pipeline, tasks, present, key, changed, self._leading)
         services = pipeline.services
+        services.worker = leases.name
         self._keeper = LeaseKeeper(
             leases,
             store,
@@ -83,7 +84,6 @@ class FleetMember:
         # It goes on after ``stop``: what is just being sent ends, and is noted, under the leases.
         nursery.start_soon(self._keeper.run, name="leases")
         await run_until(stop, self._keeper.settled.wait)
-        self._pipeline.services.worker = self._name
         self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
 
     async def close(self) -> None:
@@ -92,11 +92,6 @@ class FleetMember:
             await self._leases.close()
         else:
             await self._leases.withdraw()
-
-    @property
-    def _name(self) -> str:
-        workers = () if self._keeper.view is None else self._keeper.view.fleet.workers
-        return next((one.name for one in workers if one.id == self.worker), "")
 
     def _configured(self) -> list[str]:
         return [account.name for account in self._present().config.accounts]

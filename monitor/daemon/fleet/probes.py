@@ -56,22 +56,23 @@ class Probes:
                 if name in accounts and name in searches:
                     nursery.start_soon(self._probe, accounts[name], searches[name], limiter, name=f"probe of {name}")
                 else:
-                    self._unpolled.probed(name, trio.current_time(), is_answered=False)
+                    self._unpolled.probed(name, trio.current_time(), "unconfigured")
 
     async def _probe(self, account: Account, search: Search, limiter: trio.CapacityLimiter) -> None:
         async with limiter:
-            is_answered = await self._is_answered(account, search)
-        self._unpolled.probed(account.name, trio.current_time(), is_answered=is_answered)
-        if is_answered:
+            outcome = await self._outcome(account, search)
+        self._unpolled.probed(account.name, trio.current_time(), outcome)
+        if not outcome:
             log.info("account %s can be polled from here again", account.name)
             self._changed()
 
-    async def _is_answered(self, account: Account, search: Search) -> bool:
+    async def _outcome(self, account: Account, search: Search) -> str:
+        """Returns how the question failed; empty if it was answered."""
         clock, observe = self._services.clock, partial(self._services.metrics.request, account.name)
         now = clock.now()
         async with routee_client(account, clock, observe, _ONCE) as client:
             try:
                 await client.search(search.question, now - MINUTE, now, size=1)
-            except RouteeError:
-                return False
-        return True
+            except RouteeError as error:
+                return error.outcome
+        return ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
+from monitor.daemon.fleet.left_reasons import CAN_AGAIN, cut_off, unpolled
 from monitor.model.fleet import Fleet
 
 FAILING_FOR: Final = 15.0
@@ -56,6 +57,8 @@ class UnpolledAccounts:
     left_alone: frozenset[str] = frozenset()
     _since: dict[str, float] = field(default_factory=dict)
     _succeeded_at: float = -inf
+    _outcomes: dict[str, str] = field(default_factory=dict)
+    """How the last request of each account failed that has failed."""
     _given: set[str] = field(default_factory=set)
     _others: frozenset[str] = frozenset()
     """What is left to others and tried from time to time."""
@@ -74,6 +77,7 @@ class UnpolledAccounts:
         """Notes that a request for messages of an account failed."""
         if is_out_of_reach(outcome):
             self._since.setdefault(account, now)
+            self._note(account, outcome)
 
     def succeeded(self, account: str, now: float) -> None:
         """Notes that Routee answered a request for messages of an account."""
@@ -106,11 +110,12 @@ class UnpolledAccounts:
             return ()
         return tuple(sorted(one for one in self._others - self._unproved if now >= self._probe_due(one)))
 
-    def probed(self, account: str, now: float, *, is_answered: bool) -> None:
-        """Notes whether Routee answered the question for an account."""
+    def probed(self, account: str, now: float, outcome: str = "") -> None:
+        """Notes that Routee answered the question for an account; or how that failed, as an ``outcome``."""
         if account not in self._others:
             return
-        if not is_answered:
+        if outcome:
+            self._note(account, outcome)
             probes = self._probes.setdefault(account, _Probes())
             probes.at, probes.pause = now, min(2 * probes.pause, LONGEST_PAUSE)
             return
@@ -149,6 +154,22 @@ class UnpolledAccounts:
     def left_to_others(self) -> frozenset[str]:
         """The accounts that this worker gave away because it could not poll them, until it can."""
         return frozenset(self._given)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each account is left to others, of those that are, with what to do."""
+        return {account: self._reason(account) for account in self.left_alone}
+
+    def _reason(self, account: str) -> str:
+        if account in self._unproved and account not in self._since:
+            return CAN_AGAIN
+        if account in self._given or account in self._since:
+            return unpolled(self._outcomes.get(account, ""))
+        return cut_off(next(reversed(self._outcomes.values()), ""))
+
+    def _note(self, account: str, outcome: str) -> None:
+        self._outcomes.pop(account, None)
+        self._outcomes[account] = outcome
 
     def is_overdue(self, account: str) -> bool:
         """Returns whether another worker leaves the account alone: it may not have been polled for a while."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from monitor.daemon.fleet.left_reasons import unread
+
 LEFT_ALONE: Final = 5.0
 """Seconds for which an account that nobody works for is left alone at first; twice as long each time, up to LONGEST_ALONE."""
 LONGEST_ALONE: Final = 300.0
@@ -60,9 +62,9 @@ class UnreadableAccounts:
         if before != {name: one.is_elsewhere for name, one in self._failures.items()}:
             self._report()
 
-    def left_alone(self, now: float) -> frozenset[str]:
-        """Returns the accounts that this worker does not take now."""
-        return frozenset(name for name, one in self._failures.items() if one.is_left_alone(now))
+    def left_alone(self, now: float) -> dict[str, str]:
+        """Returns the accounts that this worker does not take now, and why."""
+        return {name: unread(one.why) for name, one in self._failures.items() if one.is_left_alone(now)}
 
     def _report(self) -> None:
         nobodys = {name: one.why for name, one in self._failures.items() if not one.is_elsewhere}

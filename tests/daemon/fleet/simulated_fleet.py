@@ -160,7 +160,7 @@ class Simulation:
         for account in worker.unpolled.to_probe(self.now):
             worker.probes.append((self.now, account))
             is_answered = account not in worker.refused or account in worker.misleading
-            worker.unpolled.probed(account, self.now, is_answered=is_answered)
+            worker.unpolled.probed(account, self.now, "" if is_answered else "401")
         self.at(self.now + 1.0, lambda: self._when_awake(worker, lambda: self._poll(worker)))
 
     def _beat(self, worker: Worker) -> None:

@@ -21,7 +21,17 @@ LIVES = 5 * SECOND
 FLEET = Fleet(
     (
         WorkerView(1, "one:11", "1.0", "", START, LIVES),
-        WorkerView(2, "two:22", "1.1", "http://two:9465", START + SECOND, LIVES, ("main", "athens"), ("athens",)),
+        WorkerView(
+            2,
+            "two:22",
+            "1.1",
+            "http://two:9465",
+            START + SECOND,
+            LIVES,
+            ("main", "athens"),
+            ("athens",),
+            ("it cannot",),
+        ),
         WorkerView(3, "three:33", "1.0", "", START, -SECOND),
     ),
     (
@@ -183,6 +193,7 @@ def test_the_fleet_as_json() -> None:
         ("three:33", False, False, []),
     ]
     assert [one["leavesAlone"] for one in found["workers"]] == [[], ["athens"], []]
+    assert [one["leavesAloneWhy"] for one in found["workers"]] == [{}, {"athens": "it cannot"}, {}]
     assert [one["lastSeen"] for one in found["workers"]] == [None, None, iso(START - SECOND - LEASE_TTL)]
     assert found["accounts"] == [
         {"account": "main", "worker": "two:22", "since": iso(START)},

@@ -1,8 +1,11 @@
 """A daemon that starts and takes several accounts on a PostgreSQL, one of which takes long to be read."""
 
 import io
-from collections.abc import Sequence
-from contextlib import closing
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,13 +26,13 @@ from monitor.store.postgresql import open_worker
 from monitor.store.protocol import Entry, Store
 from tests.fakes.listener import ask
 from tests.fakes.postgresql import store_keys
-from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, local_routee
+from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee
 from tests.fakes.waiting import GUARD, until
 
 CONFIG = """
 accounts:
   - {{name: large, application_id: "{id}", application_secret: "{secret}", api_url: "{url}", auth_url: "{url}", requests_per_second: 100}}
-  - {{name: small, application_id: "{id}", application_secret: "{secret}", api_url: "{url}", auth_url: "{url}", requests_per_second: 100}}
+  - {{name: small, application_id: "{id}", application_secret: "{small}", api_url: "{url}", auth_url: "{url}", requests_per_second: 100}}
 searches: [{{name: all, account: large, every: 20s}}, {{name: all, account: small, every: 20s}}]
 rules: [rules.yaml]
 store: "{store}"
@@ -56,12 +59,20 @@ class SlowStore(AsyncStore):
         return await super().entries_page(account, after)
 
 
-async def test_an_account_is_polled_while_another_one_is_still_read_and_the_daemon_is_ready_after_both(
-    tmp_path: Path, postgresql: PostgresqlAddress, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO", "monitor")
+@dataclass(frozen=True)
+class Starting:
+    """A daemon that starts, its store, and its Routee."""
+
+    daemon: Daemon
+    store: SlowStore
+    routee: LocalRoutee
+
+
+@asynccontextmanager
+async def starting(folder: Path, postgresql: PostgresqlAddress, secret: str) -> AsyncIterator[Starting]:
+    """A daemon that still reads the account ``large``; its ``small`` one has ``secret``."""
     clock, stop = TrioClock(START, speed=60), trio.Event()
-    (tmp_path / "rules.yaml").write_text("rules: []")
+    (folder / "rules.yaml").write_text("rules: []")
     with closing(open_worker(postgresql)) as opened:
         async with local_routee(clock) as routee, trio.open_nursery() as nursery:
             keys = store_keys(postgresql)
@@ -69,23 +80,45 @@ async def test_an_account_is_polled_while_another_one_is_still_read_and_the_daem
                 url=routee.url,
                 id=APPLICATION_ID,
                 secret=APPLICATION_SECRET,
+                small=secret,
                 store=keys["store"],
                 password=keys["store_password"],
             )
-            (tmp_path / "monitor.yaml").write_text(text)
-            settings = SettingsWithTemplates(load(tmp_path / "monitor.yaml", {}), Templates())
+            (folder / "monitor.yaml").write_text(text)
+            settings = SettingsWithTemplates(load(folder / "monitor.yaml", {}), Templates())
             store = SlowStore(opened)
             daemon = Daemon(RuntimeConfig.first(settings, clock, io.StringIO()), store, clock, None)
             nursery.start_soon(partial(daemon.run, Systemd(), None, stop, trio.TASK_STATUS_IGNORED))
-            await until(lambda: routee.requests() > 1, "the small account to be polled, more than once")
-            [url] = [line.split()[-1] for line in caplog.messages if line.startswith("listening on")]
-            answer = await ask(url, "/readyz")
-            assert answer.status == 503
-            assert "The daemon is starting" in answer.body
-            assert not daemon.has_begun
+            yield Starting(daemon, store, routee)
             store.go.set()
-            with trio.fail_after(GUARD):
-                while (await ask(url, "/readyz")).status != 200:
-                    await trio.sleep(0.05)
-            assert daemon.has_begun
             stop.set()
+
+
+async def test_who_tried_in_vain_is_named_also_while_another_account_is_still_read(
+    tmp_path: Path, postgresql: PostgresqlAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "monitor")
+    async with starting(tmp_path, postgresql, "wrong") as one:
+        await until(lambda: any("MonitorBlind fired" in line for line in caplog.messages), "MonitorBlind")
+        [url] = [line.split()[-1] for line in caplog.messages if line.startswith("listening on")]
+        answer = await ask(url, "/api/v2/alerts")
+        assert not one.daemon.has_begun
+        assert f"(tried by {socket.gethostname()}:{os.getpid()})" in answer.body
+
+
+async def test_an_account_is_polled_while_another_one_is_still_read_and_the_daemon_is_ready_after_both(
+    tmp_path: Path, postgresql: PostgresqlAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "monitor")
+    async with starting(tmp_path, postgresql, APPLICATION_SECRET) as one:
+        await until(lambda: one.routee.requests() > 1, "the small account to be polled, more than once")
+        [url] = [line.split()[-1] for line in caplog.messages if line.startswith("listening on")]
+        answer = await ask(url, "/readyz")
+        assert answer.status == 503
+        assert "The daemon is starting" in answer.body
+        assert not one.daemon.has_begun
+        one.store.go.set()
+        with trio.fail_after(GUARD):
+            while (await ask(url, "/readyz")).status != 200:
+                await trio.sleep(0.05)
+        assert one.daemon.has_begun

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_fleet import Simulation, Worker
 
+from monitor.daemon.fleet.left_reasons import CAN_AGAIN
+from monitor.daemon.fleet.left_reasons import unpolled as unpolled_because
 from monitor.daemon.fleet.ownership import CHANGEOVER
 from monitor.daemon.fleet.unpolled_accounts import (
     FAILING_FOR,
@@ -173,6 +175,40 @@ def test_only_what_another_worker_may_not_meet_counts(outcome: str, is_own: bool
     assert (is_out_of_reach(outcome), unpolled.cannot_poll("a")) == (is_own, is_own)
     unpolled.succeeded("a", 1.0)
     assert not unpolled.cannot_poll("a")
+
+
+def test_it_says_why_it_leaves_an_account_to_others_and_what_to_do() -> None:
+    world = Simulation(1, accounts=3)
+    bad, _ = world.start(), world.start()
+    world.run(150)
+    bad.refused = frozenset(world.accounts)
+    world.run(200 + BOUND)
+    refused = "Routee refuses the credentials (401); check application_id and secret on its machine, and reload it"
+    assert set(bad.unpolled.reasons.values()) == {
+        f"it cannot poll it: {refused}",
+        f"none of its requests to Routee succeeds: {refused}",
+    }
+    assert bad.unpolled.reasons.keys() == set(world.accounts)
+    bad.refused = frozenset()
+    said = set()
+    for _ in range(int(LONGEST_PAUSE) + 2 * world.every):
+        world.run(world.now + 1)
+        said |= set(bad.unpolled.reasons.values())
+    assert CAN_AGAIN in said
+    assert bad.unpolled.reasons == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "advice"),
+    [
+        ("403", "check from which addresses"),
+        ("407", "check the proxy's settings"),
+        ("503", "Routee answers 503 there"),
+        ("dns", "cannot be reached from there (dns); check network, DNS"),
+    ],
+)
+def test_each_kind_of_trouble_has_its_advice(outcome: str, advice: str) -> None:
+    assert advice in unpolled_because(outcome)
 
 
 def test_after_the_configuration_was_read_anew_it_tries_at_once_what_it_left_to_others() -> None:
