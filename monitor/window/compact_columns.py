@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from monitor.runtime.clock import MILLISECOND, SECOND
 from monitor.window.fitting import fitting
+from monitor.window.stable_order import distinct
 
 MOST_VALUES: Final = 1 << 16
 """The most different numbers that are held by codes."""
@@ -76,7 +77,7 @@ class CodedColumn(CompactColumn):
             return values
         positions, is_new = self._find(values)
         if is_new.any():
-            if not self._add(np.unique(values[is_new])):
+            if not self._add(distinct(values[is_new])):
                 return values
             positions, _ = self._find(values)
         return self._codes_sorted[positions]

@@ -13,6 +13,7 @@ import numpy as np
 from monitor.window.codec import decode, encode, sealed
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.index import Rows
+from monitor.window.stable_order import distinct
 from monitor.window.table import ColumnTable
 
 MOST_ENTRIES = 256
@@ -69,7 +70,7 @@ class WindowJournal:
         """Returns the data to commit; call `saved` or `not_saved` next. At most about ``step`` rows of old entries are written again."""
         cleaned = self._to_clean(step)
         again = self._rows_of(cleaned)
-        rows = np.unique(np.concatenate([_NOTHING, *self._changed, again]))
+        rows = distinct(np.concatenate([_NOTHING, *self._changed, again]))
         self._changed = []
         used = self._columns["kind"][rows] > 0
         kept, freed = rows[used], rows[~used]

@@ -17,7 +17,7 @@ from monitor.runtime.clock import Instant
 from monitor.runtime.pieces import Work, at_once
 from monitor.window import malloc_trim as heap
 from monitor.window.index import Rows
-from monitor.window.stable_order import stable_order
+from monitor.window.stable_order import distinct, stable_order
 from monitor.window.table import ColumnTable
 
 AS_PART = 1
@@ -202,7 +202,7 @@ class Timeline:
     def _cut(self, rows: NDArray[np.int32], made: "_Cut", step: int) -> None:
         """Cuts rows into segments where the date changes, and counts the messages of each."""
         date = self._table[self._by]
-        marks = np.unique(date[rows[::step]])
+        marks = distinct(date[rows[::step]])
         starts = [bisect_left(rows, mark, key=date.__getitem__) for mark in marks]
         counts = np.zeros((len(starts) + 1, made.profiles), np.int32)
         for segment, (start, end) in enumerate(pairwise([*starts, len(rows)])):

@@ -34,6 +34,7 @@ from monitor.window.profile_index import Facets
 from monitor.window.profiles import PROFILED, SEARCHES
 from monitor.window.recipient_texts import RecipientTexts
 from monitor.window.search_results import SearchResults
+from monitor.window.stable_order import distinct
 from monitor.window.status_changes import StatusChanges
 from monitor.window.table import Values
 
@@ -390,7 +391,7 @@ class Window:
             columns["link"][part] = columns["link"][head]
             columns["link"][head] = part
         columns.write(parts[loose], {"kind": np.full(len(loose), AS_PART, np.uint8)})
-        return np.unique(heads), parts[loose]
+        return distinct(heads), parts[loose]
 
     def _linked(self, parts: Rows, heads: Rows) -> NDArray[np.bool_]:
         """Returns which parts are in their message's chain already."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from monitor.window.columns import Columns
 from monitor.window.index import Rows
+from monitor.window.stable_order import distinct
 
 MANY: Final = 1_000
 """So many lists of rows are made one."""
@@ -30,7 +31,7 @@ class WrittenRows:
         """Returns the rows, each once and ascending, and forgets them."""
         lists, self._lists = self._lists, []
         if sum(map(len, lists)) < self._columns.length // FEW:
-            return np.unique(np.concatenate([np.zeros(0, np.int64), *lists]))
+            return distinct(np.concatenate([np.zeros(0, np.int64), *lists]))
         found = np.zeros(self._columns.length, np.bool_)
         for rows in lists:
             found[rows] = True

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.window.stable_order import stable_order
+from monitor.window.stable_order import distinct, stable_order
 
 near = st.integers(0, 5)
 anywhere = st.integers(-(1 << 63), (1 << 63) - 1)
@@ -20,3 +20,9 @@ def test_the_order_is_numpys_stable_one(values: list[int], offset: int) -> None:
 def test_it_is_that_at_the_widest_span_that_fits_beside_the_positions(low: int, bits: list[int]) -> None:
     array = np.array([min(low + (1 << bit) - 1, (1 << 63) - 1) for bit in bits], np.int64)
     assert stable_order(array).tolist() == np.argsort(array, kind="stable").tolist()
+
+
+@given(st.lists(near | anywhere, max_size=40))
+def test_the_different_values_are_numpys(values: list[int]) -> None:
+    array = np.array(values, np.int64)
+    assert distinct(array).tolist() == np.unique(array).tolist()

@@ -16,6 +16,7 @@ Otherwise the slice is read again, and after three passes it is cut into smaller
 keeps changing is returned as not still; the caller then does not count the time from there on as read.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -101,19 +102,18 @@ class _Pass:
         """Returns whether case 3 of the module's argument holds."""
         return other is not None and self.totals == other.totals and self.seen.keys() == other.seen.keys()
 
-    @property
-    def counts(self) -> Counts:
-        """Returns the last total, and the numbers of parts that were seen as Queued and in another status that is not final."""
-        queued = list(self.seen.values()).count(QUEUED)
-        return self.totals[-1], queued, sum(map(_is_unfinished, self.seen.values())) - queued
-
     def result(self, piece: Slice, *, still: bool = True) -> SliceResult:
         """Returns the result of this pass over ``piece``."""
         shape = _shape(piece, np.concatenate(self.dates))
-        if "" in self.seen.values():
-            return SliceResult(piece, self.counts, still, shape=shape)
-        unfinished = part_ids(part for part, status in self.seen.items() if _is_unfinished(status))
-        return SliceResult(piece, self.counts, still, unfinished, part_ids(self.seen), shape)
+        statuses = Counter(self.seen.values())  # a few different ones
+        pending = {status: count for status, count in statuses.items() if _is_unfinished(status)}
+        counts = self.totals[-1], statuses[QUEUED], sum(pending.values()) - statuses[QUEUED]
+        if "" in statuses:
+            return SliceResult(piece, counts, still, shape=shape)
+        unfinished = (
+            part_ids(part for part, status in self.seen.items() if status in pending) if pending else part_ids(())
+        )
+        return SliceResult(piece, counts, still, unfinished, part_ids(self.seen), shape)
 
 
 def _is_unfinished(status: str) -> bool:
