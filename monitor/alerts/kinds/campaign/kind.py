@@ -131,7 +131,7 @@ def _failing(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress
 def _stalled(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
     found, limit = progress.runs, rule.stalled_for or 0
     silent = found.waiting > found.messages * UNREPORTED
-    unfinished = (progress.left | silent) & ~progress.is_held & ~progress.ended
+    unfinished = (progress.left | silent) & ~progress.is_held & ~progress.is_cancelled & ~progress.ended
     quiet = np.where(unfinished, progress.quiet, 0)
     breached = np.where(unfinished & (quiet >= limit), len(rule.levels_), 0)
     breached[progress.awaited] = NOT_ENOUGH

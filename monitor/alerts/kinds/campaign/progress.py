@@ -41,6 +41,7 @@ class CampaignProgress:
     as_of: Instant
     recipients: Codes
     is_held: Flags
+    is_cancelled: Flags
     awaited: Flags
     is_known: Flags
     missing: Flags
@@ -97,7 +98,7 @@ def progress_of(rule: Campaign, inputs: EvaluationInput) -> CampaignProgress:
     left = (missing | held | awaited | _queued(found)) & ~cancelled
     sent_out = over | _all_sent(found, recipients)
     ended_at = earlier.or_later(found, _end(found, left, sent_out))
-    return CampaignProgress(found, inputs.as_of, recipients, held, awaited, known, missing, left, ended_at)
+    return CampaignProgress(found, inputs.as_of, recipients, held, cancelled, awaited, known, missing, left, ended_at)
 
 
 def _is_starting(rule: Campaign, inputs: EvaluationInput) -> bool:
