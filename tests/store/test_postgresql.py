@@ -460,7 +460,8 @@ def test_what_keeps_a_daemon_out_is_said_without_the_password(
             "only a server that is away is waited for"
         )
         assert "tries again" not in str(caught.value)
-        assert ("is the server running" in str(caught.value)) == (why == "refused"), "a server that answers runs"
+        asked = str(caught.value).lower().count("is the server running")
+        assert asked == (why == "refused"), "a server that answers runs"
         with pytest.raises(StoreError) as daemons:
             open_postgresql(address, limits=replace(SHORT, tries_again=True))
         assert ("the daemon tries again" in str(daemons.value)) == (why == "refused"), (
