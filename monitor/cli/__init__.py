@@ -105,6 +105,8 @@ def main() -> None:
     os.environ.pop("SSLKEYLOGFILE", None)
     # Nothing here is a plugin of pydantic, which would look through all installed packages for one.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # NumPy's linear algebra, of which little is used, would start a thread for each core: 15 ms with two of them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     leave_out_unused()
     collect_rarely()
     open_streams()
