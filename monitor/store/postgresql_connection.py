@@ -6,7 +6,6 @@ import socket
 import sys
 import termios
 import time
-from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, TypeVar
 
@@ -15,6 +14,7 @@ from psycopg.abc import Buffer, PQGen
 from psycopg.types.string import StrDumper, TextBinaryLoader
 
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql_errors import NOT_OPENED, explained

@@ -8,11 +8,12 @@ All times are seconds of the same clock.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 from typing import Final
 
 from monitor.model.fleet import Fleet
+from monitor.runtime.dataclass import dataclass
 
 FAILING_FOR: Final = 15.0
 """Seconds for which an account's requests fail, and none succeeds, before others are to take it."""

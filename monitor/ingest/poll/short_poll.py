@@ -13,7 +13,7 @@ Where the numbers do not agree a full poll follows. If that happens again and ag
 have to be read again, short polls are rarely tried any more.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from monitor.ingest.poll.reader import Counts, Instants, PartIds, Reader, SliceR
 from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger
 from monitor.model.message import SENT
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 WORTH: Final = 3
 """The fewest pages of a span of which two requests are a good part less."""
