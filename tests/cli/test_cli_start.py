@@ -11,18 +11,20 @@ from cli_folder import Folder, folder_at, poll_once
 
 CODE = """\
 import gc, json, os, sys
-path, usual = sys.argv.pop(1), gc.get_threshold()
+path, usual, looked = sys.argv.pop(1), gc.get_threshold(), []
+gc.callbacks.append(lambda phase, info: looked.append(gc.get_count()[0]) if phase == "start" else None)
 from monitor.cli import main
 try:
     main()
 finally:
     with open(path, "w") as file:
         marks = ["garbage as usual"] * (gc.get_threshold() == usual) + ["garbage left"] * (gc.get_freeze_count() > 0)
+        marks += ["all looked through"] * (max(looked, default=0) > 100_000)
         marks += ["several threads"] * (len(os.listdir("/proc/self/task")) > 1)
         json.dump(sorted(sys.modules) + marks, file)
 """
 """Runs the command behind the path of a file, and then lists in it what was imported, whether Python looks for garbage as usual, whether
-it leaves it at the end, and whether a library has started threads."""
+it leaves it at the end, whether it looked for some among all that a start makes, and whether a library has started threads."""
 
 NEVER = {
     "PIL",
@@ -99,6 +101,7 @@ def test_a_command_imports_only_what_it_uses(quiet: Folder, words: str, unused: 
     assert found >= VALIDATION  # the command did run
     assert "garbage as usual" not in found
     assert "garbage left" in found
+    assert "all looked through" not in found
     assert not found & (unused | OF_NUMPY | OTHERS)
     assert "several threads" not in found
     assert not {name for name in found if name.startswith("monitor.simulation")}
@@ -123,6 +126,7 @@ def test_the_daemon_imports_no_channel_that_it_does_not_have_and_nothing_of_the_
             process.communicate(timeout=60)
     found = set(json.loads(listed.read_text()))
     assert found >= {"httpx", "numpy", "starlette", "garbage as usual"}
+    assert "all looked through" not in found
     assert not found & {
         "PIL",
         "apprise",
