@@ -36,6 +36,8 @@ else:
         def made(plain: type) -> type:
             own = plain.__dict__
             has_eq, has_hash, has_repr = "__eq__" in own, own.get("__hash__") is not None, "__repr__" in own
+            if not plain.__doc__:
+                plain.__doc__ = plain.__name__  # or the standard library writes one, which takes longer than all else
             found: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(plain)
             found.__init__ = _init_at_first(found, frozen)
             if not has_repr:
