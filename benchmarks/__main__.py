@@ -18,6 +18,7 @@ MODULES = {
     "ingest": "ingest.ingest",
     "memory": "window.memory",
     "restart": "daemon.restart",
+    "idle": "daemon.idle",
     "callbacks": "daemon.callbacks",
     "floods": "daemon.floods",
     "loop": "daemon.loop",

@@ -17,11 +17,17 @@ class _AnyType:
         return cls
 
 
+def _type(name: str) -> type:
+    """Returns what stands for the type of that name, whichever a version of NumPy asks for."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return _AnyType
+
+
 def _never(value: object) -> bool:
     return False
 
 
-_TYPES: Final = dict.fromkeys(("ArrayLike", "DTypeLike", "NBitBase", "NDArray"), _AnyType)
 _EMPTY: Final[Mapping[str, Mapping[str, object]]] = {
     # Looks through all installed packages for plugins of pydantic, of which there are none: 5 ms and 1 MB of every command.
     "pydantic.plugin._loader": {"get_plugins": tuple},
@@ -31,8 +37,8 @@ _EMPTY: Final[Mapping[str, Mapping[str, object]]] = {
     "h2": {},
     "h2.events": {},
     # What only those need who check types, and docstrings: 20 ms and 1 MB of everything that counts.
-    "numpy.typing": _TYPES,
-    "numpy._typing": _TYPES,
+    "numpy.typing": {"__getattr__": _type},
+    "numpy._typing": {"__getattr__": _type},
     "numpy._core._add_newdocs": {},
     "numpy._core._add_newdocs_scalars": {},
     # np.unique asks whether its array is a masked one, of which there are none: 8 ms and 1 MB.
@@ -49,7 +55,9 @@ class _EmptyModules:
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Returns how the module of that name is made if it is an empty one."""
-        return ModuleSpec(name, _EmptyModules, is_package=name == "h2") if name in _EMPTY else None  # type: ignore[arg-type]
+        if name not in _EMPTY:
+            return None
+        return ModuleSpec(name, _EmptyModules, is_package=name == "h2")  # type: ignore[arg-type]  # a class may load too
 
     @staticmethod
     def create_module(spec: ModuleSpec) -> ModuleType:

@@ -1,21 +1,19 @@
 """Dataclasses that are made quickly: `dataclass` of the standard library, except that nothing is compiled when a class is made.
 
 The standard library writes up to six functions for each class as text and compiles them: half a millisecond for each of some hundred
-classes, of most of which a command makes no object. Here ``__init__`` is written and compiled when the first object is made. The other functions are
-the same for all classes, or closures over the names of the fields.
+classes, of most of which a command makes no object. Here ``__init__``, ``__eq__`` and ``__hash__`` are compiled when they are first called.
+The other functions are the same for all classes.
 """
 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError
-from operator import attrgetter, ge, gt, le, lt
+from operator import ge, gt, le, lt
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, NoReturn
 
 _USUAL = object()
 """The default of a field whose default is made anew for each object."""
-
-Key = Callable[[Any], Any]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -39,16 +37,18 @@ else:
             if not plain.__doc__:
                 plain.__doc__ = plain.__name__  # or the standard library writes one, which takes longer than all else
             found: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(plain)
-            found.__init__ = _init_at_first(found, frozen)
+            _at_first(found, "__init__", _frozen_init if frozen else _init)
             if not has_repr:
                 found.__repr__ = _repr
             if frozen:
                 found.__setattr__, found.__delattr__ = _refuse_to_set, _refuse_to_delete
                 found.__getstate__, found.__setstate__ = _state, _restore
             if eq and not has_eq:
-                found.__eq__ = _eq(_key(found, lambda field: field.compare))
+                _at_first(found, "__eq__", _eq)
             if eq and not has_hash:
-                found.__hash__ = _hash(found) if frozen else None
+                found.__hash__ = None
+                if frozen:
+                    _at_first(found, "__hash__", _hash)
             if order:
                 _add_order(found)
             return found
@@ -56,18 +56,23 @@ else:
         return made if cls is None else made(cls)
 
 
-def _init_at_first(cls: Any, frozen: bool) -> Callable[..., None]:
-    """Returns an ``__init__`` that is replaced by the right one at its first call."""
+def _at_first(cls: Any, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+    """Gives the class a function of that name that is replaced, at its first call, by what ``make`` returns."""
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it is one
-        cls.__init__ = made = _init(cls, frozen)
-        made(self, *args, **kwargs)
+    def function(self: Any, *given: Any, **named: Any) -> Any:
+        made = make(cls)
+        setattr(cls, name, made)
+        return made(self, *given, **named)
 
-    __init__.__qualname__ = f"{cls.__qualname__}.__init__"
-    return __init__
+    function.__qualname__ = f"{cls.__qualname__}.{name}"
+    setattr(cls, name, function)
 
 
-def _init(cls: Any, frozen: bool) -> Callable[..., None]:
+def _frozen_init(cls: Any) -> Callable[..., None]:
+    return _init(cls, "set_(self, {0!r}, {1})")
+
+
+def _init(cls: Any, assign: str = "self.{0} = {1}") -> Callable[..., None]:
     """Writes and compiles the ``__init__`` of a class."""
     every = [field for field in dataclasses.fields(cls) if field.init or _has_default(field)]
     taken = [field for field in every if field.init]
@@ -77,15 +82,9 @@ def _init(cls: Any, frozen: bool) -> Callable[..., None]:
     given = [_parameter(field) for field in taken if not field.kw_only]
     named = [_parameter(field) for field in taken if field.kw_only]
     parameters = ", ".join(["self", *given, *(["*", *named] if named else [])])
-    assign = "set_(self, {0!r}, {1})" if frozen else "self.{0} = {1}"
     lines = [assign.format(field.name, _value(field)) for field in every]
     lines += ["self.__post_init__()"] if hasattr(cls, "__post_init__") else []
-    text = f"def __init__({parameters}):\n" + "\n".join(f" {line}" for line in lines or ["pass"])
-    made: dict[str, Any] = {}
-    exec(text, names, made)  # noqa: S102 - the names of fields alone are in it, as in the standard library
-    init: Callable[..., None] = made["__init__"]
-    init.__qualname__ = f"{cls.__qualname__}.__init__"
-    return init
+    return _compiled(cls, f"__init__({parameters})", lines, names)
 
 
 def _has_default(field: Field[Any]) -> bool:
@@ -106,26 +105,31 @@ def _value(field: Field[Any]) -> str:
     return f"{made} if {field.name} is usual_ else {field.name}" if field.init else made
 
 
-def _key(cls: Any, counts: Callable[[Field[Any]], bool | None]) -> Key:
-    """Returns what makes of an object the values of its fields that count."""
-    names = [field.name for field in dataclasses.fields(cls) if counts(field)]
-    return attrgetter(*names) if names else lambda _: ()
+def _eq(cls: Any) -> Callable[..., Any]:
+    names = [field.name for field in dataclasses.fields(cls) if field.compare]
+    same = f"return {_values('self', names)} == {_values('other', names)}"
+    return _compiled(
+        cls, "__eq__(self, other)", ["if other.__class__ is self.__class__:", " " + same, "return NotImplemented"]
+    )
 
 
-def _eq(key: Key) -> Callable[[Any, Any], Any]:
-    def __eq__(self: Any, other: Any) -> Any:  # noqa: N807 - it is one
-        return key(self) == key(other) if other.__class__ is self.__class__ else NotImplemented
-
-    return __eq__
+def _hash(cls: Any) -> Callable[..., Any]:
+    names = [field.name for field in dataclasses.fields(cls) if (field.compare if field.hash is None else field.hash)]
+    return _compiled(cls, "__hash__(self)", [f"return hash({_values('self', names)})"])
 
 
-def _hash(cls: Any) -> Callable[[Any], int]:
-    key = _key(cls, lambda field: field.compare if field.hash is None else field.hash)
+def _values(one: str, names: list[str]) -> str:
+    return f"({''.join(f'{one}.{name}, ' for name in names)})"
 
-    def __hash__(self: Any) -> int:  # noqa: N807 - it is one
-        return hash(key(self))
 
-    return __hash__
+def _compiled(cls: Any, head: str, lines: list[str], names: dict[str, Any] | None = None) -> Callable[..., Any]:
+    """Returns the function with that head and these lines; ``names`` are those that it knows."""
+    text = f"def {head}:\n" + "\n".join(f" {line}" for line in lines or ["pass"])
+    made: dict[str, Any] = {}
+    exec(text, names or {}, made)  # noqa: S102 - the names of fields alone are in it, as in the standard library
+    function: Callable[..., Any] = next(iter(made.values()))
+    function.__qualname__ = f"{cls.__qualname__}.{function.__name__}"
+    return function
 
 
 def _add_order(cls: Any) -> None:

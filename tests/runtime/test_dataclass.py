@@ -125,7 +125,7 @@ def test_objects_are_ordered_field_by_field(maker: Maker) -> None:
     assert Version("a", 2) < Version("b", 1) <= Version("b", 1)
     assert Version("b", 2) > Version("b", 1) >= Version("b", 1)
     with pytest.raises(TypeError):
-        assert Version("a", 1) < 3  # type: ignore[operator]
+        assert Version("a", 1) < 3  # type: ignore[operator]  # which is the point
 
 
 def test_one_field_and_none_compare_too(maker: Maker) -> None:
@@ -160,7 +160,7 @@ def test_fields_are_inherited_and_what_follows_is_done(maker: Maker) -> None:
     assert (Longer(1, z=3).total, Longer(1, 2, z=3).total) == (5, 6)
     assert Longer(1, z=3).shared == []
     assert Base(1) != Longer(1, z=3)
-    assert Longer.__match_args__ == ("x", "y")  # type: ignore[attr-defined]
+    assert Longer.__match_args__ == ("x", "y")  # type: ignore[attr-defined]  # mypy does not know it
 
 
 def test_the_tools_of_the_standard_library_take_it(point: Any) -> None:
