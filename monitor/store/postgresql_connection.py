@@ -8,7 +8,6 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, TypeVar
 
@@ -18,6 +17,7 @@ from psycopg.generators import send
 from psycopg.types.string import StrDumper, TextBinaryLoader
 
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql_errors import NOT_OPENED, explained

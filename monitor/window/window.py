@@ -6,7 +6,6 @@ reports lead to the same state in any order and with any repetitions. Changed ro
 """
 
 from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -20,6 +19,7 @@ from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import CODED_FIELDS, UNKNOWN, rank
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once
 from monitor.window.campaign_rows import CampaignRows
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns

@@ -1,7 +1,7 @@
 """Evaluates rules of the kind ``campaign``: failures, stalls, shortfalls and the end of each campaign."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, get_args
 
 import numpy as np
@@ -26,6 +26,7 @@ from monitor.config.rules.campaign import FOLLOWED, Campaign, Problem
 from monitor.model.finding import Finding, Unit
 from monitor.model.message import UNKNOWN
 from monitor.runtime.clock import SECOND
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work
 from monitor.window.campaign_progress import BY, Runs
 from monitor.window.profile_index import Codes

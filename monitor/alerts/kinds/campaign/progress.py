@@ -1,6 +1,5 @@
 """The progress of campaigns: their messages, what Routee says of them, and whether they have ended."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules.campaign import ACTIVE, FOLLOWED, TOLD_FOR, Campaign
 from monitor.model.account_state import CampaignAt, is_held
 from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import RelativeQuery
 from monitor.window.campaign_progress import BY, Runs, of_campaigns, runs_of
 from monitor.window.profile_index import Codes

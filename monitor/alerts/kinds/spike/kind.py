@@ -1,7 +1,7 @@
 """``spike``: now against a baseline, as a number or as a share."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import numpy as np
@@ -34,6 +34,7 @@ from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold, against_usual
 from monitor.model.plurals import number, percent, plural
 from monitor.runtime.clock import Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Codes, GroupCounts
 
 MOST_SLICES = 24
