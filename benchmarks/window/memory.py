@@ -31,8 +31,8 @@ def run(quick: bool) -> list[Figure]:
         size = sum(file.stat().st_size for file in Path(folder).iterdir())
         restored, _ = restored_apart(Path(folder) / "monitor.db")
     return [
-        Figure("resident memory, messages read from the API", read / messages, "MB per million", at_most=150),
-        Figure("resident memory, messages restored from the store", restored / messages, "MB per million", at_most=150),
+        Figure("resident memory, messages read from the API", read / messages, "MB per million", at_most=100),
+        Figure("resident memory, messages restored from the store", restored / messages, "MB per million", at_most=100),
         Figure("the store on disk", size / messages, "MB per million"),
     ]
 
