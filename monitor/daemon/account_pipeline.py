@@ -129,12 +129,14 @@ class Proposal:
     """One commit's proposed changes: an account's evaluation and people's edits, which are dispatched, committed and applied together.
 
     ``account`` is None where no account is held. ``cursor`` belongs to the poll or sweep that caused the evaluation, if any.
+    ``decided_on``: see `Commit`.
     """
 
     account: AccountPipeline | None
     result: EvaluationResult
     cursor: Cursor | None = None
     edits: SuppressionEdits = field(default_factory=SuppressionEdits)
+    decided_on: int | None = None
 
 
 def _unread_value(account: str, search: str, now: Instant, unread: Unread) -> QuarantinedRecord:

@@ -94,7 +94,7 @@ class AlertActions:
             before, now = self._known(silence_id), self._now()
             if seen is not None:
                 _check_unchanged(before, seen, now)
-            made.extend(replaced(before, wanted, now))
+            made[:] = replaced(before, wanted, now)
             changed = {one.id: one for one in made}
             others = [one for one in self.pipeline.dispatcher.silences.all() if one.id not in changed]
             dropped = make_room([*others, *made], made[0], now)
@@ -118,8 +118,8 @@ class AlertActions:
         def edit(alert: Alert | None, _: Ack | None) -> SuppressionEdits:
             if alert is None or alert.state != "firing":
                 raise NothingThere(f"no alert {fingerprint} fires")
-            made.append(acknowledge(alert, by, comment, self._now(), until))
-            return SuppressionEdits(acks=made)
+            made[:] = [acknowledge(alert, by, comment, self._now(), until)]
+            return SuppressionEdits(acks=list(made))
 
         await self._alone(partial(self.pipeline.edit_alert, fingerprint, edit))
         return made[0]

@@ -16,7 +16,7 @@ from monitor.dispatch.dispatcher import DispatchPlan, SuppressionEdits
 from monitor.model.alert import Alert, Transition
 from monitor.routing.acknowledgements import acknowledged, unacknowledged
 from monitor.runtime.clock import Instant
-from monitor.runtime.errors import LeaseLost, StoreError
+from monitor.runtime.errors import DecidedTooLate, LeaseLost, StoreError
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Entry
@@ -76,6 +76,8 @@ class Committer:
     async def _write(self, account: str, commit: Commit) -> list[int]:
         try:
             return await self._store.commit(commit)
+        except DecidedTooLate:  # then the store works
+            raise
         except StoreError as error:
             self._failed(account, error)
             raise
@@ -153,6 +155,7 @@ def commit_of(
         transitions=[*found, *transitions_by_people(known, proposal.edits, plan.input.now)],
         relies_on={name for name, result in results.items() if result.alerts}
         | {known[one].account for one in _edited(plan.edits) if one in known},
+        decided_on=proposal.decided_on,
     )
     for name, result in results.items():
         for (rule, group), alert in result.alerts.items():

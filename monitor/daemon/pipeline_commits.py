@@ -4,7 +4,9 @@ Memory changes only after the commit. Evaluating rules and planning notification
 keep what is read from changing meanwhile: one for everything that is committed, and `PipelineState.windows` for the messages.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Final
 
 import trio
 
@@ -18,9 +20,13 @@ from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan, SuppressionEdi
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration
 from monitor.runtime.dataclass import dataclass
+from monitor.runtime.errors import DecidedTooLate
 from monitor.runtime.pieces import Work, done
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit
+
+_TRIES: Final = 5
+"""How often what people change is decided, while other daemons change something at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +65,19 @@ class PipelineCommits(PipelineState):
         return bool(self._to_begin)
 
     async def flush(self, edits: Callable[[], SuppressionEdits] | None = None) -> None:
-        """Flushes the groups that are due. ``edits`` is called under the lock and returns what people change; its exceptions are passed on."""
+        """Flushes the groups that are due.
+
+        ``edits`` is called under the lock and returns what people change, again if another daemon was faster; its exceptions are passed on.
+        """
         async with self._lock:
-            if edits is not None:
-                await self._reread_suppressions()
-            await self._flush_edits(SuppressionEdits() if edits is None else edits())
+            if edits is None:
+                await self._flush_edits(SuppressionEdits())
+                return
+
+            async def change(decided_on: int | None) -> None:
+                await self._flush_edits(edits(), decided_on)
+
+            await self._edit(change)
 
     async def begin(self) -> None:
         """Ends the alerts of what was removed from the configuration, and flushes, where `begin_is_due`; called after a start or a reload, and once
@@ -136,16 +150,27 @@ class PipelineCommits(PipelineState):
             self.put_off -= {account.name}
         self._to_begin.discard(account.name)
 
-    async def _flush_edits(self, edits: SuppressionEdits) -> None:
-        await self._flush(done(Proposal(self._default, EvaluationResult(), edits=edits)))
+    async def _edit(self, change: Callable[[int | None], Awaitable[None]]) -> None:
+        """Calls ``change``, which decides by what is there and commits that, once others' edits are known; again while others were faster.
 
-    async def _reread_suppressions(self) -> None:
-        """Reads silences and acknowledgements again where other daemons change them too. Raises StoreError."""
+        It is given what its commit is decided on (`Commit`). Raises StoreError, DecidedTooLate after a few tries, and what ``change`` raises.
+        """
+        for _ in range(_TRIES - 1):
+            with suppress(DecidedTooLate):
+                return await change(await self._reread_suppressions())
+        return await change(await self._reread_suppressions())
+
+    async def _flush_edits(self, edits: SuppressionEdits, decided_on: int | None = None) -> None:
+        await self._flush(done(Proposal(self._default, EvaluationResult(), edits=edits, decided_on=decided_on)))
+
+    async def _reread_suppressions(self) -> int | None:
+        """Reads silences and acknowledgements again where other daemons change them too. Returns their revision there. Raises StoreError."""
         if not self.dispatcher.by_account:
-            return
+            return None
         stored = await self._store.suppressions()
         held = {alert.fingerprint for alert in self.every_alert()}
         self.dispatcher.suppress(stored.silences, [ack for ack in stored.acks if ack.fingerprint in held])
+        return stored.revision
 
     async def _flush(self, proposing: Work[Proposal]) -> Proposal:
         """Works the proposal out, dispatches it, commits it and applies it; returns it."""

@@ -67,21 +67,24 @@ class SharedPipeline(PipelineCommits):
             await self._flush_edits(SuppressionEdits())
 
     async def edit_alert(self, fingerprint: str, edit: EditAlert) -> None:
-        """Applies what people change about an alert, whichever daemon holds it. ``edit`` is called under the lock.
+        """Applies what people change about an alert, whichever daemon holds it.
 
-        Raises StoreError, and what ``edit`` raises.
+        ``edit`` is called under the lock, again if another daemon was faster. Raises StoreError, and what ``edit`` raises.
         """
-        async with self._lock:
-            await self._reread_suppressions()
+
+        async def change(decided_on: int | None) -> None:
             here = next((one for one in self.every_alert() if one.fingerprint == fingerprint), None)
             if here is not None or not self.dispatcher.by_account:
-                await self._flush_edits(edit(here, self.dispatcher.acks.get(fingerprint)))
+                await self._flush_edits(edit(here, self.dispatcher.acks.get(fingerprint)), decided_on)
             else:
-                await self._edit_elsewhere(fingerprint, edit)
+                await self._edit_elsewhere(fingerprint, edit, decided_on)
+
+        async with self._lock:
+            await self._edit(change)
 
     # Under the lock
 
-    async def _edit_elsewhere(self, fingerprint: str, edit: EditAlert) -> None:
+    async def _edit_elsewhere(self, fingerprint: str, edit: EditAlert, decided_on: int | None) -> None:
         alert, ack = await self._store.alert_and_ack(fingerprint)
         if alert is not None and alert.account in self.accounts:
             alert = None  # it has ended: what this daemon holds is in its memory
@@ -89,7 +92,8 @@ class SharedPipeline(PipelineCommits):
         known = {} if alert is None else {fingerprint: alert}
         changes = list(transitions_by_people(known, edits, self.services.clock.now()))
         await self._committer.commit(
-            None, Commit(acks=edits.acks, dropped_acks=edits.dropped_acks, transitions=changes)
+            None,
+            Commit(acks=edits.acks, dropped_acks=edits.dropped_acks, transitions=changes, decided_on=decided_on),
         )
 
     async def _forget(self, name: str) -> None:

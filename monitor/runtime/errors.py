@@ -14,7 +14,8 @@ MonitorError
 │   ├── StoreDamaged        the store's content is corrupt: the daemon moves a SQLite file aside when it starts
 │   ├── StoreUnreachable    its server is away, or only just starts: the daemon tries again, also when it starts
 │   ├── StoreOutdated       the store is not as this daemon left it: the daemon ends, and has to start again
-│   └── LeaseLost           another daemon holds the account now: nothing was written
+│   ├── LeaseLost           another daemon holds the account now: nothing was written
+│   └── DecidedTooLate      somebody has changed silences or acknowledgements at the same moment: nothing was written
 ├── InternalError           an unexpected failure of one task: it is retried, and everything else goes on   exit 70
 └── ListenError             the web listener cannot bind its address (busy, not allowed, not ours)    exit 69
 """
@@ -152,6 +153,15 @@ class LeaseLost(StoreError):
         before = f"the leases could not be renewed ({why}): " if why else ""
         names = ", ".join(accounts)
         super().__init__(f"{before}another daemon may work on {names} now, so nothing was written for it here")
+
+
+class DecidedTooLate(StoreError):
+    """Another daemon has changed silences or acknowledgements since they were read for this change. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "others change silences and acknowledgements at the same moment, so nothing was changed; try again"
+        )
 
 
 class ListenError(MonitorError):

@@ -14,7 +14,7 @@ from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant, SystemClock
-from monitor.runtime.errors import LeaseLost, StoreDamaged
+from monitor.runtime.errors import DecidedTooLate, LeaseLost, StoreDamaged
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store import postgresql_statements as own
 from monitor.store import row_codec as rows
@@ -24,7 +24,7 @@ from monitor.store.leases import LEASE_TTL, LeaseStore
 from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_leases import PostgresqlLeases
 from monitor.store.postgresql_locks import named_process
-from monitor.store.postgresql_pipeline import Statement, answer_now, pipelined
+from monitor.store.postgresql_pipeline import Answer, Statement, answer_now, pipelined
 from monitor.store.postgresql_session import PostgresqlSession
 from monitor.store.postgresql_statements import translated
 from monitor.store.postgresql_worker import NewWorker
@@ -110,6 +110,7 @@ class PostgresqlStore(SqlStore):
         self._held: Mapping[str, int] | None = None
         self._why_not = ""
         self._checked: Mapping[str, int] | None = None
+        self._edited: Answer | None = None
 
     load = _advised(SqlStore.load)
     groups_of = _advised(SqlStore.groups_of)
@@ -258,12 +259,25 @@ class PostgresqlStore(SqlStore):
         with self._writing():
             self._run(own.DROP_FORWARDED, (list(ids),))
 
-    _revision = own.SUPPRESSIONS
+    @property
+    def _revision(self) -> str:
+        return own.SUPPRESSIONS
 
     def _write_edits(self, commit: Commit) -> None:
         super()._write_edits(commit)
-        if commit.silences or commit.dropped_silences or commit.acks or commit.dropped_acks:
+        if not commit.edits:
+            return
+        if commit.decided_on is None:
             self._tell_others()
+        else:
+            self._edited = self._used.execute(translated(own.EDITED_AS_READ), (commit.decided_on,))
+            answer_now(self._used)
+
+    def _require_edited(self) -> None:
+        """Raises DecidedTooLate if the present transaction is to write edits that were not decided on what is there."""
+        edited, self._edited = self._edited, None
+        if edited is not None and edited.rowcount != 1:
+            raise DecidedTooLate
 
     def _tell_others(self) -> None:
         self._many(own.EDITED, [()])
@@ -309,7 +323,10 @@ class PostgresqlStore(SqlStore):
     @contextmanager
     def _writing(self, durable: bool = True, repeatable: bool = True, at_once: bool = False) -> Iterator[None]:
         leases, self._checked = self._checked, None
-        with self._session.transaction(marked=not repeatable, leases=leases, at_once=at_once) as self._connection:
+        self._edited = None
+        with self._session.transaction(
+            marked=not repeatable, leases=leases, at_once=at_once, check=self._require_edited
+        ) as self._connection:
             yield
 
     def _committing(self, durable: bool) -> AbstractContextManager[None]:

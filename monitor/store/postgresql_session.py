@@ -127,14 +127,20 @@ class PostgresqlSession:
 
     @contextmanager
     def transaction(
-        self, *, marked: bool, leases: Mapping[str, int] | None = None, at_once: bool = False
+        self,
+        *,
+        marked: bool,
+        leases: Mapping[str, int] | None = None,
+        at_once: bool = False,
+        check: Callable[[], None] = lambda: None,
     ) -> Iterator[BoundedConnection]:
         """Commits at the end of the block. Raises StoreError; then nothing was written, if the transaction is ``marked``.
 
         A worker's ``marked`` transaction leaves its mark. If the connection is cut while it is committed, it is found out at once whether
         it was; if that is impossible, the caller has to take it as not committed, and `StoreOutdated` follows if it was. It is made
         only if the worker has ``leases`` (account to token) until its end; otherwise raises LeaseLost. ``at_once``: what is executed in the
-        block is sent without waiting, so that what it gives is there only after the block.
+        block is sent without waiting, so that what it gives is there only after the block: when ``check`` is called, before the commit is made.
+        What that raises is passed on, and nothing was written.
         """
         if self.in_transaction:
             raise StoreError(f"the store {self.address} cannot be written within a snapshot")
@@ -148,6 +154,7 @@ class PostgresqlSession:
                     written = self.worker.write_mark(self._connection, mark)
             if written is not None and written.rowcount != 1:
                 raise self._end(f"the store {self.address} no longer knows this daemon")
+            check()
         except BaseException:
             self._roll_back()
             raise

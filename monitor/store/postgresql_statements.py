@@ -67,6 +67,7 @@ ACCOUNT_OF: Final = "SELECT account FROM parcel WHERE id = ?"
 
 SUPPRESSIONS: Final = "SELECT suppressions FROM store_state"
 EDITED: Final = "UPDATE store_state SET suppressions = suppressions + 1"
+EDITED_AS_READ: Final = f"{EDITED} WHERE suppressions = ?"
 FORWARD: Final = "INSERT INTO forwarded_callback (account, received_at, body) VALUES (?, ?, ?)"
 FORWARDED: Final = """
     SELECT id, account, received_at, body FROM (

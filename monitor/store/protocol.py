@@ -97,7 +97,8 @@ class Commit:
     ``dropped_first_evaluations`` are likewise, of as of when each rule was evaluated first. ``durable``: it is on
     the disk before the call returns, whatever it contains; otherwise only what cannot be fetched from Routee again is. ``relies_on`` are accounts
     that this daemon must hold for the commit to be made (`Store.hold`), besides those that are written for: it was decided from what is in
-    memory of them.
+    memory of them. ``decided_on`` is the revision (`StoredSuppressions`) of the silences and acknowledgements from which it was decided how to
+    change some: if there is another one by now, `Store.commit` raises DecidedTooLate. None: it does not depend on them.
 
     Writing the same entry, cursor, alert, group, silence or acknowledgement again replaces it. A notification whose key its channel
     already has is ignored.
@@ -127,6 +128,12 @@ class Commit:
     dropped_first_evaluations: list[tuple[str, str]] = field(default_factory=list)
     durable: bool = False
     relies_on: set[str] = field(default_factory=set)
+    decided_on: int | None = None
+
+    @property
+    def edits(self) -> bool:
+        """Whether it changes silences or acknowledgements."""
+        return bool(self.silences or self.dropped_silences or self.acks or self.dropped_acks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,7 +443,7 @@ class Store(Protocol):
         """
 
     def commit(self, commit: Commit) -> list[int]:
-        """Writes all of it in one transaction. Returns the sequence numbers of the journal blobs, in their order."""
+        """Writes all of it in one transaction. Returns the sequence numbers of the journal blobs, in their order. Raises DecidedTooLate."""
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         """Returns the oldest waiting outbox rows of a channel, whether due or not, in the order in which they were written."""

@@ -201,8 +201,10 @@ class SqlStore(ABC):
         usable, unusable = self._usable(silences)
         return StoredSuppressions(int(revision[0][0]), usable, unusable, self._acks(acks))
 
-    _revision = "SELECT 0"
-    """The query for the number that changes with each change of silences and acknowledgements, where other daemons make some too."""
+    @property
+    @abstractmethod
+    def _revision(self) -> str:
+        """The query for the number that changes with each change of silences and acknowledgements."""
 
     def _read(self, *queries: tuple[Any, ...]) -> list[list[rows.Row]]:
         """Returns the rows of queries with their values, as of one moment."""

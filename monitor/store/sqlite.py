@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from monitor.runtime.clock import SECOND, Duration
-from monitor.runtime.errors import StoreDamaged
+from monitor.runtime.errors import DecidedTooLate, StoreDamaged
 from monitor.store import row_codec as rows
 from monitor.store import statements
 from monitor.store.migrate import migrate, require_current
+from monitor.store.protocol import Commit
 from monitor.store.salvage import Salvage, insert_salvaged
 from monitor.store.sql_store import SqlStore, Table
 from monitor.store.sqlite_file import DaemonLock, connect, explained, quick_check
@@ -56,6 +57,18 @@ class SqliteStore(SqlStore):
         self.path = path
         self._connection = connection
         self._lock = lock
+        self._edits = 0
+
+    @property
+    def _revision(self) -> str:
+        return f"SELECT {self._edits}"
+
+    def commit(self, commit: Commit) -> list[int]:
+        if commit.edits and commit.decided_on not in (None, self._edits):
+            raise DecidedTooLate
+        numbers = super().commit(commit)
+        self._edits += commit.edits
+        return numbers
 
     def close(self) -> None:
         with explained(self.path):

@@ -10,7 +10,7 @@ from monitor.model.alert import Alert, Transition
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import DecidedTooLate, StoreError
 from monitor.store.accounts import of_accounts
 from monitor.store.protocol import Commit, Cursor, Entry, FirstPages, Pending, StoredState, StoredSuppressions
 
@@ -50,6 +50,8 @@ class MemoryStore:
             raise StoreError("the disk is full")
         if self.refused is not None:
             raise self.refused
+        if commit.edits and commit.decided_on not in (None, self._revision):
+            raise DecidedTooLate
         self.commits.append(commit)
         self._write_window(commit)
         for fingerprint in commit.dropped_alerts:
@@ -68,7 +70,7 @@ class MemoryStore:
         return list(range(first, self._sequence + 1))
 
     def _write_edits(self, commit: Commit) -> None:
-        self._revision += any((commit.silences, commit.dropped_silences, commit.acks, commit.dropped_acks))
+        self._revision += commit.edits
         for one in commit.dropped_silences:
             self._silences.pop(one, None)
         self._silences |= {silence.id: msgspec.json.encode(silence) for silence in commit.silences}

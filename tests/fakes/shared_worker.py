@@ -1,7 +1,7 @@
 """A daemon's pipeline on a store that it shares with others. It holds the accounts that a test lets it adopt, as if it had their leases."""
 
 import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import trio
@@ -23,7 +23,7 @@ from monitor.notify.render import Templates
 from monitor.routing.storm import MOST
 from monitor.runtime.checkpoints import Pieces
 from monitor.runtime.clock import Clock, Instant
-from monitor.store.protocol import Cursor
+from monitor.store.protocol import Cursor, StoredSuppressions
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.memory_store import MemoryStore
 
@@ -48,12 +48,20 @@ def present_of(settings: Settings, clock: Clock) -> RuntimeConfig:
 
 
 class _Front(InlineStoreFront):
-    """The store as one worker has it."""
+    """The store as one worker has it. ``meanwhile`` is called after silences and acknowledgements were read, so often as it says True."""
+
+    meanwhile: Callable[[], Awaitable[bool]] | None = None
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)  # type: ignore[arg-type]  # the part that a pipeline uses
         self._memory, self.worker = store, len(store.announced)
         store.announced[self.worker] = {}
+
+    async def suppressions(self) -> StoredSuppressions:
+        found = await super().suppressions()
+        if self.meanwhile is not None and not await self.meanwhile():
+            self.meanwhile = None
+        return found
 
     async def announce_rules(self, rules: Mapping[str, str]) -> None:
         await trio.lowlevel.checkpoint()

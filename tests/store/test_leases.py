@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -13,7 +14,7 @@ import pytest
 
 from monitor.model.fleet import FleetView
 from monitor.runtime.clock import MILLISECOND, SECOND
-from monitor.runtime.errors import LeaseLost, StoreError, StoreOutdated, StoreUnreachable
+from monitor.runtime.errors import DecidedTooLate, LeaseLost, StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE, LEASE_TTL, LeaseStore
 from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
@@ -510,6 +511,29 @@ def test_a_change_of_silences_or_acknowledgements_is_seen_by_all(fleet: Fleet) -
     assert revisions == [revisions[0] + number for number in range(4)]
     first.store.commit(Commit(durable=True))
     assert second.leases.beat(BOTH, {}).edits == revisions[-1]
+
+
+def test_of_two_edits_that_are_decided_on_the_same_state_one_is_written(fleet: Fleet) -> None:
+    both = [fleet.daemon(), fleet.daemon()]
+    at_once = threading.Barrier(2, timeout=20)
+
+    def edit(daemon: Daemon, number: int) -> bool:
+        daemon.store.hold({})
+        read = daemon.store.suppressions().revision
+        at_once.wait()
+        try:
+            daemon.store.commit(Commit(acks=[ack(f"{daemon.leases.worker}/{number}")], decided_on=read))
+        except DecidedTooLate:
+            return False
+        finally:
+            at_once.wait()
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(20):
+            assert sorted(threads.map(edit, both, [number] * 2)) == [False, True]
+    found = both[0].store.suppressions()
+    assert (len(found.acks), found.revision) == (20, 20), "nothing of the other was written"
 
 
 def test_a_beat_does_not_wait_for_a_dead_worker_whose_row_is_locked(fleet: Fleet) -> None:

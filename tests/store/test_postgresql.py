@@ -28,7 +28,7 @@ from tests.fakes.far_link import Cut, far_link
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PASSWORD, PostgresqlServer, running_server
 from tests.fakes.postgresql_link import PostgresqlLink, When, linked
-from tests.store.store_samples import NOW, alert, cursor, group, keys, notification, transition
+from tests.store.store_samples import NOW, ack, alert, cursor, group, keys, notification, transition
 
 SHORT = PostgresqlLimits(lock=100 * MILLISECOND, answer=1_000 * MILLISECOND, pause=0)
 
@@ -721,6 +721,8 @@ def test_what_a_daemon_asks_of_a_store_that_is_far_away_takes_few_round_trips(po
             )
             == 3
         )
+        edit = Commit(acks=[ack()], decided_on=store.suppressions().revision)
+        assert turns(lambda: store.commit(edit)) == 3, "with a condition"
         [row, *_] = store.waiting("ops", "slack/0", 1)
         assert turns(lambda: store.sent(row.id, {}, NOW)) == 1
         assert turns(lambda: store.load(accounts)) == 1

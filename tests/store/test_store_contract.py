@@ -12,7 +12,7 @@ import pytest
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Transition, TransitionSubject, What
 from monitor.runtime.clock import SECOND
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import DecidedTooLate, StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql import open_postgresql
 from monitor.store.protocol import (
@@ -676,6 +676,28 @@ def test_silences_and_acknowledgements_are_read_alone(store: Store) -> None:
     store.commit(Commit(silences=[silence()], acks=[ack()]))
     found = store.suppressions()
     assert (found.silences, found.unusable, found.acks) == ([silence()], [], [ack()])
+
+
+def test_an_edit_is_written_only_if_nobody_has_changed_what_it_was_decided_on(store: Store) -> None:
+    read = store.suppressions().revision
+    store.commit(Commit(silences=[silence()], decided_on=read))
+    for late in (
+        Commit(dropped_silences=["s1"], decided_on=read),
+        Commit(
+            silences=[msgspec.structs.replace(silence(), comment="late")], journal=[("main", b"rows")], decided_on=read
+        ),
+        Commit(acks=[ack()], decided_on=read),
+        Commit(dropped_acks=["f1"], decided_on=read),
+    ):
+        with pytest.raises(DecidedTooLate):
+            store.commit(late)
+    found = store.suppressions()
+    assert (found.silences, found.acks, list(store.journal("main"))) == ([silence()], [], [])
+    store.commit(Commit(journal=[("main", b"rows")], decided_on=read))
+    assert [blob for _, blob in store.journal("main")] == [b"rows"], "it changes neither silence nor acknowledgement"
+    store.commit(Commit(acks=[ack()], decided_on=found.revision))
+    store.commit(Commit(dropped_acks=["f1"]))
+    assert store.suppressions().revision == found.revision + 2
 
 
 def test_a_store_that_one_process_has_knows_of_no_others(store: Store) -> None:
