@@ -52,6 +52,7 @@ class Health:
         self._reload_error = ""
         self._quarantined: list[str] = []
         self._troubles: dict[tuple[str, str], Callable[[], str]] = {}
+        self._waiting_ends: Callable[[], Sequence[str]] = tuple
         self.first_polls = trio.Event()
         """Set once every search was polled that had to be."""
 
@@ -120,6 +121,10 @@ class Health:
         """Takes a function that returns why polls of that search fail; it returns an empty text while they do not."""
         self._troubles[account, search] = why
 
+    def waiting_ends(self, why: Callable[[], Sequence[str]]) -> None:
+        """Takes a function that returns a sentence for each end of alerts that waits for other daemons."""
+        self._waiting_ends = why
+
     def polled(self, account: str, search: str) -> None:
         """Notes that a complete poll of that search was committed."""
         if self._starting:
@@ -157,6 +162,7 @@ class Health:
             reload
             + unread
             + self._quarantined[:_MOST_QUARANTINED]
+            + list(self._waiting_ends())
             + channels
             + [self._unpolled_yet(*search) for search in (*self._new, *self._tried)]
         )
