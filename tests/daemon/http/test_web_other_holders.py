@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, closing
 from functools import partial
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from monitor.runtime.clock import MINUTE, SECOND, Duration, iso
 from monitor.store.async_store import AsyncStore
 from monitor.store.leases import LEASE_TTL
 from monitor.store.sqlite import open_sqlite
+from tests.daemon.test_shared_pipeline import reload
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
@@ -150,3 +152,26 @@ async def test_the_first_page_says_since_when_nothing_was_heard_of_the_other_dae
         async with at(alone, ("a",), age) as browser:
             said = await seen(browser, "/")
         assert ("this daemon has not heard from the store since" in said) == is_said
+
+
+async def test_an_alert_whose_rule_is_gone_here_says_what_it_waits_for_and_leads_to_no_rule() -> None:
+    clock, store, written = HandClock(), MemoryStore(), settings(RULES, CONFIG)
+    holder, other = SharedWorker(written, clock, store), SharedWorker(written, clock, store)
+    await holder.start(("a",))
+    await other.start(("b",))
+    rows = [row | {"messageId": f"{i}", "date": clock.at} for i, row in enumerate(traffic(9, operator="Cosmote"))]
+    await holder.poll("a", rows, clock.at)
+    [alert] = holder.firing("a")
+    async with at(holder, ()) as browser:
+        before = await seen(browser, f"/alerts/{alert.fingerprint}")
+    assert "/rules/Failing Failing" in before
+    assert "removed, or not read yet here" not in before
+    await reload(holder, CONFIG, "rules: []")
+    async with at(holder, ()) as browser:
+        said = await seen(browser, f"/alerts/{alert.fingerprint}")
+    assert (
+        "Rule Failing of account a is not in this daemon's configuration: removed, or not read yet here."
+        in unescape(said)
+    )
+    assert "it waits for host-1, which runs with other rules: reload it." in said
+    assert "/rules/Failing" not in said
