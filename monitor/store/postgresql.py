@@ -148,6 +148,8 @@ class PostgresqlStore(SqlStore):
         return None if worker is None else PostgresqlLeases(self.address, worker)
 
     def hold(self, leases: Mapping[str, int], why_not: str = "") -> None:
+        if self._why_not and not why_not:
+            self._session.try_now()  # the database has answered, so what was in vain a moment ago says nothing any more
         self._why_not, self._held = why_not, dict(leases)
 
     def commit(self, commit: Commit) -> list[int]:
