@@ -169,6 +169,7 @@ class FleetWorker(TypedDict):
     lastSeen: NotRequired[datetime | None]
     isThis: bool
     accounts: list[str]
+    removed: NotRequired[list[str]]
     leavesAlone: NotRequired[list[str]]
     leavesAloneWhy: NotRequired[dict[str, str]]
 

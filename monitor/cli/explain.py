@@ -109,10 +109,36 @@ def _labels(alert: "Alert | None", settings: "Settings") -> dict[str, str] | Non
 
 def _rule(name: str, settings: "Settings") -> "Rule":
     rules = {rule.name: rule for rule in settings.rules}
+    if name not in rules and (accounts := _accounts_with_alerts_of(name, settings)):
+        raise MonitorError(_of_missing_rule(name, accounts, settings))
     if not rules[known("rule", name, rules)].enabled:
         file, line = rules[name].source
         raise MonitorError(f"the rule {name!r} is switched off (enabled: false, {file}:{line}), so it is not evaluated")
     return rules[name]
+
+
+def _accounts_with_alerts_of(rule: str, settings: "Settings") -> list[str]:
+    """Returns the accounts on which the store has alerts of the rule that are not over; none without a store."""
+    from monitor.cli.read_store import stored_state
+    from monitor.runtime.errors import StoreError
+
+    try:
+        with stored_state(settings.config) as (_, kept):
+            return sorted({one.account for one in kept.alerts if one.rule == rule and one.state != "resolved"})
+    except StoreError:
+        return []
+
+
+def _of_missing_rule(name: str, accounts: list[str], settings: "Settings") -> str:
+    wait = (
+        "all daemons on the store have the same rules; `routee-monitor status` there says for which one they wait"
+        if settings.config.by_account
+        else "the daemon has read that"
+    )
+    return (
+        f"the rule {name!r} is not in this configuration: removed, or not read yet here; its alerts on account "
+        f"{', '.join(accounts)} stay as they are until {wait}"
+    )
 
 
 def _as_json(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]") -> dict[str, Any]:

@@ -269,7 +269,7 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     """Yields the daemons that share the store, with their accounts."""
     if fleet is None:
         return
-    from monitor.daemon.fleet.fleet_json import is_old, left_of
+    from monitor.daemon.fleet.fleet_json import held_by, is_old, left_of
 
     label = "Daemons"
     if is_old(fleet):
@@ -280,7 +280,7 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     for one in fleet["workers"]:
         if one["isAlive"]:
             this = " (this one)" if one["isThis"] else ""
-            accounts = ", ".join(one["accounts"]) or "no account"
+            accounts = ", ".join(held_by(one)) or "no account"
             left = "".join(f"; leaves {', '.join(names)} to others{why and f': {why}'}" for why, names in left_of(one))
             yield (label, f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}{left}")
             label = ""

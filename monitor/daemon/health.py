@@ -42,6 +42,7 @@ class Health:
         self._store_error = ""
         self._starting = True
         self._fleet = ""
+        self._fleet_why: Callable[[], str] = str
         self._unreadable: dict[str, str] = {}
         self._unreadable_here: dict[str, str] = {}
         self._failing: dict[tuple[str, str], str] = {}
@@ -52,6 +53,7 @@ class Health:
         self._reload_error = ""
         self._quarantined: list[str] = []
         self._troubles: dict[tuple[str, str], Callable[[], str]] = {}
+        self._waiting_ends: Callable[[], Sequence[str]] = tuple
         self.first_polls = trio.Event()
         """Set once every search was polled that had to be."""
 
@@ -100,9 +102,11 @@ class Health:
         self._taken = {search: None for search in (*self._taken, *new) if search in present}
         self._known = {*searches, *(search for search in self._known if search in self._left)}
 
-    def fleet(self, trouble: str = "") -> None:
-        """Takes why this daemon cannot work for the accounts that it shares with others; empty if it can."""
-        self._fleet = trouble
+    def fleet(self, trouble: str = "", why: Callable[[], str] = str) -> None:
+        """Takes why this daemon cannot work for the accounts that it shares with others; empty if it can. ``why`` returns the present reason of
+        that, which may change while it lasts.
+        """
+        self._fleet, self._fleet_why = trouble, why
 
     def unreadable(self, accounts: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
         """Takes the accounts that could not be read from the store, and why; those in ``elsewhere`` another daemon works for."""
@@ -119,6 +123,10 @@ class Health:
     def troubled(self, account: str, search: str, why: Callable[[], str]) -> None:
         """Takes a function that returns why polls of that search fail; it returns an empty text while they do not."""
         self._troubles[account, search] = why
+
+    def waiting_ends(self, why: Callable[[], Sequence[str]]) -> None:
+        """Takes a function that returns a sentence for each end of alerts that waits for other daemons."""
+        self._waiting_ends = why
 
     def polled(self, account: str, search: str) -> None:
         """Notes that a complete poll of that search was committed."""
@@ -157,6 +165,7 @@ class Health:
             reload
             + unread
             + self._quarantined[:_MOST_QUARANTINED]
+            + list(self._waiting_ends())
             + channels
             + [self._unpolled_yet(*search) for search in (*self._new, *self._tried)]
         )
@@ -181,7 +190,8 @@ class Health:
             f"Account {account} cannot be read from the store, and is not watched by this daemon: {why}"
             for account, why in self._unreadable.items()
         ]
-        return starting + ([self._fleet] if self._fleet else []) + unread + polls + store
+        fleet = [": ".join(filter(None, (self._fleet, self._fleet_why())))] if self._fleet else []
+        return starting + fleet + unread + polls + store
 
     def beside_searches(self) -> list[str]:
         """Returns all that is stuck, missing or wrong, without what `trouble_of` says of each search."""

@@ -86,7 +86,7 @@ class PipelineCommits(PipelineState):
         Raises StoreError. What is left stays due, so that the flush timer calls this again.
         """
         async with self._lock:
-            agreed = self.put_off - self.judged_otherwise
+            agreed = self.put_off - self.judged_otherwise.keys()
             self._to_begin |= agreed & self.accounts.keys()
             self.put_off -= agreed - self.accounts.keys()
             await self._begin()

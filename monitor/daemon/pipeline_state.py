@@ -1,6 +1,6 @@
 """What a pipeline has: the accounts that it holds and the dispatcher, and how alerts are read from them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -15,6 +15,7 @@ from monitor.daemon.services import Services
 from monitor.daemon.smallest_first import SmallestFirst
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.model.alert import Alert
+from monitor.model.announced_rules import AnnouncedRules
 from monitor.model.builtin_alerts import BuiltIn
 from monitor.runtime.clock import Instant
 from monitor.store.protocol import Cursor
@@ -44,9 +45,9 @@ class PipelineState:
         """Held by whoever explains an alert, and taken before `windows`: however many ask, whoever changes a window waits for one explanation."""
         self.membership = trio.Lock()
         """Held by whoever reads what the store has of accounts, in order to adopt or to reload them, until everything follows that."""
-        self.judged_otherwise: frozenset[str] = frozenset()
-        """The accounts that other daemons on the store judge by other rules (`monitor.daemon.rule_sets`): a rule that is missing here may
-        be new, so nothing of it is ended or deleted.
+        self.judged_otherwise: Mapping[str, Sequence[AnnouncedRules]] = {}
+        """The accounts that other daemons on the store judge by other rules, and which daemons (`monitor.daemon.rule_sets`): a rule that is missing
+        here may be new, so nothing of it is ended or deleted.
         """
         self.put_off: frozenset[str] = frozenset()
         """Those of them whose removed rules, searches and alerts wait for the others to agree."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.startup import log_damage
 from monitor.daemon.systemd_status import SystemdStatus
 from monitor.daemon.validate import SettingsWithTemplates, load
+from monitor.model.announced_rules import AnnouncedRules
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.environment_values import named
@@ -186,12 +187,12 @@ class Reloader:
         self._reloads.on_reloaded(config)
         log_changes(before, after)
 
-    async def _judged_otherwise(self, after: RuntimeConfig) -> frozenset[str]:
+    async def _judged_otherwise(self, after: RuntimeConfig) -> Mapping[str, Sequence[AnnouncedRules]]:
         """Announces the rules. If the store is away, nothing can be committed by them until it is back, and announced again."""
         try:
             return await announced(self._store, after)
         except StoreError:
-            return frozenset(self._pipeline.accounts)
+            return dict.fromkeys(self._pipeline.accounts, ())
 
 
 async def _check_clients(after: RuntimeConfig, before: RuntimeConfig) -> None:

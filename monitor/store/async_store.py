@@ -6,6 +6,7 @@ from typing import TypeVar
 import trio
 
 from monitor.model.alert import Alert, Transition
+from monitor.model.announced_rules import AnnouncedRules
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration, Instant
@@ -93,7 +94,7 @@ class AsyncStore:
     async def announce_rules(self, rules: Mapping[str, str]) -> None:
         await self.run(lambda store: store.announce_rules(rules))
 
-    async def rules_of_others(self) -> dict[str, set[str]]:
+    async def rules_of_others(self) -> list[AnnouncedRules]:
         return await self.run(lambda store: store.rules_of_others())
 
     async def suppressions(self) -> StoredSuppressions:

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from monitor.model.alert import Alert, Transition
+from monitor.model.announced_rules import AnnouncedRules
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
@@ -148,6 +149,8 @@ class PostgresqlStore(SqlStore):
         return None if worker is None else PostgresqlLeases(self.address, worker)
 
     def hold(self, leases: Mapping[str, int], why_not: str = "") -> None:
+        if self._why_not and not why_not:
+            self._session.try_now()  # the database has answered, so what was in vain a moment ago says nothing any more
         self._why_not, self._held = why_not, dict(leases)
 
     def commit(self, commit: Commit) -> list[int]:
@@ -196,12 +199,14 @@ class PostgresqlStore(SqlStore):
         )
         self._session.write_at_once([Statement(translated(one), values) for one, values in said])
 
-    def rules_of_others(self) -> dict[str, set[str]]:
+    def rules_of_others(self) -> list[AnnouncedRules]:
         worker = self._session.worker
-        others: dict[str, set[str]] = {}
-        for account, digest in () if worker is None else self._rows(own.ANNOUNCED_BY_OTHERS, worker.id):
-            others.setdefault(account, set()).add(digest)
-        return others
+        return [
+            AnnouncedRules(name, lives, at, at + ANNOUNCED_FOR, dict(zip(accounts, digests, strict=False)))
+            for name, lives, at, accounts, digests in (
+                () if worker is None else self._rows(own.ANNOUNCED_BY_OTHERS, worker.id)
+            )
+        ]
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return self._to_send(own.WAITING, receiver, channel, *self._held_twice(), limit)

@@ -248,6 +248,10 @@ class PostgresqlSession:
         with self._explained():
             return call(self._connection)
 
+    def try_now(self) -> None:
+        """Has the next call connect even if that was in vain a moment ago. Does not wait for the call that is under way."""
+        self._failing_until = 0.0
+
     def _ready(self) -> None:
         """Connects again if the connection is lost. Raises StoreError, or StoreOutdated for ever from the first time on."""
         if self._is_closed:

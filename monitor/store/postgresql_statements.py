@@ -95,7 +95,10 @@ REPLACED: Final = """
 and whose row is gone has left in good order since."""
 ANNOUNCED_LONG_AGO: Final = "DELETE FROM rule_set WHERE seen_at < clock_timestamp() - ? * INTERVAL '1 second'"
 ANNOUNCED_BY_OTHERS: Final = """
-    SELECT account, digest FROM rule_set, unnest(accounts, digests) AS own (account, digest) WHERE worker <> ?"""
+    SELECT coalesce(name, rule_set.host), coalesce(expires_at > clock_timestamp(), FALSE),
+        CASE WHEN isfinite(seen_at) THEN CAST(extract(epoch FROM seen_at) * 1000000 AS BIGINT) ELSE 0 END,
+        array_remove(accounts, NULL), array_remove(digests, NULL)
+    FROM rule_set LEFT JOIN worker ON worker.id = rule_set.worker WHERE rule_set.worker <> ? ORDER BY rule_set.worker"""
 ONE_ASSIGNS: Final = "SELECT pg_advisory_xact_lock(1380798286, 0)"
 """The lock of who says whose groups and notifications are."""
 GROUPS_OF_NOBODY: Final = "SELECT data FROM alert_group WHERE account = '' ORDER BY rowid"

@@ -14,6 +14,7 @@ import msgspec
 
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Transition
+from monitor.model.announced_rules import AnnouncedRules
 from monitor.model.notification import AlertView, Notification, Reason
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
@@ -376,8 +377,8 @@ class Store(Protocol):
     def announce_rules(self, rules: Mapping[str, str]) -> None:
         """Says by which rules this daemon judges the accounts of its configuration: a digest each."""
 
-    def rules_of_others(self) -> dict[str, set[str]]:
-        """Returns what the others have announced, by account.
+    def rules_of_others(self) -> list[AnnouncedRules]:
+        """Returns what the others have announced, those that came first first.
 
         A daemon that ended counts for `ANNOUNCED_FOR`, unless another one was started on its host. Nothing, where nobody shares the store.
         """

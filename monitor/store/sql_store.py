@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from monitor.model.alert import Alert, Transition
+from monitor.model.announced_rules import AnnouncedRules
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
@@ -193,8 +194,8 @@ class SqlStore(ABC):
     def announce_rules(self, rules: Mapping[str, str]) -> None:  # noqa: B027 - what most stores do
         """Nobody else works on the store."""
 
-    def rules_of_others(self) -> dict[str, set[str]]:
-        return {}
+    def rules_of_others(self) -> list[AnnouncedRules]:
+        return []
 
     def suppressions(self) -> StoredSuppressions:
         silences, acks, revision = self._read((statements.SILENCES,), (statements.ACKS,), (self._revision,))

@@ -156,6 +156,21 @@ def test_an_unknown_rule_names_the_nearest(polled: Folder) -> None:
     )
 
 
+def test_a_removed_rule_whose_alert_goes_on_says_so_by_its_name_and_by_the_alert(
+    polled: Folder, tmp_path: Path
+) -> None:
+    folder = copied(polled, tmp_path)
+    alert = json.loads(folder.invoke("alerts", "--json").stdout)[0]
+    folder.replace(folder.rules, "OperatorFailureRate", "Other")
+    for name in ("OperatorFailureRate", alert["ownFingerprint"]):
+        outcome = folder.invoke("explain", name)
+        assert outcome.exit_code == 1
+        assert outcome.stderr == (
+            "the rule 'OperatorFailureRate' is not in this configuration: removed, or not read yet here; its alerts on account main stay as "
+            "they are until the daemon has read that\n"
+        )
+
+
 def test_a_rule_that_is_switched_off_says_so(polled: Folder) -> None:
     outcome = polled.invoke("explain", "SwitchedOff")
     assert outcome.exit_code == 1

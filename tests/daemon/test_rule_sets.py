@@ -4,7 +4,9 @@ import pytest
 
 from monitor.alerts.kinds.rule_state import StoredRuleState
 from monitor.daemon.rule_sets import RuleSets, announced, differing, digests
-from monitor.runtime.clock import MINUTE
+from monitor.daemon.waiting_ends import waiting_end
+from monitor.model.announced_rules import AnnouncedRules
+from monitor.runtime.clock import MINUTE, parse_iso
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Commit
 from tests.daemon.test_shared_pipeline import CONFIG, RULES, Pair, reload
@@ -128,9 +130,13 @@ def test_accounts_differ_by_their_searches_and_enabled_rules() -> None:
     assert same != digests(worker(pair, RULES.replace("window", "enabled: false, window")).present)
     renamed = digests(worker(pair, RULES, CONFIG.replace("name: all, account: b", "name: every, account: b")).present)
     assert (renamed["a"] == same["a"], renamed["b"] == same["b"]) == (True, False)
-    assert differing(same, {"a": {same["a"]}, "b": {same["b"], "other"}, "removed": {"x"}}) == {"b", "removed"}
+    alike, other = (
+        AnnouncedRules(name, True, 0, 0, found)
+        for name, found in {"alike": same, "other": {"a": same["a"], "b": "other", "removed": "x"}}.items()
+    )
+    assert differing(same, [alike, other]) == {"b": [other], "removed": [other]}
     none = digests(worker(pair, NONE, CONFIG.replace("  - {name: all, account: b, every: 1d}\n", "")).present)
-    assert differing({}, {"b": {none["b"]}}) == frozenset(), "nothing is judged there either"
+    assert differing({}, [AnnouncedRules("one", True, 0, 0, {"b": none["b"]})]) == {}, "nothing is judged there either"
 
 
 async def test_an_end_that_could_not_be_committed_is_told_with_the_next_announcement() -> None:
@@ -152,6 +158,58 @@ async def test_what_is_announced_by_a_reload_deletes_nothing_of_a_rule_that_it_b
     await pair.second.pipeline.release("a")
     await pair.second.adopt("a")
     after = present_of(settings(RULES, CONFIG), pair.clock)
-    assert await announced(pair.second.front, after) == frozenset()
+    assert await announced(pair.second.front, after) == {}
     await pair.fail(pair.second, "a")  # a poll before the reload is applied
     assert pair.store.load().rule_states == {("a", "Failing"): b"learned"}
+
+
+async def removed_here_while_another_one_has_it(ended: bool, caplog: pytest.LogCaptureFixture) -> tuple[Pair, str]:
+    """Returns two workers of which the first one no longer has the rule, and what it logged."""
+    pair = await Pair().start(("a",), ("b",))
+    await pair.fail(pair.first, "a")
+    if ended:
+        pair.store.ended[pair.second.front.worker] = parse_iso("2026-11-29T17:14:59Z")
+    await reload(pair.first, CONFIG, NONE)
+    rule_sets = RuleSets(pair.first.front, pair.first.pipeline, lambda: pair.first.present)
+    for _ in range(2):
+        await rule_sets.announce()
+    [said] = [one.message for one in caplog.records if "removed, or not read yet here" in one.message]
+    return pair, said
+
+
+HOST = "host-1"
+
+
+async def test_who_waits_for_a_daemon_that_has_ended_says_for_which_one_and_until_when(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pair, said = await removed_here_while_another_one_has_it(True, caplog)
+    assert said == (
+        "Rule Failing of account a is not in this daemon's configuration: removed, or not read yet here. Its alerts stay as they are until the "
+        f"daemons have the same rules; it waits for {HOST}, which has ended, was last heard of at 2026-11-29 17:14:59 UTC, and counts until "
+        "2026-11-29 18:14:59 UTC, or until a daemon is started on its host"
+    )
+    health = pair.first.services.health
+    assert health.warnings() == [said]
+    [alert] = pair.first.firing("a")
+    assert waiting_end(pair.first.pipeline, alert.fingerprint) == said.replace(
+        "Its alerts stay as they are", "The alert stays as it is"
+    )
+    pair.store.announced.pop(pair.second.front.worker)
+    await agree(pair.first)
+    assert (health.warnings(), waiting_end(pair.first.pipeline, alert.fingerprint)) == ([], "")
+
+
+async def test_who_waits_for_a_daemon_that_works_names_it(caplog: pytest.LogCaptureFixture) -> None:
+    pair, said = await removed_here_while_another_one_has_it(False, caplog)
+    assert said.endswith(f"it waits for {HOST}, which runs with other rules: reload it")
+    await reload(pair.second, CONFIG, NONE)
+    await agree(pair.first)
+    assert pair.first.services.health.warnings() == []
+
+
+async def test_nothing_is_said_of_a_rule_without_alerts() -> None:
+    pair = await Pair().start(("a",), ("b",))
+    await reload(pair.first, CONFIG, NONE)
+    await agree(pair.first)
+    assert pair.first.services.health.warnings() == []

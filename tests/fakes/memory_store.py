@@ -7,12 +7,23 @@ import msgspec
 
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Transition
+from monitor.model.announced_rules import AnnouncedRules
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
+from monitor.runtime.clock import Instant
 from monitor.runtime.errors import DecidedTooLate, StoreError
 from monitor.store.accounts import of_accounts
-from monitor.store.protocol import Commit, Cursor, Entry, FirstPages, Pending, StoredState, StoredSuppressions
+from monitor.store.protocol import (
+    ANNOUNCED_FOR,
+    Commit,
+    Cursor,
+    Entry,
+    FirstPages,
+    Pending,
+    StoredState,
+    StoredSuppressions,
+)
 
 
 class MemoryStore:
@@ -43,6 +54,8 @@ class MemoryStore:
         self._revision = 0
         self.announced: dict[int, dict[str, str]] = {}
         """By worker, the rules that it announced. Somebody who ended stays, unless a test takes him out."""
+        self.ended: dict[int, Instant] = {}
+        """When workers were heard of last that have ended."""
 
     def commit(self, commit: Commit) -> list[int]:
         if self.failures:
@@ -152,13 +165,19 @@ class MemoryStore:
         """``worker`` is who announces."""
         self.announced[worker] = dict(rules)
 
-    def rules_of_others(self, worker: int = 0) -> dict[str, set[str]]:
-        """``worker`` is who asks."""
-        others: dict[str, set[str]] = {}
-        for one, said in self.announced.items():
-            for account, digest in said.items() if one != worker else ():
-                others.setdefault(account, set()).add(digest)
-        return others
+    def rules_of_others(self, worker: int = 0) -> list[AnnouncedRules]:
+        """``worker`` is who asks. Those in `ended` have ended at that time."""
+        return [
+            AnnouncedRules(
+                f"host-{one}",
+                one not in self.ended,
+                self.ended.get(one, 0),
+                self.ended.get(one, 0) + ANNOUNCED_FOR,
+                said,
+            )
+            for one, said in self.announced.items()
+            if one != worker
+        ]
 
     def journal_size(self, account: str) -> int:
         return sum(len(blob) for _, blob in self.journal(account))

@@ -16,6 +16,7 @@ from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
 from monitor.daemon.startup import adopt_account, restored_pipeline
 from monitor.model.alert import Alert
+from monitor.model.announced_rules import AnnouncedRules
 from monitor.model.batch import batch_of
 from monitor.notify.channels import ChannelContext
 from monitor.notify.receivers import Notifiers
@@ -67,7 +68,7 @@ class _Front(InlineStoreFront):
         await trio.lowlevel.checkpoint()
         self._memory.announce_rules(rules, self.worker)
 
-    async def rules_of_others(self) -> dict[str, set[str]]:
+    async def rules_of_others(self) -> list[AnnouncedRules]:
         await trio.lowlevel.checkpoint()
         return self._memory.rules_of_others(self.worker)
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from monitor.model.fleet import FleetView
-from monitor.runtime.clock import MILLISECOND, SECOND
+from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import DecidedTooLate, LeaseLost, StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE, LEASE_TTL, LeaseStore
@@ -682,7 +682,16 @@ def test_a_worker_that_lost_its_connection_waits_for_who_has_the_store_alone(fle
 def exchanged(daemon: Daemon, **rules: str) -> dict[str, set[str]]:
     """Announces a daemon's rules, and returns those of the others."""
     daemon.store.announce_rules(rules)
-    return daemon.store.rules_of_others()
+    return heard(daemon)
+
+
+def heard(daemon: Daemon) -> dict[str, set[str]]:
+    """Returns by which rules the others judge each account."""
+    found: dict[str, set[str]] = {}
+    for other in daemon.store.rules_of_others():
+        for account, digest in other.digests.items():
+            found.setdefault(account, set()).add(digest)
+    return found
 
 
 def test_each_worker_hears_by_which_rules_the_others_judge_also_when_they_have_left(fleet: Fleet) -> None:
@@ -690,9 +699,14 @@ def test_each_worker_hears_by_which_rules_the_others_judge_also_when_they_have_l
     assert exchanged(second, main="new", other="same") == {}
     assert exchanged(first, main="old", other="same") == {"main": {"new"}, "other": {"same"}}
     assert exchanged(second, main="newest") == {"main": {"old"}, "other": {"same"}}
-    assert first.store.rules_of_others() == {"main": {"newest"}}
+    assert heard(first) == {"main": {"newest"}}
+    [living] = first.store.rules_of_others()
+    assert (living.daemon, living.lives) == (f"{socket.gethostname()}:{os.getpid()}", True)
     second.leases.leave()
     assert exchanged(first, main="old") == {"main": {"newest"}}, "it may come back with them"
+    [ended] = first.store.rules_of_others()
+    assert (ended.daemon, ended.lives) == (socket.gethostname(), False)
+    assert (ended.heard_at, ended.counts_until) == (living.heard_at, living.heard_at + HOUR)
     fleet.tell("UPDATE rule_set SET seen_at = seen_at - INTERVAL '61 minutes' WHERE digests = '{newest}'")
     assert exchanged(first, main="old") == {}
     assert exchanged(first) == {}
@@ -744,4 +758,4 @@ def test_a_daemon_that_died_counts_if_it_was_heard_of_since_this_one_started(
 def test_a_store_without_workers_tells_of_no_other_rules(postgresql: PostgresqlAddress) -> None:
     with closing(open_postgresql(postgresql)) as store:
         store.announce_rules({"main": "x"})
-        assert store.rules_of_others() == {}
+        assert store.rules_of_others() == []

@@ -592,6 +592,23 @@ def test_after_a_connection_in_vain_calls_fail_at_once_for_a_while(
         assert link.connections == 1
 
 
+def test_what_was_in_vain_is_tried_at_once_when_the_leases_work_again(
+    postgresql: PostgresqlAddress, link: PostgresqlLink
+) -> None:
+    with closing(open_worker(link.address, limits=replace(SHORT, pause=HOUR))) as store:
+        link.refusing = True
+        link.cut()
+        store.hold({}, "the store cannot be opened")
+        with pytest.raises(StoreError, match="cannot be opened"):
+            store.load()
+        link.refusing = False
+        store.hold({}, "the store cannot be opened")
+        with pytest.raises(StoreError, match="cannot be opened"):
+            store.load()
+        store.hold({})
+        assert store.load().alerts == []
+
+
 def test_where_the_driver_is_missing_it_is_said_how_to_get_it(
     postgresql: PostgresqlAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,12 @@ from monitor.runtime.dataclass import dataclass
 from monitor.store.leases import LEASE_TTL
 
 
+def has_lapsed(fleet: Fleet, account: str, worker: int) -> bool:
+    """Returns whether an account that ``worker`` took was another one's, which did not renew its lease: it died, or cannot reach the store."""
+    lease = fleet.lease(account)
+    return lease is not None and lease.worker not in (None, worker)
+
+
 def taken_from(fleet: Fleet, account: str, worker: int, giver: str = "") -> str:
     """Returns the end of a sentence on an account that ``worker`` took, as the fleet was before: `` from host-a:4711, which did not renew …``.
 

@@ -13,11 +13,13 @@ def fleet_json(
 ) -> dict[str, Any]:
     """Returns the workers and the accounts of the configuration with who holds each, since when.
 
-    A worker has the accounts that it holds, and those that it could not read, or cannot poll, and leaves alone. One that is not alive was last
-    heard of at ``lastSeen``; one that ended in good order is not among them.
+    A worker has the accounts that it holds, which of them no living one has in its configuration any more (``removed``), and those that it could
+    not read, or cannot poll, and leaves alone. One that is not alive was last heard of at ``lastSeen``; one that ended in good order is not
+    among them.
     ``worker`` is the number of the daemon that is asked. The store said all that at ``as_of``; None: it has said nothing yet.
     """
     names = {one.id: one.name for one in fleet.workers}
+    configured = {name for one in fleet.living for name in one.wanted}.union(accounts)
     leases = {lease.account: lease for lease in fleet.leases if lease.expires_in > 0 and lease.worker in names}
     return {
         "asOf": None if as_of is None else iso(as_of),
@@ -32,6 +34,7 @@ def fleet_json(
                 "lastSeen": None if one.lives or as_of is None else iso(as_of + one.expires_in - LEASE_TTL),
                 "isThis": one.id == worker,
                 "accounts": list(fleet.accounts_of(one.id)),
+                "removed": [name for name in fleet.accounts_of(one.id) if name not in configured],
                 "leavesAlone": list(one.left_alone),
                 "leavesAloneWhy": dict(zip(one.left_alone, one.left_why, strict=False)),
             }
@@ -52,6 +55,12 @@ def is_old(fleet: Mapping[str, Any]) -> bool:
     """Returns whether the JSON is so old that others may have taken accounts meanwhile."""
     age = fleet.get("age", 0.0)  # an earlier version does not say it
     return age is None or age * SECOND >= LEASE_DEADLINE
+
+
+def held_by(worker: Mapping[str, Any]) -> list[str]:
+    """Returns the accounts of a worker in the JSON for people, marked if no daemon has them in its configuration any more."""
+    removed = worker.get("removed", ())  # an earlier version does not say it
+    return [f"{name} (removed)" if name in removed else name for name in worker["accounts"]]
 
 
 def left_of(worker: Mapping[str, Any]) -> list[tuple[str, list[str]]]:

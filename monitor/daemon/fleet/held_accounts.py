@@ -17,6 +17,10 @@ from monitor.store.async_store import AsyncStore
 END_LIMIT: Final = 3.0
 """Seconds that polls under way get to end when an account is given away."""
 
+_SUSPENDED: Final = (
+    "This daemon cannot renew the leases of its accounts, and does nothing for them; it goes on by itself once it can"
+)
+
 log = logging.getLogger("monitor")
 
 
@@ -35,7 +39,7 @@ class HeldAccounts:
 
     ``present`` returns the configuration in force. ``changed`` is called whenever other accounts are held, or worked for; it has the tasks
     follow `works`. ``leading`` returns the account to which what concerns none belongs (`Fleet.leading`),
-    or an empty name while it is not known.
+    or an empty name while it is not known. ``why_not`` returns why the leases cannot be renewed while they cannot.
     """
 
     def __init__(
@@ -47,10 +51,11 @@ class HeldAccounts:
         key: bytes,
         changed: Callable[[], None],
         leading: Callable[[], str],
+        why_not: Callable[[], str] = str,
     ) -> None:
         self._store, self._pipeline, self._tasks = store, pipeline, tasks
         self._present, self._key, self._changed = present, key, changed
-        self._leading = leading
+        self._leading, self._why_not = leading, why_not
         self._leaving: set[str] = set()
         self._is_suspended = False
         self._adoptions = Adoptions(store.journal_sizes, self._adopt_together, self._adopt_alone)
@@ -90,9 +95,7 @@ class HeldAccounts:
     def suspend(self) -> None:
         """See `AccountDuties`."""
         self._is_suspended = True
-        self._pipeline.services.health.fleet(
-            "This daemon cannot renew the leases of its accounts, and does nothing for them"
-        )
+        self._pipeline.services.health.fleet(_SUSPENDED, self._why_not)
         self._changed()
         for account in self._pipeline.accounts:
             self._tasks.halt(account)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import trio
 
 from monitor.daemon.fleet.async_leases import LEAVE_LIMIT, AsyncLeases
-from monitor.daemon.fleet.earlier_holder import Holders, taken_from
+from monitor.daemon.fleet.earlier_holder import Holders, has_lapsed, taken_from
 from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.fleet.unreadable_accounts import UnreadableAccounts
@@ -131,6 +131,11 @@ class LeaseKeeper:
         """Whether this worker could not renew its leases in time."""
         return self._own is None or self._own.is_suspended
 
+    @property
+    def why_not(self) -> str:
+        """Why the leases could not be renewed when that was tried last, in the store's words."""
+        return self._why_not
+
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Beats until `leave`. Reports as started once what was free at the first beat is adopted, or could not be read at the first try.
 
@@ -213,7 +218,8 @@ class LeaseKeeper:
         if not self._settled.is_set():
             self._starting.update(taken)
         for account, token in taken.items():
-            log.info("account %s was taken%s", account, taken_from(fleet, account, self.worker, giver[account]))
+            level = logging.WARNING if has_lapsed(fleet, account, self.worker) else logging.INFO
+            log.log(level, "account %s was taken%s", account, taken_from(fleet, account, self.worker, giver[account]))
             nursery.start_soon(self._adopt, account, token, name=f"adopt account {account}")
 
     def _follow_ownership(self) -> None:

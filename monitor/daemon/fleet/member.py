@@ -44,7 +44,7 @@ class FleetMember:
         self._leases, self._store, self._pipeline, self._present = leases, store, pipeline, present
         self._removed: tuple[str, ...] = ()
         self._has_begun = False
-        held = HeldAccounts(store, pipeline, tasks, present, key, changed, self._leading)
+        held = HeldAccounts(store, pipeline, tasks, present, key, changed, self._leading, self._why_not)
         services = pipeline.services
         services.worker = leases.name
         self._keeper = LeaseKeeper(
@@ -99,6 +99,9 @@ class FleetMember:
     def _leading(self) -> str:
         view = self._keeper.view
         return "" if view is None else view.fleet.leading
+
+    def _why_not(self) -> str:
+        return self._keeper.why_not
 
     def _held_elsewhere(self) -> list[str]:
         view = self._keeper.view

@@ -94,6 +94,7 @@ class AlertPages(FormPages):
 
     def _present(self, one: AlertStatus, course: AlertCourse | None) -> Response:
         view, now = one.view, self._clock.now()
+        waits = "" if self._reader is None else self._reader.alerts.waiting_end(view.fingerprint)
         drawn = page_chart(alert_chart(view), ALERT_FRAME) if worth_drawing(view) else ""
         return self._html.page(
             "alert.html",
@@ -112,6 +113,8 @@ class AlertPages(FormPages):
             bars=sparkline(view.history),
             samples=[example(sample) for sample in view.samples],
             marks=marks(view),
+            waits=waits,
+            has_rule=self._reader is None or self._reader.rules.named(view.rule) is not None,
             since=moments(view.since, view.time_zone),
             lasted=duration(view.lasted(now)),
             firing_since=moments(view.starts_at, view.time_zone)

@@ -25,8 +25,17 @@ def masthead_of(
     polled = max((cursor.as_of for cursor in pipeline.known_cursors()), default=None)
     stale = (_sentence(search, at, now) for search, at in _stale(config, pipeline.known_cursors(), now))
     warnings = (*health.stuck(), *health.unready(), *stale, *health.warnings())
-    held = tuple(pipeline.accounts)
-    return Masthead(version, polled, now, warnings, held, () if fleet is None else other_holders(fleet(), held))
+    configured = {one.name for one in config.accounts}
+    held = tuple(one for one in pipeline.accounts if one in configured)
+    return Masthead(version, polled, now, warnings, held, () if fleet is None else _others(fleet(), pipeline))
+
+
+def _others(fleet: Mapping[str, Any], pipeline: Pipeline) -> tuple[OtherHolder, ...]:
+    """Returns the other holders. What was removed from all configurations is among their accounts only while it has alerts."""
+    removed = {name for one in fleet["workers"] for name in one.get("removed", ())}
+    known = pipeline.elsewhere.accounts
+    over = {name for name in removed if name not in known or not any(known[name].evaluator.every_alert())}
+    return other_holders(fleet, over.union(pipeline.accounts))
 
 
 def other_holders(fleet: Mapping[str, Any], held: Iterable[str]) -> tuple[OtherHolder, ...]:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
 from monitor.config.monitor import Config
 from monitor.daemon.alert_actions import AlertActions
-from monitor.daemon.fleet.fleet_json import is_old, left_of
+from monitor.daemon.fleet.fleet_json import held_by, is_old, left_of
 from monitor.daemon.http.delivery_charts import SPAN, DeliveryMarks, DrawnChart, delivery_charts
 from monitor.daemon.http.fair_queue import ExpensiveQueue
 from monitor.daemon.http.heat_rows import heat_rows
@@ -149,6 +149,7 @@ class NowPage:
                 several=len(self._config.accounts) > 1,
                 fleet=fleet,
                 left_of=left_of,
+                held_by=held_by,
                 fleet_is_old=fleet is not None and is_old(fleet),
             )
 

@@ -9,6 +9,7 @@ from monitor.daemon.read.alerts import AlertCourse, AlertSummary, alert_of, cour
 from monitor.daemon.read.daemon_state import DaemonState
 from monitor.daemon.read.notifications import notification_of
 from monitor.daemon.read.result_page import MOST, ResultPage
+from monitor.daemon.waiting_ends import waiting_end
 from monitor.dispatch.status import AlertStatus, named_alert
 from monitor.model.alert import Alert, Transition
 from monitor.model.alert_names import NamedAlert, alert_named
@@ -77,6 +78,10 @@ class AlertReader:
             present = alert_of(status, self._state.accounts_of_alerts().get(status.view.fingerprint, ""))
             view = status.view if status.state == "firing" or view is None else view
         return course_of(episodes, view, present, map(notification_of, past.notifications), self._state.rules_by_name())
+
+    def waiting_end(self, fingerprint: str) -> str:
+        """Returns why a present alert goes on although its rule is not in the configuration; empty if it is."""
+        return waiting_end(self._state.pipeline, fingerprint)
 
     async def own_fingerprint(self, fingerprint: str) -> str:
         """Returns the own fingerprint of the present alert that ``fingerprint`` names; ``fingerprint`` as it is if there is none.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.daemon.fleet.earlier_holder import taken_from
+from monitor.daemon.fleet.earlier_holder import has_lapsed, taken_from
 from monitor.model.fleet import Fleet, LeaseView, WorkerView
 from monitor.runtime.clock import MILLISECOND, SECOND
 
@@ -10,17 +10,20 @@ WORKERS = (WorkerView(1, "one:11", "1", "", 0, -SECOND), WorkerView(2, "two:22",
 
 
 @pytest.mark.parametrize(
-    ("lease", "said"),
+    ("lease", "said", "lapsed"),
     [
-        (None, ", which nobody held"),
-        (LeaseView("main", 3, None, None), ", which nobody held"),
-        (LeaseView("main", 3, 1, 0, -1_200 * MILLISECOND), " from one:11, which did not renew its lease for 7s"),
+        (None, ", which nobody held", False),
+        (LeaseView("main", 3, None, None), ", which nobody held", False),
+        (LeaseView("main", 3, 1, 0, -1_200 * MILLISECOND), " from one:11, which did not renew its lease for 7s", True),
         (
             LeaseView("main", 3, 9, 0, -SECOND),
             " from a daemon that is no longer known, which did not renew its lease for 7s",
+            True,
         ),
-        (LeaseView("main", 3, 2, 0, -SECOND), " again, after its lease was not renewed for 7s"),
+        (LeaseView("main", 3, 2, 0, -SECOND), " again, after its lease was not renewed for 7s", False),
     ],
 )
-def test_the_words(lease: LeaseView | None, said: str) -> None:
-    assert taken_from(Fleet(WORKERS, () if lease is None else (lease,)), "main", 2) == said
+def test_the_words(lease: LeaseView | None, said: str, lapsed: bool) -> None:
+    fleet = Fleet(WORKERS, () if lease is None else (lease,))
+    assert taken_from(fleet, "main", 2) == said
+    assert has_lapsed(fleet, "main", 2) == lapsed

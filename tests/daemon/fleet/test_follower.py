@@ -6,7 +6,7 @@ import trio
 import trio.testing
 
 from monitor.daemon.elsewhere import Elsewhere
-from monitor.daemon.fleet.fleet_json import fleet_json, is_old
+from monitor.daemon.fleet.fleet_json import fleet_json, held_by, is_old
 from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
@@ -192,6 +192,7 @@ def test_the_fleet_as_json() -> None:
         ("two:22", True, True, ["main"]),
         ("three:33", False, False, []),
     ]
+    assert [one["removed"] for one in found["workers"]] == [[], [], []]
     assert [one["leavesAlone"] for one in found["workers"]] == [[], ["athens"], []]
     assert [one["leavesAloneWhy"] for one in found["workers"]] == [{}, {"athens": "it cannot"}, {}]
     assert [one["lastSeen"] for one in found["workers"]] == [None, None, iso(START - SECOND - LEASE_TTL)]
@@ -200,6 +201,15 @@ def test_the_fleet_as_json() -> None:
         {"account": "gone", "worker": None, "since": None},
         {"account": "athens", "worker": "one:11", "since": iso(START + SECOND)},
     ]
+
+
+def test_what_no_living_daemon_has_in_its_configuration_any_more_is_marked() -> None:
+    dead = replace(FLEET.workers[0], id=4, expires_in=0, wanted=("athens",))
+    living = tuple(replace(one, wanted=("main",), left_alone=()) for one in FLEET.workers)
+    found = fleet_json(replace(FLEET, workers=(*living, dead)), 2, ["main"], as_of=START, now=START)
+    assert [held_by(one) for one in found["workers"]] == [["athens (removed)"], ["main"], [], []]
+    del found["workers"][0]["removed"]
+    assert held_by(found["workers"][0]) == ["athens"], "what an earlier version answers"
 
 
 def test_a_fleet_is_old_as_soon_as_a_daemon_may_not_act_by_what_it_last_heard() -> None:

@@ -57,7 +57,7 @@ class Stage:
         self.worker = SharedWorker(settings(RULES, CONFIG), HandClock(), self.store)
         self.tasks = Tasks()
         self.polled: list[list[str]] = []
-        self.leading = ""
+        self.leading = self.why_not = ""
 
     async def start(self, *accounts: str) -> "Stage":
         await self.worker.start(accounts)
@@ -65,7 +65,14 @@ class Stage:
         key = self.store.secret("recipients")
         pipeline, present = worker.pipeline, worker.present
         self.held = HeldAccounts(
-            worker.front, pipeline, self.tasks, lambda: present, key, self._changed, lambda: self.leading
+            worker.front,
+            pipeline,
+            self.tasks,
+            lambda: present,
+            key,
+            self._changed,
+            lambda: self.leading,
+            lambda: self.why_not,
         )
         return self
 
@@ -140,9 +147,13 @@ async def test_a_suspended_daemon_polls_nothing_is_not_ready_and_goes_on_with_wh
     stage = await Stage().start("a", "b")
     health = stage.worker.services.health
     health.searches([])
+    stage.why_not = "Connection refused"
     stage.held.suspend()
     assert (stage.polled[-1], sorted(stage.tasks.halted), stage.accounts) == ([], ["a", "b"], ["a", "b"])
-    assert health.unready() == ["This daemon cannot renew the leases of its accounts, and does nothing for them"]
+    said = "This daemon cannot renew the leases of its accounts, and does nothing for them; it goes on by itself once it can"
+    assert health.unready() == [f"{said}: Connection refused"]
+    stage.why_not = "the database system is starting up"
+    assert health.unready() == [f"{said}: the database system is starting up"]
     stage.held.resume()
     assert (stage.polled[-1], health.unready()) == (["a", "b"], [])
 

@@ -377,13 +377,15 @@ async def test_the_log_says_from_whom_an_account_was_taken_and_why(
     async with stage() as on:
         await on.start()
         assert f"account {A} was taken, which nobody held" in caplog.messages
+        assert {one.levelname for one in caplog.records} == {"INFO"}
         second = await on.start()
         await trio.sleep(10)
         on.table.leave = lambda worker: None  # type: ignore[method-assign]  # a killed process gives nothing back
         on.workers.remove(second)
         second.scope.cancel()
         await trio.sleep(8)
-    assert f"account {D} was taken from w:2, which did not renew its lease for 6s" in caplog.messages
+    said = {one.message: one.levelname for one in caplog.records}
+    assert said[f"account {D} was taken from w:2, which did not renew its lease for 6s"] == "WARNING"
 
 
 async def test_a_worker_that_cannot_renew_stops_before_another_begins_and_drops_what_was_taken(

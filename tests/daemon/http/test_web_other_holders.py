@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, closing
 from functools import partial
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from monitor.runtime.clock import MINUTE, SECOND, Duration, iso
 from monitor.store.async_store import AsyncStore
 from monitor.store.leases import LEASE_TTL
 from monitor.store.sqlite import open_sqlite
+from tests.daemon.test_shared_pipeline import reload
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
@@ -75,12 +77,17 @@ async def browsing(held: Collection[str]) -> AsyncIterator[tuple[httpx.AsyncClie
 
 
 @asynccontextmanager
-async def at(asked: SharedWorker, held: Collection[str], age: Duration = 0) -> AsyncIterator[httpx.AsyncClient]:
+async def at(
+    asked: SharedWorker,
+    held: Collection[str],
+    age: Duration = 0,
+    shown: tuple[Fleet, int, list[str]] | None = None,
+) -> AsyncIterator[httpx.AsyncClient]:
     with tempfile.TemporaryDirectory() as folder, closing(open_sqlite(Path(folder, "past.db"))) as past:
         front = AsyncStore(past)
         reader = DaemonReader(asked.pipeline, front, lambda: asked.present.settings)
         now = asked.clock.now()
-        fleet = partial(fleet_json, fleet_of(held), 2, ["a", "b", "c"], as_of=now - age, now=now)
+        fleet = partial(fleet_json, *(shown or (fleet_of(held), 2, ["a", "b", "c"])), as_of=now - age, now=now)
         app = ReloadableApp(Web(), asked.present.config, asked.pipeline, front, reader, fleet=fleet)
         async with served(app) as url, httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as browser:
             yield browser
@@ -157,3 +164,47 @@ async def test_the_daemons_say_what_they_leave_to_others_and_why() -> None:
         page = (await browser.get("/")).text
     assert page.count("to others") == 1
     assert "leaves b, c to others: it cannot poll it" in page
+
+
+async def test_an_alert_whose_rule_is_gone_here_says_what_it_waits_for_and_leads_to_no_rule() -> None:
+    clock, store, written = HandClock(), MemoryStore(), settings(RULES, CONFIG)
+    holder, other = SharedWorker(written, clock, store), SharedWorker(written, clock, store)
+    await holder.start(("a",))
+    await other.start(("b",))
+    rows = [row | {"messageId": f"{i}", "date": clock.at} for i, row in enumerate(traffic(9, operator="Cosmote"))]
+    await holder.poll("a", rows, clock.at)
+    [alert] = holder.firing("a")
+    async with at(holder, ()) as browser:
+        before = await seen(browser, f"/alerts/{alert.fingerprint}")
+    assert "/rules/Failing Failing" in before
+    assert "removed, or not read yet here" not in before
+    await reload(holder, CONFIG, "rules: []")
+    async with at(holder, ()) as browser:
+        said = await seen(browser, f"/alerts/{alert.fingerprint}")
+    assert (
+        "Rule Failing of account a is not in this daemon's configuration: removed, or not read yet here."
+        in unescape(said)
+    )
+    assert "it waits for host-1, which runs with other rules: reload it." in said
+    assert "/rules/Failing" not in said
+
+
+async def test_an_account_that_was_removed_everywhere_is_marked_and_not_said_to_have_numbers() -> None:
+    clock, store, written = HandClock(), MemoryStore(), settings(RULES, CONFIG)
+    holder, other = SharedWorker(written, clock, store), SharedWorker(written, clock, store)
+    await holder.start(("a", "b"))
+    await other.start(("c",))
+    without_b = "\n".join(line for line in CONFIG.splitlines() if "name: b," not in line and "account: b" not in line)
+    for one in (holder, other):
+        await reload(one, without_b, RULES)
+    wanted = tuple(account.name for account in holder.present.config.accounts)
+    assert wanted == ("a", "c")
+    leases = tuple(LeaseView(name, 1, number, 0, LIVES) for name, number in (("a", 2), ("b", 2), ("c", 1)))
+    fleet = Fleet(tuple(WorkerView(one, f"w:{one}", "0.1.0", "", 0, LIVES, wanted) for one in (1, 2)), leases)
+    for asked, number, held in ((holder, 2, "a"), (other, 1, "c")):
+        async with at(asked, (), shown=(fleet, number, list(wanted))) as browser:
+            said = await seen(browser, "/")
+        assert "a, b (removed)" in said
+        assert f"Numbers, charts and messages here are those of account {held} ." in said
+        assert "Those of b" not in said
+        assert "Those of a, b" not in said
