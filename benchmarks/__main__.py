@@ -19,6 +19,7 @@ MODULES = {
     "memory": "window.memory",
     "restart": "daemon.restart",
     "large": "daemon.large",
+    "idle": "daemon.idle",
     "callbacks": "daemon.callbacks",
     "floods": "daemon.floods",
     "loop": "daemon.loop",

@@ -66,9 +66,9 @@ def run(quick: bool) -> list[Figure]:
     """Returns medians over several runs."""
     rounds = 3 if quick else 9
     with tempfile.TemporaryDirectory() as name, routee_with(MESSAGES) as url:
-        environ = _environment(Path(name) / "compiled")
-        quiet = _place(Path(name) / "quiet", url, environ, [])
-        firing = _place(Path(name) / "firing", url, environ, [FIRES])
+        environ = environment(Path(name) / "compiled")
+        quiet = place_in(Path(name) / "quiet", url, environ, [])
+        firing = place_in(Path(name) / "firing", url, environ, [FIRES])
         starts = [_start(quiet) for _ in range(rounds)]
         _start(firing)
         floors = [median_of(what, _rounds([sys.executable, "-c", code], quiet, rounds), "s") for what, code in FLOORS]
@@ -92,7 +92,7 @@ def run(quick: bool) -> list[Figure]:
     ]
 
 
-def _environment(compiled: Path) -> dict[str, str]:
+def environment(compiled: Path) -> dict[str, str]:
     """Returns the environment with a folder of compiled modules, which the first start fills."""
     environ = dict(os.environ) | {"PYTHONPYCACHEPREFIX": str(compiled), "PYTHONPATH": str(ROOT)}
     for name in ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR"):  # as on most machines
@@ -100,7 +100,7 @@ def _environment(compiled: Path) -> dict[str, str]:
     return environ
 
 
-def _place(path: Path, url: str, environ: dict[str, str], further: Sequence[dict[str, Any]]) -> Place:
+def place_in(path: Path, url: str, environ: dict[str, str], further: Sequence[dict[str, Any]]) -> Place:
     """Makes a folder with the starter rules and ``further`` ones."""
     path.mkdir()
     shutil.copytree(ROOT / "rules", path / "rules", ignore=shutil.ignore_patterns("tests"))
@@ -122,13 +122,13 @@ def _place(path: Path, url: str, environ: dict[str, str], further: Sequence[dict
 
 def _start(place: Place) -> tuple[float, float]:
     """Starts the daemon and stops it; returns the processor seconds until it is ready, and its resident memory then."""
-    with _running([*place.command("run"), "--log-level", "error"], place) as process:
+    with running([*place.command("run"), "--log-level", "error"], place) as process:
         until_answers(place.address, "/readyz", time.perf_counter())
         return processor_seconds(process), resident_megabytes(process)
 
 
 @contextmanager
-def _running(command: list[str], place: Place) -> Iterator[int]:
+def running(command: list[str], place: Place) -> Iterator[int]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=place.environ) as process:
         try:
             yield process.pid

@@ -4,10 +4,11 @@ An incident is something else: alerts of several rules for one cause (`monitor.m
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from monitor.model.alert import Because, Transition
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(slots=True)

@@ -1,13 +1,14 @@
 """The result of one evaluation of an account's rules, and the account's state once it is applied."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from monitor.alerts.kinds import RuleResult
 from monitor.alerts.kinds.rule_state import RuleState
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Step, Transition
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.store.protocol import Cursor
 from monitor.window import WindowReader
 

@@ -9,7 +9,6 @@ groups, which are compared with a rule's thresholds on request. A rule that is e
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -22,6 +21,7 @@ from monitor.alerts.kinds.result import NO_CODE
 from monitor.alerts.sampled_series import KEPT, RECHOOSE_EVERY, SPACED, SampledSeries, SeriesName, SeriesSample
 from monitor.config.rules import Rule
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 
 GROUPS: Final = 12
 """The most groups of a rule that are kept."""

@@ -1,7 +1,7 @@
 """How much more there is than usual of what a rule counts, and in which messages of the account that lies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.result import EvaluationInput, Floats
 from monitor.model.message import UNKNOWN
 from monitor.runtime.clock import HOUR, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Query, WindowReader
 from monitor.window.index import Rows
 

@@ -8,7 +8,6 @@ in the same scope in the 24 hours before.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from monitor.config.rules.balance import Balance
 from monitor.config.rules.match import Condition
 from monitor.model.message import CODED_FIELDS, FAILURES, INBOUND
 from monitor.runtime.clock import DAY, MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Query, Window, WindowReader
 from monitor.window.campaign_progress import among
 from monitor.window.columns import NOT_GIVEN, PRICE_UNIT

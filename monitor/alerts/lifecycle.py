@@ -1,7 +1,6 @@
 """Decides what one rule's alerts do after an evaluation: which begin, change, wait, end, or make room for worse ones."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.alerts.evaluation import EvaluationResult, Group, Key
@@ -12,6 +11,7 @@ from monitor.config.rules import Rule
 from monitor.model.alert import Alert, Policy, Step, advance, displace, is_held_back, remove
 from monitor.model.finding import Finding
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work
 
 

@@ -5,7 +5,7 @@ at each of its intervals.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from monitor.alerts.kinds import EvaluationInput, evaluate
@@ -14,6 +14,7 @@ from monitor.config.rules import Rule, Thresholded
 from monitor.model.alert import Alert, Policy, Transition, catch_up, rests_on_the_past
 from monitor.model.finding import Finding
 from monitor.runtime.clock import HOUR, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, listed
 from monitor.window import WindowReader
 from monitor.window.recorded_messages import RecordedMessages

@@ -1,7 +1,6 @@
 """One series of the evaluation history: chooses groups and keeps their numbers over the latest evaluations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ from monitor.alerts.kinds import NOT_ENOUGH, RuleResult
 from monitor.alerts.kinds.batch import Column
 from monitor.alerts.ring_buffer import RingBuffer
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Codes
 
 KEPT: Final = 60

@@ -3,7 +3,7 @@
 import logging
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -21,6 +21,7 @@ from monitor.model.builtin_alerts import BUILT_IN, BuiltIn
 from monitor.model.notification import AlertView, Link
 from monitor.routing.route import RANKS
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
 """``routee-monitor campaign``: shows one campaign as Routee returns it, and what the rules for campaigns find."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ from monitor.cli.options import config_option, json_option, level_option, wide_o
 from monitor.cli.output import say
 from monitor.cli.progress import progress
 from monitor.cli.table import print_json, print_table
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import MonitorError, RouteeError, RouteeRefused, RouteeRejected
 
 if TYPE_CHECKING:

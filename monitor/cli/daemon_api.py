@@ -1,11 +1,12 @@
 """Asks the running daemon: what its answers mean, and where it is."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.cli.progress import progress
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import ListenError, MonitorError
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Computes the state of each group of a rule from what the daemon has stored."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from monitor.alerts.evaluation import Group
 from monitor.alerts.evaluation_history import Evaluation
@@ -20,6 +20,7 @@ from monitor.model.alert import Alert
 from monitor.model.finding import Finding, excess
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.runtime.clock import Instant, SystemClock, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import MonitorError, StoreError
 from monitor.store.protocol import Store, StoredState
 from monitor.window import WindowReader

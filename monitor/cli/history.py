@@ -1,7 +1,7 @@
 """Gets the messages of a backtest from the daemon's store or from Routee."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import click
 import trio
@@ -17,6 +17,7 @@ from monitor.daemon.window_restore import restored_window
 from monitor.ingest.poll.plan import horizon
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import MINUTE, Duration, Instant, SystemClock, format_duration, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 from monitor.simulation.backtest.fetch import Fetched, fetch
 from monitor.simulation.backtest.run import AccountMessages

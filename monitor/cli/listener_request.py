@@ -5,10 +5,11 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
+
+from monitor.runtime.dataclass import dataclass
 
 _SECONDS: Final = 10.0
 _LONGEST_ANSWER: Final = 16 * 1024 * 1024

@@ -11,12 +11,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, TextIO
 
 import click
 
 from monitor.runtime import printable
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.environment_values import named
 from monitor.runtime.errors import MonitorError
 from monitor.runtime.terminal_width import cells, wrapped

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from monitor.cli.progress import progress
 from monitor.config.monitor import Config
 from monitor.runtime.clock import Instant, SystemClock, format_duration, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 from monitor.store.open import open_store
 from monitor.store.protocol import Store, StoredState

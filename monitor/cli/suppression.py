@@ -1,9 +1,10 @@
 """Finds out whether alerts are silenced, inhibited, muted or acknowledged: from the running daemon, or else from the store."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:

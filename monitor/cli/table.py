@@ -10,13 +10,13 @@ full-length columns, so that grep and awk can read them. `output` decides about 
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 
 from monitor.cli.output import painted, put_row, rows_taken, say, say_lines, width_of_output, with_names
 from monitor.runtime import printable
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.terminal_width import cells, padded, wrapped
 
 Row = Sequence[str]

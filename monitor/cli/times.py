@@ -1,11 +1,11 @@
 """Parses times as a person types them: in the zone of the terminal, unless they name another one."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from monitor.cli.output import say
+from monitor.runtime.dataclass import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -5,7 +5,6 @@ open if they come from messages.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from monitor.config.monitor import Config, every_route
 from monitor.config.rules import Rule
@@ -13,6 +12,7 @@ from monitor.config.yaml import near_miss, nearest
 from monitor.model.builtin_alerts import BUILT_IN
 from monitor.routing.matchers import Matcher
 from monitor.routing.route import RANKS, Route
+from monitor.runtime.dataclass import dataclass
 
 Labels = Mapping[str, frozenset[str] | None]
 """The values that each label of one kind of alert can have; None means any value that messages have."""

@@ -1,7 +1,6 @@
 """Reads the configuration and the rules together, and checks that they agree."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.config.answerable import unanswered
@@ -9,6 +8,7 @@ from monitor.config.monitor import EXIT_BAD_CONFIG, Config, read_config
 from monitor.config.rules import EXIT_BAD_RULES, Rule, read_rules
 from monitor.config.yaml import FieldProblem, suggest
 from monitor.runtime.clock import format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import InputError, Problem
 
 

@@ -2,12 +2,12 @@
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from monitor.config.yaml import is_loopback
+from monitor.runtime.dataclass import dataclass
 
 _HERE: Final = Path(__file__).parent
 _CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{7,}")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import msgspec
@@ -19,6 +19,7 @@ from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import Unread
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import HOUR, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work
 from monitor.store.protocol import Cursor, QuarantinedRecord
 from monitor.window import Query, WindowReader

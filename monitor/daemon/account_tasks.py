@@ -5,7 +5,6 @@ the accounts, only those that this one holds have tasks.
 """
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -26,6 +25,7 @@ from monitor.ingest.poll.trouble import Trouble
 from monitor.ingest.routee.client import Routee
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import RouteeError
 from monitor.runtime.task_supervisor import KeepGoing, TaskSpec, TaskSupervisor, once, run_until
 

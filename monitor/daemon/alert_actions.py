@@ -1,7 +1,7 @@
 """Reads and changes alerts, silences and acknowledgements for the HTTP listener and Slack's buttons."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -15,6 +15,7 @@ from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack, acknowledge
 from monitor.routing.silences import Silence, ended, extended, make_room, replaced
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import ChangedMeanwhile, NothingThere, StoreBusy, StoreError
 
 MOST_CHANGES_WAITING: Final = 50

@@ -8,7 +8,7 @@ Where several daemons share the accounts, what comes for an account that another
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import groupby
 from typing import Final
@@ -21,6 +21,7 @@ from monitor.daemon.pipeline import Pipeline
 from monitor.ingest.routee.callback import Callback, batch_of_callbacks
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import ForwardedCallback

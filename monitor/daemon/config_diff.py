@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from monitor.config.monitor import Config
 from monitor.config.settings import Settings
 from monitor.config.yaml import YamlModel
 from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import InputError, Problem
 
 MOST_CHANGES: Final = 20

@@ -1,8 +1,7 @@
 """Changes what is to be sent, for the HTTP listener: sends dead letters again."""
 
-from dataclasses import dataclass
-
 from monitor.daemon.services import Services
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import NothingThere
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import EVERY_NOTIFICATION, NotificationFilter, Retried

@@ -1,7 +1,7 @@
 """What is known of the accounts that other daemons on the store hold: as the store has it, without their messages. For people only."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from monitor.alerts.evaluation import EvaluationResult, ViewContext
 from monitor.alerts.view import Views
@@ -9,6 +9,7 @@ from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
+from monitor.runtime.dataclass import dataclass
 from monitor.store.protocol import Cursor
 
 

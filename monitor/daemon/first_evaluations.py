@@ -4,10 +4,11 @@ A report tells by that a rule that had no reason to fire from one that is younge
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 
 OLDER: Final = ""
 """Stands for the rules of a store that was in use before this was stored: nobody knows since when they have been evaluated."""

@@ -8,7 +8,7 @@ program. The outcomes of requests, and the countries and operators of messages, 
 import platform
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.metadata import version
 from typing import Literal, get_args
 
@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from monitor.daemon.delivery_counters import DeliveryCounters
 from monitor.model.alert import Alert
 from monitor.runtime.clock import SECOND, Clock, Instant
+from monitor.runtime.dataclass import dataclass
 
 PREFIX = "routee_monitor"
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -17,6 +16,7 @@ from monitor.daemon.report_source import report_of
 from monitor.dispatch.scheduled_report import DueReport, next_due, notification
 from monitor.notify.render.report.digest import digest_of
 from monitor.runtime.clock import MINUTE, Duration, Instant, format_duration, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 from monitor.runtime.task_supervisor import TaskSpec, run_until
 from monitor.runtime.throttled_log import ThrottledLog

@@ -5,7 +5,7 @@ It is built from plain values: the daemon takes them from its memory, the comman
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from monitor.config.monitor import Config, Search
@@ -19,6 +19,7 @@ from monitor.model.tone import URGENCY, tone
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import SECOND, Instant, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.store.protocol import Cursor
 
 Outbox = Mapping[tuple[str, str], tuple[int, Instant]]

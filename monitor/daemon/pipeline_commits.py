@@ -5,7 +5,6 @@ keep what is read from changing meanwhile: one for everything that is committed,
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 import trio
 
@@ -18,6 +17,7 @@ from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan, SuppressionEdits
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, done
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit

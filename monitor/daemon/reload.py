@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from monitor.daemon.startup import log_damage
 from monitor.daemon.systemd_status import SystemdStatus
 from monitor.daemon.validate import SettingsWithTemplates, load
 from monitor.runtime.clock import SystemClock
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.environment_values import named
 from monitor.runtime.errors import MonitorError, StoreError
 from monitor.store.async_store import AsyncStore

@@ -1,7 +1,7 @@
 """Restores evaluators and groups from the store at the start, and adapts them to another configuration at a reload."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +23,7 @@ from monitor.routing.flapping import NEVER, FlappingPolicy, RecentStarts
 from monitor.routing.silences import Silences
 from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once, paced
 from monitor.store.protocol import Cursor, StoredState
 from monitor.window import Window

@@ -1,6 +1,6 @@
 """A configuration with everything that is built from it beforehand; a reload builds the next one and replaces it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TextIO
 
 from monitor.config.monitor import Config
@@ -11,6 +11,7 @@ from monitor.notify.channels import ChannelContext
 from monitor.notify.receivers import Notifiers
 from monitor.notify.render import Templates
 from monitor.runtime.clock import Clock
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

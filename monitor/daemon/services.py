@@ -1,12 +1,13 @@
 """The services that the parts of the daemon share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
 from monitor.runtime.checkpoints import Pieces
 from monitor.runtime.clock import Clock
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import InternalError
 
 

@@ -3,7 +3,6 @@
 import logging
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +14,7 @@ from monitor.notify.channels.slack.interaction import Pressed
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
 from monitor.runtime.clock import SECOND, Clock, Duration, Instant, format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import NothingThere, StoreError
 from monitor.runtime.task_supervisor import TaskSpec, run_until
 

@@ -6,7 +6,6 @@ nothing names directly is only compiled, because templates that include it may s
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from monitor.config.settings import Settings, read
 from monitor.model.notification import AlertView
 from monitor.notify.receivers import entry_problems
 from monitor.notify.render import TemplateProblem, Templates, alert_context, awkward, sample_view
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import InputError, Problem
 
 _LARGEST: Final = 256 * 1024

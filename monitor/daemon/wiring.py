@@ -11,7 +11,6 @@ at once, and deliveries under way get a few seconds.
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -48,6 +47,7 @@ from monitor.model.plurals import plural
 from monitor.model.privacy import RecipientMask
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import MINUTE, Clock
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.sd_notify import Systemd
 from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor
 from monitor.store.async_store import AsyncStore

@@ -1,7 +1,7 @@
 """Determines where each alert belongs: its labels, its severity, and its group under each route that matches it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from monitor.routing.route import (
     routes_for,
 )
 from monitor.routing.storm import overflow_key, reports_overflow_key
+from monitor.runtime.dataclass import dataclass
 
 Key = tuple[str, str]
 """A receiver and the key of a group."""

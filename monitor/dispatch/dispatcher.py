@@ -7,7 +7,7 @@ Like `monitor.alerts.evaluator` it proposes a plan, which is committed to the st
 
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import msgspec
@@ -47,6 +47,7 @@ from monitor.routing.suppression import (
     silences_change_at,
 )
 from monitor.runtime.clock import DAY, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once, listed, paced
 from monitor.store.protocol import SILENCES_KEPT, Pending
 

@@ -9,7 +9,7 @@ last notified until it is resolved.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
 from monitor.alerts.evaluation import ViewContext
@@ -21,6 +21,7 @@ from monitor.routing.flapping import RecentStarts, held_until
 from monitor.routing.route import AggregationGroup, Route
 from monitor.routing.suppression import AT_ONCE, SuppressionReason, muted_by
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once, paced
 
 Known = Mapping[str, tuple[Alert, Views, ViewContext]]

@@ -1,7 +1,6 @@
 """An alert of an incident, with where its excess lies."""
 
 import logging
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -11,6 +10,7 @@ from monitor.alerts.view import Views
 from monitor.config.rules.incident import IncidentGrouping
 from monitor.model.alert import Alert
 from monitor.model.message import UNKNOWN
+from monitor.runtime.dataclass import dataclass
 
 UNLOCATED: Final = "where the excess of alert %s lies cannot be worked out"
 """What is logged of an alert whose messages cannot be counted, with its rule."""

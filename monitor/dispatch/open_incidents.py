@@ -1,11 +1,12 @@
 """The incidents that take up alerts, found by family and place, so that ten thousand of them are not compared one by one."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Final
 
 from monitor.dispatch.located_alert import LocatedAlert
 from monitor.model.incident import IncidentScope, merged
+from monitor.runtime.dataclass import dataclass
 
 MOST_COMPARED: Final = 100
 """The most incidents of one family whose messages are compared with those of an alert: the first that were added."""

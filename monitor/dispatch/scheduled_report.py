@@ -6,7 +6,6 @@ committed together with the notification. Silences and time intervals do not app
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -16,6 +15,7 @@ from monitor.model.notification import AlertView, Digest, Notification
 from monitor.routing.route import AggregationGroup, Route
 from monitor.routing.wall_clock import DailyTime
 from monitor.runtime.clock import HOUR, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 NAME: Final = "DeliveryReport"
 KEY: Final = "{report}"

@@ -1,7 +1,6 @@
 """Reads the current status of alerts, groups and silences from memory, without changing anything."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Final, Literal
 
@@ -21,6 +20,7 @@ from monitor.routing.flapping import flapping
 from monitor.routing.silences import Silence
 from monitor.routing.suppression import SuppressionReason, muted_by
 from monitor.runtime.clock import MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once
 
 ENDS_SOON: Final[Duration] = 15 * MINUTE

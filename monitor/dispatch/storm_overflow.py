@@ -1,13 +1,14 @@
 """Limits a storm at one flush: which groups are notified one by one, and which go into the overflow of their route."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import GroupMembers
 from monitor.routing.route import AggregationGroup, Decision, is_of_reports
 from monitor.routing.storm import is_overflow, notified_recently, overflow_key, reports_overflow_key, split
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 
 PriorityOf = Callable[[Mapping[str, str]], tuple[float, int, float]]
 """Returns the priority of the worst of some alerts, given as fingerprints with severities; the rank of the severity comes first."""

@@ -4,7 +4,6 @@ Whoever receives it (healthchecks.io, an Alertmanager, a cron job) raises the al
 resolved, and neither silences nor time intervals apply to it.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -13,6 +12,7 @@ from monitor.dispatch.notification_builder import new_group
 from monitor.model.notification import AlertView, Notification
 from monitor.routing.route import AggregationGroup, Route
 from monitor.runtime.clock import SECOND, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 NAME: Final = "Watchdog"
 SEVERITY: Final = "none"

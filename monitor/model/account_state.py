@@ -4,12 +4,13 @@ The values are immutable. The store keeps the latest state, so that it is known 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from monitor.model.message import FINAL
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import HOUR, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 REMEMBERED: Final[Duration] = 25 * HOUR
 """How long balance readings are kept; one day of them is shown."""

@@ -12,7 +12,7 @@ has it as ``earlier``, so that its end can still be notified. It comes back if t
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Literal
 
@@ -22,6 +22,7 @@ from monitor.model.finding import Finding, excess
 from monitor.model.incident import IncidentScope
 from monitor.model.notification import AlertView
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 State = Literal["pending", "firing", "resolved"]
 Because = Literal["recovered", "no_data", "removed", "outranked"]

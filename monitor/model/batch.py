@@ -1,7 +1,6 @@
 """`Batch`: the parts of messages on a page, as NumPy columns. Apart from the model of a message, because rules and routes do without NumPy."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from monitor.model.message import CODED_FIELDS, UNKNOWN, Unread
 from monitor.model.numbering import Numbering
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Alerts that the daemon raises about itself. They have the same states and notifications as any other alert."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from monitor.model.alert import Policy
 from monitor.model.finding import Finding
 from monitor.runtime.clock import DAY
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

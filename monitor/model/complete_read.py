@@ -1,9 +1,9 @@
 """What a complete poll or sweep of a search proves about messages that it did not return."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 
 POLL: Final = "poll"
 """The name of the reads that are polls."""

@@ -1,7 +1,8 @@
 """The result of evaluating one group of one rule at one instant."""
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from monitor.runtime.dataclass import dataclass
 
 Unit = Literal["share", "count", "seconds", "money"]
 """The unit of a value: a fraction, a number, seconds, or money in the account's currency."""

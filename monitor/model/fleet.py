@@ -1,9 +1,9 @@
 """The daemons that share one store, and which of them holds which account."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

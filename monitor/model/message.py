@@ -3,8 +3,9 @@
 Routee reports *parts* of messages; all parts of one message share its id. The fields have the names that people write in rules.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from monitor.runtime.dataclass import dataclass
 
 UNKNOWN: Final = "unknown"
 """The value of a missing field."""

@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from monitor.model.message import Unread
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 
 if TYPE_CHECKING:
     from monitor.model.batch import Batch

@@ -6,7 +6,7 @@ more, and after a restart everything that fires is posted again.
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, Protocol
 
 import trio
@@ -19,6 +19,7 @@ from monitor.notify.render.alertmanager_payload import posted
 from monitor.runtime.backoff import Jitter, backoff
 from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.throttled_log import ThrottledLog
 
 AGAIN_EVERY: Final[Duration] = MINUTE

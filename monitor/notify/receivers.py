@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TextIO
 
 from monitor.config.monitor import ChannelModel, Config, Receiver
@@ -21,6 +20,7 @@ from monitor.notify.channels import (
 from monitor.notify.channels.protocol import checked
 from monitor.notify.render import Templates
 from monitor.runtime.clock import Clock
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import Problem, SecretUnreadable
 
 __all__ = ["Notifiers", "Preview", "checked", "entry_problems", "notifiers", "previews", "send_firing_and_resolved"]

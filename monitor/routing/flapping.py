@@ -8,12 +8,12 @@ hour without a break does not flap any more.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from monitor.model.alert import Alert
 from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

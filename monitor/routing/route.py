@@ -1,7 +1,6 @@
 """Groups alerts and decides whether a receiver is notified; pure functions that take the time as an argument."""
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -12,6 +11,7 @@ from monitor.model.notification import Reason
 from monitor.routing.matchers import Matcher, matches
 from monitor.routing.time_intervals import NamedInterval
 from monitor.runtime.clock import MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 
 class AggregationGroup(msgspec.Struct, frozen=True):

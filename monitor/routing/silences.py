@@ -1,7 +1,6 @@
 """Silences: suppress notifications of matching alerts for a time."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -11,6 +10,7 @@ from monitor.routing.entered_text import entered_comment, entered_name
 from monitor.routing.matchers import Matcher, check_ready, check_written, instructions, matches
 from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.clock import LATEST, MINUTE, Duration, Instant, iso
+from monitor.runtime.dataclass import dataclass
 
 Labels = Mapping[str, str]
 

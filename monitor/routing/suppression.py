@@ -4,7 +4,6 @@ It caches which silences match an alert's labels while both stay the same, and w
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from monitor.routing.inhibition import Inhibition, inhibiting
@@ -12,6 +11,7 @@ from monitor.routing.route import Route
 from monitor.routing.silences import Silence, Silences
 from monitor.routing.time_intervals import muting
 from monitor.runtime.clock import MINUTE, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once, paced
 
 Labels = Mapping[str, str]

@@ -1,11 +1,11 @@
 """A time of day on chosen days of the week, by the wall clock of a time zone: which instants that is, through daylight saving time too."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.runtime.clock import Instant, from_datetime, to_datetime
+from monitor.runtime.dataclass import dataclass
 
 _LONGEST_LOOK = 8
 """Days within which every weekday comes, and one more."""

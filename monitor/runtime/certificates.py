@@ -1,13 +1,14 @@
 """Chooses the trusted CA certificates: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's."""
 
 import os
-import ssl
 from functools import lru_cache
 from pathlib import Path
-
-import certifi
+from typing import TYPE_CHECKING
 
 from monitor.runtime.errors import EnvironmentUnusable, of_environment
+
+if TYPE_CHECKING:
+    import ssl
 
 
 def is_from_environment() -> bool:
@@ -15,14 +16,18 @@ def is_from_environment() -> bool:
     return bool(os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"))
 
 
-def trust() -> ssl.SSLContext:
+def trust() -> "ssl.SSLContext":
     """Returns the TLS context for every outgoing connection. Raises EnvironmentUnusable."""
     return trusted(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
 
 
 @lru_cache(maxsize=1)
-def trusted(file: str, folder: str) -> ssl.SSLContext:
+def trusted(file: str, folder: str) -> "ssl.SSLContext":
     """Returns a context with the certificates of ``file``, else ``folder``, else certifi's; an empty name is skipped. Cached: reading takes 20 ms."""
+    import ssl
+
+    import certifi
+
     variable, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
     try:
         if file:

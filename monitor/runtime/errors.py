@@ -20,9 +20,10 @@ MonitorError
 """
 
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.environment_values import named
 
 

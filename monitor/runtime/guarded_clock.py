@@ -9,10 +9,10 @@ again moves no window and ends no silence. A clock that is corrected is followed
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant, SystemClock, format_duration
+from monitor.runtime.dataclass import dataclass
 
 TOLERANCE: Final[Duration] = 2 * SECOND
 """The most that the two clocks may differ between readings; leap seconds and slow corrections stay within it."""

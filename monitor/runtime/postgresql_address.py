@@ -1,8 +1,10 @@
 """The address of a PostgreSQL database, as ``monitor.yaml`` and commands write it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+
+from monitor.runtime.dataclass import dataclass
 
 SCHEMES: Final = ("postgresql", "postgres")
 FORM: Final = "postgresql://user@host:port/database"

@@ -7,11 +7,12 @@ network, and urllib accepts no network; urllib ignores ALL_PROXY. As in curl, a 
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import EnvironmentUnusable, Problem, of_environment
 
 _SCHEMES: Final = ("https", "http", "all")

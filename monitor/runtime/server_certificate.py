@@ -5,10 +5,12 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+from monitor.runtime.dataclass import dataclass
 
 SOON_DAYS: Final = 14
 """Days before the end of a certificate from which on `ServerCertificate.warning` says so."""

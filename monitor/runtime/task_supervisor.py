@@ -5,10 +5,12 @@ after that one has ended, so that two tasks never do the same work at once.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 import trio
+
+from monitor.runtime.dataclass import dataclass
 
 Work = Callable[[trio.Event], Awaitable[object]]
 """Runs until the event is set and its current work is finished, or until it is cancelled."""

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import ssl
 from collections.abc import Iterator
 
 from monitor.runtime.printable import line
@@ -27,6 +26,8 @@ def explained(error: BaseException) -> tuple[str, str] | None:
 
 
 def _explained(cause: BaseException) -> tuple[str, str] | None:
+    import ssl
+
     match cause:
         case socket.gaierror() | UnicodeError():
             return "dns", "its name cannot be resolved; check the address and this machine's DNS"

@@ -6,7 +6,7 @@ the steps are the only time that passes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
 
 import msgspec
@@ -17,6 +17,7 @@ from monitor.config.rules import Rule
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import BUILT_IN
 from monitor.runtime.clock import DAY, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.store.protocol import Cursor
 
 Feed = Callable[[Instant], None]

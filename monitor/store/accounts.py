@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from monitor.model.alert import Alert
 from monitor.model.notification import AlertView
 from monitor.routing.route import AggregationGroup, of_account
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, paced
 from monitor.store.protocol import Commit, StoredState
 

@@ -4,11 +4,11 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from monitor.runtime.clock import MINUTE, Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 from monitor.store.sqlite import open_sqlite
 from monitor.store.sqlite_file import beside, explained, quick_check

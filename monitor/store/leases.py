@@ -51,8 +51,8 @@ class LeaseStore(Protocol):
         A lease in ``held`` whose token or worker is another one in the answer is lost.
         """
 
-    def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
-        """Takes up to ``most`` of the leases that nobody holds, the first ones of ``wanted`` first. Returns account to token.
+    def take(self, wanted: Sequence[str]) -> dict[str, int]:
+        """Takes those of the leases ``wanted`` that nobody holds. Returns account to token, in the order of ``wanted``.
 
         A lease that its holder has a commit under way for is left out, and so is one that another worker takes at the same time.
         """

@@ -6,10 +6,10 @@ The file's ``user_version`` is the number of the last applied step. Its ``applic
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreDamaged, StoreError
 
 APPLICATION_ID: Final = 0x524D4F4E

@@ -6,12 +6,12 @@ picture, a configuration, another program's database) is refused and left unchan
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from monitor.model.fleet import Fleet
 from monitor.runtime.clock import SECOND, Duration, Instant, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.installation import how_to_add
 from monitor.runtime.postgresql_address import PostgresqlAddress

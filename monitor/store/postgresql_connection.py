@@ -8,7 +8,6 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, TypeVar
 
@@ -18,7 +17,8 @@ from psycopg.generators import send
 from psycopg.types.string import StrDumper, TextBinaryLoader
 
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration
-from monitor.runtime.errors import StoreError
+from monitor.runtime.dataclass import dataclass
+from monitor.runtime.errors import StoreError, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql_errors import NOT_OPENED, explained
 
@@ -145,9 +145,30 @@ def _unsent(fileno: int) -> int:
 def connect(
     address: PostgresqlAddress, limits: PostgresqlLimits, *, read_only: bool = False, primary: bool = False
 ) -> BoundedConnection:
-    """Opens a connection in autocommit mode. ``primary``: a standby is refused. Raises StoreError."""
+    """Opens a connection in autocommit mode. ``primary``: a standby is refused. Raises StoreError.
+
+    A server that only just starts may have started until it is asked why it refuses: what a second try meets is final, not the first.
+    """
+    try:
+        connection = _opened(address, limits, read_only, primary)
+    except StoreUnreachable:
+        raise
+    except StoreError:
+        connection = _opened(address, limits, read_only, primary)
+    connection.limits = limits
+    try:
+        _require_settings(connection, address, limits)
+    except BaseException:
+        connection.close()
+        raise
+    connection.adapters.register_dumper(str, _EscapedText)
+    connection.adapters.register_loader("text", _UnescapedText)
+    return connection
+
+
+def _opened(address: PostgresqlAddress, limits: PostgresqlLimits, read_only: bool, primary: bool) -> BoundedConnection:
     with explained(address, NOT_OPENED, tries_again=limits.tries_again):
-        connection = BoundedConnection.connect(
+        return BoundedConnection.connect(
             autocommit=True,
             connect_timeout=max(limits.connect // SECOND, 2),
             application_name=own_name(),
@@ -161,15 +182,6 @@ def connect(
             target_session_attrs="primary" if primary else "any",
             **_where(address),
         )
-    connection.limits = limits
-    try:
-        _require_settings(connection, address, limits)
-    except BaseException:
-        connection.close()
-        raise
-    connection.adapters.register_dumper(str, _EscapedText)
-    connection.adapters.register_loader("text", _UnescapedText)
-    return connection
 
 
 def _require_settings(connection: BoundedConnection, address: PostgresqlAddress, limits: PostgresqlLimits) -> None:

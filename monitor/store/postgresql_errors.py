@@ -1,5 +1,6 @@
 """Explains PostgreSQL's errors to people, and tells a server that cannot be reached now from everything else."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -21,11 +22,11 @@ _MEANING: Final = {
 _LOST: Final = "cannot be reached: {said}{again}"
 NOT_OPENED: Final = "cannot be opened: {said}{hint}{again}"
 """Such an error has no code: the driver gives only the server's words."""
-_HINTS: Final = {
-    True: "; are user, password and database right?",
-    False: "; is the server running, and is the address right?",
-}
-"""What to look at where a connection cannot be opened, by whether the server itself has answered."""
+_LET_IN: Final = "; are user, password and database right?"
+_REACHED: Final = "; is the server running, and is the address right?"
+"""What to look at where the server does not let somebody in, and where it cannot be reached."""
+_ASKED_ALREADY: Final = re.compile(r"\s*Is the server running [^?]*\?")
+"""The driver's own words for the latter."""
 _CLASSES: Final = {
     "08": _LOST,
     "57": _LOST,
@@ -58,15 +59,22 @@ def explained(address: PostgresqlAddress, without_code: str = _LOST, *, tries_ag
         is_away = _is_away(error)
         kind = StoreUnreachable if is_away else StoreError
         again = tries_again and (is_away or bool(error.sqlstate))
-        raise kind(f"the store {address} {_sentence(error, without_code, again)}") from None
+        hint = _hint(error, is_away)
+        raise kind(f"the store {address} {_sentence(error, without_code, hint, again)}") from None
 
 
-def _sentence(error: psycopg.Error, without_code: str, again: bool) -> str:
+def _hint(error: psycopg.Error, is_away: bool) -> str:
+    """Returns what to look at where a connection cannot be opened."""
+    if not is_away:
+        return _LET_IN
+    return "" if _BY_THE_SERVER in str(error) else _REACHED
+
+
+def _sentence(error: psycopg.Error, without_code: str, hint: str, again: bool) -> str:
     code = error.sqlstate or ""
-    said = " ".join((error.diag.message_primary or str(error)).split())
+    said = " ".join(_ASKED_ALREADY.sub("", error.diag.message_primary or str(error)).split())
     usual = without_code if isinstance(error, psycopg.OperationalError) and not code else "cannot be used: {said}"
     text = _MEANING.get(code, _CLASSES.get(code[:2], usual))
-    hint = _HINTS[_BY_THE_SERVER in str(error) or any(words in said for words in _SETTLED)]
     return text.format(said=said, hint=hint, again="; the daemon tries again" if again else "")
 
 

@@ -64,7 +64,7 @@ _TAKE: Final = f"""
     WITH free AS MATERIALIZED (
         SELECT account FROM lease WHERE account = ANY(%(wanted)s) AND token < {_LAST_TOKEN}
             AND (worker IS NULL OR expires_at IS NULL OR NOT isfinite(expires_at) OR expires_at <= clock_timestamp())
-        ORDER BY array_position(CAST(%(wanted)s AS TEXT[]), account) LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+        ORDER BY account FOR UPDATE SKIP LOCKED)
     UPDATE lease SET token = token + 1, worker = %(worker)s, since = clock_timestamp(), expires_at = {_EXPIRY}
     FROM free WHERE lease.account = free.account AND EXISTS (SELECT 1 FROM worker WHERE id = %(worker)s AND name = %(name)s)
     RETURNING lease.account, lease.token"""  # noqa: S608 - constants of ours
@@ -111,8 +111,8 @@ class PostgresqlLeases:
         [(now, edits, waiting)] = state.fetchall()
         return FleetView(_fleet(workers, leases), now, edits, waiting)
 
-    def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
-        request = {"wanted": list(wanted), "most": most, **self._own()}
+    def take(self, wanted: Sequence[str]) -> dict[str, int]:
+        request = {"wanted": list(wanted), **self._own()}
         _, found = self._run(end_stalled_sessions(wanted, self._limits.idle), Statement(_TAKE, request))
         taken: dict[str, int] = dict(found.fetchall())
         return {account: taken[account] for account in wanted if account in taken}

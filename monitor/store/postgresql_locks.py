@@ -5,12 +5,12 @@ too, as it has the number of that version's only lock.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import psycopg
 
 from monitor.runtime.clock import MILLISECOND, Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect, own_name

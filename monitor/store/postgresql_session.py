@@ -10,9 +10,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from monitor.runtime.clock import MILLISECOND, SECOND
 from monitor.runtime.errors import LeaseLost, StoreError, StoreOutdated
@@ -34,6 +35,7 @@ from monitor.store.postgresql_pipeline import (
 from monitor.store.postgresql_worker import NewWorker, Worker, enter, enter_again, lost_of
 
 T = TypeVar("T")
+IDLE: Final = TransactionStatus.IDLE
 
 
 class PostgresqlSession:
@@ -177,7 +179,7 @@ class PostgresqlSession:
         try:
             return self._twice(lambda connection: run_at_once(connection, statements))
         except StoreError:
-            if not self._is_lost():
+            if not self._is_lost() and self._connection.info.transaction_status != IDLE:
                 self._roll_back()
             raise
 

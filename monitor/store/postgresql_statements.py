@@ -1,9 +1,9 @@
 """The SQL of the PostgreSQL store: that of `monitor.store.statements`, but for what the two databases write differently."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from monitor.runtime.dataclass import dataclass
 from monitor.store import statements
 
 JOURNAL: Final = """

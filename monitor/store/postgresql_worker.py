@@ -3,11 +3,11 @@
 import os
 import socket
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from typing import Final
 
 from monitor.runtime.clock import MILLISECOND
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.leases import LEASE_TTL

@@ -7,7 +7,7 @@ nothing then.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 import msgspec
@@ -19,6 +19,7 @@ from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import DAY, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.store.leases import LeaseStore
 
 

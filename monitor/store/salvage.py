@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from monitor.model.notification import decode
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
+from monitor.runtime.dataclass import dataclass
 
 Record = dict[str, Any]
 """One row: its values by the names of their columns."""

@@ -5,7 +5,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from monitor.model.alert import Alert, Transition
@@ -14,6 +14,7 @@ from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store import row_codec as rows
 from monitor.store import statements

@@ -4,7 +4,7 @@ Each result is computed once for each reader. All are exact: money is summed in 
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.config.rules.match import Condition
 from monitor.model.message import INBOUND, UNKNOWN, UNSENT
+from monitor.runtime.dataclass import dataclass
 from monitor.window.columns import LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.index import Rows
 from monitor.window.profile_index import Codes

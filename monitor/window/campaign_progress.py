@@ -1,7 +1,7 @@
 """Computes the progress of campaigns: their messages by stage, their cost, and when something last changed."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from monitor.config.rules.match import Condition
 from monitor.model.message import DELIVERED, FAILURES, QUEUED, UNKNOWN
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window.campaign_rows import BY
 from monitor.window.columns import PRICE_UNIT
 from monitor.window.index import Rows

@@ -24,7 +24,7 @@ class CampaignRows:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         self._facets: Facets | None = None
-        self._campaign = ColumnTable({"campaign": np.int32})  # of each row that is listed, else NO_CAMPAIGN
+        self._campaign = ColumnTable({"campaign": np.int8})  # of each row that is listed, else NO_CAMPAIGN
         self._rows = np.zeros(0, np.int32)  # ordered by campaign
         self._starts: Codes = np.zeros(1, np.int64)  # where each campaign begins, and the end of the last one
         self._written = WrittenRows(columns)
@@ -64,7 +64,7 @@ class CampaignRows:
 
     def _begin(self, facets: Facets) -> None:
         self._facets, length = facets, self._columns.length
-        self._campaign = ColumnTable({"campaign": np.int32})
+        self._campaign = ColumnTable({"campaign": np.int8})
         self._campaign.reserve(length)
         self._campaign["campaign"][:] = NO_CAMPAIGN
         self._rows, self._starts = np.zeros(0, np.int32), np.zeros(1, np.int64)
@@ -95,5 +95,5 @@ class CampaignRows:
         self._cut(facets)
 
     def _cut(self, facets: Facets) -> None:
-        campaigns: NDArray[np.int32] = self._campaign["campaign"][self._rows]
+        campaigns: NDArray[np.signedinteger] = self._campaign["campaign"][self._rows]
         self._starts = np.searchsorted(campaigns, np.arange(len(facets.groups(BY)) + 1))

@@ -6,10 +6,11 @@ depends only on the current rows.
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window.aggregates import Spendings
 from monitor.window.incremental_measures import LastSeen, Measure, MessageCount, Spent
 from monitor.window.passed_rows import Change, Passed, PassedRows

@@ -6,10 +6,10 @@ the file nor the number of entries grows without limit, and a commit writes litt
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.runtime.dataclass import dataclass
 from monitor.window.codec import decode, encode, sealed
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.index import Rows

@@ -6,13 +6,13 @@ order.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNKNOWN, UNSENT
+from monitor.runtime.dataclass import dataclass
 from monitor.window.columns import AS_MESSAGE, NOT_GIVEN, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.index import Rows

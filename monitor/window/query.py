@@ -7,7 +7,7 @@ counted by profile; the rest is arithmetic on some thousand profiles. Only condi
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from monitor.config.rules.match import Condition
 from monitor.model.notification import Sample
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN
 from monitor.window.index import Rows
 from monitor.window.late_rows import delays

@@ -6,7 +6,6 @@ reports lead to the same state in any order and with any repetitions. Changed ro
 """
 
 from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -20,6 +19,7 @@ from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import CODED_FIELDS, UNKNOWN, rank
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once
 from monitor.window.campaign_rows import CampaignRows
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
@@ -240,7 +240,7 @@ class Window:
         if returned_by is not None:
             self.search_results.returned(*returned_by, rows[known], rows[fresh])
         changed = np.concatenate(touched)
-        changed = np.concatenate([changed, self._combine(changed, rows[fresh])])
+        changed = np.concatenate([changed, self._combine(changed, int(np.count_nonzero(fresh)))])
         self._journal.changed(np.concatenate([changed, rows[known]]) if pushed else changed)
         if self._status_changes is not None:
             self._status_changes.note(changed, None if returned_by is None else returned_by[0])
@@ -330,7 +330,7 @@ class Window:
         unknown = {name: self.dictionaries[name].encode([UNKNOWN])[0] for name in ("status", "detailedStatus")}
         values: Values = {name: np.full(len(unseen), code) for name, code in unknown.items()}
         columns.write(unseen, values | {"date": np.maximum(columns["date"][unseen], at)})
-        changed = np.concatenate([rows, self._combine(rows, rows[:0])])
+        changed = np.concatenate([rows, self._combine(rows)])
         self._journal.changed(changed)
         self.version += 1
         return len(changed)
@@ -343,15 +343,16 @@ class Window:
 
     # Messages of several parts
 
-    def _combine(self, changed: Rows, fresh: Rows) -> Rows:
+    def _combine(self, changed: Rows, new: int = 0) -> Rows:
         """Rebuilds the rows of the messages of several parts to which changed parts belong. Returns all rows that it touched.
 
-        ``fresh`` are those of the changed ones that are new. One that says to be the whole message is none if there are others with its id.
+        The last ``new`` of the changed ones are new. One that says to be the whole message is none if there are others with its id.
         """
         columns = self.columns
-        parts: Rows = changed[self._belongs_to_more(changed)]
-        if self._has_heads and fresh.size:
-            alone = fresh[~self._belongs_to_more(fresh)]
+        belongs = self._belongs_to_more(changed)
+        parts: Rows = changed[belongs]
+        if self._has_heads and new:
+            alone = changed[-new:][~belongs[-new:]]
             parts = np.concatenate([parts, alone[self._same_id(alone, HEAD) >= 0]])
         if not parts.size:
             return parts
@@ -381,7 +382,7 @@ class Window:
             self._add_heads(parts[missing])
             first = self._same_id(parts[missing], 1)
             found = first[first >= 0]
-            alone = np.unique(found[columns["kind"][found] & AS_MESSAGE > 0])  # which said to be the whole message
+            alone = np.setdiff1d(found[columns["kind"][found] & AS_MESSAGE > 0], parts)  # said to be the whole message
             heads[missing] = self._same_id(parts[missing], HEAD)
             if alone.size:
                 parts, heads = np.concatenate([parts, alone]), np.concatenate([heads, self._same_id(alone, HEAD)])

@@ -188,15 +188,15 @@ async def test_a_newer_version_replaces_the_workers_one_by_one_and_tells_nobody_
 async def test_both_workers_go_on_with_a_standby_that_is_promoted(tmp_path: Path) -> None:
     with running_server() as server, server.standby() as standby, linked(server.database()) as link:
         async with two_workers(tmp_path, link.address) as (town, first, second):
-            with open_store(link.address, read_only=True) as store:
-                wanted = len(store.transitions())
-            count = "SELECT count(*) FROM routee_monitor.transition"
-
-            def arrived() -> bool:
-                return standby.administer(count, database=link.address.database) == [(wanted,)]
-
-            await until(arrived, "the standby to have everything")
             link.refusing = True
+            link.cut()
+            sessions = f"SELECT 1 FROM pg_stat_activity WHERE usename = '{link.address.user}'"
+            await until(
+                lambda: not server.administer(sessions), "the sessions to end, so that nothing more is committed"
+            )
+            [(written,)] = server.administer("SELECT pg_current_wal_lsn()")
+            arrived = f"SELECT pg_last_wal_replay_lsn() >= '{written}'"
+            await until(lambda: standby.administer(arrived) == [(True,)], "the standby to have everything")
             server.stop()
             standby.administer("SELECT pg_promote()")
             link.lead_to(standby.port)

@@ -56,12 +56,12 @@ class LeaseTable:
         ]
         return Fleet(tuple(workers), tuple(leases))
 
-    def take(self, worker: int, wanted: Sequence[str], most: int, now: float) -> dict[str, int]:
+    def take(self, worker: int, wanted: Sequence[str], now: float) -> dict[str, int]:
         free = [one for one in wanted if self._holder(self.leases[one], now) is None]
-        for account in free[:most]:
+        for account in free:
             lease = self.leases[account]
             lease.token, lease.worker, lease.expires = lease.token + 1, worker, now + TTL
-        return {account: self.leases[account].token for account in free[:most]}
+        return {account: self.leases[account].token for account in free}
 
     def release(self, worker: int, account: str, token: int) -> None:
         lease = self.leases[account]
@@ -96,8 +96,8 @@ class TableLeases:
         fleet = self._table.beat(self.worker, wanted, held, now, orphans, left_alone)
         return FleetView(fleet, int(now * SECOND), 0, callbacks_wait=False)
 
-    def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
-        return self._table.take(self.worker, wanted, most, self._clock())
+    def take(self, wanted: Sequence[str]) -> dict[str, int]:
+        return self._table.take(self.worker, wanted, self._clock())
 
     def release(self, account: str, token: int) -> None:
         self._table.release(self.worker, account, token)

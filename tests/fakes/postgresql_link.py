@@ -15,6 +15,8 @@ Held = Literal["request", "answer"]
 COMMIT: Final = b"COMMIT"
 LEASES: Final = b"UPDATE lease"
 """What only the connection of the leases sends."""
+TLS: Final = (80877103).to_bytes(4, "big")
+"""With this a client asks for TLS."""
 _PROTOCOL: Final = b"\0\3"
 _CHUNK: Final = 1 << 16
 
@@ -27,7 +29,8 @@ class PostgresqlLink:
     ``ignoring_options``: settings of new sessions do not come through, as with some poolers.
     ``rate``: bytes a second that come through in each direction; 0 for no limit.
     Connections of leases are not cut at a commit: they commit every second.
-    ``silent``: answers of the server are held back. ``refusing``: new connections are closed at once.
+    ``silent``: answers of the server are held back. ``refusing``: new connections are closed at once. ``starting``: that many of the next
+    connections are answered as by a server that only just starts.
     """
 
     def __init__(self, address: PostgresqlAddress) -> None:
@@ -42,6 +45,7 @@ class PostgresqlLink:
         self._going = threading.Event()
         self._holding: set[socket.socket] = set()
         self.refusing = False
+        self.starting = 0
         self.connections = 0
         self.rate = 0
         self.ignoring_options = False
@@ -95,6 +99,10 @@ class PostgresqlLink:
                 client.close()
                 continue
             self.connections += 1
+            if self.starting:
+                self.starting -= 1
+                _say_starting(client)
+                continue
             server = socket.create_connection(self._target)
             self._open |= {client, server}
             for pump in (self._to_server, self._to_client):
@@ -151,6 +159,21 @@ class PostgresqlLink:
     def _take_time(self, chunk: bytes) -> None:
         if self.rate:
             time.sleep(len(chunk) / self.rate)
+
+
+def refusal(code: str, words: str) -> bytes:
+    """What a server says that lets nobody in."""
+    fields = f"SFATAL\0VFATAL\0C{code}\0M{words}\0\0".encode()
+    return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+
+
+def _say_starting(client: socket.socket) -> None:
+    with client, suppress(OSError):
+        client.settimeout(10)
+        if client.recv(_CHUNK)[4:8] == TLS:
+            client.sendall(b"N")
+            client.recv(_CHUNK)
+        client.sendall(refusal("57P03", "the database system is starting up"))
 
 
 def _without_options(chunk: bytes) -> bytes:

@@ -42,7 +42,7 @@ class Daemon:
     def take(self, *accounts: str) -> dict[str, int]:
         """Takes what is free of some accounts, and holds nothing else."""
         self.leases.beat(accounts, {})
-        taken = self.leases.take(accounts, len(accounts))
+        taken = self.leases.take(accounts)
         self.store.hold(taken)
         return taken
 
@@ -96,9 +96,9 @@ def test_one_takes_what_is_free_and_all_see_who_holds_what(fleet: Fleet) -> None
     before = first.leases.beat(BOTH, {})
     assert holders(before) == {"main": (None, 0), "other": (None, 0)}
     assert before.fleet.free(["other", "main", "unknown"]) == ("other", "main")
-    assert first.leases.take(["other", "main"], 1) == {"other": 1}
-    assert second.leases.take(BOTH, 9) == {"main": 1}
-    assert first.leases.take(BOTH, 9) == second.leases.take(BOTH, 9) == {}
+    assert first.leases.take(["other"]) == {"other": 1}
+    assert second.leases.take(BOTH) == {"main": 1}
+    assert first.leases.take(BOTH) == second.leases.take(BOTH) == {}
     view = first.leases.beat(BOTH, {"other": 1})
     assert view == replace(second.leases.beat(BOTH, {"main": 1}), now=view.now, fleet=view.fleet)
     one, two = view.fleet.workers
@@ -132,7 +132,7 @@ def test_an_account_that_nobody_has_in_its_configuration_can_be_taken_too(fleet:
     daemon = fleet.daemon()
     view = daemon.leases.beat(["main"], {}, ["gone"])
     assert (holders(view), view.fleet.workers[0].wanted) == ({"gone": (None, 0), "main": (None, 0)}, ("main",))
-    assert daemon.leases.take(["gone"], 1) == {"gone": 1}
+    assert daemon.leases.take(["gone"]) == {"gone": 1}
 
 
 def test_what_is_not_written_because_leases_could_not_be_renewed_says_why(fleet: Fleet) -> None:
@@ -206,7 +206,7 @@ def test_a_lease_that_lapsed_but_was_not_taken_is_renewed_with_its_token(fleet: 
     held = first.take("main")
     fleet.lapse("main")
     assert first.leases.beat(["main"], held).fleet.holder_of("main") is not None
-    assert second.leases.take(["main"], 1) == {}
+    assert second.leases.take(["main"]) == {}
     first.store.commit(poll("main", 1))
 
 
@@ -264,11 +264,11 @@ def test_a_holder_with_a_commit_under_way_keeps_its_lease_and_renews_it(fleet: F
     with first.store._session.transaction(marked=True, leases=held) as connection:
         connection.execute("INSERT INTO journal (account, rows) VALUES ('main', '1')")
         fleet.lapse("main")
-        assert second.leases.take(["main"], 1) == {}
+        assert second.leases.take(["main"]) == {}
         first.leases.beat(["main"], held)
         assert second.leases.beat(["main"], {}).fleet.holder_of("main") is not None
         fleet.lapse("main")
-    assert second.leases.take(["main"], 1) == {"main": 2}
+    assert second.leases.take(["main"]) == {"main": 2}
     assert polls_of(second.store, "main") == [1]
 
 
@@ -303,7 +303,7 @@ def test_a_worker_that_stands_still_in_a_transaction_does_not_keep_its_accounts(
         with first.store._session.transaction(marked=True, leases=held) as connection:
             connection.execute("INSERT INTO journal (account, rows) VALUES ('main', '9')")
             fleet.lapse("main")
-            until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "the server to end the transaction")
+            until(lambda: second.leases.take(["main"]) == {"main": 2}, "the server to end the transaction")
 
     with pytest.raises(StoreError):
         stand_still()
@@ -330,7 +330,7 @@ def test_a_worker_that_is_cut_off_in_the_middle_of_a_transfer_does_not_keep_its_
             first.store.commit(Commit(journal=[("main", os.urandom(4_000_000))]))
         assert sum(arrived) < 4_000_000
         fleet.lapse("main")
-        until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "its session to be ended")
+        until(lambda: second.leases.take(["main"]) == {"main": 2}, "its session to be ended")
         cut.set()
         link.refusing = False
         with pytest.raises(LeaseLost):
@@ -350,7 +350,7 @@ def test_a_worker_that_is_cut_off_in_the_middle_of_a_beat_does_not_keep_its_acco
         with pytest.raises(StoreUnreachable, match="no answer in time"):
             first.leases.beat(["main"], held)
         assert link.is_cut
-        until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "its session to be ended")
+        until(lambda: second.leases.take(["main"]) == {"main": 2}, "its session to be ended")
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_a_worker_that_is_cut_off_anywhere_in_a_commit_does_not_keep_its_account
             first.store.commit(Commit(journal=[("main", os.urandom(100_000))], entries=entries))
         assert link.is_cut
         fleet.lapse("main")
-        until(lambda: second.leases.take(["main"], 1) == {"main": 2}, "its session to be ended", 10)
+        until(lambda: second.leases.take(["main"]) == {"main": 2}, "its session to be ended", 10)
         link.heal()
         with pytest.raises(LeaseLost):
             first.store.commit(poll("main", 9))
@@ -395,7 +395,7 @@ def test_a_beat_and_a_take_are_one_round_trip_however_many_accounts_there_are(fl
             call()
             return link.turns - before
 
-        assert turns(lambda: worker.leases.take(names, 100)) == 1
+        assert turns(lambda: worker.leases.take(names)) == 1
         held = dict.fromkeys(names, 1)
         assert turns(lambda: worker.leases.beat(names, held)) == 1
         assert turns(lambda: worker.leases.release(names[0], 1)) == 1
@@ -406,11 +406,11 @@ def test_a_worker_that_leaves_is_followed_at_once(fleet: Fleet) -> None:
     first, second = fleet.daemon(), fleet.daemon()
     first.take(*BOTH)
     first.leases.release("main", 7)
-    assert second.leases.take(BOTH, 9) == {}, "that was not its token"
+    assert second.leases.take(BOTH) == {}, "that was not its token"
     first.leases.release("main", 1)
-    assert second.leases.take(BOTH, 9) == {"main": 2}
+    assert second.leases.take(BOTH) == {"main": 2}
     first.leases.leave()
-    assert second.leases.take(BOTH, 9) == {"other": 2}
+    assert second.leases.take(BOTH) == {"other": 2}
     assert [worker.id for worker in second.leases.beat(BOTH, {}).fleet.workers] == [second.leases.worker]
     first.store.hold({})
     with pytest.raises(StoreOutdated, match="no longer knows this daemon"):
@@ -433,7 +433,7 @@ def test_a_worker_that_was_dead_for_long_is_forgotten_and_has_to_start_again(fle
     assert len(second.leases.beat(BOTH, {}).fleet.workers) == 1
     with pytest.raises(StoreOutdated, match="no longer knows this daemon"):
         first.leases.beat(BOTH, {})
-    assert first.leases.take(BOTH, 9) == {}
+    assert first.leases.take(BOTH) == {}
     fleet.server.cut_sessions(fleet.address)
     for _ in range(2):
         with pytest.raises(StoreOutdated, match="no longer knows this daemon"):

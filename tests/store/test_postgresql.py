@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
+from monitor.runtime.clock import HOUR, MILLISECOND, MINUTE, SECOND
 from monitor.runtime.errors import StoreDamaged, StoreError, StoreOutdated, StoreUnreachable
 from monitor.runtime.installation import how_to_add
 from monitor.runtime.postgresql_address import PostgresqlAddress
@@ -413,11 +413,19 @@ def test_a_page_of_the_journal_is_small_in_bytes(postgresql: PostgresqlAddress) 
         assert [blob for _, blob in store.journal("main")] == blobs
 
 
+def sleep_with_a_short_limit(store: PostgresqlStore) -> None:
+    with store._writing():
+        store._run("SET LOCAL statement_timeout = 1", ())
+        store._run("SELECT pg_sleep(30)", ())
+
+
 def test_a_slow_statement_is_given_up(postgresql: PostgresqlAddress) -> None:
-    limits = replace(SHORT, statement=100 * MILLISECOND)
+    """The short limit holds for that statement alone: others may take as long on a busy machine."""
+    limits = PostgresqlLimits(statement=50 * SECOND, answer=MINUTE)
     with closing(open_postgresql(postgresql, limits=limits)) as store:
+        assert store._rows("SHOW statement_timeout") == [("50s",)]
         with pytest.raises(StoreError, match="took too long to answer"):
-            store._rows("SELECT pg_sleep(30)")
+            sleep_with_a_short_limit(store)
         assert store.counts()["journal"] == 0
 
 
@@ -452,7 +460,8 @@ def test_what_keeps_a_daemon_out_is_said_without_the_password(
             "only a server that is away is waited for"
         )
         assert "tries again" not in str(caught.value)
-        assert ("is the server running" in str(caught.value)) == (why == "refused"), "a server that answers runs"
+        asked = str(caught.value).lower().count("is the server running")
+        assert asked == (why == "refused"), "a server that answers runs"
         with pytest.raises(StoreError) as daemons:
             open_postgresql(address, limits=replace(SHORT, tries_again=True))
         assert ("the daemon tries again" in str(daemons.value)) == (why == "refused"), (

@@ -3,25 +3,20 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from monitor.runtime.errors import StoreError, StoreUnreachable
 from monitor.runtime.postgresql_address import PostgresqlAddress
-from monitor.store.postgresql import open_postgresql
+from monitor.store.postgresql import open_postgresql, open_worker
 from monitor.store.postgresql_connection import PostgresqlLimits
 from monitor.store.postgresql_refusal import refusal_code
 from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.postgresql_link import TLS, linked, refusal
 
-TLS = (80877103).to_bytes(4, "big")
 WORDS = "das Datenbanksystem startet"
-
-
-def refusal(code: str) -> bytes:
-    fields = f"SFATAL\0VFATAL\0C{code}\0M{WORDS}\0\0".encode()
-    return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
 
 
 @contextmanager
@@ -60,15 +55,40 @@ def answering(answer: bytes, unix: Path | None = None) -> Iterator[int]:
 
 @pytest.mark.parametrize(("code", "away"), [("57P03", True), ("53300", True), ("28000", False), ("3D000", False)])
 def test_a_server_that_is_starting_is_known_by_its_code_in_every_language(code: str, away: bool) -> None:
-    with answering(refusal(code)) as port:
+    with answering(refusal(code, WORDS)) as port:
         address = PostgresqlAddress("127.0.0.1", port, "monitor", "monitor")
         with pytest.raises(StoreError, match=WORDS) as caught:
             open_postgresql(address, limits=PostgresqlLimits())
     assert isinstance(caught.value, StoreUnreachable) == away
+    assert ("are user, password and database right?" in str(caught.value)) != away
+
+
+def test_a_server_that_has_started_while_it_was_asked_is_not_taken_for_one_that_refuses(
+    postgresql: PostgresqlAddress,
+) -> None:
+    with linked(postgresql) as link:
+        link.starting = 1
+        with closing(open_worker(link.address)) as store:
+            assert store.load().alerts == []
+
+
+def test_a_wrong_password_ends_at_once_also_while_the_server_was_just_starting(postgresql: PostgresqlAddress) -> None:
+    with linked(postgresql.with_password("wrong")) as link:
+        link.starting = 1
+        with pytest.raises(StoreError, match=r"password authentication failed.*are user, password") as caught:
+            open_worker(link.address)
+    assert not isinstance(caught.value, StoreUnreachable)
+
+
+def test_a_server_that_still_starts_at_the_second_try_is_away(postgresql: PostgresqlAddress) -> None:
+    with linked(postgresql) as link:
+        link.starting = 9
+        with pytest.raises(StoreUnreachable, match="starting up; the daemon tries again"):
+            open_worker(link.address)
 
 
 def test_a_unix_socket_is_asked_as_well(tmp_path: Path) -> None:
-    with answering(refusal("57P03"), tmp_path):
+    with answering(refusal("57P03", WORDS), tmp_path):
         assert refusal_code(str(tmp_path), 5432, "monitor", "monitor") == "57P03"
 
 

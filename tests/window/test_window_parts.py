@@ -192,6 +192,13 @@ def test_a_message_of_one_part_that_gets_further_ones_waits_for_as_many_as_the_l
     assert counted(made) == {"Delivered" if number == 2 else "Sent": 1}
 
 
+def test_a_part_that_names_another_number_of_parts_later_is_one_message_with_the_others() -> None:
+    made = window(ALONE, part(1, "Failed", 6, parts=2))
+    assert (counted(made), len(made)) == ({"Failed": 1}, 2)
+    made.upsert(batch_of([part(2, "Delivered", 7, parts=2), part(1, "Delivered", 8, parts=1)]), "all")
+    assert (counted(made), counted(made, unit="parts"), len(made)) == ({"Delivered": 1}, {"Delivered": 2}, 3)
+
+
 def test_of_several_parts_that_each_say_to_be_the_whole_message_there_is_one_message() -> None:
     reports = [part(number, "Delivered", number, parts=1) for number in (2, 1, 3)]
     for made in (window(*reports), together(*reports), window(*reversed(reports))):

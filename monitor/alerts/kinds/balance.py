@@ -1,6 +1,5 @@
 """``balance``: how much money is left in the account, or how long it lasts at the present rate of spending."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -26,6 +25,7 @@ from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
 from monitor.model.plurals import duration, money, number
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work
 from monitor.runtime.printable import clean
 from monitor.window import Query

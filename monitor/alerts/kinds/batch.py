@@ -5,7 +5,6 @@ in a few array operations which rules may have a group over a threshold; only th
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.alerts.kinds.result import EvaluationInput, Floats, RuleResult
 from monitor.config.rules.model import Rule
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Codes, RelativeQuery
 
 Column = NDArray[np.int64] | NDArray[np.float64]

@@ -1,12 +1,13 @@
 """Describes what counts against a rule in one group: the messages it considers, and which of them make its value what it is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from monitor.alerts.kinds.result import EvaluationInput
 from monitor.config.rules import Match
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Query
 from monitor.window.index import Rows
 

@@ -5,7 +5,7 @@ What the configuration alone needs (how far back a rule looks, its thresholds, i
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, TypeVar
 
 from monitor.alerts.kinds.batch import BatchEvaluator
@@ -16,6 +16,7 @@ from monitor.config.rules.model import Rule
 from monitor.model.finding import Unit
 from monitor.model.notification import AlertView
 from monitor.runtime.clock import Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work
 
 Group = tuple[tuple[str, str], ...]

@@ -1,7 +1,6 @@
 """``rate``: the share of messages that match, among those considered."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -32,6 +31,7 @@ from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
 from monitor.model.plurals import number, percent, plural
 from monitor.runtime.clock import Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Codes
 
 

@@ -1,7 +1,7 @@
 """The input and the result of evaluating one rule: numbers of all groups in arrays, and findings in words for the few that matter."""
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -12,6 +12,7 @@ from monitor.config.rules import Rule
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
 from monitor.runtime.clock import DAY, SECOND, Duration, Instant, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Codes, GroupCounts, IncrementalCounts, Query, RelativeQuery, WindowReader
 from monitor.window.aggregates import Measured, last_seen, sums
 from monitor.window.query import RECIPIENT

@@ -1,7 +1,8 @@
 """What a rule of some kinds keeps from one evaluation to the next, because the window alone does not have it."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from monitor.runtime.dataclass import dataclass
 
 
 class RuleState(Protocol):

@@ -1,6 +1,5 @@
 """``slo``: how fast an objective's error budget burns, over several pairs of windows (Google SRE Workbook, chapter 5)."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,6 +22,7 @@ from monitor.model.finding import Finding
 from monitor.model.notification import AlertView
 from monitor.model.plurals import number, percent, plural
 from monitor.runtime.clock import Duration, format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.printable import clean
 from monitor.window import Codes, Query
 

@@ -1,7 +1,6 @@
 """How a threshold of a rule is found in the values of the past: where it is written, and which threshold each group's messages just reach."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from monitor.alerts.kinds.result import NOT_ENOUGH, RuleResult
 from monitor.config.rules import BaselineChange, Comparison, Limit, Rule, ShareAmount, Thresholded
 from monitor.config.yaml.document import KeyPath
+from monitor.runtime.dataclass import dataclass
 
 Floats = NDArray[np.float64]
 Group = tuple[tuple[str, str], ...]

@@ -1,7 +1,7 @@
 """Computes a report from what a store holds: the messages of each account, the changes of alerts, and the notifications."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeVar
 
 from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
@@ -24,6 +24,7 @@ from monitor.model.format import datetime, duration
 from monitor.model.message import UNKNOWN
 from monitor.model.plurals import plural
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.store.protocol import NotificationRecord
 from monitor.window import Window, WindowReader
 

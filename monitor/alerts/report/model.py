@@ -1,9 +1,8 @@
 """The values of a report. Times are instants, shares are fractions, money is in the account's currency."""
 
-from dataclasses import dataclass
-
 from monitor.alerts.incident_loss import IncidentLoss
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Services whose templates come with the program: the address of each, and what its template needs."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from monitor.runtime.dataclass import dataclass
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 """The folder of the templates, ``NAME.json.j2``."""

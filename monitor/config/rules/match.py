@@ -1,7 +1,6 @@
 """Conditions on message fields: how people write them, and how they are checked against a message."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, get_args
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -11,6 +10,7 @@ from monitor.config.yaml.document import KeyPath
 from monitor.config.yaml.scalar import Fraction, Whole
 from monitor.model.message import FAILURES, FIELDS, GROUPS_SEPARATOR, STATUSES, UNKNOWN
 from monitor.model.routee_query import Operator
+from monitor.runtime.dataclass import dataclass
 
 OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 

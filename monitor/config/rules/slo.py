@@ -1,7 +1,6 @@
 """The kind ``slo``: an objective whose error budget burns too fast."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
@@ -13,6 +12,7 @@ from monitor.config.rules.ratio_fields import AtLeastOne, Of, among
 from monitor.config.rules.threshold import Level, Share
 from monitor.config.yaml import FieldProblem, Name, Period
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
@@ -12,6 +11,7 @@ from monitor.config.yaml import FieldProblem, Name, YamlModel
 from monitor.config.yaml.sentences import kind_of
 from monitor.config.yaml.types import PERIOD
 from monitor.runtime.clock import SECOND, parse_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.environment_values import beginning
 
 Comparison = Literal["above", "below"]

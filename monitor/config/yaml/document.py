@@ -6,13 +6,14 @@ that is not UTF-8 text, unset variables. Reading never raises: problems are in `
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 import yaml
 
 from monitor.config.yaml.scalar import is_text, resolve, substitute
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import Problem
 
 Key = str | int

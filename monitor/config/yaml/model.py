@@ -6,7 +6,7 @@ the most similar known one, keys without a value, secrets and their ``*_file`` t
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -18,6 +18,7 @@ from monitor.config.yaml.secret_file import read_secret
 from monitor.config.yaml.sentences import MISSING, kind_of, sentence
 from monitor.config.yaml.unread_secret import UnreadSecret
 from monitor.config.yaml.words import near_miss, suggest
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ A large account is adopted alone: the others need not wait for it, nor does one 
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import trio
 
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 
 SMALL: Final = 4 << 20

@@ -48,8 +48,8 @@ class AsyncLeases:
     ) -> FleetView:
         return await self.run(lambda leases: leases.beat(wanted, held, orphans, left_alone))
 
-    async def take(self, wanted: Sequence[str], most: int) -> dict[str, int]:
-        return await self.run(lambda leases: leases.take(wanted, most))
+    async def take(self, wanted: Sequence[str]) -> dict[str, int]:
+        return await self.run(lambda leases: leases.take(wanted))
 
     async def release(self, account: str, token: int) -> None:
         await self.run(lambda leases: leases.release(account, token))

@@ -6,9 +6,9 @@ Nor can one that leaves it alone because it could not read it, or cannot poll it
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from monitor.model.fleet import Fleet
+from monitor.runtime.dataclass import dataclass
 
 Wanters = frozenset[int]
 """The workers that would take an account."""

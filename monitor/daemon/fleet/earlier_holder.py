@@ -1,10 +1,11 @@
 """Says from whom a daemon took an account, and why it could, and who has what it gave away."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from monitor.model.fleet import Fleet
 from monitor.model.format import duration
 from monitor.runtime.clock import SECOND
+from monitor.runtime.dataclass import dataclass
 from monitor.store.leases import LEASE_TTL
 
 

@@ -5,7 +5,6 @@ the holder stores the same as if the callback had come to it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ from monitor.model.batch import Batch, Combinations
 from monitor.model.message import CODED_FIELDS, INBOUND, Unread
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import CampaignState, RejectedRecord
+from monitor.runtime.dataclass import dataclass
 
 FORM: Final = 1
 """The form in which they are written. A daemon takes in only what it knows."""

@@ -207,7 +207,7 @@ class LeaseKeeper:
         if not decision.take:
             return
         giver = {account: self._holders.last(account) for account in decision.take}
-        taken = await self._leases.take(decision.take, len(decision.take))
+        taken = await self._leases.take(decision.take)
         self._own.took(taken)
         self._follow_ownership()
         if not self._settled.is_set():

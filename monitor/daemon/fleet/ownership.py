@@ -6,13 +6,13 @@ beat, and stops after `TRUSTED`, has therefore stopped before anybody else can b
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 from monitor.daemon.fleet.distribution import own_moves
 from monitor.model.fleet import Fleet
 from monitor.runtime.clock import SECOND
+from monitor.runtime.dataclass import dataclass
 from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE
 
 PAUSE: Final = BEAT_EVERY / SECOND

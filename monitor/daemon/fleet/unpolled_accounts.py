@@ -9,12 +9,13 @@ All times are seconds of the same clock.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 from typing import Final
 
 from monitor.daemon.fleet.left_reasons import CAN_AGAIN, cut_off, unpolled
 from monitor.model.fleet import Fleet
+from monitor.runtime.dataclass import dataclass
 
 FAILING_FOR: Final = 15.0
 """Seconds for which an account's requests fail, and none succeeds, before others are to take it."""

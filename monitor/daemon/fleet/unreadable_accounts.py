@@ -1,10 +1,11 @@
 """Which accounts a worker cannot read from the store, and which it therefore leaves alone: maybe another worker can read them. Pure."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from monitor.daemon.fleet.left_reasons import unread
+from monitor.runtime.dataclass import dataclass
 
 LEFT_ALONE: Final = 5.0
 """Seconds for which an account that nobody works for is left alone at first; twice as long each time, up to LONGEST_ALONE."""

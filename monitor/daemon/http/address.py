@@ -1,10 +1,10 @@
 """Parses and formats ``host:port``, as people write it for the listener and as requests send it in the header Host."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import SplitResult, urlsplit
 
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import ListenError
 
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")

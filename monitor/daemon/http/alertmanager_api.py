@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import wraps
 from typing import Final
 
@@ -23,6 +23,7 @@ from monitor.routing.matchers import Matcher, matches
 from monitor.routing.silences import Silence
 from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import Clock, Instant, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import NothingThere, StoreError
 
 _TRUE: Final = frozenset({"true", "1", "t"})

@@ -3,7 +3,6 @@
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -19,6 +18,7 @@ from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
 from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.clock import Instant, iso, parse_iso
+from monitor.runtime.dataclass import dataclass
 
 _OPERATORS: Final[Mapping[tuple[bool, bool], Operator]] = {
     (False, True): "=",

@@ -8,7 +8,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
@@ -21,6 +20,7 @@ from monitor.daemon.http.fair_queue import CALLBACKS, FairQueue
 from monitor.daemon.http.guards import Bodies, Body, Limits
 from monitor.daemon.http.http1 import LONGEST_HEAD, TimedStream
 from monitor.daemon.http.security_headers import LINES
+from monitor.runtime.dataclass import dataclass
 
 READ: Final = 64 * 1024
 """The most bytes that are received at once."""

@@ -7,7 +7,6 @@ such path.
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
@@ -23,6 +22,7 @@ from monitor.daemon.http.sessions import same
 from monitor.daemon.metrics import CallbackOutcome, Metrics
 from monitor.ingest.routee.callback import Callback, TooManyRecords, decode_callback
 from monitor.ingest.routee.wire import Malformed
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 
 LARGEST: Final = 256 * 1024

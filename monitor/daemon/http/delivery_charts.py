@@ -1,7 +1,6 @@
 """The charts of delivery: share, volume and latency of one account, with the day before, the thresholds and the alerts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from monitor.config.rules import FAILED, Rule
@@ -13,6 +12,7 @@ from monitor.model.format import amount
 from monitor.notify.render.chart_geometry import FixedLine, Frame, Line, Role, Span, TimeChart
 from monitor.notify.render.chart_svg import svg
 from monitor.runtime.clock import DAY, HOUR, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 SPAN: Final = 6 * HOUR
 P95: Final = 95.0

@@ -1,7 +1,7 @@
 """The forms of the pages: their fields, and reading what people filled in."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from monitor.daemon.http.access import from_our_page, may_submit
 from monitor.daemon.http.visitor import FORM_FIELD, present_visitor
+from monitor.runtime.dataclass import dataclass
 
 PREVIEW: Final = "preview"
 

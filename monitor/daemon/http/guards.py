@@ -10,7 +10,6 @@ client has gone) would leave the connection open until the process ends.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import trio
@@ -20,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.daemon.http.rate_limited_log import RateLimitedLog
 from monitor.daemon.http.security_headers import SECURITY_HEADERS
+from monitor.runtime.dataclass import dataclass
 
 CHUNK = 64 * 1024
 """Bytes of a piece in which an answer is passed on: hypercorn's writing can be cancelled only between two pieces."""

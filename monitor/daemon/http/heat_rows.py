@@ -1,10 +1,10 @@
 """Delivery by country and operator as the rows of a heat map: the largest first, the rest summed up."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from monitor.daemon.read.delivery import DeliveryMap
+from monitor.runtime.dataclass import dataclass
 
 MOST: Final = 12
 """The most countries, and the most operators of a country, that a heat map names."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -21,6 +20,7 @@ from monitor.daemon.http.visitor import FORM_FIELD, present_visitor
 from monitor.model.format import amount, datetime, duration, number, percent
 from monitor.notify.render.sanitize import tone
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.printable import lines
 
 FILES: Final = {"page.css": "text/css", "page.js": "text/javascript"}

@@ -1,9 +1,10 @@
 """What a page with a list is asked for: which part of it, and what it should contain."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
+
+from monitor.runtime.dataclass import dataclass
 
 MOST_TEXT: Final = 200
 MOST_PAGES: Final = 100_000

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +36,7 @@ from monitor.notify.render.links import acknowledge_url, page_url, silence_url
 from monitor.notify.render.notification_text import marks
 from monitor.notify.render.sanitize import tone
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 
 CARDS: Final = 10

@@ -1,7 +1,7 @@
 """One operation of the API: its path, its parameters, its answer and what makes it. Routes and the OpenAPI document are made from it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from monitor.daemon.http.fair_queue import Endpoint, ExpensiveQueue
 from monitor.daemon.http.parameters import Parameter, values_of
 from monitor.daemon.http.refusals import REFUSALS, headers_of, status_of
+from monitor.runtime.dataclass import dataclass
 
 Make = Callable[[Mapping[str, Any]], Awaitable[object | None]]
 """Makes the answer from the values of all parameters; None: there is nothing of that name."""

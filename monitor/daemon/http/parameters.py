@@ -1,12 +1,13 @@
 """The parameters of API requests: how each one is read, strictly, and how OpenAPI describes it. Pure."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
 from monitor.config.yaml.words import suggest
 from monitor.daemon.read.result_page import MOST
 from monitor.runtime.clock import DAY, Duration, Instant, parse_duration, parse_iso
+from monitor.runtime.dataclass import dataclass
 
 LONGEST: Final = 500
 """The most characters of a value."""

@@ -11,13 +11,14 @@ import re
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import trio
 
 from monitor.daemon.metrics import TokenKind
 from monitor.runtime.clock import MINUTE, SECOND, Instant, SystemClock
+from monitor.runtime.dataclass import dataclass
 
 SESSION_SECONDS: Final = 12 * 3600
 """Seconds after the login at which a session ends."""

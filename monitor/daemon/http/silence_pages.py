@@ -1,7 +1,7 @@
 """The pages of silences: the list, and the forms that make, change and end them. They need no JavaScript."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -30,6 +30,7 @@ from monitor.routing.silences import Silence, new_silence
 from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import NothingThere
 
 PER_PAGE: Final = 40

@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from monitor.daemon.http.address import named_host, site_of
 from monitor.daemon.http.bearer import carries_wrong
 from monitor.daemon.http.sessions import SESSION_SECONDS, BrowserSessions, same
 from monitor.notify.render.escape import html
+from monitor.runtime.dataclass import dataclass
 
 FORM_FIELD: Final = "form_token"
 """The name of the hidden field that every form has."""

@@ -1,7 +1,6 @@
 """Reads the alerts: those that fire or are pending, and one of them from its beginning to its end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -15,6 +14,7 @@ from monitor.model.alert import Alert, Transition
 from monitor.model.alert_names import NamedAlert, alert_named
 from monitor.model.notification import AlertView
 from monitor.runtime.checkpoints import with_checkpoints
+from monitor.runtime.dataclass import dataclass
 from monitor.store.protocol import NotificationFilter, NotificationRecord, Store
 
 MOST_TRANSITIONS: Final = 500

@@ -1,7 +1,6 @@
 """The campaigns: their messages by status, their progress, and what breaks them down. Counted piece by piece."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from monitor.daemon.read.spans import spans_of
 from monitor.model.account_state import AccountState, CampaignAt
 from monitor.model.message import DELIVERED, FAILURES, FINAL, UNKNOWN
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import sums, unpriced
 from monitor.window.campaign_progress import BY, IN_A_CAMPAIGN, IS_KNOWN

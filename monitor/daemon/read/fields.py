@@ -3,13 +3,13 @@
 `read_model` makes a frozen dataclass. Pydantic writes it as JSON and describes that JSON by a schema, so that both always agree.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from monitor.runtime.clock import SECOND, Duration, Instant, iso
+from monitor.runtime.dataclass import dataclass
 
 T = TypeVar("T")
 

@@ -1,7 +1,6 @@
 """What is wrong now: the firing alerts by incident, the worst first, and the pending ones. Only what is shown is made into views."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import merge
 from operator import itemgetter
 from typing import Final
@@ -15,6 +14,7 @@ from monitor.model.incident import IncidentScope
 from monitor.notify.render.sanitize import URGENCY, tone
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, listed, paced
 
 _PIECE: Final = 500

@@ -1,10 +1,12 @@
 """Keeps what was worked out until the next poll, or other news, so that a hundred viewers cost no more than one."""
 
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
 import trio
+
+from monitor.runtime.dataclass import dataclass
 
 MOST_KEPT: Final = 48
 """The most results that are kept; the one that was asked for least lately makes room."""

@@ -1,7 +1,6 @@
 """The rules: what each one says, the states of its groups, and its last evaluation. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from monitor.daemon.read.rule_groups import STATES, GroupState, blindness
 from monitor.model.alert import Alert
 from monitor.model.finding import Unit
 from monitor.runtime.clock import SECOND, Instant, format_duration
+from monitor.runtime.dataclass import dataclass
 
 
 @read_model

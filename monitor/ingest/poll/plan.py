@@ -6,10 +6,10 @@ matter whether the API includes the ends of a range.
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from monitor.model.routee_query import PAGE_SIZE, RouteeQuery
 from monitor.runtime.clock import DAY, MILLISECOND, MINUTE, SECOND, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 LOOK_BACK: Duration = 7 * DAY - 5 * MINUTE
 """How far back messages are requested: the API's seven days, less five minutes that Routee's clock may be ahead of ours."""

@@ -18,7 +18,7 @@ keeps changing is returned as not still; the caller then does not count the time
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import pairwise
 
@@ -33,6 +33,7 @@ from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import FINAL, QUEUED
 from monitor.model.routee_query import STATUS, Filter, Page, RejectedRecord, RouteeQuery, Tracking
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import RouteeUnavailable
 
 PASSES = 3

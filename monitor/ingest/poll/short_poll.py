@@ -16,7 +16,7 @@ Where the numbers do not agree a full poll follows. If that happens again and ag
 have to be read again, short polls are rarely tried any more.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,7 @@ from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger
 from monitor.ingest.poll.sweep_pieces import FULL
 from monitor.model.message import SENT
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 
 WORTH: Final = 2
 """The fewest pages of a span that is not read as a whole by each poll."""

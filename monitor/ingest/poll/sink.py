@@ -1,12 +1,12 @@
 """The interfaces of polling: a sink gets rows and cursors, an observer gets figures."""
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from monitor.model.batch import Batch
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.store.protocol import Cursor
 

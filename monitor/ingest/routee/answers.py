@@ -2,7 +2,7 @@
 is missing."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from monitor.ingest.routee.clean_text import LONGEST, clean
 from monitor.ingest.routee.coerce import count_of, date_of, number_of, text_of
@@ -12,6 +12,7 @@ from monitor.ingest.routee.wire import Malformed, read_json
 from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import Instant, parse_iso
+from monitor.runtime.dataclass import dataclass
 
 LONGEST_MESSAGE = 200
 """The most characters of Routee's error message that are shown."""

@@ -6,7 +6,7 @@ others of its list are used.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import msgspec
@@ -23,6 +23,7 @@ from monitor.ingest.routee.wire import AHEAD, Malformed, doubt_text, is_believed
 from monitor.model.batch import Batch
 from monitor.model.routee_query import CampaignState, RejectedRecord
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 
 MOST_RECORDS: Final = 1_000
 """The most records of one callback."""

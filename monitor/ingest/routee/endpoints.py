@@ -1,13 +1,14 @@
 """Builds the requests for Routee's endpoints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import quote
 
 import msgspec
 
 from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import MILLISECOND, SECOND, Instant, iso
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import quote
 
 from monitor.ingest.routee.answers import decode_error
 from monitor.ingest.routee.retry import TryAgain
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import RouteeRejected, RouteeUnavailable
 from monitor.runtime.retry_after import http_date, retry_after
 

@@ -3,12 +3,12 @@
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from monitor.ingest.routee.rate_limit import Steady
 from monitor.runtime.backoff import backoff
 from monitor.runtime.clock import MILLISECOND, SECOND, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import RouteeUnavailable
 
 _log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """The interface of a kind of channel: makes a notifier from an entry, previews what it would send, and finds problems in the entry."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, Generic, TextIO, TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from monitor.model.notification import Notification
 from monitor.notify.channels.protocol import Notifier
 from monitor.notify.render import Templates, awkward, sample_notification, sample_view
 from monitor.runtime.clock import Clock
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import Problem
 
 if TYPE_CHECKING:

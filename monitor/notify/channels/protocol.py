@@ -1,10 +1,11 @@
 """The results of sending a notification, and the interface of notifiers."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from monitor.model.notification import Notification
 from monitor.runtime.clock import Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.transport_errors import trouble
 
 

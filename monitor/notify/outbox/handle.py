@@ -1,7 +1,6 @@
 """The handle of a running delivery: its state, and the methods that wake, stop and reconfigure it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
 
@@ -10,6 +9,7 @@ import trio
 from monitor.notify.channels.protocol import Notifier
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 
 class DeliveryObserver(Protocol):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final, Literal, assert_never
 
@@ -13,6 +13,7 @@ from monitor.notify.outbox.backoff import ChannelBackoff
 from monitor.notify.outbox.handle import DeliveryObserver, Outbox
 from monitor.runtime.backoff import backoff, full_jitter
 from monitor.runtime.clock import SECOND, Clock, Duration, format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError, place_of
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore

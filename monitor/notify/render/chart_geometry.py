@@ -5,13 +5,13 @@ A chart becomes a list of marks (lines, boxes, dots, words) in units of the pict
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from monitor.model.finding import Unit
 from monitor.model.format import amount
 from monitor.notify.render.chart_scale import MOST_ACROSS, Scale, ticks, times, zone_name
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 LARGEST: Final = 1e300
 """Values beyond this cannot be drawn."""

@@ -1,13 +1,13 @@
 """Computes the axes of a chart: which values and times are labelled, and the position of a value."""
 
 import math
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from monitor.model.finding import Unit
 from monitor.runtime.clock import DAY, MINUTE, SECOND, Duration, Instant, to_datetime
+from monitor.runtime.dataclass import dataclass
 
 _MOST_UP: Final = 4
 MOST_ACROSS: Final = 6

@@ -1,7 +1,6 @@
 """Renders a notification as text: with a named style for each piece for terminals, and without styles as the fallback everywhere."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from monitor.model.format import datetime, duration, number, sparkline
@@ -20,6 +19,7 @@ from monitor.notify.render.notification_text import (
 )
 from monitor.notify.render.sanitize import Tone, clean, tone
 from monitor.runtime.clock import Instant, to_datetime
+from monitor.runtime.dataclass import dataclass
 
 Style = Literal["plain", "strong", "faint", "toned", "badge"]
 _LABEL_WIDTH: Final = 6

@@ -1,11 +1,12 @@
 """Selects what is shown together: a rule with its variants, and those of its groups that had alerts or came near one."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import numpy as np
 
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.backtest.series import Floats, GroupSeries, RuleSeries
 from monitor.simulation.replay import Episode

@@ -1,7 +1,6 @@
 """Reads past messages from Routee into a window in memory."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from monitor.config.monitor import Search
 from monitor.ingest.poll.plan import Slice, horizon
@@ -12,6 +11,7 @@ from monitor.model.complete_read import ReadOrigin
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import PAGE_SIZE, RejectedRecord, Tracking
 from monitor.runtime.clock import Clock, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.backtest.run import AccountMessages
 from monitor.window import Window
 

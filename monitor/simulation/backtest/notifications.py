@@ -5,7 +5,7 @@ once, whoever gets it. Silences and acknowledgements of that time are not used.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import msgspec
 
@@ -18,6 +18,7 @@ from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import BUILT_IN
 from monitor.model.notification import AlertView, Notification
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work
 
 Identity = tuple[frozenset[tuple[str, str]], Instant]

@@ -1,12 +1,12 @@
 """Summarises a backtest as JSON and as totals."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from monitor.model.alert import is_report
 from monitor.model.format import number
 from monitor.model.plurals import plural
 from monitor.runtime.clock import DAY, SECOND, Duration, Instant, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.replay import Episode
 

@@ -1,7 +1,7 @@
 """Runs rules over the past of one or several accounts."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from monitor.alerts.evaluation import Group
 from monitor.alerts.evaluator import RuleEvaluator
@@ -9,6 +9,7 @@ from monitor.alerts.kinds import RuleResult, unit_of
 from monitor.config.rules import Rule
 from monitor.model.finding import Unit
 from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.backtest.notifications import MakeDispatcher, NotificationCount, NotificationCounter
 from monitor.simulation.backtest.series import RuleSeries
 from monitor.simulation.backtest.step_size import EvaluationSpan

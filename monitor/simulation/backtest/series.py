@@ -4,7 +4,6 @@ Each group has one value for each of a fixed number of times; if rules are evalu
 many groups, only those are kept that came nearest to their threshold, or went furthest beyond it.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from monitor.alerts.evaluation import Group
 from monitor.alerts.group_names import Names
 from monitor.alerts.kinds import NOT_ENOUGH, RuleResult
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.backtest.step_size import EvaluationSpan
 
 MOST_POINTS: Final = 720

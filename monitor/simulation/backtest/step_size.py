@@ -1,12 +1,12 @@
 """The span of a backtest, and how often rules are evaluated in it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from monitor.alerts.kinds import kind_of
 from monitor.config.rules import Rule
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 WEEK: Final = 7 * DAY
 QUICK_SECONDS: Final = 40.0

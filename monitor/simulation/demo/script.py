@@ -1,10 +1,11 @@
 """The incidents of the demo, and when they happen. Times are those of the demo's clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from monitor.runtime.clock import MINUTE, Duration
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

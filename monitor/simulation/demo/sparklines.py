@@ -1,7 +1,6 @@
 """Shows what the daemon knows about the traffic in one line."""
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 from rich.text import Text
@@ -11,6 +10,7 @@ from monitor.config.rules.match import Condition
 from monitor.model.format import BARS, datetime, number, percent
 from monitor.model.message import DELIVERED
 from monitor.runtime.clock import MINUTE, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Query, WindowReader
 
 _FULL_BAR: Final = 0.25

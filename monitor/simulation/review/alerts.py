@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from monitor.alerts.alert_episodes import AlertEpisode
 from monitor.model.alert import is_report
 from monitor.runtime.clock import DAY, MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.replay import Episode
 
 WEEK: Final = 7 * DAY

@@ -1,11 +1,11 @@
 """Which rules' alerts come together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.review.alerts import SOON, PastAlert
 
 MOST_ALERTS: Final = 1_000

@@ -1,7 +1,7 @@
 """Whether a rule could have fired at all, and how near to its threshold it came."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from monitor.config.yaml import suggest
 from monitor.model.message import UNKNOWN
 from monitor.model.plurals import number, plural
 from monitor.runtime.clock import Instant, format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.backtest.run import Trial
 from monitor.simulation.backtest.step_size import EvaluationSpan
 from monitor.simulation.suggest.proposal import Recorder

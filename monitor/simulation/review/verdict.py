@@ -1,7 +1,7 @@
 """What is wrong with a rule, as its past shows it, and one sentence of advice."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from monitor.alerts.kinds import kind_of
@@ -9,6 +9,7 @@ from monitor.config.rules import Rule
 from monitor.model.format import number
 from monitor.model.plurals import plural
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.review.alerts import SOON, AlertTotals
 from monitor.simulation.review.overlap import Overlap
 from monitor.simulation.review.reach import Nearest

@@ -3,7 +3,6 @@
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
 from typing import Final, Literal
@@ -13,6 +12,7 @@ from monitor.config.rules import Rule
 from monitor.model.finding import Unit
 from monitor.model.format import amount
 from monitor.runtime.clock import SECOND, parse_duration
+from monitor.runtime.dataclass import dataclass
 
 Compare = Literal[">", ">=", "<", "<=", "=", "!="]
 

@@ -1,7 +1,6 @@
 """Loads files of rule tests with the rules that they name, and checks that the two agree."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ from monitor.config.rules import EXIT_BAD_RULES, Rule, read_rules
 from monitor.config.yaml import FieldProblem, problems_of, suggest, validate, value_at
 from monitor.config.yaml.document import Document, KeyPath, read_document
 from monitor.model.finding import Unit
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import InputError, Problem
 from monitor.simulation.ruletest.expectations import check_wanted, units_of
 from monitor.simulation.ruletest.model import Expectation, RuleTest, RuleTests

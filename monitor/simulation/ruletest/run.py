@@ -1,7 +1,6 @@
 """Runs one rule test: the daemon's evaluator and alert life cycle, on a clock that only the test moves."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
@@ -9,6 +8,7 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.config.rules.spike import SameHour, Spike
 from monitor.runtime.clock import Instant, format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.replay import ALWAYS, Replay
 from monitor.simulation.ruletest.account_state import ScriptedAnswers
 from monitor.simulation.ruletest.compare import differences

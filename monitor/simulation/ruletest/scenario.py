@@ -1,7 +1,6 @@
 """The state of a rule at one time of a test: its alerts with their labels, and its groups."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from monitor.alerts.evaluation import Group
@@ -10,6 +9,7 @@ from monitor.config.rules import Rule
 from monitor.model.alert import Alert
 from monitor.model.finding import Finding, Unit, why_beside
 from monitor.runtime.clock import Duration, Instant, format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.replay import Replay
 from monitor.window import WindowReader
 

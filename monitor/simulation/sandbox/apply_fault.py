@@ -1,10 +1,11 @@
 """Applies the active faults to an answer: another status, another body, another page, or another behaviour of the connection."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.sandbox.faults import Fault
 from monitor.simulation.sandbox.http import AnswerTiming, SandboxAnswer, failure
 

@@ -1,12 +1,12 @@
 """Campaigns: many messages of one sender to one country within minutes. The seed alone decides when they happen."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.sandbox.population import CAMPAIGNERS, COUNTRIES, Country
 from monitor.simulation.sandbox.tables import Stream
 

@@ -12,12 +12,13 @@ short_pages     pages hold fewer items than was asked for      items=100
 expired_tokens  every token given out so far is refused
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from random import Random
 from typing import Final, Literal, get_args
 
 from monitor.runtime.clock import Instant, iso
+from monitor.runtime.dataclass import dataclass
 
 Kind = Literal[
     "status",

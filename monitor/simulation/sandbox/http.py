@@ -1,10 +1,12 @@
 """Requests and answers as plain values, which the server passes to and from the endpoints."""
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import msgspec
+
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

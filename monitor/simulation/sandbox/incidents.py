@@ -4,7 +4,6 @@ An incident affects the messages that are created while it lasts.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, Literal, get_args
 
@@ -13,6 +12,7 @@ import numpy as np
 from monitor.config.yaml import suggest
 from monitor.model.message import UNDELIVERED
 from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, iso
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.sandbox.campaigns import SandboxCampaign, new_stream
 from monitor.simulation.sandbox.message_lifecycle import CARRIER_VIOLATION, NOT_DELIVERED, UNKNOWN_NUMBER
 from monitor.simulation.sandbox.messages import NEVER, Rows

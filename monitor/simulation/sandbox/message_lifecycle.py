@@ -1,6 +1,5 @@
 """Decides the life of a part: when it is sent, how it ends, and when that is reported."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from monitor.model.message import FAILED, UNDELIVERED
 from monitor.runtime.clock import DAY, HOUR, SECOND
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.sandbox.messages import NEVER, Ints, Rows
 from monitor.simulation.sandbox.tables import DELIVERED_CODE, OUTCOMES
 

@@ -4,13 +4,14 @@ A row holds a part's whole life, which is decided when it is drawn: when it was 
 outcome. Its present status is a function of these and of the time, so a change of status needs no event.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.sandbox.tables import QUEUED_CODE, SENT_CODE
 
 NEVER: Final = 1 << 62

@@ -1,8 +1,8 @@
 """The population that the traffic model draws from: countries with their operators, senders, and their texts."""
 
-from dataclasses import dataclass
 from typing import Final
 
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.sandbox.tables import Stream
 
 

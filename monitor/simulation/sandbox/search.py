@@ -1,7 +1,6 @@
 """Finds the rows that match a search, by time range, Routee's filters and operators, and sorts them for pages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from monitor.model.routee_query import Filter, Operator
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.sandbox.ids import MESSAGE, SMS, Ids
 from monitor.simulation.sandbox.malformed_records import LACKS
 from monitor.simulation.sandbox.messages import EXACT, Ints, Messages, Rows

@@ -1,7 +1,6 @@
 """Stores what many messages share (outcome, route, stream) once, by code, together with its piece of JSON."""
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model.message import DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNSENT
+from monitor.runtime.dataclass import dataclass
 
 T = TypeVar("T", bound=Hashable)
 

@@ -4,7 +4,6 @@ Operators' sizes follow Zipf's law, and days and nights follow each country's lo
 ones (about 15 % from one half hour to the next). Times to the report are log-normal with a tail of hours.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.sandbox import campaigns, malformed_records
 from monitor.simulation.sandbox.campaigns import BLOCK, SandboxCampaign
 from monitor.simulation.sandbox.message_lifecycle import Chances, live

@@ -2,12 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from monitor.alerts.kinds.tuning import Form, WrittenThreshold
 from monitor.config.rules import Comparison
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, format_duration
+from monitor.runtime.dataclass import dataclass
 
 _STEPS: Final = (1, 2, 2.5, 5)
 _LARGEST: Final = 8

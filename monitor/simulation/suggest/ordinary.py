@@ -1,13 +1,13 @@
 """The ordinary values of a rule's groups, and how far from them a threshold must stay."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import sqrt
 from typing import Final
 
 import numpy as np
 
 from monitor.alerts.kinds.tuning import Form
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.suggest.recorded import GONE, Group, RecordedRule
 
 ORDINARY: Final = 0.95

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ import yaml
 
 from monitor.config.rules import Rule
 from monitor.config.yaml.document import KeyPath
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import MonitorError
 
 _LINE: Final = re.compile("[^\n]*\n|[^\n]+")

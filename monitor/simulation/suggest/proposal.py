@@ -4,13 +4,14 @@ One backtest records what the rules found. Thresholds are tried on that record, 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from monitor.alerts.kinds import RuleResult, kind_of
 from monitor.alerts.kinds.tuning import WrittenThreshold
 from monitor.config.rules import Rule
 from monitor.runtime.clock import DAY, MINUTE, Duration, Instant, format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.backtest.run import Backtest, Subject, Trial
 from monitor.simulation.backtest.step_size import EvaluationSpan
 from monitor.simulation.backtest.unknown_values import is_evaluated

@@ -1,7 +1,6 @@
 """The alerts that a rule would have raised with other thresholds, from its recorded numbers: only the life of the alerts is run again."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from monitor.alerts.lifecycle import RuleAlerts, policy_of
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert
 from monitor.model.finding import Finding
+from monitor.runtime.dataclass import dataclass
 from monitor.simulation.replay import Episode, Episodes
 from monitor.simulation.suggest.recorded import GONE, RecordedRule
 

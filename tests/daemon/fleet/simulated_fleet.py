@@ -198,7 +198,7 @@ class Simulation:
                 self.moves += [(self.now, account, worker.own.worker) for account in taken]  # type: ignore[attr-defined]  # what the table answered
             self._next(worker, next_beat)
 
-        self._call(worker, lambda: self.table.take(worker.own.worker, accounts, len(accounts), self.now), answered)
+        self._call(worker, lambda: self.table.take(worker.own.worker, accounts, self.now), answered)
 
     def _release(self, worker: Worker, account: str) -> None:
         """Its work is ended, which takes a while, and then the lease is given back."""

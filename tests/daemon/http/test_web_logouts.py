@@ -1,6 +1,6 @@
 """A logout at one daemon is one at every daemon of the store, also after a restart, and while the store is away at the one that was asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Daemon:
 class Front(InlineStoreFront):
     is_away = False
 
-    async def end_sessions(self, ended: dict[bytes, Instant], over: Instant, most: int) -> None:  # type: ignore[override]
+    async def end_sessions(self, ended: Mapping[bytes, Instant], over: Instant, most: int) -> None:
         if self.is_away:
             raise StoreError("the server does not answer")
         await super().end_sessions(ended, over, most)

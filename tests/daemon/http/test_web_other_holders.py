@@ -42,7 +42,7 @@ LIVES = 6 * SECOND
 def fleet_of(held: Collection[str]) -> Fleet:
     """The asked daemon holds ``held``, the other one the rest of a and b; nobody holds c."""
     workers = (
-        WorkerView(1, "one:11", "0.1.0", OTHER, 0, LIVES),
+        WorkerView(1, "one:11", "0.1.0", OTHER, 0, LIVES, ("a", "b", "c"), ("b", "c"), ("it cannot poll it",) * 2),
         WorkerView(2, "two:22", "0.1.0", "", 0, LIVES),
         WorkerView(3, "three:33", "0.1.0", OTHER, 0, -MINUTE),
     )
@@ -150,3 +150,10 @@ async def test_the_first_page_says_since_when_nothing_was_heard_of_the_other_dae
         async with at(alone, ("a",), age) as browser:
             said = await seen(browser, "/")
         assert ("this daemon has not heard from the store since" in said) == is_said
+
+
+async def test_the_daemons_say_what_they_leave_to_others_and_why() -> None:
+    async with browsing(["b"]) as (browser, _):
+        page = (await browser.get("/")).text
+    assert page.count("to others") == 1
+    assert "leaves b, c to others: it cannot poll it" in page

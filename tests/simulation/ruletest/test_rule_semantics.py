@@ -86,3 +86,45 @@ def test_a_share_that_equals_its_threshold_does_not_cross_it(
     expect: [{{at: 20m, rule: E, alerts: []}}]
 """
     assert failures(tmp_path, rule, test) == ""
+
+
+def test_a_share_of_the_same_hour_needs_messages_on_three_days(tmp_path: Path) -> None:
+    rule = "name: Rise, kind: spike, measure: rate, by: [operator], window: 30m, baseline: {same_hour: 7d}, above: 3x"
+    now = """
+      - {at: 10m, count: 9, operator: Nova}
+      - {at: 10m, count: 1, operator: Nova, status: Undelivered}
+"""
+    days = "".join(f"      - {{at: -{day * 24 - 1}h50m, count: 20, operator: Nova}}\n" for day in (1, 2, 3))
+    too_few = f"""
+    start: 2026-06-10T10:00:00Z
+    history: 9d
+    messages:
+      - {{at: -71h50m, count: 20, operator: Nova}}{now}
+    expect:
+      - {{at: 20m, rule: Rise, alerts: [], groups: [{{labels: {{operator: Nova}}, state: not_enough_data}}]}}
+"""
+    enough = f"""
+    start: 2026-06-10T10:00:00Z
+    history: 9d
+    messages:
+{days}{now}
+    expect:
+      - {{at: 20m, rule: Rise, alerts: [{{labels: {{operator: Nova}}}}]}}
+"""
+    assert failures(tmp_path, rule, too_few) == ""
+    assert failures(tmp_path, rule, enough) == ""
+
+
+def test_a_cancelled_campaign_does_not_stall(tmp_path: Path) -> None:
+    rule = "name: Stalled, kind: campaign, stalled_for: 20m, min_messages: 5"
+    test = """
+    messages:
+      - {at: 0m, count: 6, campaignTrackingId: c, campaign: Sale}
+      - {at: 0m, count: 4, campaignTrackingId: c, campaign: Sale, status: Sent}
+    campaigns:
+      - {at: 1m, campaignTrackingId: c, state: %s, recipients: 100}
+    expect:
+      - {at: 30m, rule: Stalled, alerts: [%s]}
+"""
+    assert failures(tmp_path, rule, test % ("Cancelled", "")) == ""
+    assert failures(tmp_path, rule, test % ("Running", "{labels: {problem: stalled}}")) == ""

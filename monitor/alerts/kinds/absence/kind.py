@@ -1,7 +1,7 @@
 """``absence``: a group that was active falls silent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from monitor.model.format import amount, duration
 from monitor.model.notification import AlertView
 from monitor.model.plurals import number, plural
 from monitor.runtime.clock import HOUR, SECOND, format_duration
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Codes, Query
 
 SILENT = 1.0

@@ -1,7 +1,7 @@
 """Evaluates rules of the kind ``campaign``: failures, stalls, shortfalls and the end of each campaign."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, get_args
 
 import numpy as np
@@ -26,6 +26,7 @@ from monitor.config.rules.campaign import FOLLOWED, Campaign, Problem
 from monitor.model.finding import Finding, Unit
 from monitor.model.message import UNKNOWN
 from monitor.runtime.clock import SECOND
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work
 from monitor.window.campaign_progress import BY, Runs
 from monitor.window.profile_index import Codes
@@ -131,7 +132,7 @@ def _failing(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress
 def _stalled(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
     found, limit = progress.runs, rule.stalled_for or 0
     silent = found.waiting > found.messages * UNREPORTED
-    unfinished = (progress.left | silent) & ~progress.is_held & ~progress.ended
+    unfinished = (progress.left | silent) & ~progress.is_held & ~progress.is_cancelled & ~progress.ended
     quiet = np.where(unfinished, progress.quiet, 0)
     breached = np.where(unfinished & (quiet >= limit), len(rule.levels_), 0)
     breached[progress.awaited] = NOT_ENOUGH

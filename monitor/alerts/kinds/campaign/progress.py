@@ -1,6 +1,5 @@
 """The progress of campaigns: their messages, what Routee says of them, and whether they have ended."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules.campaign import ACTIVE, FOLLOWED, TOLD_FOR, Campaign
 from monitor.model.account_state import CampaignAt, is_held
 from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import RelativeQuery
 from monitor.window.campaign_progress import BY, Runs, of_campaigns, runs_of
 from monitor.window.profile_index import Codes
@@ -41,6 +41,7 @@ class CampaignProgress:
     as_of: Instant
     recipients: Codes
     is_held: Flags
+    is_cancelled: Flags
     awaited: Flags
     is_known: Flags
     missing: Flags
@@ -97,7 +98,7 @@ def progress_of(rule: Campaign, inputs: EvaluationInput) -> CampaignProgress:
     left = (missing | held | awaited | _queued(found)) & ~cancelled
     sent_out = over | _all_sent(found, recipients)
     ended_at = earlier.or_later(found, _end(found, left, sent_out))
-    return CampaignProgress(found, inputs.as_of, recipients, held, awaited, known, missing, left, ended_at)
+    return CampaignProgress(found, inputs.as_of, recipients, held, cancelled, awaited, known, missing, left, ended_at)
 
 
 def _is_starting(rule: Campaign, inputs: EvaluationInput) -> bool:

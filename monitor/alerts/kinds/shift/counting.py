@@ -1,6 +1,6 @@
 """The evidence of each minute and group, counted from the window."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from monitor.alerts.kinds.rule_query import considered, of
 from monitor.alerts.kinds.shift.groups import GroupRows, Ints
 from monitor.config.rules.shift import Shift
 from monitor.runtime.clock import MINUTE, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Query
 
 

@@ -8,7 +8,7 @@ Evidence for a change stays when a limit moves: a group that becomes slow slowly
 or never. While the history is learned a limit may be far off, and so is the evidence: it begins anew.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import fsum
 from typing import Final
 
@@ -24,6 +24,7 @@ from monitor.alerts.kinds.shift.settings import ShiftSettings
 from monitor.alerts.kinds.shift.state import BLOCK, WAITING, Floats, Mask, ShiftState
 from monitor.config.rules.shift import Shift
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Query
 
 SHORTEST: Final = 2.0

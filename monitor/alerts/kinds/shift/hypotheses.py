@@ -1,9 +1,9 @@
 """The probabilities that the test holds against each other, and what follows from them."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from monitor.runtime.dataclass import dataclass
 
 Floats = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """``shift``: a probability itself has changed."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -28,6 +28,7 @@ from monitor.config.rules.shift import Shift
 from monitor.model.finding import Finding
 from monitor.model.phrases import against_usual
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once
 
 FAILURE: Final = ShiftSettings()

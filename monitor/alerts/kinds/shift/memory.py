@@ -6,7 +6,7 @@ difference. What becomes known later of a time before the checkpoint is no evide
 """
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +24,7 @@ from monitor.alerts.kinds.shift.state import BLOCK, ShiftState
 from monitor.alerts.kinds.shift.tail import Settled, Tail
 from monitor.config.rules.shift import Shift
 from monitor.runtime.clock import DAY, MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work
 from monitor.window import WindowReader
 

@@ -1,9 +1,9 @@
 """Every constant of the sequential test, with its default."""
 
-from dataclasses import dataclass
 from math import log
 
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration
+from monitor.runtime.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

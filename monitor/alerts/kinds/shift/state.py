@@ -1,6 +1,6 @@
 """What the sequential test knows of each group: some 390 bytes each, in arrays."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from monitor.alerts.kinds.shift.hypotheses import Hypotheses
 from monitor.runtime.clock import MINUTE, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -1,13 +1,12 @@
 """What is known of the states after the checkpoint, so that an evaluation folds only what may have changed since the last one."""
 
-from dataclasses import dataclass
-
 from monitor.alerts.kinds.result import EvaluationInput
 from monitor.alerts.kinds.shift.delays import LATEST, Delays
 from monitor.alerts.kinds.shift.groups import GroupRows
 from monitor.alerts.kinds.shift.state import ShiftState
 from monitor.config.rules.shift import Shift
 from monitor.runtime.clock import Instant
+from monitor.runtime.dataclass import dataclass
 from monitor.window.columns import AS_MESSAGE, AS_PART
 from monitor.window.profile_index import Facets
 

@@ -1,7 +1,7 @@
 """``spike``: now against a baseline, as a number or as a share."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import numpy as np
@@ -34,6 +34,7 @@ from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold, against_usual
 from monitor.model.plurals import number, percent, plural
 from monitor.runtime.clock import Duration
+from monitor.runtime.dataclass import dataclass
 from monitor.window import Codes, GroupCounts
 
 MOST_SLICES = 24
@@ -264,13 +265,19 @@ def _usual(rule: Spike, slices: list[_SpanCounts], spans: list[_SpanCounts], cod
         return _Baseline(nothing, nothing, SigmaBaseline(nothing, nothing, nothing) if rule.in_sigma else None)
     samples = [_measure(rule, span, codes) for span in spans]
     weights = [span.messages.at(codes).astype(np.float64) for span in spans]
-    expected = samples[0] if len(spans) == 1 else median(np.stack(samples))
+    expected = samples[0] if len(spans) == 1 else _of_enough_days(np.stack(samples))
     weight = weights[0] if len(spans) == 1 else np.median(weights, axis=0)
     rests_on = expected if rule.measure == "count" else weight
     if not rule.in_sigma:
         return _Baseline(expected, rests_on)
     past = past_of(_sized(rule, spans, codes), _sized(rule, slices or spans, codes), rule.measure == "rate")
     return _Baseline(expected, rests_on, past)
+
+
+def _of_enough_days(samples: Floats) -> Floats:
+    """Returns the median of days; NaN where fewer than ENOUGH_DAYS have a measure, since there is no share of no messages."""
+    measured = np.count_nonzero(~np.isnan(samples), axis=0)
+    return np.where(measured < ENOUGH_DAYS, np.nan, median(samples))
 
 
 def _sized(rule: Spike, spans: list[_SpanCounts], codes: Codes) -> tuple[Floats, Floats]:

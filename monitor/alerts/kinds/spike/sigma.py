@@ -7,12 +7,12 @@ If the slices of the baseline vary by more than chance, the present may too, and
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from monitor.alerts.kinds.spike.normal_score import binomial_score, hypergeometric_score
 from monitor.alerts.kinds.statistics import Floats, median, robust_sigma
+from monitor.runtime.dataclass import dataclass
 
 CLIPPED_AT = 3.0
 """Distance from the median, in sigma, to which outlying days are clipped, so that one odd day has little effect on the baseline."""

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
 from monitor.notify.render.alertmanager_payload import posted
 from monitor.notify.render.escape import to_json
 from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
+from monitor.runtime.dataclass import dataclass
 
 AT_ONCE: Final = 1_000
 """The most alerts in one request."""

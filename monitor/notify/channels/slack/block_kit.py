@@ -6,7 +6,6 @@ rule.
 """
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from monitor.model.format import amount, duration, moments, number, sparkline
@@ -35,6 +34,7 @@ from monitor.notify.render.notification_text import (
 from monitor.notify.render.sanitize import Tone, clean, tone
 from monitor.notify.render.template_problem import TemplateProblem
 from monitor.notify.render.text import example, lead
+from monitor.runtime.dataclass import dataclass
 
 if TYPE_CHECKING:
     from monitor.notify.render.compiled_template import Template

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from monitor.notify.channels.slack.buttons import ACKNOWLEDGE, SILENCE
 from monitor.notify.render.sanitize import clean
+from monitor.runtime.dataclass import dataclass
 
 SILENCED: Final = 3600
 """Seconds for which the button silences."""

@@ -3,7 +3,6 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from monitor.notify.render.template_problem import TemplateProblem
 from monitor.notify.render.templates import Templates
 from monitor.notify.render.text import plain_text
 from monitor.runtime.clock import Clock, to_datetime
+from monitor.runtime.dataclass import dataclass
 
 _PREFIX: Final = "whsec_"
 _TEXT: Final = "text/plain; charset=utf-8"

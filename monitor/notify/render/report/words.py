@@ -1,7 +1,6 @@
 """What a report says in words, whatever shows it: its title, its main figures, and each table's columns and cells."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -22,6 +21,7 @@ from monitor.model.message import UNKNOWN
 from monitor.model.plurals import money, plural
 from monitor.notify.render.sanitize import clean
 from monitor.runtime.clock import Instant, to_datetime
+from monitor.runtime.dataclass import dataclass
 
 _LONGEST: Final = 80
 """The most characters of a name that comes from messages."""
