@@ -89,7 +89,7 @@ def _counts(columns: PartColumns) -> NDArray[np.int64]:
 def _small(numbers: Sequence[int | None]) -> NDArray[np.int64] | None:
     """Returns the numbers; None if any of them is missing or not from 0 to 255."""
     try:
-        return np.frombuffer(bytes(numbers), np.uint8).astype(np.int64)  # type: ignore[arg-type]
+        return np.frombuffer(bytes(numbers), np.uint8).astype(np.int64)  # type: ignore[arg-type]  # None among them is a TypeError, as is meant
     except (TypeError, ValueError):
         return None
 

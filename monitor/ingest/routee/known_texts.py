@@ -93,7 +93,7 @@ class KnownTexts:
         if news and not is_first:
             self._misses[_WHOLE] -= 1
         if is_first or news:
-            self._decoder = msgspec.json.Decoder(Envelope[self._part()])  # type: ignore[misc]
+            self._decoder = msgspec.json.Decoder(Envelope[self._part()])  # type: ignore[misc]  # the type is known only when this runs
 
     def _missed(self, name: str) -> None:
         self._misses[name] += 1
@@ -116,7 +116,7 @@ class KnownTexts:
         )
         coded = [(name, self._one(name), None) for name in _FIELDS[2:-1]]
         groups = str if "groups" in self._open else self._literal("groups")
-        fields: list[Any] = [("groups", tuple[groups, ...] | None, None), *coded, ("status", status)]  # type: ignore[valid-type]
+        fields: list[Any] = [("groups", tuple[groups, ...] | None, None), *coded, ("status", status)]  # type: ignore[valid-type]  # the type is known only when this runs
         renamed = {"from_": "from"}
         part = msgspec.defstruct("KnownPart", fields, bases=(SmsPart,), gc=False, rename=renamed, kw_only=True)
         return cast(type[SmsPart], part)
