@@ -101,7 +101,7 @@ def formula_lines(costs: Costs) -> Iterator[str]:
     large, larger = (costs.evaluation(count * MILLION) * SECOND / Fleet(1).every for count in (3, 10))
     steep = (larger - large) / 7
     asks = Customer(costs, 1, MILLION, 1, KEPT[0]).requests
-    yield f"| memory of a machine | {rounded(STARTED / 1e6)} MB + {rounded(costs.memory_bytes)} bytes × W |"
+    yield f"| memory of a machine | {rounded(STARTED / 1e6)} MB + {costs.memory_bytes:.0f} bytes × W |"
     yield (
         f"| of a core, busiest hour | {rounded(100 * reading)}% for each million of M, and for each account {rounded(100 * (large - 3 * steep))}% "
         f"and {rounded(100 * steep)}% for each million of its W |"
@@ -109,7 +109,7 @@ def formula_lines(costs: Costs) -> Iterator[str]:
     yield f"| disk with SQLite | {STORED} bytes × W of all accounts, and as much again |"
     yield f"| disk of PostgreSQL | {rounded(costs.database_bytes)} bytes × W of all accounts, and as much again |"
     yield (
-        f"| its write-ahead log, a day | {rounded(costs.written * costs.wal_bytes)} bytes × M of all accounts, "
+        f"| its write-ahead log, a day | {costs.written * costs.wal_bytes:.0f} bytes × M of all accounts, "
         f"and {rounded(costs.renewal_wal_bytes * DAY / SECOND / 1e6)} MB for each account and machine |"
     )
     yield f"| requests a second of an account, busiest hour | {rounded(asks)} for each million of its M |"

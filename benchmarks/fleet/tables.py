@@ -30,7 +30,7 @@ def measured_lines(costs: Costs) -> Iterator[str]:
                 )
                 for each in costs.evaluations
             ),
-            Figure("resident memory of a message", costs.memory_bytes, "bytes"),
+            Figure("resident memory of a message, once the shipped rules were evaluated", costs.memory_bytes, "bytes"),
             Figure("a message in Routee's answer, uncompressed", costs.plain_bytes, "bytes"),
             Figure("the same with gzip (level 1)", costs.gzip_bytes, "bytes"),
             Figure("messages fetched by polls for each one sent", costs.poll_fetched, ""),
