@@ -31,7 +31,7 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
     """A message of the store back in the window, as at a takeover."""
     evaluations: list[EvaluationCost]
     memory_bytes: float
-    """Resident memory of a message in the window."""
+    """Resident memory of a message in the window, with what the evaluation of the shipped rules keeps of it."""
     plain_bytes: float
     gzip_bytes: float
     """What comes over the network for a message that is fetched, without headers and TLS."""

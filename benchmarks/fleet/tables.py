@@ -30,7 +30,7 @@ def measured_lines(costs: Costs) -> Iterator[str]:
                 )
                 for each in costs.evaluations
             ),
-            Figure("resident memory of a message", costs.memory_bytes, "bytes"),
+            Figure("resident memory of a message, once the shipped rules were evaluated", costs.memory_bytes, "bytes"),
             Figure("a message in Routee's answer, uncompressed", costs.plain_bytes, "bytes"),
             Figure("the same with gzip (level 1)", costs.gzip_bytes, "bytes"),
             Figure("messages fetched by polls for each one sent", costs.poll_fetched, ""),
@@ -64,7 +64,7 @@ def busy_lines(rows: Iterable[Row]) -> Iterator[str]:
             f"{row.cpu_busiest:.0%}",
             f"{rounded(row.memory / 1e9)} GB",
             "" if row.memory_after is None else f"{rounded(row.memory_after / 1e9)} GB",
-            *map(_time, (row.delay, row.delay_99, row.lag)),
+            *map(duration, (row.delay, row.delay_99, row.lag)),
         ]
         yield f"| {' | '.join(cells)} |"
 
@@ -78,7 +78,7 @@ def death_lines(rows: Iterable[Row]) -> Iterator[str]:
             (row.workers // 2, row.held_again[-1], row.judged_again[-1]),
         ):
             can = row.cpu_mean * row.workers <= row.workers - died
-            cells += [_time(held), _time(judged)] if can else ["too few", "too few"]
+            cells += [duration(held), duration(judged)] if can else ["too few", "too few"]
         yield f"| {' | '.join(cells)} |"
 
 
@@ -88,7 +88,7 @@ def rounded(value: float) -> str:
     return f"{two:,.0f}" if abs(two) >= 10 else f"{two:g}"
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Returns a duration in the unit that it is read in; what is below a tenth of a second is none."""
     for unit, length in (("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:

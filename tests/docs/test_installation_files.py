@@ -47,6 +47,7 @@ SERVICE_KEYS = {
     "cap_drop",
     "image",
     "ports",
+    "pull_policy",
     "read_only",
     "restart",
     "secrets",
@@ -86,6 +87,32 @@ def test_the_example_of_several_daemons_runs_them_alike_and_with_rights_as_few()
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     assert workers[0]["ports"] != workers[1]["ports"]
     assert "state" in compose["volumes"]
+
+
+def test_the_image_of_the_examples_is_built_and_asked_of_no_registry():
+    for name in ("compose.yaml", "docs/install/compose.cluster.yaml"):
+        for service in yaml.safe_load((ROOT / name).read_text("utf-8"))["services"].values():
+            if service["image"].startswith("routee-monitor"):
+                assert service["pull_policy"] == "build"
+                build = service["build"] if isinstance(service["build"], dict) else {"context": service["build"]}
+                assert ((ROOT / name).parent / build["context"] / "Dockerfile").samefile(ROOT / "Dockerfile")
+                assert ("postgresql" in build.get("args", {}).get("LOCKS", "").split()) == ("cluster" in name)
+
+
+def test_a_worker_of_the_example_that_is_made_anew_has_the_name_of_the_one_before():
+    services = yaml.safe_load((ROOT / "docs/install/compose.cluster.yaml").read_text("utf-8"))["services"]
+    workers = {name: service["hostname"] for name, service in services.items() if name.startswith("worker-")}
+    assert workers == {name: name for name in workers}
+
+
+def test_the_example_of_several_daemons_has_what_the_configuration_of_its_page_names():
+    page = (ROOT / "docs/install/cluster.md").read_text("utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    compose = yaml.safe_load((ROOT / "docs/install/compose.cluster.yaml").read_text("utf-8"))
+    given = compose["services"]["worker-1"]["environment"]
+    assert set(re.findall(r"\$\{(\w+)\}", example)) == given.keys() - {"CREDENTIALS_DIRECTORY"}
+    assert given["CREDENTIALS_DIRECTORY"] == "/run/secrets"
+    assert set(re.findall(r"_file: (\w+)", example)) == compose["secrets"].keys()
 
 
 def build_requirements(name: str) -> set[str]:
