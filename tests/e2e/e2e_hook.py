@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import trio
+
 from monitor.runtime.clock import Instant, SystemClock, parse_iso
 from tests.fakes.http import Answer, Asked, serving
 
@@ -39,12 +41,13 @@ class Episode:
 
 @dataclass
 class Hook:
-    """``answer`` decides what is answered; what gets 200 counts as taken."""
+    """``answer`` decides what is answered; what gets 200 counts as taken. While there is ``later``, all answers wait for that event."""
 
     url: str = ""
     answer: Callable[[Asked], Answer] = lambda asked: Answer()
     taken: list[Told] = field(default_factory=list)
     refused: int = 0
+    later: trio.Event | None = None
     now: Callable[[], Instant] = SystemClock().now
 
     async def handle(self, asked: Asked) -> Answer:
@@ -53,6 +56,8 @@ class Hook:
             self.taken.append(Told(asked.headers["webhook-id"], asked.target, self.now(), asked.body))
         else:
             self.refused += 1
+        if self.later is not None:
+            await self.later.wait()
         return answer
 
     @property
