@@ -14,18 +14,23 @@ from monitor.model.builtin_alerts import BUILT_IN
 from monitor.model.format import datetime
 
 _MISSING: Final = "is not in this daemon's configuration: removed, or not read yet here"
+_MOST_NAMED: Final = 5
+"""How many accounts a sentence names."""
 _UNTIL: Final = "until the daemons have the same rules"
 
 
 def waiting_ends(pipeline: PipelineState) -> list[str]:
     """Returns a sentence for each rule, search or account whose alerts would be ended here if the other daemons had the same rules."""
-    found = dict[str, None]()
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for name in sorted(pipeline.put_off & pipeline.accounts.keys()):
         evaluator = pipeline.accounts[name].evaluator
         others = _for(pipeline.judged_otherwise.get(name, ()))
         for one in _gone(evaluator):
-            found[f"{_what(evaluator, one)} {_MISSING}. Its alerts stay as they are {_UNTIL}{others}"] = None
-    return list(found)
+            found.setdefault((_what(evaluator, one), others), {})[name] = None
+    return [
+        f"{_of(what, list(accounts))} {_MISSING}. Its alerts stay as they are {_UNTIL}{others}"
+        for (what, others), accounts in found.items()
+    ]
 
 
 def waiting_end(pipeline: PipelineState, fingerprint: str) -> str:
@@ -34,7 +39,8 @@ def waiting_end(pipeline: PipelineState, fingerprint: str) -> str:
         for one in _gone(account.evaluator):
             if one.fingerprint == fingerprint:
                 others = _for(pipeline.judged_otherwise.get(account.name, ()))
-                return f"{_what(account.evaluator, one)} {_MISSING}. The alert stays as it is {_UNTIL}{others}"
+                what = _of(_what(account.evaluator, one), [account.name])
+                return f"{what} {_MISSING}. The alert stays as it is {_UNTIL}{others}"
     return ""
 
 
@@ -48,17 +54,21 @@ def _gone(evaluator: RuleEvaluator) -> Iterator[Alert]:
 
 
 def _what(evaluator: RuleEvaluator, alert: Alert) -> str:
-    """Returns what an alert is about that is gone."""
+    """Returns what an alert is about that is gone; empty: its account."""
     if not evaluator.coverage.searches:
-        return f"Account {evaluator.account}"
+        return ""
     about = dict(alert.group)
     if alert.rule not in BUILT_IN:
-        what = f"Rule {alert.rule}"
-    elif about.get("search") not in (None, *evaluator.coverage.searches):
-        what = f"Search {about['search']}"
-    else:
-        what = f"Rule {about.get('rule')}"
-    return f"{what} of account {evaluator.account}"
+        return f"Rule {alert.rule}"
+    if about.get("search") not in (None, *evaluator.coverage.searches):
+        return f"Search {about['search']}"
+    return f"Rule {about.get('rule')}"
+
+
+def _of(what: str, accounts: Sequence[str]) -> str:
+    more = len(accounts) - _MOST_NAMED
+    names = ", ".join(accounts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{what} of account {names}" if what else f"Account {names}"
 
 
 def _for(others: Sequence[AnnouncedRules]) -> str:

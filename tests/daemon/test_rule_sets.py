@@ -9,7 +9,7 @@ from monitor.model.announced_rules import AnnouncedRules
 from monitor.runtime.clock import MINUTE, parse_iso
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Commit
-from tests.daemon.test_shared_pipeline import CONFIG, RULES, Pair, reload
+from tests.daemon.test_shared_pipeline import CONFIG, RULES, Pair, reload, without_a
 from tests.fakes.shared_worker import SharedWorker, present_of
 from tests.fakes.written import settings
 
@@ -213,3 +213,17 @@ async def test_nothing_is_said_of_a_rule_without_alerts() -> None:
     await reload(pair.first, CONFIG, NONE)
     await agree(pair.first)
     assert pair.first.services.health.warnings() == []
+
+
+async def test_a_removed_account_is_named_alone_and_a_rule_with_all_of_its_accounts() -> None:
+    pair = await Pair().start(("a", "b"), ())
+    for account in ("a", "b"):
+        await pair.fail(pair.first, account)
+    await reload(pair.first, without_a(CONFIG))
+    await agree(pair.first)
+    [said] = pair.first.services.health.warnings()
+    assert said.startswith("Account a is not in this daemon's configuration")
+    await reload(pair.first, CONFIG, NONE)
+    await agree(pair.first)
+    [said] = pair.first.services.health.warnings()
+    assert said.startswith("Rule Failing of account a, b is not in this daemon's configuration")

@@ -1,10 +1,12 @@
 """Several real daemons on one real PostgreSQL: they share the accounts, and nobody notices when one of them comes, goes or dies."""
 
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import trio
 from e2e_cluster import ACCOUNTS, Cluster, cluster, newer_version, taken, until_shared
@@ -92,6 +94,33 @@ async def test_a_worker_without_a_new_rule_yet_tells_nobody_that_it_is_over(
             town.mend("Ends")
             await town.until_firing()
             town.check_once(fired=len(ACCOUNTS), resolved=len(ACCOUNTS))
+
+
+async def test_a_removed_rule_waits_for_a_worker_that_was_stopped_and_this_is_said(
+    tmp_path: Path, postgresql: PostgresqlAddress
+) -> None:
+    async with cluster(tmp_path, postgresql) as town:
+        left = town.config("second")
+        async with town.worker("first") as first, daemon(left) as second:
+            await second.watching()
+            await until_shared(first, second)
+            town.fail("Ends")
+            await town.until_firing("Ends")
+            assert await first.stop() == 0
+            await until_shared(second)
+            (left.parent / "rules.yaml").write_text("rules: []")
+            second.process.send_signal(signal.SIGHUP)
+            waits = f"it waits for {socket.gethostname()}, which has ended, was last heard of at 20"
+            await until(lambda: second.said(waits), "the log to say so", 30)
+            async with httpx.AsyncClient() as client:
+                warnings = (await client.get(f"{second.url}/readyz")).json()["warnings"]
+            assert [one for one in warnings if waits in one] == second.said(waits)
+            [said] = [one for one in second.logged if waits in one["message"]]
+            assert said["level"] == "warning"
+            assert said["message"].startswith(
+                f"Rule Failing of account {', '.join(sorted(ACCOUNTS))} is not in this daemon's"
+            )
+            town.check_once(fired=len(ACCOUNTS), resolved=0)
 
 
 async def test_a_worker_that_joins_has_its_share_within_a_minute_and_tells_nobody_anything(
