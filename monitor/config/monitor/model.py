@@ -54,7 +54,7 @@ class Config(YamlModel):
     store_password_file: Text | None = None
     """A file that holds it."""
     retention: Period = 30 * DAY
-    """How long messages and alerts are kept."""
+    """How long messages and records that could not be read are kept. What happened to alerts, and notifications, are kept for 30 days."""
     receivers: tuple[Receiver, ...] = ()
     """Who is notified; left out: the console."""
     route: RootRoute
