@@ -75,7 +75,8 @@ class Town:
         """Afterwards everything is told that had to be."""
         await until(lambda: self.told.failing() == {"Begins"}, "the true state")
         await until(lambda: len(self.told.firing()) == 1, "the end of the blindness, where that was told")
-        assert (await ask(process.url, "/readyz")).status == 200
+        ready = await ask(process.url, "/readyz")
+        assert ready.status == 200, ready.body
         assert self.told.names("firing")["Failing"] == 2
         assert self.told.names("resolved")["Failing"] == 1
 

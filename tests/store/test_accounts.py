@@ -61,7 +61,7 @@ def test_every_field_of_a_commit_is_thought_of() -> None:
         *("dropped_groups", "outbox", "quarantined", "account_states", "rule_states", "dropped_rule_states"),
         *("first_evaluations", "dropped_first_evaluations"),
     }
-    assert set(Commit.__dataclass_fields__) == of_no_account | of_an_account | {"relies_on"}
+    assert set(Commit.__dataclass_fields__) == of_no_account | of_an_account | {"relies_on", "decided_on"}
 
 
 def test_a_group_is_split_by_the_accounts_of_what_it_was_notified_of() -> None:

@@ -113,7 +113,7 @@ class LeaseKeeper:
 
     @property
     def beaten(self) -> trio.Event:
-        """An event that the next successful beat sets."""
+        """An event that the next successful beat sets, or the next account that is adopted."""
         return self._beaten
 
     @property
@@ -199,8 +199,7 @@ class LeaseKeeper:
         if not self._is_leaving:
             await self._move(decision, view.fleet, nursery)
         self._settle_start()
-        self._beaten.set()
-        self._beaten = trio.Event()
+        self._wake()
         return decision.next_in
 
     async def _move(self, decision: OwnershipChange, fleet: Fleet, nursery: trio.Nursery) -> None:
@@ -279,6 +278,7 @@ class LeaseKeeper:
                 self._hold()
                 was_read = await self._read(account, token)
             self._tried(account)
+            self._wake()
             if not was_read and self._has(account, token):
                 await self._give_up(account, token)
 
@@ -321,6 +321,10 @@ class LeaseKeeper:
             call()
         except Exception as error:  # noqa: BLE001 - what may be committed and sent does not depend on it
             self._failed(task, error)
+
+    def _wake(self) -> None:
+        self._beaten.set()
+        self._beaten = trio.Event()
 
     def _tried(self, account: str) -> None:
         self._starting.discard(account)

@@ -81,10 +81,10 @@ class FleetMember:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
         self._removed = tuple(dict.fromkeys([*self._configured(), *await self._store.owners()]))
         self._has_begun = True
+        self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
         # It goes on after ``stop``: what is just being sent ends, and is noted, under the leases.
         nursery.start_soon(self._keeper.run, name="leases")
         await run_until(stop, self._keeper.settled.wait)
-        self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
 
     async def close(self) -> None:
         """Closes the connection of the leases. Others are not told any more of a daemon that ended before it could work."""
