@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import logging
 import os
 import shutil
 import sys
@@ -44,6 +45,10 @@ hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_c
 hypothesis.settings.load_profile("untimed")
 
 
+LEVELS = {name: logging.getLogger(name).level for name in ("root", "monitor")}
+"""As they were before any test."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fast", action="store_true", help="leave out what tests/slow.txt lists, as `make test-fast` does"
@@ -56,7 +61,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(autouse=True)
 def _log_as_it_was() -> Iterator[None]:
-    """Commands set the log up for a process of their own; here the next test has it again as it was."""
+    """Commands set the log up for a process of their own; here the next test has it again as it was.
+
+    A fixture of a module or of the session may have run one too, before this was asked for.
+    """
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     with log_as_it_was():
         yield
 
