@@ -23,9 +23,9 @@ def run(quick: bool) -> list[Figure]:
             until_answers(place.address, "/readyz", time.perf_counter())
         with running(command, place) as process:
             until_answers(place.address, "/readyz", time.perf_counter())
-            time.sleep(SETTLED)
+            time.sleep(SETTLED)  # it idles in real time, and nothing is waited for
             before, began = processor_seconds(process), time.perf_counter()
-            time.sleep(watched)
+            time.sleep(watched)  # the same
             share = (processor_seconds(process) - before) / (time.perf_counter() - began)
             memory = resident_megabytes(process)
     return [

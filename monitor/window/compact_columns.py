@@ -3,6 +3,7 @@
 Each is read and written by rows like an array. It takes a wider form as a whole when a value needs one, so any values can be held.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -21,25 +22,25 @@ At = Any
 """Rows: an array of their numbers, a single one, or a slice."""
 
 
-class CompactColumn:
+class CompactColumn(ABC):
     """A column of a `ColumnTable`. Rows that were not written yet have the value 0, or what the class says."""
 
+    @abstractmethod
     def resize(self, capacity: int) -> None:
         """Makes room for so many rows."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def nbytes(self) -> int:
         """Returns the memory that it takes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def __getitem__(self, at: At) -> Any:
         """Returns the values of rows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def __setitem__(self, at: At, values: NDArray[Any]) -> None:
         """Overwrites the values of rows. Raises ValueError if they are no 64-bit numbers."""
-        raise NotImplementedError
 
 
 Columnlike = DTypeLike | Callable[[], CompactColumn]
