@@ -42,8 +42,8 @@ GROWTH = 8
 """The most times that a slice is longer than the one before: after a quiet slice there may be a campaign."""
 PATIENCE = 40
 """The most failed reads of slices before the whole read is given up. Each success allows four more."""
-FURTHEST_PAGE = 500
-"""The last page that is read of a slice, whatever the answers say."""
+FURTHEST_PAGE = 100
+"""The last page that is read of a slice, whatever the answers say: 200,000 messages in one second are no number that anybody sends."""
 
 Take = Callable[[Batch, tuple[RejectedRecord, ...], ReadOrigin], Awaitable[None]]
 """Takes the content of a page."""
@@ -51,6 +51,7 @@ Counts = tuple[int, int, int]
 """The number of parts in all, of those Queued, and of those Sent or in a status that Routee does not document: neither is final."""
 PartIds = NDArray[np.int64]
 """Hashes of parts, sorted. They differ from run to run."""
+NOBODY: PartIds = np.array([], np.int64)
 Instants = NDArray[np.int64]
 SHAPE = 16
 """The number of spans with equally many messages by which the traffic within a slice is known."""
@@ -190,21 +191,27 @@ class Reader:
         question = self._question if status is None else self._only(status)
         return (await self._ask(question, wanted, 0, 1)).total
 
-    async def first_of(self, wanted: Slice, status: str) -> PartIds:
-        """Reads the first page of the parts of a slice that have ``status``, and returns those that are on it. Raises RouteeError."""
-        return part_ids(_parts(await self._taken_page(wanted, self._only(status))))
+    async def listed(self, wanted: Slice, status: str, most: int = 1) -> PartIds:
+        """Reads the first ``most`` pages of the parts of a slice that have ``status``, and returns those that are on them. Raises RouteeError."""
+        question, found = self._only(status), [NOBODY]
+        for number in range(most):
+            page = await self._taken_page(wanted, number, question)
+            found.append(part_ids(_parts(page)))
+            if page.last:
+                break
+        return np.unique(np.concatenate(found))
 
-    async def first_page(self, wanted: Slice) -> SliceResult:
-        """Reads the first page of a slice, and returns what is on it with the total of all. It is still if that is all. Raises RouteeError."""
-        page = await self._taken_page(wanted)
+    async def page_of(self, wanted: Slice, number: int) -> SliceResult:
+        """Reads one page of a slice, and returns what is on it with the total of all. It is still if that is the last. Raises RouteeError."""
+        page = await self._taken_page(wanted, number)
         return _Pass([page.total], _parts(page), [page.batch.date]).result(wanted, still=page.last)
 
-    async def _taken_page(self, wanted: Slice, question: RouteeQuery | None = None) -> Page:
-        """Reads the first page of a slice outside of `read`, and returns it once it was taken."""
+    async def _taken_page(self, wanted: Slice, number: int, question: RouteeQuery | None = None) -> Page:
+        """Reads a page of a slice outside of `read`, and returns it once it was taken."""
         found = list[Page]()
 
         async def read() -> None:
-            found.append(await self._page(wanted, 0, question))
+            found.append(await self._page(wanted, number, question))
 
         self._handover = Handover()
         await self._handover.beside(read)
@@ -251,9 +258,11 @@ class Reader:
             return found
         if first.total > self._deepest * self._size and piece.divisible:
             return _Crowded(first.total, self._filled)
-        bottom = max(pages(first.total, self._size), 2) - 1
-        await self._down_to_the_last(piece, first, bottom, found)
-        for number in range(bottom - 1, 0, -1):
+        number = max(pages(first.total, self._size), 2) - 1
+        if number > FURTHEST_PAGE:
+            raise _endless(f"one answer says that {piece.length // 1_000_000} s have {first.total} messages")
+        await self._down_to_the_last(piece, first, number, found)
+        while (number := min(number, pages(found.totals[-1], self._size)) - 1) > 0:  # beyond the present end is nothing
             self._add(found, await self._page(piece, number))
         if found.totals[-1] < first.total:
             self._add(found, await self._page(piece, 0))

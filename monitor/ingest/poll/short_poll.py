@@ -1,16 +1,16 @@
-"""Polls that read one page of many: what is new, and what has changed of what was read before.
+"""Polls that read few pages of many: what is new, and what has changed of what was read before.
 
 A full poll reads its whole span. Short polls then read the span from the same start up to the present in three steps:
 
 1. The first page of all. Its total says how many parts the span has. The parts that were read before are still in the span: dates of sending
    stay, and a status changes at a date that is later, but not after the present. So if the known parts and those on the page are as many as
    the total, they are all that there is, and none is new but on the page. This holds in whatever order Routee returns them, and works where
-   the newest come first.
+   the newest come first. Where there is nothing on a page but what is new, the next one is read too.
 2. A list of the parts that are Sent. A part that was unfinished, is not on the page and is not listed has changed, is still Queued, or has a
    status that Routee does not document. Its slice is read again. In all other parts nothing has changed, because final statuses do not change.
-   Where the slices of all parts that may have changed fit on one page, that page is read instead of the list.
-3. Once the messages that are older than the overlap fill a page, this page is read a last time and handed over to the sweeps. The known parts
-   that are not on it are those after it, so the span then begins where the page ends.
+   Where the slices of all parts that may have changed fit on no more pages than the list, these are read instead.
+3. Once the messages that are older than the overlap fill a page, this page is read a last time and handed over to the sweeps, and so is the
+   next one. The known parts that are not on them are those after them, so the span then begins where the last of them ends.
 
 Where the numbers do not agree a full poll follows. If that happens again and again, as where the oldest come first, or if too many slices
 have to be read again, short polls are rarely tried any more.
@@ -22,8 +22,8 @@ from typing import Final
 import numpy as np
 
 from monitor.ingest.poll.plan import SHORTEST_SLICE, Slice, on_grid, pages
-from monitor.ingest.poll.reader import Counts, Instants, PartIds, Reader, SliceResult
-from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger
+from monitor.ingest.poll.reader import NOBODY, Counts, Instants, PartIds, Reader, SliceResult
+from monitor.ingest.poll.sweep_ledger import Ledger
 from monitor.ingest.poll.sweep_pieces import FULL
 from monitor.model.message import SENT
 from monitor.runtime.clock import Instant
@@ -34,7 +34,8 @@ WORTH: Final = 2
 RAREST: Final = 120
 """The most full polls between two tries of a short one."""
 BEHIND: Final = 2
-"""The most pages before the overlap. Where there are more, as after an outage, a full poll begins later, and asks nothing for that."""
+"""The most pages before the overlap, or a quarter of all. Where there are more, as after an outage, a full poll begins later, and asks nothing
+for that."""
 MOST: Final = 50
 """The most pages of a span of which the parts are known one by one: sorting them holds the event loop. After an outage there are more."""
 
@@ -59,7 +60,9 @@ class ShortPolls:
         self._slices: dict[Slice, _KnownSlice] = {}
         self._parts = NOBODY
         self._span = Slice(0, 0)
-        self._reread = 0  # the pages that the latest short poll has read again
+        self._asked = self._reread = (
+            0  # the pages that the latest short poll has read of the newest and of lists, and again
+        )
         self._rest = self._patience = 0  # for how many full polls no short one is tried now, and after the next failure
 
     def remember(self, span: Slice, readings: list[SliceResult]) -> None:
@@ -75,7 +78,13 @@ class ShortPolls:
         """Returns whether a short poll may do for ``wanted``."""
         reaches = self._span.start <= wanted.start and self._span.end < wanted.end
         behind = sum(known.counts[0] for piece, known in self._slices.items() if piece.end <= wanted.start)
-        return self._pay and self._pages <= MOST and reaches and behind <= BEHIND * self._size and not self._rest
+        return (
+            self._pay
+            and self._pages <= MOST
+            and reaches
+            and behind <= max(BEHIND, self._pages // 4) * self._size
+            and not self._rest
+        )
 
     @property
     def _pages(self) -> int:
@@ -100,11 +109,12 @@ class ShortPolls:
     async def read(self, reader: Reader, wanted: Slice) -> int | None:
         """Brings everything since `start` up to date, up to the end of ``wanted``, and reads for the last time what is before it. Returns the
         number of parts; None if a full poll is needed. Raises RouteeError."""
-        last, span, self._reread = self._span, Slice(self._span.start, wanted.end), 0
+        last, span = self._span, Slice(self._span.start, wanted.end)
+        self._asked = self._reread = 0
         self._span = Slice(0, 0)  # also if it fails half-way: a full poll follows
         start = await self._read(reader, span, last.end, wanted.start)
         total = len(self._parts)
-        if start is None or 2 + self._reread > pages(total, self._size) + 1:
+        if start is None or self._asked + self._reread > pages(total, self._size) + 1:
             self._rest = self._patience = min(2 * self._patience + 1, RAREST)
         else:
             self._patience = 0
@@ -120,30 +130,53 @@ class ShortPolls:
 
     async def _read(self, reader: Reader, span: Slice, last: Instant, until: Instant) -> Instant | None:
         """Returns from where on everything is known now; None if a full poll is needed."""
-        first = await reader.first_page(span)
-        if first.parts is None or first.unfinished is None:
-            return None
         known = self._parts
-        self._parts = _merged(known, first.parts)
-        if len(self._parts) != first.counts[0]:
+        newest = await self._read_newest(reader, span)
+        if newest is None:
             return None
-        self._see(first.parts, first.unfinished)
-        self._add(len(self._parts) - len(known), _others(first.unfinished, known), Slice(last, span.end))
-        changed = await self._changed(reader, span, first.parts)
-        end = self._full_until(span.start, until)
-        if end is not None:
-            read = await self._read_last(reader, Slice(span.start, end))
+        seen, unfinished = newest
+        self._see(seen, unfinished)
+        self._add(len(self._parts) - len(known), _others(unfinished, known), Slice(last, span.end))
+        changed = await self._changed(reader, span, seen)
+        start = span.start
+        while (end := self._full_until(start, until)) is not None:
+            read = await self._read_last(reader, Slice(start, end))
             if read is None:
                 return None
-            changed = np.setdiff1d(changed, read)
-        return (end or span.start) if await self._read_again(reader, changed) else None
+            changed, start = np.setdiff1d(changed, read), end
+        return start if await self._read_again(reader, changed) else None
+
+    async def _read_newest(self, reader: Reader, span: Slice) -> tuple[PartIds, PartIds] | None:
+        """Reads the first page of all, and further ones while there is nothing on them but what is new, until the known parts are as many as the
+        total. Returns the parts that it has read, and those of them that are unfinished; None if the numbers do not agree."""
+        before, seen, unfinished = self._parts, NOBODY, NOBODY
+        most, number, total = max(self._pages // 2, 1), 0, 0
+        while self._asked < most:
+            self._asked += 1
+            page = await reader.page_of(span, number)
+            if page.parts is None or page.unfinished is None:
+                return None
+            seen, unfinished = _merged(seen, page.parts), _merged(np.setdiff1d(unfinished, page.parts), page.unfinished)
+            self._parts = _merged(self._parts, page.parts)
+            missing = page.counts[0] - len(self._parts)
+            if not missing and page.counts[0] >= total:
+                return seen, unfinished
+            has_grown, has_fallen = 0 < total < page.counts[0], page.counts[0] < total
+            only_new = len(_others(page.parts, before)) == len(page.parts)
+            if missing < 0 or has_fallen or not (has_grown or only_new):
+                return None
+            total = page.counts[0]
+            number = 0 if has_grown else number + 1  # what has come meanwhile is the newest of all
+        return None
 
     async def _changed(self, reader: Reader, span: Slice, seen: PartIds) -> PartIds:
-        """Returns the unfinished parts that have changed, or may have, and were not ``seen`` just now. A list tells, unless a page does."""
+        """Returns the unfinished parts that have changed, or may have, and were not ``seen`` just now. A list tells, unless as few pages do."""
         waiting = np.setdiff1d(np.concatenate([known.unfinished for known in self._slices.values()]), seen)
-        if not len(waiting) or len(self._groups(waiting)) == 1:
+        needed = pages(len(waiting), self._size)
+        if len(self._groups(waiting)) <= needed:
             return waiting
-        return np.setdiff1d(waiting, await reader.first_of(span, SENT))
+        self._asked += needed
+        return np.setdiff1d(waiting, await reader.listed(span, SENT, needed))
 
     def _groups(self, some: PartIds) -> list[list[Slice]]:
         """Returns the slices that have some of these unfinished parts, newest first, adjacent ones together if they fit on a page."""

@@ -21,9 +21,9 @@ from operator import itemgetter
 import numpy as np
 
 from monitor.ingest.poll.plan import DEEPEST, FILL, Slice, pages
-from monitor.ingest.poll.reader import Counts, PartIds, Reader, SliceResult
+from monitor.ingest.poll.reader import NOBODY, Counts, PartIds, Reader, SliceResult
 from monitor.ingest.poll.sink import PollFigures
-from monitor.ingest.poll.sweep_ledger import NOBODY, Ledger, SweepSlice, add, among, unfinished, worth_comparing
+from monitor.ingest.poll.sweep_ledger import Ledger, SweepSlice, add, among, unfinished, worth_comparing
 from monitor.ingest.poll.sweep_pieces import DEEP, divide
 from monitor.model.message import QUEUED, SENT
 
@@ -151,7 +151,7 @@ class Sweep:
         """Returns which parts have ``status`` now; none without a request if none had it, or an earlier one, before."""
         if not any(sum(part.counts[1 : count + 1]) for part in chunk if part.counts is not None):
             return NOBODY
-        return await self._reader.first_of(_span(chunk), status)
+        return await self._reader.listed(_span(chunk), status)
 
     async def _holds(self, group: list[SweepSlice], counts: Counts) -> bool:
         """Returns whether Routee still counts the same. Compares the count that most likely differs first. Raises RouteeError."""

@@ -17,18 +17,16 @@ slices have changed, not only that some have; see `monitor.ingest.poll.sweep`.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
 
 import numpy as np
 
 from monitor.ingest.poll.plan import Slice, pages
-from monitor.ingest.poll.reader import Counts, Instants, PartIds, SliceResult
+from monitor.ingest.poll.reader import NOBODY, Counts, Instants, PartIds, SliceResult
 from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
 
 MOST = 12_000
 """The most slices that are remembered (over 20 million messages). Of more, the oldest are forgotten, which only costs requests."""
-NOBODY: Final[PartIds] = np.array([], np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import trio
@@ -193,6 +194,30 @@ async def test_a_server_whose_total_is_a_fixed_lie_is_an_error_soon() -> None:
         await bench.read()
     assert caught.value.outcome == "paging"
     assert len(bench.tracking.asked) < 5000
+
+
+@pytest.mark.parametrize("total", [2**31 - 1, 10**15])
+async def test_a_total_that_no_second_can_have_is_an_error_at_once(total: int) -> None:
+    bench = Bench()
+    bench.fill(4)
+    bench.tracking.twist = lambda page: replace(page, total=total, last=False)
+    with pytest.raises(RouteeUnavailable, match=f"{total} messages") as caught:
+        await bench.read(Slice(RANGE.end - 3 * SECOND // 2, RANGE.end))
+    assert caught.value.outcome == "paging"
+    assert len(bench.tracking.asked) == 1
+
+
+async def test_after_a_total_that_was_a_lie_once_no_page_beyond_the_end_is_asked_for() -> None:
+    bench = Bench()
+    for i in range(4):
+        bench.tracking.send(f"m{i}", RANGE.end - SECOND)
+    bench.tracking.twist = lambda page: (
+        replace(page, total=90 * 10, last=False) if len(bench.tracking.asked) == 1 else page
+    )
+    await bench.read(Slice(RANGE.end - 3 * SECOND // 2, RANGE.end))
+    assert [one.page for one in bench.tracking.asked] == [0, 89, 0]
+    assert bench.sink.seen() == bench.tracking.statuses()
+    assert [reading.still for reading in bench.readings] == [True]
 
 
 async def test_records_set_aside_count_as_seen() -> None:

@@ -123,6 +123,39 @@ async def test_a_page_that_polls_leave_behind_is_not_read_by_the_next_sweep(auto
     assert [one.slices for one in later] == [0] * 4, "only counts and lists"
 
 
+async def test_where_more_comes_than_fits_on_a_page_as_many_are_read_as_that_takes(autojump_clock: MockClock) -> None:
+    busy = Busy(apart=SECOND // 5)
+    for i in range(6000, 12_000):
+        busy.tracking.send(f"m{i}", NOW - 400 * SECOND + i * SECOND // 5, "Delivered" if i % 10 else "Sent")
+    async with busy.running():
+        for number in range(40):
+            before = len(busy.tracking.asked)
+            await busy.poll()
+            asked = [(one.page, one.status) for one in busy.tracking.asked[before:]]
+            assert asked[:4] == [(0, None), (1, None), (0, "Sent"), (1, "Sent")], "150 came, and 150 to 200 are Sent"
+            assert len(asked) <= 6, f"poll {number} reads for the last time what 150 messages fill"
+        assert busy.tracking.asked[-1].start >= busy.clock.now() - 7 * MINUTE, "the span of polls does not grow"
+
+
+async def test_what_comes_while_the_newest_pages_are_read_is_found_on_the_first_one(autojump_clock: MockClock) -> None:
+    """Routee shows some messages a little after their date."""
+    busy = Busy(apart=SECOND // 5)
+    tracking = busy.tracking
+
+    def show_late() -> None:
+        if (tracking.asked[-1].page, tracking.asked[-1].status) == (1, None):
+            tracking.send("shown late", tracking.asked[-1].end - SECOND, "Delivered")
+            tracking.drift = None
+
+    async with busy.running():
+        await busy.poll()
+        tracking.drift, before = show_late, len(tracking.asked)
+        await busy.poll()
+        asked = [(one.page, one.status) for one in tracking.asked[before:]]
+    assert asked[:5] == [(0, None), (1, None), (0, None), (0, "Sent"), (1, "Sent")]
+    assert "shown late" in busy.sink.seen()
+
+
 async def test_sweeps_begin_right_after_a_poll(autojump_clock: MockClock) -> None:
     """A sweep ends where the poll begins, so that all is known as of one moment."""
     busy = Busy(SWEPT)
@@ -365,14 +398,15 @@ async def test_a_full_poll_follows_one_that_failed_half_way(autojump_clock: Mock
     newest_first=st.booleans(),
     queued=st.booleans(),
     latency=st.sampled_from([0.0, 0.3]),
+    apart=st.sampled_from([SECOND, 4 * SECOND]),
 )
 def test_after_each_poll_all_that_it_reaches_is_known_as_it_is(
-    seed: int, by: str, newest_first: bool, queued: bool, latency: float
+    seed: int, by: str, newest_first: bool, queued: bool, latency: float, apart: Duration
 ) -> None:
     chance = random.Random(seed)
 
     async def run() -> None:
-        busy = Busy(replace(PLAN, page_size=20), by, 4 * SECOND)
+        busy = Busy(replace(PLAN, page_size=20), by, apart)
         busy.tracking.newest_first, busy.tracking.latency = newest_first, latency
         following = {"Queued": ["Sent", "Delivered"], "Sent": ["Delivered", "Failed"]}
         for one in busy.tracking.messages.values():
@@ -382,7 +416,7 @@ def test_after_each_poll_all_that_it_reaches_is_known_as_it_is(
                 await busy.clock.sleep(next_tick(busy.plan, busy.clock.now()) + 10 * SECOND)
                 now = busy.clock.now()
                 near = [one for one in busy.tracking.messages.values() if now - 5 * MINUTE < one.sent < now]
-                for one in chance.sample(near, chance.randrange(4)):
+                for one in chance.sample(near, chance.randrange(16 * SECOND // apart)):
                     if one.status in following:
                         at = chance.choice([now, one.date + SECOND // 2])
                         busy.tracking.report(one.id, min(at, now), chance.choice(following[one.status]))
