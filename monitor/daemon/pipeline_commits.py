@@ -4,7 +4,7 @@ Memory changes only after the commit. Evaluating rules and planning notification
 keep what is read from changing meanwhile: one for everything that is committed, and `PipelineState.windows` for the messages.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -129,26 +129,27 @@ class PipelineCommits(PipelineState):
         if not self._to_begin:
             return
         await self._reread_suppressions()
-        unchanged = []
+        unchanged, putting_off = [], self.judged_otherwise  # which may be others before all is committed
         for account in [one for one in self.accounts.values() if one.name in self._to_begin]:
-            is_put_off = account.name in self.judged_otherwise
+            is_put_off = account.name in putting_off
             gone = EvaluationResult() if is_put_off else account.evaluator.drop_gone(self.services.clock.now())
             if gone.alerts:
-                await self._flush(done(Proposal(account, gone)))
-                self._note_begun(account)
+                await self._flush(done(Proposal(account, gone)), putting_off)
+                self._note_begun(account.name, putting_off)
             else:
                 unchanged.append(account)
         if unchanged:
-            await self._flush(done(Proposal(unchanged[0], EvaluationResult())))
+            await self._flush(done(Proposal(unchanged[0], EvaluationResult())), putting_off)
             for account in unchanged:
-                self._note_begun(account)
+                self._note_begun(account.name, putting_off)
 
-    def _note_begun(self, account: AccountPipeline) -> None:
-        if account.name in self.judged_otherwise:
-            self.put_off |= {account.name}
+    def _note_begun(self, account: str, putting_off: Collection[str]) -> None:
+        """Notes whether the ends of what was removed were put off when that was decided: others may agree by now, and it is begun anew then."""
+        if account in putting_off:
+            self.put_off |= {account}
         else:
-            self.put_off -= {account.name}
-        self._to_begin.discard(account.name)
+            self.put_off -= {account}
+        self._to_begin.discard(account)
 
     async def _edit(self, change: Callable[[int | None], Awaitable[None]]) -> None:
         """Calls ``change``, which decides by what is there and commits that, once others' edits are known; again while others were faster.
@@ -172,8 +173,8 @@ class PipelineCommits(PipelineState):
         self.dispatcher.suppress(stored.silences, [ack for ack in stored.acks if ack.fingerprint in held])
         return stored.revision
 
-    async def _flush(self, proposing: Work[Proposal]) -> Proposal:
-        """Works the proposal out, dispatches it, commits it and applies it; returns it."""
+    async def _flush(self, proposing: Work[Proposal], keeping: Collection[str] | None = None) -> Proposal:
+        """Works the proposal out, dispatches it, commits it and applies it; returns it. For ``keeping`` see `commit_of`."""
         do = self.services.pieces.do
         async with self.windows:
             proposal = await do(proposing)
@@ -182,7 +183,8 @@ class PipelineCommits(PipelineState):
         log_template_errors(self.accounts.values())
         results = final_results(self.accounts, proposal, plan)
         if is_worth_a_commit(proposal, plan):
-            commit = commit_of(self.accounts, proposal, results, plan, self.judged_otherwise)
+            keeping = self.judged_otherwise if keeping is None else keeping
+            commit = commit_of(self.accounts, proposal, results, plan, keeping)
             await self._committer.commit(proposal.account, commit)
             for name, rule in commit.dropped_rule_states:
                 self.accounts[name].evaluator.forget_state(rule)

@@ -365,6 +365,33 @@ async def test_a_reload_takes_no_account_and_ends_what_was_removed_where_it_is_h
     assert pair.first.pipeline.accounts["a"].evaluator.window.messages == 10, "its messages are there again"
 
 
+async def test_what_was_removed_is_ended_whenever_the_others_agree_although_the_store_was_away() -> None:
+    for turns in range(40):
+        pair = await Pair().start(("a", "b"), ())
+        first = pair.first
+        await pair.fail(first, "a")
+        await pair.fail(first, "b")
+        first.front.meanwhile = _away
+        with pytest.raises(StoreError):
+            await reload(first, CONFIG, "rules: []")  # the other one has the rule still
+        await reload(pair.second, CONFIG, "rules: []")
+        first.front.meanwhile = None
+        rule_sets = RuleSets(first.front, first.pipeline, lambda: first.present)  # noqa: B023 - called in this round only
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(first.pipeline.begin)  # as the flush timer does
+            for _ in range(turns):
+                await trio.lowlevel.checkpoint()
+            await rule_sets.announce()
+        await rule_sets.announce()
+        pair.clock.at += 10 * MINUTE
+        await first.pipeline.flush()
+        assert (pair.reasons("a")[-1], pair.reasons("b")[-1]) == ("all resolved", "all resolved"), turns
+
+
+async def _away() -> bool:
+    raise StoreError("the store is away")
+
+
 async def test_an_account_is_not_adopted_while_a_configuration_is_reloaded() -> None:
     pair = await Pair().start((), ())
     async with trio.open_nursery() as nursery, pair.first.pipeline.membership:
