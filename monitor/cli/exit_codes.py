@@ -14,6 +14,7 @@ from monitor.runtime.errors import MonitorError
 
 EXIT_INTERRUPTED = 130
 EXIT_INTERNAL = 70
+EXIT_UNAVAILABLE = 69
 
 
 class CommandLine(click.Group):
@@ -85,13 +86,28 @@ def report_error(error: BaseException, tell: Callable[[str], None] = _print) -> 
         tell(_masked(_line(leaf)))
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         say_lines(_masked("".join(traceback.format_exception(error))), err=True, newline=False)
-    codes = [leaf.exit_code if isinstance(leaf, MonitorError) else EXIT_INTERNAL for leaf in leaves]
+    codes = [_code(leaf) for leaf in leaves]
     return max(codes, key=lambda code: (code == EXIT_INTERNAL, code))
+
+
+def _code(error: BaseException) -> int:
+    if isinstance(error, MonitorError):
+        return error.exit_code
+    return EXIT_UNAVAILABLE if _is_forbidden(error) else EXIT_INTERNAL
+
+
+def _is_forbidden(error: BaseException) -> bool:
+    """Returns whether this user may not use a file, which may show anywhere: already looking for it is forbidden in a folder of others."""
+    return isinstance(error, PermissionError) and error.filename is not None
 
 
 def _line(error: BaseException) -> str:
     if isinstance(error, MonitorError):
         return str(error)
+    if isinstance(error, PermissionError) and _is_forbidden(error):
+        return (
+            f"{error.filename}: permission denied: run this as a user who may use it, such as root, or change its owner"
+        )
     what = " ".join(str(error).split())
     return f"internal error, please report it: {type(error).__name__}: {what} (--log-level debug shows where)"
 

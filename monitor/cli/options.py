@@ -19,7 +19,7 @@ CONFIG_PATHS: Final = (Path("monitor.yaml"), Path("/etc/routee-monitor/monitor.y
 
 
 class ConfigMissing(MonitorError):
-    """No configuration exists at the default paths."""
+    """No configuration exists at the default paths, or this user may not look for it."""
 
     exit_code = 78
 
@@ -38,8 +38,13 @@ def find_config(given: Path | None) -> Path:
     """Returns the configuration's file. Raises ConfigMissing, which says where it was searched for and how to make one."""
     looked = (given,) if given is not None else CONFIG_PATHS
     for path in looked:
-        if path.exists():
-            return path
+        try:
+            if path.exists():
+                return path
+        except PermissionError as error:
+            raise ConfigMissing(
+                f"You may not look for the configuration at {path.absolute()}: permission denied"
+            ) from error
     searched = " or ".join(str(path.absolute()) for path in looked)
     raise ConfigMissing(
         f"There is no configuration at {searched}: write one with `routee-monitor init`, "

@@ -14,6 +14,9 @@ from monitor.cli.exit_codes import CommandLine
 from monitor.cli.options import level_option
 from monitor.runtime.errors import InputError, Problem, RouteeUnavailable, StoreError
 
+NO_PRIVILEGE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+"""Runs a command that permissions hold for, also if root does."""
+
 
 def run(error: BaseException | None, *arguments: str, result: int | None = None) -> Result:
     @click.group(cls=CommandLine)
@@ -50,6 +53,37 @@ def test_errors_out_of_nurseries_are_told_one_by_one() -> None:
     group = ExceptionGroup("g", [StoreError("the disk is full"), ExceptionGroup("h", [RouteeUnavailable("no answer")])])
     outcome = run(group)
     assert (outcome.exit_code, outcome.stderr) == (69, "the disk is full\nno answer\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["alerts", "--config", "monitor.yaml"], 69),
+        (["check", "--config", "monitor.yaml"], 69),
+        (["run", "--config", "monitor.yaml"], 69),
+        (["backup", "closed/copy.db", "--config", "open.yaml"], 69),
+        (["alerts", "--config", "closed/monitor.yaml"], 78),
+        (["init", "--application-id", "id", "--tell", "console", "--config", "closed/monitor.yaml"], 69),
+    ],
+)
+def test_a_folder_that_a_user_may_not_enter_is_no_internal_error(tmp_path: Path, command: list[str], code: int) -> None:
+    folder = tmp_path / "work"
+    (folder / "closed").mkdir(parents=True)
+    config = """
+accounts: [{name: main, application_id: id, application_secret: secret}]
+searches: [{name: all, account: main}]
+receivers: [{name: ops, console: [{}]}]
+route: {receiver: ops}
+web: off
+"""
+    (folder / "monitor.yaml").write_text(config + "store: sqlite:closed/monitor.db\n")
+    (folder / "open.yaml").write_text(config + "store: sqlite:monitor.db\n")
+    (folder / "closed").chmod(0)
+    command = [*NO_PRIVILEGE, *PROGRAM, *command]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, input="")
+    assert done.returncode == code, done.stderr
+    assert "internal error" not in done.stderr
+    assert "permission denied" in done.stderr.lower()
 
 
 def test_an_unexpected_error_is_one_line_without_a_traceback() -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from system_machine import UNIT, Machine
@@ -137,6 +138,29 @@ def test_a_daemon_that_stands_still_is_started_again(running: Machine) -> None:
         "the watchdog to bite",
     )
     assert running.said("Watchdog timeout")
+
+
+def test_a_backup_is_restored_as_the_documentation_says(running: Machine) -> None:
+    page = (Path(__file__).parents[2] / "docs/install/backup.md").read_text("utf-8")
+    backup, restore = (
+        "".join(line.strip() + "\n" for line in page.split(after)[1].split("\n\n")[1].splitlines())
+        for after in ("**Backup**", "**Restore:**")
+    )
+    running.run("mkdir", "-p", "/var/backups")
+    running.run("bash", "-eu", "-c", backup)
+    running.run("bash", "-eu", "-c", restore)
+    assert running.shows("ActiveState") == "active"
+    running.run("/opt/routee-monitor/bin/routee-monitor", "status", "--config", CONFIG)
+
+
+def test_who_may_not_see_the_store_is_told_so(running: Machine) -> None:
+    done = running.attempt(
+        *("setpriv", "--reuid", "nobody", "--clear-groups"),
+        *("/opt/routee-monitor/bin/routee-monitor", "alerts", "--config", CONFIG),
+    )
+    assert (done.returncode, done.stdout) == (69, ""), done.stderr
+    assert "/var/lib/routee-monitor" in done.stderr
+    assert "permission denied" in done.stderr
 
 
 def test_what_a_person_has_to_put_right_is_not_tried_again(running: Machine, file_as_it_was: None) -> None:
