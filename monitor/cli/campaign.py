@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.choices import unknown
+from monitor.cli.every_page import every_page
 from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import say
@@ -109,17 +110,13 @@ async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[
 
 async def _messages(routee: "Routee", tracking_id: str, window: "Window") -> bool:
     """Fills the window; returns False if the account does not know the campaign."""
-    number = 0
-    while True:
-        try:
-            page = await routee.campaign(tracking_id, page=number)
-        except RouteeRejected:
-            return False
-        page.batch.replace("campaignTrackingId", [tracking_id] * len(page.batch))
-        window.upsert(page.batch, "")
-        if page.last:
-            return True
-        number += 1
+    try:
+        async for page in every_page(lambda number: routee.campaign(tracking_id, page=number)):
+            page.batch.replace("campaignTrackingId", [tracking_id] * len(page.batch))
+            window.upsert(page.batch, "")
+    except RouteeRejected:
+        return False
+    return True
 
 
 async def _state(routee: "Routee", tracking_id: str) -> "CampaignState | None":

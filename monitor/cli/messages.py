@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.choices import unknown
+from monitor.cli.every_page import every_page
 from monitor.cli.load import read_config
 from monitor.cli.options import config_option, json_option, level_option, since_option, wide_option
 from monitor.cli.output import say
@@ -135,17 +136,15 @@ async def _latest(search: "Search", config: "Config", since: "Duration", status:
     clock = SystemClock()
     account = next(one for one in config.accounts if one.name == search.account)
     async with routee_client(account, clock) as routee:
-        now, span, number = clock.now(), min(since, MINUTE), 0
+        now, span = clock.now(), min(since, MINUTE)
         while span < since and (await routee.search(question, now - span, now, size=1)).total < limit:
             span = min(span * 4, since)
         parts: list[Part] = []
-        while True:
-            page = await routee.search(question, now - span, now, page=number)
+        start = now - span
+        async for page in every_page(lambda number: routee.search(question, start, now, page=number)):
             parts += _shown(page.batch, config)
             parts = sorted(parts, key=_newest_first, reverse=True)[:limit]
-            if page.last:
-                return parts
-            number += 1
+        return parts
 
 
 def _newest_first(part: Part) -> tuple[Any, ...]:

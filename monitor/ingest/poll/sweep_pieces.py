@@ -73,7 +73,7 @@ def _is_deep(part: SweepSlice, size: int) -> bool:
 
 def _cut_deeply(stretch: Sequence[SweepSlice], size: int) -> list[SweepSlice]:
     total = sum(part.expected for part in stretch)
-    whole = max(int(DEEP * DEEP_FULL * size), 1)
+    whole = max(int(DEEP * DEEP_FULL * size), -(-total // _most(stretch)), 1)
     return _cut_at(stretch, list(range(whole, total, whole)))
 
 
@@ -83,7 +83,12 @@ def _saves(stretch: Sequence[SweepSlice], size: int) -> bool:
 
 def _pieces(stretch: Sequence[SweepSlice], size: int) -> int:
     total = sum(part.expected for part in stretch)
-    return min(pages(total, max(int(FULL * size), 1)), _as_it_is(stretch, size))
+    return min(pages(total, max(int(FULL * size), 1)), _as_it_is(stretch, size), _most(stretch))
+
+
+def _most(stretch: Sequence[SweepSlice]) -> int:
+    """Returns into how many pieces a stretch can be cut, however many messages Routee says it has: none is shorter than a second."""
+    return max((stretch[0].slice.end - stretch[-1].slice.start) // SHORTEST_SLICE, 1) if stretch else 1
 
 
 def _as_it_is(stretch: Sequence[SweepSlice], size: int) -> int:

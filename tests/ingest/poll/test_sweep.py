@@ -228,6 +228,13 @@ def test_pieces_of_several_pages_are_cut_from_the_oldest_on_and_stay_where_they_
 
 
 @pytest.mark.parametrize("deeply", [False, True])
+@pytest.mark.parametrize("total", [2**31 - 1, 10**15])
+def test_no_more_pieces_are_made_than_there_are_seconds_whatever_the_total(total: int, deeply: bool) -> None:
+    pieces = divide([SweepSlice(Slice(START, START + MINUTE), (total, 0, 0), total)], 2000, deeply=deeply)
+    assert 50 <= len(pieces) <= 60
+
+
+@pytest.mark.parametrize("deeply", [False, True])
 @given(drawn=st.lists(st.tuples(st.integers(1, DAY // SECOND), st.integers(0, 5000)), min_size=1, max_size=20))
 @example(drawn=[(1, 2001)])
 def test_pieces_cover_the_run_and_are_nearly_as_few_as_its_pages(deeply: bool, drawn: list[tuple[int, int]]) -> None:
