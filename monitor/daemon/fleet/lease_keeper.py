@@ -98,6 +98,7 @@ class LeaseKeeper:
         self._clean: dict[str, int] = {}
         """The leases since which nothing is left in memory of the time before them, with their tokens."""
         self._settled = trio.Event()
+        self._readings: set[trio.CancelScope] = set()
         self._is_leaving, self._left = False, trio.Event()
         self._trouble = ThrottledLog(log, "the leases of the accounts", clock, logging.ERROR)
 
@@ -159,8 +160,10 @@ class LeaseKeeper:
         self._left.set()
 
     def settle(self) -> None:
-        """Takes and gives away nothing more: the daemon is about to stop."""
+        """Takes and gives away nothing more, and reads no further what is being read: the daemon is about to stop."""
         self._is_leaving = True
+        for one in self._readings:
+            one.cancel()
 
     async def _beat_until_left(self, nursery: trio.Nursery) -> None:
         while not self._left.is_set():
@@ -271,6 +274,16 @@ class LeaseKeeper:
         return self._own is not None and self._own.tokens.get(account) == token
 
     async def _adopt(self, account: str, token: int) -> None:
+        with trio.CancelScope() as scope:
+            if self._is_leaving:
+                return
+            self._readings.add(scope)
+            try:
+                await self._adopt_unless_cancelled(account, token)
+            finally:
+                self._readings.discard(scope)
+
+    async def _adopt_unless_cancelled(self, account: str, token: int) -> None:
         async with self._lock(account):
             was_read = False
             if await self._forget(account):  # what is left of an earlier lease must not be committed under this one
