@@ -19,7 +19,7 @@ from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
 from monitor.daemon.window_restore import NOTHING_READ, restored_or_empty
 from monitor.store.async_store import AsyncStore
-from monitor.store.protocol import Commit, FirstPages, QuarantinedRecord, StoredState, UnusableSilence
+from monitor.store.protocol import Commit, FirstPages, QuarantinedRecord, StoredState
 
 log = logging.getLogger("monitor")
 
@@ -34,7 +34,7 @@ async def restored_pipeline(
     config = present.config
     await store.assign_accounts([account.name for account in config.accounts])
     loaded = await store.load(held)
-    await _quarantine(loaded.unusable, store, services)
+    await _set_aside(loaded, store, services)
     names = accounts_to_restore(config, loaded) if held is None else held
     accounts = [await _restored_account(store, name, loaded, present, services, key) for name in names]
     if held is None:
@@ -58,6 +58,7 @@ async def adopt_account(
 
     async def restored() -> tuple[AccountPipeline, StoredState]:
         loaded = await store.load([name])
+        await _set_aside(loaded, store, pipeline.services)
         return await _restored_account(store, name, loaded, present(), pipeline.services, key), loaded
 
     async with pipeline.restoring.turn(lambda: store.journal_size(name)):
@@ -88,6 +89,7 @@ async def adopt_accounts(
     async def restored() -> tuple[list[AccountPipeline], StoredState]:
         loaded, first = await store.load(names), await store.first_pages(names)
         services, now = pipeline.services, present()
+        await _set_aside(loaded, store, services)
         return [await _restored_account(store, one, loaded, now, services, key, first[one]) for one in names], loaded
 
     async with pipeline.restoring.turn(measured):
@@ -124,14 +126,27 @@ def log_damage(damage: str) -> None:
     log.error("%s: the last 7 days are fetched from Routee again; until then no alert is reported as resolved", damage)
 
 
-async def _quarantine(unusable: Sequence[UnusableSilence], store: AsyncStore, services: Services) -> None:
-    """Drops silences that cannot be read, keeps them among the records set aside, and reports them."""
-    if not unusable:
-        return
+async def _set_aside(loaded: StoredState, store: AsyncStore, services: Services) -> None:
+    """Drops silences, and alerts of no account, that cannot be read, keeps them among the records set aside, and reports them."""
     now = services.clock.now()
-    records = [QuarantinedRecord("", "silences", now, f"silence {one.id}: {one.why}", one.record) for one in unusable]
-    await store.commit(Commit(dropped_silences=[one.id for one in unusable], quarantined=records))
-    for one in unusable:
-        said = f"The stored silence {one.id[:40]} was set aside and silences nothing any more: {one.why}"
-        log.error("%s", said)
-        services.health.quarantined(said)
+    silences, alerts = loaded.unusable, loaded.unusable_alerts
+    records = [
+        *(QuarantinedRecord("", "silences", now, f"silence {one.id}: {one.why}", one.record) for one in silences),
+        *(QuarantinedRecord("", "alerts", now, f"alert {one.fingerprint}: {one.why}", one.record) for one in alerts),
+    ]
+    if not records:
+        return
+    dropped, of_nobody = [one.id for one in silences], [one.fingerprint for one in alerts]
+    await store.commit(Commit(dropped_silences=dropped, dropped_alerts_of_nobody=of_nobody, quarantined=records))
+    for one in silences:
+        _report(f"The stored silence {one.id[:40]} was set aside and silences nothing any more: {one.why}", services)
+    for lost in alerts:
+        _report(
+            f"The stored alert {lost.fingerprint[:40]} was set aside, and its end is told to nobody: {lost.why}",
+            services,
+        )
+
+
+def _report(said: str, services: Services) -> None:
+    log.error("%s", said)
+    services.health.quarantined(said)
