@@ -283,6 +283,7 @@ class Daemon:
             tasks["accounts of others"] = self._member.read_others
             tasks["accounts left to others"] = self._member.probe
             tasks["rules of others"] = self._member.announce_rules
+            tasks["removed accounts"] = self._member.look_for_removed
         if reloads is not None:
             reloader = Reloader(
                 reloads, self._store, self._pipeline, self._key, lambda: self._present, self._follow, status

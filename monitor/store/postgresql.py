@@ -187,7 +187,7 @@ class PostgresqlStore(SqlStore):
     def owners(self) -> list[str]:
         named = {str(account) for (account,) in self._rows(own.OWNERS)}
         if "" in named:
-            named |= {one.account for one in rows.readable(Alert, self._rows(own.ALERTS_OF_UNKNOWN))}
+            named |= {one.account for one in rows.readable(Alert, self._rows(own.ALERTS_LEFT_OF_UNKNOWN))}
         return sorted(named - {""})
 
     def _of(self, accounts: Collection[str] | None, query: str) -> tuple[Any, ...]:

@@ -427,7 +427,8 @@ class Store(Protocol):
         """Returns the groups with this key, of all receivers and accounts, whoever holds them."""
 
     def owners(self) -> list[str]:
-        """Returns the accounts that have alerts, or states of rules."""
+        """Returns the accounts of which something is left to be ended or told: alerts that are not over, or whose end a group has yet to
+        notify, states of rules, and notifications that wait."""
 
     def entries(self, account: str) -> list[Entry]:
         """Returns the dictionaries of an account's window, codes ascending within each field."""

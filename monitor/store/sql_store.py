@@ -273,8 +273,11 @@ class SqlStore(ABC):
         return rows.structs(AggregationGroup, self._rows(statements.GROUPS_OF, key))
 
     def owners(self) -> list[str]:
-        alerts = {one.account for one in rows.structs(Alert, self._rows(statements.ALERTS))}
-        return sorted(alerts | {str(account) for (account,) in self._rows(statements.RULE_STATE_OWNERS)})
+        groups = rows.structs(AggregationGroup, self._rows(statements.GROUPS))
+        told = {fingerprint for group in groups for fingerprint in group.told}
+        alerts = rows.structs(Alert, self._rows(statements.ALERTS))
+        left = {one.account for one in alerts if one.resolved_at is None or one.fingerprint in told}
+        return sorted(left | {str(account) for (account,) in self._rows(statements.OTHER_OWNERS)} - {""})
 
     def _rule_states(self, accounts: Collection[str] | None) -> list[tuple[Any, ...]]:
         """Returns queries for them. They may have megabytes, so that those of other accounts are not read."""

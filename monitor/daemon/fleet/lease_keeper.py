@@ -64,7 +64,7 @@ class AccountDuties(Protocol):
 class LeaseKeeper:
     """The task of the leases.
 
-    ``wanted`` returns the accounts that this worker's configuration has, in their order, and ``orphans`` those that it no longer has although
+    ``wanted`` returns the accounts that this worker's configuration has, in their order, and ``orphans`` those that it has not although
     something is left to do for them. ``unpolled`` knows what it cannot poll, and leaves to others.
     """
 
@@ -209,7 +209,7 @@ class LeaseKeeper:
         """Gives away what is too much, or takes what is too little. Raises StoreError."""
         assert self._own is not None
         for account in decision.released:
-            self._leave_to_others(account)
+            self._leave_to_others(account, fleet)
             nursery.start_soon(self._hand_over, account, name=f"hand over account {account}")
         if not decision.take:
             return
@@ -351,8 +351,13 @@ class LeaseKeeper:
         await self._end_sends(account)
         await self._release(account, token)
 
-    def _leave_to_others(self, account: str) -> None:
-        """Says why an account is about to be given away if it is because this worker cannot poll it."""
+    def _leave_to_others(self, account: str, fleet: Fleet) -> None:
+        """Says why an account is about to be given away if it is because this worker cannot poll it, or because nothing is left to do for it."""
+        if account not in self._wanted() and not any(account in one.takes for one in fleet.living):
+            log.info(
+                "account %s is in no daemon's configuration any more, and nothing is left to do for it: it is given up",
+                account,
+            )
         if account in self._unpolled.left_alone:
             log.warning("account %s cannot be polled from here, and is given to another daemon", account)
             self._unpolled.given_back(account, trio.current_time())

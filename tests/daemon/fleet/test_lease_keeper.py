@@ -586,6 +586,29 @@ async def test_an_account_that_another_workers_configuration_has_is_no_orphan(
         assert (first.tells(), second.tells()) == ({C, D}, {A, B})
 
 
+async def test_a_removed_account_is_kept_until_nothing_is_left_to_do_for_it_and_is_nobodys_then(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "monitor")
+    async with stage() as on:
+        worker = await on.start()
+        worker.wanted, worker.orphans = [A, B, C], [D]
+        await trio.sleep(3 * CHANGEOVER)
+        assert D in worker.tells()
+        worker.orphans = []
+        await trio.sleep(CHANGEOVER + 5)
+        assert worker.tells() == {A, B, C}
+        assert "hand over dublin" in worker.duties.done
+        assert on.table.leases[D].worker is None
+        [said] = [line for line in caplog.messages if line.startswith("account dublin is in")]
+        assert (
+            said
+            == "account dublin is in no daemon's configuration any more, and nothing is left to do for it: it is given up"
+        )
+        await trio.sleep(5 * CHANGEOVER)
+        assert on.table.leases[D].worker is None, "nobody takes it again"
+
+
 async def test_an_orphan_is_taken_after_a_while_although_the_table_does_not_know_it(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
