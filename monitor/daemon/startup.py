@@ -47,21 +47,31 @@ async def restored_pipeline(
 
 
 async def adopt_account(
-    name: str, store: AsyncStore, pipeline: Pipeline, present: Callable[[], RuntimeConfig], key: bytes
+    name: str,
+    store: AsyncStore,
+    pipeline: Pipeline,
+    present: Callable[[], RuntimeConfig],
+    key: bytes,
+    size: int | None = None,
 ) -> None:
     """Restores an account whose lease this daemon has taken, and lets the pipeline adopt it. ``present`` returns the configuration in force.
+
+    ``size`` is that of its journal in bytes; None if it is not known yet.
 
     A small account does not wait for a large one, unless several are restored already. A reload does not wait either: an account that was
     restored under an earlier configuration is restored again, and then the next reload waits. Raises StoreError; the pipeline has not adopted
     the account then.
     """
 
+    async def measured() -> int:
+        return await store.journal_size(name) if size is None else size
+
     async def restored() -> tuple[AccountPipeline, StoredState]:
         loaded = await store.load([name])
         await _set_aside(loaded, store, pipeline.services)
         return await _restored_account(store, name, loaded, present(), pipeline.services, key), loaded
 
-    async with pipeline.restoring.turn(lambda: store.journal_size(name)):
+    async with pipeline.restoring.turn(measured):
         before = present()
         found = await restored()
         async with pipeline.membership:

@@ -76,7 +76,7 @@ async def test_a_daemon_that_is_stopped_while_it_still_reads_accounts_lets_its_s
                 with trio.fail_after(10):
                     assert await first.process.wait() == 0
         with open_store(postgresql, read_only=True) as store:
-            assert store.outbox_rows("waiting") == [], "it has noted what it sent"
+            assert store.outbox_rows("waiting") == [], ("it has noted what it sent", first.logged)
         postgresql_server.administer(SMALL_AGAIN, database=postgresql.database)
         async with town.worker("second"):
             town.mend("Ends")

@@ -94,6 +94,7 @@ class PostgresqlServer:
             timeout=100,
             **unprivileged(),
         )
+        self.port = free_port()  # only now: others look for ports too, while initdb works
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
             file.write(f"{SETTINGS}\nport = {self.port}\nunix_socket_directories = '{self.folder}'\n")
             file.write(f"listen_addresses = '{'*' if self._inside else self.host}'\n")
@@ -156,6 +157,7 @@ class PostgresqlServer:
                 env=os.environ | {"PGPASSWORD": PASSWORD},
                 **unprivileged(),
             )
+            other.port = free_port()
             with (folder / "data" / "postgresql.conf").open("a") as file:
                 file.write(f"\nport = {other.port}\nunix_socket_directories = '{folder}'\n")
             other.start()
@@ -207,10 +209,10 @@ class PostgresqlServer:
         assert self._process is not None
         assert self._process.poll() is None, (self.folder / "log").read_text("utf-8", "replace")[-2000:]
         try:
-            self.administer("SELECT 1")
+            [(folder,)] = self.administer("SHOW data_directory")
         except psycopg.OperationalError:
             return False
-        return True
+        return str(folder) == str(self.folder / "data")  # and not that of another one, which took the port
 
 
 def store_keys(address: PostgresqlAddress) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Adopts the accounts that a worker takes at about the same time together: a take-over costs as many round trips to the store, and as many
 flushes of all alerts, as the adoption of one account.
 
-A large account is adopted alone: the others need not wait for it, nor does one that cannot be read hinder them.
+A large account is adopted alone, the smaller ones first: the others need not wait for it, nor does one that cannot be read hinder them.
 """
 
 import logging
@@ -24,6 +24,8 @@ log = logging.getLogger("monitor")
 @dataclass(eq=False, slots=True)
 class _Wanted:
     account: str
+    size: int | None = None
+    """The bytes of its journal; None before it was measured."""
     is_adopted: bool = False
 
 
@@ -31,59 +33,80 @@ class Adoptions:
     """The adoptions of one worker.
 
     ``measure`` returns the bytes of the journals of accounts, ``together`` adopts several accounts, given how large all of their journals
-    are, or none of them, and ``alone`` adopts one. All raise StoreError.
+    are, or none of them, and ``alone`` adopts one, given the size of its journal (None: unknown). All raise StoreError.
     """
 
     def __init__(
         self,
         measure: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]],
         together: Callable[[Sequence[str], int], Awaitable[None]],
-        alone: Callable[[str], Awaitable[None]],
+        alone: Callable[[str, int | None], Awaitable[None]],
     ) -> None:
         self._measure, self._together, self._alone = measure, together, alone
         self._waiting: list[_Wanted] = []
         self._round = trio.Lock()
 
     async def adopt(self, account: str) -> None:
-        """Adopts an account, together with others that are waiting for that too. Raises what ``alone`` raises."""
+        """Adopts an account, together with others that are waiting for that too. Raises what ``alone`` raises.
+
+        Of those that are adopted alone, the smallest begins first: ``alone`` is called in this order.
+        """
         own = _Wanted(account)
         self._waiting.append(own)
         try:
-            async with self._round:
-                if own in self._waiting:
-                    await self._adopt_waiting()
+            while own in self._waiting:
+                async with self._round:  # whose turn is next is served in order, so that each comes soon
+                    if own in self._waiting:
+                        await self._take_turn(own)
         finally:
             if own in self._waiting:
                 self._waiting.remove(own)
         if not own.is_adopted:
-            await self._alone(account)
+            await self._alone(account, own.size)
 
-    async def _adopt_waiting(self) -> None:
-        sizes: dict[str, int] = {}
+    async def _take_turn(self, own: _Wanted) -> None:
+        """Adopts some of those that wait together, or lets ``own`` go on alone, or leaves the turn to a smaller one."""
         try:
-            while unmeasured := [one.account for one in self._waiting if one.account not in sizes]:
-                sizes |= await self._measure(unmeasured)
+            await self._measure_waiting()
         except StoreError:
-            return  # who has this turn finds out alone
-        chosen = self._chosen(sizes)
-        if len(chosen) < 2:
+            self._waiting.remove(own)  # it finds out alone
             return
+        chosen = self._chosen()
+        if len(chosen) > 1:
+            await self._adopt_together(chosen)
+        elif own is self._smallest_first()[0]:
+            self._waiting.remove(own)
+
+    async def _measure_waiting(self) -> None:
+        while unmeasured := [one for one in self._waiting if one.size is None]:
+            sizes = await self._measure([one.account for one in unmeasured])
+            for one in unmeasured:
+                one.size = sizes[one.account]
+
+    async def _adopt_together(self, chosen: Sequence[_Wanted]) -> None:
         for one in chosen:
             self._waiting.remove(one)
+        names = [one.account for one in chosen]
         try:
-            names = [one.account for one in chosen]
-            await self._together(names, sum(sizes[one] for one in names))
+            await self._together(names, sum(map(_size, chosen)))
         except Exception as error:  # noqa: BLE001 - which account it is of shows when each is adopted alone
             log.info("%d accounts are read one after the other: %s", len(chosen), error)
             return
         for one in chosen:
             one.is_adopted = True
 
-    def _chosen(self, sizes: Mapping[str, int]) -> list[_Wanted]:
+    def _smallest_first(self) -> list[_Wanted]:
+        return sorted(self._waiting, key=_size)
+
+    def _chosen(self) -> list[_Wanted]:
         chosen, left = list[_Wanted](), TOGETHER
-        for one in sorted(self._waiting, key=lambda one: sizes[one.account]):
-            left -= sizes[one.account]
-            if sizes[one.account] > SMALL or left < 0:
+        for one in self._smallest_first():
+            left -= _size(one)
+            if _size(one) > SMALL or left < 0:
                 break
             chosen.append(one)
         return chosen
+
+
+def _size(one: _Wanted) -> int:
+    return one.size or 0

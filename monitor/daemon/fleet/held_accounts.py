@@ -113,8 +113,8 @@ class HeldAccounts:
     async def _adopt_together(self, accounts: Sequence[str], size: int) -> None:
         await adopt_accounts(accounts, size, self._store, self._pipeline, self._present, self._key)
 
-    async def _adopt_alone(self, account: str) -> None:
-        await adopt_account(account, self._store, self._pipeline, self._present, self._key)
+    async def _adopt_alone(self, account: str, size: int | None) -> None:
+        await adopt_account(account, self._store, self._pipeline, self._present, self._key, size)
 
     async def _forget(self, account: str) -> None:
         self._tasks.halt(account)

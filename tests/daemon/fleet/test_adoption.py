@@ -16,6 +16,8 @@ class Worker:
     def __init__(self, sizes: dict[str, int], broken: Sequence[str] = ()) -> None:
         self.sizes, self.broken = sizes, broken
         self.adopted: list[list[str]] = []
+        self.begun: list[str] = []
+        """Those that are adopted alone, in the order in which that began."""
         self.measured = 0
         self.adoptions = Adoptions(self._measure, self._together, self._alone)
 
@@ -30,7 +32,9 @@ class Worker:
         assert size == sum(self.sizes[one] for one in accounts)
         self.adopted.append(sorted(accounts))
 
-    async def _alone(self, account: str) -> None:
+    async def _alone(self, account: str, size: int | None) -> None:
+        assert size in (None, self.sizes[account])
+        self.begun.append(account)
         await trio.sleep(1 + self.sizes[account] / SMALL)
         self._read([account])
         self.adopted.append([account])
@@ -68,6 +72,20 @@ async def test_a_large_account_is_adopted_alone_and_nobody_waits_for_it(autojump
     worker = Worker({"large": 100 * SMALL, "a": 1, "b": 2})
     await worker.adopt_all()
     assert worker.adopted == [["a", "b"], ["large"]]
+
+
+@pytest.mark.parametrize("earliest", ["large", "huge", "small"])
+async def test_of_those_that_are_adopted_alone_the_smallest_comes_first_whichever_was_taken_first(
+    autojump_clock: trio.testing.MockClock, earliest: str
+) -> None:
+    worker = Worker({"huge": 30 * SMALL, "large": 20 * SMALL, "middle": 2 * SMALL, "small": 1})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.adoptions.adopt, earliest)
+        await trio.sleep(0.5)  # it is being measured
+        for account in worker.sizes.keys() - {earliest}:
+            nursery.start_soon(worker.adoptions.adopt, account)
+    assert worker.begun == ["small", "middle", "large", "huge"]
+    assert worker.measured == 2
 
 
 async def test_no_more_are_adopted_at_once_than_takes_a_moment(autojump_clock: trio.testing.MockClock) -> None:
