@@ -29,7 +29,7 @@ async def restored_pipeline(
 ) -> Pipeline:
     """Returns the stored pipeline; `Pipeline.begin` was called. ``key`` hashes recipients. Raises StoreError.
 
-    ``held`` are the accounts to restore (None: all), where others are adopted later (`adopt_account`): the daemon is not ready before.
+    ``held`` are the accounts to restore (None: all), where others are adopted later (`adopt_accounts`): the daemon is not ready before.
     """
     config = present.config
     await store.assign_accounts([account.name for account in config.accounts])
@@ -46,60 +46,32 @@ async def restored_pipeline(
     return pipeline
 
 
-async def adopt_account(
-    name: str,
+async def adopt_accounts(
+    names: Sequence[str],
     store: AsyncStore,
     pipeline: Pipeline,
     present: Callable[[], RuntimeConfig],
     key: bytes,
     size: int | None = None,
 ) -> None:
-    """Restores an account whose lease this daemon has taken, and lets the pipeline adopt it. ``present`` returns the configuration in force.
+    """Restores accounts whose leases this daemon has taken, and lets the pipeline adopt them. ``present`` returns the configuration in force.
 
-    ``size`` is that of its journal in bytes; None if it is not known yet.
+    ``size`` is that of their journals in bytes, together; None if it is not known yet. Several take as many round trips and flushes as one:
+    their windows are small. The one account may be large, and is read a page at a time from the beginning.
 
-    A small account does not wait for a large one, unless several are restored already. A reload does not wait either: an account that was
-    restored under an earlier configuration is restored again, and then the next reload waits. Raises StoreError; the pipeline has not adopted
-    the account then.
+    A small account does not wait for a large one, unless several are restored already. A reload does not wait either: what was restored under
+    an earlier configuration is restored again, and then the next reload waits. Raises StoreError; the pipeline has adopted none of the accounts
+    then.
     """
 
     async def measured() -> int:
-        return await store.journal_size(name) if size is None else size
-
-    async def restored() -> tuple[AccountPipeline, StoredState]:
-        loaded = await store.load([name])
-        await _set_aside(loaded, store, pipeline.services)
-        return await _restored_account(store, name, loaded, present(), pipeline.services, key), loaded
-
-    async with pipeline.restoring.turn(measured):
-        before = present()
-        found = await restored()
-        async with pipeline.membership:
-            account, loaded = found if present() is before else await restored()
-            pipeline.judged_otherwise = await judged_otherwise(store, present())
-            await pipeline.adopt([account], loaded)
-
-
-async def adopt_accounts(
-    names: Sequence[str],
-    size: int,
-    store: AsyncStore,
-    pipeline: Pipeline,
-    present: Callable[[], RuntimeConfig],
-    key: bytes,
-) -> None:
-    """Does what `adopt_account` does for several accounts, whose windows are small: with as many round trips and flushes as for one.
-
-    ``size`` is that of their journals in bytes.
-    """
-
-    async def measured() -> int:
-        return size
+        return sum((await store.journal_sizes(names)).values()) if size is None else size
 
     async def restored() -> tuple[list[AccountPipeline], StoredState]:
-        loaded, first = await store.load(names), await store.first_pages(names)
+        loaded = await store.load(names)
+        await _set_aside(loaded, store, pipeline.services)
+        first = await store.first_pages(names) if len(names) > 1 else dict.fromkeys(names, NOTHING_READ)
         services, now = pipeline.services, present()
-        await _set_aside(loaded, store, services)
         return [await _restored_account(store, one, loaded, now, services, key, first[one]) for one in names], loaded
 
     async with pipeline.restoring.turn(measured):

@@ -144,9 +144,6 @@ class AsyncStore:
     async def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return await self.run(lambda store: store.journal_page(account, after))
 
-    async def journal_size(self, account: str) -> int:
-        return await self.run(lambda store: store.journal_size(account))
-
     async def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
         return await self.run(lambda store: store.journal_sizes(accounts))
 
