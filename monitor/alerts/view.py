@@ -105,9 +105,9 @@ class Views:
         """Does what `view` does, in pieces. The window must not change meanwhile."""
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         if built_in is not None:
-            return self._built_in(alert, built_in)
+            return self._with_what_is_gone(alert, self._built_in(alert, built_in))
         if rule is None:
-            return self._orphan(alert)
+            return self._with_what_is_gone(alert, self._orphan(alert))
         context = context or self.evaluator.view_context()
         plain = self._plain(alert, rule, context)
         if deep:
@@ -200,6 +200,20 @@ class Views:
             return self._built_in(alert, BuiltIn(alert.rule, "warning", "its rule is gone", "its rule is gone", ""))
         status: Literal["firing", "resolved"] = "resolved" if alert.state == "resolved" else "firing"
         return msgspec.structs.replace(alert.view, status=status, **_numbers(alert))
+
+    def _with_what_is_gone(self, alert: Alert, view: AlertView) -> AlertView:
+        """Says of an alert that ended because its account, rule or search was removed that this is so, in place of how it fires or is mended."""
+        if alert.because != "removed" or view.status == "firing":
+            return view
+        because = view.resolved_because
+        if not self.evaluator.coverage.searches:
+            because, what = "unwatched", f"account {alert.account} is no longer watched"
+        elif alert.rule in BUILT_IN:
+            what = "what it was about is no longer configured"
+        else:
+            what = f"rule {alert.rule} is no longer configured"
+        texts = {name: text for name, text in view.annotations.items() if name != "description"}
+        return msgspec.structs.replace(view, annotations=texts | {"summary": what}, resolved_because=because)
 
 
 def kept(view: AlertView) -> AlertView:

@@ -282,7 +282,11 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
             this = " (this one)" if one["isThis"] else ""
             accounts = ", ".join(held_by(one)) or "no account"
             left = "".join(f"; leaves {', '.join(names)} to others{why and f': {why}'}" for why, names in left_of(one))
-            yield (label, f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}{left}")
+            silent = f"; no sign of life since {_ago(one['lastSeen'])}" if one.get("lastSeen") else ""
+            yield (
+                label,
+                f"{one['name']}{this}, {one['version']}, since {_ago(one['since'])}: {accounts}{silent}{left}",
+            )
             label = ""
     for one in fleet["workers"]:
         if not one["isAlive"] and one.get("lastSeen"):

@@ -19,7 +19,7 @@ from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
 from monitor.daemon.window_restore import NOTHING_READ, restored_or_empty
 from monitor.store.async_store import AsyncStore
-from monitor.store.protocol import Commit, FirstPages, QuarantinedRecord, StoredState, UnusableSilence
+from monitor.store.protocol import Commit, FirstPages, QuarantinedRecord, StoredState
 
 log = logging.getLogger("monitor")
 
@@ -29,12 +29,12 @@ async def restored_pipeline(
 ) -> Pipeline:
     """Returns the stored pipeline; `Pipeline.begin` was called. ``key`` hashes recipients. Raises StoreError.
 
-    ``held`` are the accounts to restore (None: all), where others are adopted later (`adopt_account`): the daemon is not ready before.
+    ``held`` are the accounts to restore (None: all), where others are adopted later (`adopt_accounts`): the daemon is not ready before.
     """
     config = present.config
     await store.assign_accounts([account.name for account in config.accounts])
     loaded = await store.load(held)
-    await _quarantine(loaded.unusable, store, services)
+    await _set_aside(loaded, store, services)
     names = accounts_to_restore(config, loaded) if held is None else held
     accounts = [await _restored_account(store, name, loaded, present, services, key) for name in names]
     if held is None:
@@ -46,57 +46,31 @@ async def restored_pipeline(
     return pipeline
 
 
-async def adopt_account(
-    name: str,
+async def adopt_accounts(
+    names: Sequence[str],
     store: AsyncStore,
     pipeline: Pipeline,
     present: Callable[[], RuntimeConfig],
     key: bytes,
     size: int | None = None,
 ) -> None:
-    """Restores an account whose lease this daemon has taken, and lets the pipeline adopt it. ``present`` returns the configuration in force.
+    """Restores accounts whose leases this daemon has taken, and lets the pipeline adopt them. ``present`` returns the configuration in force.
 
-    ``size`` is that of its journal in bytes; None if it is not known yet.
+    ``size`` is that of their journals in bytes, together; None if it is not known yet. Several take as many round trips and flushes as one:
+    their windows are small. The one account may be large, and is read a page at a time from the beginning.
 
-    A small account does not wait for a large one, unless several are restored already. A reload does not wait either: an account that was
-    restored under an earlier configuration is restored again, and then the next reload waits. Raises StoreError; the pipeline has not adopted
-    the account then.
+    A small account does not wait for a large one, unless several are restored already. A reload does not wait either: what was restored under
+    an earlier configuration is restored again, and then the next reload waits. Raises StoreError; the pipeline has adopted none of the accounts
+    then.
     """
 
     async def measured() -> int:
-        return await store.journal_size(name) if size is None else size
-
-    async def restored() -> tuple[AccountPipeline, StoredState]:
-        loaded = await store.load([name])
-        return await _restored_account(store, name, loaded, present(), pipeline.services, key), loaded
-
-    async with pipeline.restoring.turn(measured):
-        before = present()
-        found = await restored()
-        async with pipeline.membership:
-            account, loaded = found if present() is before else await restored()
-            pipeline.judged_otherwise = await judged_otherwise(store, present())
-            await pipeline.adopt([account], loaded)
-
-
-async def adopt_accounts(
-    names: Sequence[str],
-    size: int,
-    store: AsyncStore,
-    pipeline: Pipeline,
-    present: Callable[[], RuntimeConfig],
-    key: bytes,
-) -> None:
-    """Does what `adopt_account` does for several accounts, whose windows are small: with as many round trips and flushes as for one.
-
-    ``size`` is that of their journals in bytes.
-    """
-
-    async def measured() -> int:
-        return size
+        return sum((await store.journal_sizes(names)).values()) if size is None else size
 
     async def restored() -> tuple[list[AccountPipeline], StoredState]:
-        loaded, first = await store.load(names), await store.first_pages(names)
+        loaded = await store.load(names)
+        await _set_aside(loaded, store, pipeline.services)
+        first = await store.first_pages(names) if len(names) > 1 else dict.fromkeys(names, NOTHING_READ)
         services, now = pipeline.services, present()
         return [await _restored_account(store, one, loaded, now, services, key, first[one]) for one in names], loaded
 
@@ -134,14 +108,27 @@ def log_damage(damage: str) -> None:
     log.error("%s: the last 7 days are fetched from Routee again; until then no alert is reported as resolved", damage)
 
 
-async def _quarantine(unusable: Sequence[UnusableSilence], store: AsyncStore, services: Services) -> None:
-    """Drops silences that cannot be read, keeps them among the records set aside, and reports them."""
-    if not unusable:
-        return
+async def _set_aside(loaded: StoredState, store: AsyncStore, services: Services) -> None:
+    """Drops silences, and alerts of no account, that cannot be read, keeps them among the records set aside, and reports them."""
     now = services.clock.now()
-    records = [QuarantinedRecord("", "silences", now, f"silence {one.id}: {one.why}", one.record) for one in unusable]
-    await store.commit(Commit(dropped_silences=[one.id for one in unusable], quarantined=records))
-    for one in unusable:
-        said = f"The stored silence {one.id[:40]} was set aside and silences nothing any more: {one.why}"
-        log.error("%s", said)
-        services.health.quarantined(said)
+    silences, alerts = loaded.unusable, loaded.unusable_alerts
+    records = [
+        *(QuarantinedRecord("", "silences", now, f"silence {one.id}: {one.why}", one.record) for one in silences),
+        *(QuarantinedRecord("", "alerts", now, f"alert {one.fingerprint}: {one.why}", one.record) for one in alerts),
+    ]
+    if not records:
+        return
+    dropped, of_nobody = [one.id for one in silences], [one.fingerprint for one in alerts]
+    await store.commit(Commit(dropped_silences=dropped, dropped_alerts_of_nobody=of_nobody, quarantined=records))
+    for one in silences:
+        _report(f"The stored silence {one.id[:40]} was set aside and silences nothing any more: {one.why}", services)
+    for lost in alerts:
+        _report(
+            f"The stored alert {lost.fingerprint[:40]} was set aside, and its end is told to nobody: {lost.why}",
+            services,
+        )
+
+
+def _report(said: str, services: Services) -> None:
+    log.error("%s", said)
+    services.health.quarantined(said)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.config.monitor import Config
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.errors import StoreDamaged
+from monitor.runtime.pieces import Work
 from monitor.store.protocol import Commit, Entry, FirstPages, Store
 from monitor.window import UnreadableBlob, Window
 from monitor.window.malloc_trim import trim_heap
@@ -41,9 +42,10 @@ async def restored_or_empty(
 
     ``first`` is what was read of it already.
 
-    A large window takes minutes. It is made beside the store's thread, which reads a page at a time, so that other calls have their turn, and the
-    task can be cancelled in between. It is prepared for rules. Its alerts stay: none of them can end before the messages behind it were read
-    again (`monitor.alerts.evaluator`). Raises StoreError.
+    A large window takes minutes. It is made beside the store's thread, which reads a page at a time, so that other calls have their turn.
+    If the task is cancelled, this ends after the present page, or the present piece of what is done with all of them. The window is prepared
+    for rules. Its alerts stay: none of them can end before the messages behind it were read again (`monitor.alerts.evaluator`). Raises
+    StoreError.
     """
     import trio
 
@@ -51,12 +53,12 @@ async def restored_or_empty(
     try:
         if _is_watched(account, config):
             await _fill(window, store, first)
-        works = [*window.indexing(), *window.preparing()]
+        works = [*window.indexing(), *map(_as_one_piece, window.preparing())]
         async with (
             trio.open_nursery() as nursery
         ):  # two threads that take about as long; more would wait for each other
-            nursery.start_soon(store.work, partial(_each, works[::2]))
-            nursery.start_soon(store.work, partial(_each, works[1::2]))
+            nursery.start_soon(store.work_in_pieces, _each(works[::2]))
+            nursery.start_soon(store.work_in_pieces, _each(works[1::2]))
         await store.work(trim_heap)
     except StoreDamaged as error:
         await store.commit(Commit(forgotten=[account]))
@@ -83,9 +85,15 @@ async def _fill(window: Window, store: "AsyncStore", first: FirstPages) -> None:
         has_more = bool(page)
 
 
-def _each(works: Iterable[Callable[[], object]]) -> None:
+def _each(works: Iterable[Work[object]]) -> Work[None]:
     for work in works:
-        work()
+        yield from work
+        yield
+
+
+def _as_one_piece(call: Callable[[], object]) -> Work[object]:
+    yield from ()
+    return call()
 
 
 def _empty(account: str, config: Config, key: bytes) -> Window:

@@ -49,7 +49,7 @@ from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import MINUTE, Clock
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.sd_notify import Systemd
-from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor
+from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor, run_until
 from monitor.store.async_store import AsyncStore
 from monitor.window.malloc_trim import trim_heap
 
@@ -89,7 +89,13 @@ class Daemon:
         self, systemd: Systemd, reloads: Reloads | None, stop: trio.Event, task_status: trio.TaskStatus[Running]
     ) -> None:
         """Runs until ``stop`` is set. Raises StoreError or ListenError if it cannot start."""
-        await self._restore()
+        if not await self._restored_before(stop):
+            log.info("stopping")
+            systemd.stopping("draining")
+            if self._member is not None:
+                await self._member.close()
+            log.info("stopped")
+            return
         try:
             await self._run(systemd, reloads, stop, task_status)
         finally:
@@ -110,11 +116,12 @@ class Daemon:
                 if self._member is not None:  # each account is polled as soon as it is adopted
                     await self._member.start(services, stop)
                     self._health.searches(self._held_searches)
-                self._begin_following(work, status, reloads)
-                status.ready()
-                log.info("%s", watched(self._present.settings))
-                self.has_begun = True
-                task_status.started(Running(url, self._pipeline))
+                if not stop.is_set():  # otherwise it was stopped while it still started
+                    self._begin_following(work, status, reloads)
+                    status.ready()
+                    log.info("%s", watched(self._present.settings))
+                    self.has_begun = True
+                    task_status.started(Running(url, self._pipeline))
                 await stop.wait()
                 log.info("stopping")
                 status.stopping()
@@ -126,6 +133,21 @@ class Daemon:
             stop_listening.set()
 
     # Starting
+
+    async def _restored_before(self, stop: trio.Event) -> bool:
+        """Restores the daemon; returns False if it is to stop before that is done. Raises StoreError."""
+        failed: list[Exception] = []
+
+        async def restore() -> None:
+            try:
+                await self._restore()
+            except Exception as error:  # noqa: BLE001 - it is raised below as it is, and not as one of a group
+                failed.append(error)
+
+        await run_until(stop, restore)
+        for error in failed:
+            raise error
+        return not stop.is_set()
 
     async def _restore(self) -> None:
         found = self._store.leases()
@@ -261,6 +283,7 @@ class Daemon:
             tasks["accounts of others"] = self._member.read_others
             tasks["accounts left to others"] = self._member.probe
             tasks["rules of others"] = self._member.announce_rules
+            tasks["removed accounts"] = self._member.look_for_removed
         if reloads is not None:
             reloader = Reloader(
                 reloads, self._store, self._pipeline, self._key, lambda: self._present, self._follow, status

@@ -11,6 +11,7 @@ from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreOutdated
+from monitor.runtime.pieces import Work
 from monitor.store.leases import LeaseStore
 from monitor.store.protocol import (
     EVERY_NOTIFICATION,
@@ -59,6 +60,20 @@ class AsyncStore:
     async def work(self, call: Callable[[], T]) -> T:
         """Runs ``call``, which works on what was read, in a thread beside the store's: the store has time for other calls meanwhile."""
         return await trio.to_thread.run_sync(call)
+
+    async def work_in_pieces(self, work: Work[T]) -> T:
+        """Does what `work` does, and ends between two pieces if the task is cancelled."""
+
+        def pieces() -> T:
+            while True:
+                try:
+                    next(work)
+                except StopIteration as done:
+                    result: T = done.value
+                    return result
+                trio.from_thread.check_cancelled()
+
+        return await trio.to_thread.run_sync(pieces)
 
     def outdated(self, error: StoreOutdated) -> None:
         """Says that the store is no longer as the daemon left it, where somebody else noticed that."""
@@ -128,9 +143,6 @@ class AsyncStore:
 
     async def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return await self.run(lambda store: store.journal_page(account, after))
-
-    async def journal_size(self, account: str) -> int:
-        return await self.run(lambda store: store.journal_size(account))
 
     async def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
         return await self.run(lambda store: store.journal_sizes(accounts))

@@ -39,6 +39,7 @@ from monitor.store.protocol import (
     OutboxRow,
     Pending,
     QuarantinedRecord,
+    UnusableAlert,
     UnusableSilence,
 )
 from monitor.store.sql_store import ENTRIES_BEGIN, ENTRIES_PAGE, SqlStore, Table
@@ -140,6 +141,14 @@ class PostgresqlStore(SqlStore):
         """All daemons read all of them, so one that is unreadable must stop none."""
         return rows.silences(silences, strict=False)
 
+    def _alerts(self, found: Iterable[rows.Row]) -> tuple[list[Alert], list[UnusableAlert]]:
+        """The same of alerts of which it is not known whose they are. One of an account hinders only that."""
+        return rows.alerts(found)
+
+    def _write_alerts(self, commit: Commit) -> None:
+        super()._write_alerts(commit)
+        self._many(own.DROP_ALERT_OF_UNKNOWN, [(one,) for one in commit.dropped_alerts_of_nobody])
+
     def _acks(self, found: Iterable[rows.Row]) -> list[Ack]:
         """The same: without an acknowledgement that is unreadable, its alert is repeated."""
         return rows.readable(Ack, found)
@@ -164,7 +173,7 @@ class PostgresqlStore(SqlStore):
             return
         with self._writing():
             self._rows(own.ONE_ASSIGNS)
-            owners = Owners(rows.structs(Alert, self._rows(statements.ALERTS)), accounts)
+            owners = Owners(rows.readable(Alert, self._rows(statements.ALERTS)), accounts)
             change = split(rows.structs(AggregationGroup, self._rows(own.GROUPS_OF_NOBODY)), owners)
             self._drop_groups([(one.key, one.receiver, one.account) for one in change.dropped])
             self._write_groups(change.written)
@@ -178,11 +187,13 @@ class PostgresqlStore(SqlStore):
     def owners(self) -> list[str]:
         named = {str(account) for (account,) in self._rows(own.OWNERS)}
         if "" in named:
-            named |= {one.account for one in rows.structs(Alert, self._rows(own.ALERTS_OF_UNKNOWN))}
+            named |= {one.account for one in rows.readable(Alert, self._rows(own.ALERTS_LEFT_OF_UNKNOWN))}
         return sorted(named - {""})
 
     def _of(self, accounts: Collection[str] | None, query: str) -> tuple[Any, ...]:
-        return (query,) if accounts is None else (own.OF_ACCOUNTS[query], list(accounts))
+        if accounts is None:
+            return (own.ALERTS if query == statements.ALERTS else query,)
+        return (own.OF_ACCOUNTS[query], list(accounts))
 
     def _read(self, *queries: tuple[Any, ...]) -> list[list[rows.Row]]:
         return self._session.read_at_once([Statement(translated(query), values) for query, *values in queries])

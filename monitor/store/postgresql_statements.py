@@ -28,12 +28,17 @@ DROP_GROUP: Final = f"DELETE FROM alert_group WHERE {_SAME_GROUP}"  # noqa: S608
 ALERT: Final = """
     INSERT INTO alert (fingerprint, resolved_at, data, account) VALUES (?, ?, ?, ?)
     ON CONFLICT (fingerprint) DO UPDATE SET resolved_at = excluded.resolved_at, data = excluded.data, account = excluded.account"""
-OWNERS: Final = "SELECT account FROM alert UNION SELECT account FROM rule_state ORDER BY account"
-ALERTS_OF_UNKNOWN: Final = "SELECT data FROM alert WHERE account = '' ORDER BY rowid"
+_IS_LEFT: Final = "(resolved_at IS NULL OR fingerprint IN (SELECT unnest(told) FROM alert_group))"
+OWNERS: Final = f"""
+    SELECT account FROM alert WHERE {_IS_LEFT} UNION SELECT account FROM rule_state
+    UNION SELECT account FROM parcel WHERE state = 'waiting' ORDER BY account"""  # noqa: S608 - a constant, as below
+ALERTS: Final = "SELECT data, account, fingerprint FROM alert ORDER BY rowid"
+ALERTS_LEFT_OF_UNKNOWN: Final = f"SELECT data FROM alert WHERE account = '' AND {_IS_LEFT} ORDER BY rowid"  # noqa: S608 - a constant
+DROP_ALERT_OF_UNKNOWN: Final = "DELETE FROM alert WHERE fingerprint = ? AND account = ''"
 _OF: Final = "account = ANY(CAST(? AS TEXT[]))"
 OF_ACCOUNTS: Final = {
     statements.CURSORS: f"SELECT data FROM cursor WHERE {_OF} ORDER BY account, search",  # noqa: S608 - a constant, as below
-    statements.ALERTS: f"SELECT data FROM alert WHERE {_OF} OR account = '' ORDER BY rowid",  # noqa: S608 - a constant
+    statements.ALERTS: f"SELECT data, account, fingerprint FROM alert WHERE {_OF} OR account = '' ORDER BY rowid",  # noqa: S608 - a constant
     statements.GROUPS: f"SELECT data FROM alert_group WHERE {_OF} ORDER BY rowid",  # noqa: S608 - a constant
     statements.ACKS: f"""
         SELECT data FROM acknowledgement WHERE fingerprint IN (SELECT fingerprint FROM alert WHERE {_OF} OR account = '') ORDER BY rowid""",  # noqa: S608 - a constant

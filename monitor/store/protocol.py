@@ -92,7 +92,8 @@ class Commit:
 
     ``journal`` has (account, blob) of changed rows, and ``cleaned`` (account, sequence number) of blobs to delete. Dropped are:
     ``dropped_entries`` by (account, field, code), ``dropped_alerts`` and ``dropped_acks`` by fingerprint, ``dropped_groups`` by
-    (key, receiver, account), ``dropped_silences`` by id. ``forgotten`` are accounts whose journal, dictionaries and cursors are deleted before
+    (key, receiver, account), ``dropped_silences`` by id. ``dropped_alerts_of_nobody`` are dropped by fingerprint only while the store does not
+    know their account (`StoredState.unusable_alerts`). ``forgotten`` are accounts whose journal, dictionaries and cursors are deleted before
     anything is written, so that their messages are fetched from Routee again. ``account_states`` are replaced by account.
     ``rule_states`` is what rules keep, by (account, rule); ``dropped_rule_states`` are those of rules that are gone. ``first_evaluations`` and
     ``dropped_first_evaluations`` are likewise, of as of when each rule was evaluated first. ``durable``: it is on
@@ -113,6 +114,7 @@ class Commit:
     cursors: list[Cursor] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     dropped_alerts: list[str] = field(default_factory=list)
+    dropped_alerts_of_nobody: list[str] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     groups: list[AggregationGroup] = field(default_factory=list)
     dropped_groups: list[tuple[str, str, str]] = field(default_factory=list)
@@ -147,11 +149,21 @@ class UnusableSilence:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusableAlert:
+    """A stored alert that cannot be read, and of which it is not known whose it is: its fingerprint, the reason, and the beginning of its text."""
+
+    fingerprint: str
+    why: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredState:
     """Everything that is restored after a restart, except the windows' journals.
 
     ``account_states`` has Routee's latest balances and campaigns by account. ``begun`` has (fingerprint, instant) of the alerts that began
-    to fire within BEGUN_KEPT before the latest change of any alert. ``unusable`` are the silences that are not in ``silences``.
+    to fire within BEGUN_KEPT before the latest change of any alert. ``unusable`` are the silences that are not in ``silences``, and
+    ``unusable_alerts`` the alerts of no account that are not in ``alerts``.
     ``rule_states`` is what rules keep, by (account, rule), and ``first_evaluations`` as of when they were evaluated first.
     """
 
@@ -163,6 +175,7 @@ class StoredState:
     begun: list[tuple[str, Instant]] = field(default_factory=list)
     account_states: dict[str, AccountState] = field(default_factory=dict)
     unusable: list[UnusableSilence] = field(default_factory=list)
+    unusable_alerts: list[UnusableAlert] = field(default_factory=list)
     rule_states: dict[tuple[str, str], bytes] = field(default_factory=dict)
     first_evaluations: dict[tuple[str, str], Instant] = field(default_factory=dict)
 
@@ -414,7 +427,8 @@ class Store(Protocol):
         """Returns the groups with this key, of all receivers and accounts, whoever holds them."""
 
     def owners(self) -> list[str]:
-        """Returns the accounts that have alerts, or states of rules."""
+        """Returns the accounts of which something is left to be ended or told: alerts that are not over, or whose end a group has yet to
+        notify, states of rules, and notifications that wait."""
 
     def entries(self, account: str) -> list[Entry]:
         """Returns the dictionaries of an account's window, codes ascending within each field."""

@@ -31,6 +31,7 @@ from monitor.store.protocol import (
     OutboxRow,
     Pending,
     QuarantinedRecord,
+    UnusableAlert,
     UnusableSilence,
 )
 
@@ -147,6 +148,20 @@ def silences(found: Iterable[Row], *, strict: bool = True) -> tuple[list[Silence
             unusable.append(UnusableSilence(name, str(reason), _start(data)))
         except ValueError as error:
             unusable.append(UnusableSilence(name, str(error), _start(data)))
+    return known, unusable
+
+
+def alerts(found: Iterable[Row]) -> tuple[list[Alert], list[UnusableAlert]]:
+    """Reads (data, account, fingerprint) rows. Returns the alerts, and those of no account that are unreadable. Raises StoreDamaged for one of
+    an account that is."""
+    decoder, known, unusable = msgspec.json.Decoder(Alert), [], []
+    for data, account, fingerprint in found:
+        try:
+            known.append(decoder.decode(data))
+        except msgspec.MsgspecError as reason:
+            if account:
+                raise UnreadableRow("a stored alert", "alert", reason) from reason
+            unusable.append(UnusableAlert(fingerprint, str(reason), _start(data)))
     return known, unusable
 
 

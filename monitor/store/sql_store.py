@@ -42,6 +42,7 @@ from monitor.store.protocol import (
     Retried,
     StoredState,
     StoredSuppressions,
+    UnusableAlert,
     UnusableSilence,
 )
 
@@ -216,6 +217,10 @@ class SqlStore(ABC):
         """Returns the silences, and those that cannot be used. Raises StoreDamaged if that tells of a damaged file."""
         return rows.silences(silences)
 
+    def _alerts(self, found: Iterable[rows.Row]) -> tuple[list[Alert], list[UnusableAlert]]:
+        """Reads rows of alerts. Returns the alerts, and those that belong to no account and cannot be read. Raises StoreDamaged."""
+        return rows.structs(Alert, found), []
+
     def _acks(self, found: Iterable[rows.Row]) -> list[Ack]:
         """Reads rows of acknowledgements. Raises StoreDamaged if one that is unreadable tells of a damaged file."""
         return rows.structs(Ack, found)
@@ -239,12 +244,14 @@ class SqlStore(ABC):
             *(self._rule_states(accounts) if rule_states else ()),
         )
         usable, unusable = self._usable(silences)
+        known_alerts, unusable_alerts = self._alerts(alerts)
         state = StoredState(
             cursors=rows.structs(Cursor, cursors),
-            alerts=rows.structs(Alert, alerts),
+            alerts=known_alerts,
             groups=rows.structs(AggregationGroup, groups),
             silences=usable,
             unusable=unusable,
+            unusable_alerts=unusable_alerts,
             acks=self._acks(acks),
             begun=begun,
             account_states=rows.account_states(states),
@@ -266,8 +273,11 @@ class SqlStore(ABC):
         return rows.structs(AggregationGroup, self._rows(statements.GROUPS_OF, key))
 
     def owners(self) -> list[str]:
-        alerts = {one.account for one in rows.structs(Alert, self._rows(statements.ALERTS))}
-        return sorted(alerts | {str(account) for (account,) in self._rows(statements.RULE_STATE_OWNERS)})
+        groups = rows.structs(AggregationGroup, self._rows(statements.GROUPS))
+        told = {fingerprint for group in groups for fingerprint in group.told}
+        alerts = rows.structs(Alert, self._rows(statements.ALERTS))
+        left = {one.account for one in alerts if one.resolved_at is None or one.fingerprint in told}
+        return sorted(left | {str(account) for (account,) in self._rows(statements.OTHER_OWNERS)} - {""})
 
     def _rule_states(self, accounts: Collection[str] | None) -> list[tuple[Any, ...]]:
         """Returns queries for them. They may have megabytes, so that those of other accounts are not read."""

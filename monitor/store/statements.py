@@ -78,7 +78,7 @@ ACCOUNT_STATES: Final = "SELECT account, data FROM fact"
 ACCOUNT_STATE: Final = "INSERT OR REPLACE INTO fact (account, data) VALUES (?, ?)"
 
 RULE_STATES: Final = "SELECT account, rule, data FROM rule_state"
-RULE_STATE_OWNERS: Final = "SELECT DISTINCT account FROM rule_state"
+OTHER_OWNERS: Final = "SELECT account FROM rule_state UNION SELECT account FROM parcel WHERE state = 'waiting'"
 RULE_STATES_OF: Final = "SELECT account, rule, data FROM rule_state WHERE account = ?"
 RULE_STATE: Final = "INSERT OR REPLACE INTO rule_state (account, rule, data) VALUES (?, ?, ?)"
 DROP_RULE_STATE: Final = "DELETE FROM rule_state WHERE account = ? AND rule = ?"

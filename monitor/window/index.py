@@ -7,6 +7,8 @@ no call takes long, however many rows there are.
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.runtime.pieces import Work
+
 EMPTY = -1
 GONE = -2
 
@@ -153,12 +155,13 @@ class Index:
         if self._moved >= len(self._old.positions):
             self._old = None
 
-    def rebuild(self, rows: Rows, columns: Keys) -> None:
-        """Replaces the index by one of exactly ``rows``, with room to grow."""
+    def rebuilding(self, rows: Rows, columns: Keys) -> Work[None]:
+        """Replaces the index by one of exactly ``rows``, with room to grow, in pieces; it finds nothing reliably before the end."""
         self._table, self._old, self._count = _Table(_size(len(rows))), None, len(rows)
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
             self._table.insert(columns[some].hashed(), some)
+            yield
 
     def remove(self, keys: Keys, columns: Keys) -> None:
         """Removes keys that are in the index."""

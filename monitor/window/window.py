@@ -482,10 +482,10 @@ class Window:
     def restored(self) -> None:
         """Indexes the rows after all journal entries were read."""
         for work in self.indexing():
-            work()
+            at_once(work)
 
-    def indexing(self) -> tuple[Callable[[], object], ...]:
-        """Returns what `restored` does, in parts that threads can do at the same time."""
+    def indexing(self) -> tuple[Work[None], ...]:
+        """Returns what `restored` does, in parts that threads can do at the same time, each in pieces."""
         used = self.columns["kind"][: self.columns.length] > 0
         rows = np.flatnonzero(used)
         self._free = np.flatnonzero(~used)
@@ -493,8 +493,8 @@ class Window:
         self._has_heads = bool((self.columns["key"][rows] == HEAD).any())
         self.version += 1
         return (
-            partial(self._index.rebuild, rows, self.columns.keys),
-            *(timeline.settle for timeline in self.columns.timelines),
+            self._index.rebuilding(rows, self.columns.keys),
+            *(timeline.settling() for timeline in self.columns.timelines),
         )
 
     def settling(self) -> Work[None]:

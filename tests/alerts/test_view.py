@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.alerts.evaluation import EvaluationResult, Evaluations
@@ -11,17 +12,19 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import matched, unit_of
 from monitor.alerts.view import Views, history, links_of
 from monitor.config.rules import rule_of
-from monitor.model.builtin_alerts import BUILT_IN, BuiltIn, over
+from monitor.model.builtin_alerts import BUILT_IN, MONITOR_BLIND, BuiltIn, over
 from monitor.model.builtin_alerts import finding as trouble
 from monitor.model.notification import AlertView, Link
 from monitor.model.privacy import RecipientMask
 from monitor.notify.render import Templates
 from monitor.runtime.clock import HOUR, MINUTE
 from monitor.window import Window, WindowReader
+from tests.fakes.alerts import rate
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.toy_kind import BROKEN, registered
 from tests.fakes.written import CONFIG, settings
+from tests.store.store_samples import NOW, alert
 
 AT_ONCE = CONFIG.replace("group_wait: 10s", "group_wait: 0s")
 TWO_ACCOUNTS = AT_ONCE.replace(
@@ -265,3 +268,38 @@ def test_the_end_of_a_built_in_alert_says_what_is_good_again(built_in: BuiltIn) 
     fires, ended = shown
     assert fires.annotations == {"summary": f"{built_in.summary}: 503 from Routee", "description": built_in.advice}
     assert (ended.status, ended.annotations) == ("resolved", {"summary": built_in.ended})
+
+
+@pytest.mark.parametrize(
+    ("searches", "rules", "said", "because"),
+    [
+        ((), (), "account main is no longer watched", "unwatched"),
+        (("all",), (), "rule OperatorFailureRate is no longer configured", "removed"),
+    ],
+)
+def test_the_end_of_an_alert_whose_account_or_rule_is_gone_says_so_and_nothing_of_its_beginning(
+    searches: tuple[str, ...], rules: tuple[Any, ...], said: str, because: str
+) -> None:
+    texts = {"summary": "34% fail", "description": "call the operator", "runbook_url": "https://example.org"}
+    ended = msgspec.structs.replace(alert(resolved_at=NOW), because="removed", view=rate(annotations=texts))
+    found = Views(RuleEvaluator(Window("main", RecipientMask()), rules, searches), Templates()).view(ended)
+    assert (found.status, found.resolved_because) == ("resolved", because)
+    assert found.annotations == {"summary": said, "runbook_url": "https://example.org"}
+
+
+@pytest.mark.parametrize(
+    ("searches", "said"),
+    [
+        ((), "account main is no longer watched"),
+        (("all",), "what it was about is no longer configured"),
+    ],
+)
+def test_the_end_of_a_built_in_alert_about_what_is_gone_does_not_say_that_all_is_well_again(
+    searches: tuple[str, ...], said: str
+) -> None:
+    evaluator, result = RuleEvaluator(Window("main", RecipientMask()), (), searches), EvaluationResult()
+    evaluator.update_builtin(MONITOR_BLIND, trouble("503 from Routee", search="gone"), HOUR, result)
+    evaluator.apply(result)
+    evaluator.apply(evaluator.drop_gone(2 * HOUR))
+    [(_, ended)] = evaluator.every_alert()
+    assert Views(evaluator, Templates()).view(ended).annotations == {"summary": said}

@@ -11,7 +11,7 @@ from cli_folder import Folder
 
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import MONITOR_BLIND
-from monitor.runtime.clock import HOUR
+from monitor.runtime.clock import HOUR, MINUTE, Duration
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 
@@ -19,6 +19,14 @@ from monitor.store.sqlite import open_sqlite
 def copied(polled: Folder, to: Path) -> Folder:
     shutil.copytree(polled.path, to / "copy")
     return Folder(to / "copy")
+
+
+def known_for(folder: Folder, past: Duration) -> None:
+    """Let the store have read so much of the past before its latest poll."""
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        (cursor,) = store.load().cursors
+        known = msgspec.structs.replace(cursor, covered_since=cursor.as_of - past, swept={})
+        store.commit(Commit(cursors=[known]))
 
 
 def test_groups_with_their_numbers_worst_first(polled: Folder) -> None:
@@ -121,6 +129,7 @@ def test_what_rests_on_routees_own_answers_is_shown_as_the_daemon_told_it(polled
 
 def test_a_shift_rule_learns_from_the_stored_messages_and_says_how_far_it_is(polled: Folder, tmp_path: Path) -> None:
     folder = copied(polled, tmp_path)
+    known_for(folder, 15 * MINUTE + 1)  # the daemon may have read the past before it was stopped
     folder.rules.write_text("rules: [{name: Shifted, kind: shift, by: [operator]}]")
     groups = json.loads(folder.invoke("explain", "Shifted", "--json").stdout)["groups"]
     operators = [group["labels"]["operator"] for group in groups]
@@ -133,10 +142,7 @@ def test_a_shift_rule_learns_from_the_stored_messages_and_says_how_far_it_is(pol
     whole_second = re.compile(r"not enough data: history reaches back to \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ only")
     assert all(whole_second.match(group["why"]) for group in groups)
     folder.rules.write_text("rules: [{name: Shifted, kind: shift, by: [operator], learn: 1h}]")
-    with closing(open_sqlite(folder.path / "monitor.db")) as store:
-        (cursor,) = store.load().cursors
-        since = cursor.as_of - 2 * HOUR
-        store.commit(Commit(cursors=[msgspec.structs.replace(cursor, covered_since=since)]))
+    known_for(folder, 2 * HOUR)
     groups = json.loads(folder.invoke("explain", "Shifted", "--json").stdout)["groups"]
     assert all(re.fullmatch(r"not enough data: learning, \d+m of 1h", group["why"]) for group in groups)
 

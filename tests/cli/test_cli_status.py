@@ -194,6 +194,7 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
             if number
             else {}
         }
+        | ({"lastSeen": "2026-11-21T10:30:00Z"} if number else {})
         for number in range(2)
     ]
     dead = {"name": "a-host-that-was-killed:4711", "isAlive": False, "lastSeen": "2026-11-21T10:30:00Z", "accounts": []}
@@ -230,4 +231,5 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
     )
     assert said.count("; leaves promotions to others: it cannot poll it: Routee refuses the credentials (401);") == 1
     assert said.count("; leaves otp to others ") == 1, "an earlier version does not say why"
+    assert said.count(": main, otp; no sign of life since 2026-11-21 10:30:00Z (") == 1
     assert "a-host-that-was-killed:4711, 0.1.0: not heard of since 2026-11-21 10:30:00Z (" in said

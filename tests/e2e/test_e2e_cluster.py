@@ -10,7 +10,9 @@ import httpx
 import pytest
 import trio
 from e2e_cluster import ACCOUNTS, Cluster, cluster, newer_version, taken, until_shared
+from e2e_folder import account
 from e2e_process import Daemon, daemon
+from e2e_stage import SEARCH
 from e2e_store import store_keys
 
 from monitor.runtime.clock import SECOND
@@ -19,7 +21,7 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
 from tests.fakes.postgresql import running_server
 from tests.fakes.postgresql_link import linked
-from tests.fakes.waiting import until
+from tests.fakes.waiting import guarded, until
 
 pytestmark = pytest.mark.e2e
 
@@ -121,6 +123,29 @@ async def test_a_removed_rule_waits_for_a_worker_that_was_stopped_and_this_is_sa
                 f"Rule Failing of account {', '.join(sorted(ACCOUNTS))} is not in this daemon's"
             )
             town.check_once(fired=len(ACCOUNTS), resolved=0)
+
+
+async def test_a_removed_account_is_given_up_once_the_end_of_its_alerts_is_told(
+    tmp_path: Path, postgresql: PostgresqlAddress
+) -> None:
+    async with cluster(tmp_path, postgresql) as town, town.worker("first") as first:
+        town.fail("Ends")
+        await town.until_firing("Ends")
+        left = [name for name in ACCOUNTS if name != "athens"]
+        searches = [SEARCH | {"account": name, "every": "1s"} for name in left]
+        town.config("first", accounts=[account(town.urls[name], name) for name in left], searches=searches)
+        first.process.send_signal(signal.SIGHUP)
+        await town.until_firing("Ends", accounts=left)
+        [told] = [one.payload for one in town.told.told if "resolved" in str(one.payload["status"])]
+        [alert] = told["alerts"]
+        assert alert["annotations"]["summary"] == "account athens is no longer watched"
+        assert taken(first) == sorted(ACCOUNTS)
+        await until(lambda: taken(first) == sorted(left), "its lease to be given back", 180)
+        async with httpx.AsyncClient() as client:
+            with guarded():  # the next renewal of the leases shows it
+                while "athens" in str((await client.get(f"{first.url}/api/v1/status")).json()["fleet"]):
+                    await trio.sleep(0.1)
+        town.check_once(fired=len(ACCOUNTS), resolved=1)
 
 
 async def test_a_worker_that_joins_has_its_share_within_a_minute_and_tells_nobody_anything(

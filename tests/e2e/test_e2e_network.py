@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_cluster import ACCOUNTS, Cluster, cluster, taken, until_shared
 from e2e_folder import message
 from e2e_network import Cable, ServerNetwork, server_network
 from e2e_process import Daemon
+from e2e_stage import SEARCH
 from e2e_store import store_keys
 
 from monitor.model.message import DELIVERED
@@ -30,9 +32,9 @@ class Site:
     server: PostgresqlServer
 
     @asynccontextmanager
-    async def town(self, folder: Path) -> AsyncIterator[Cluster]:
+    async def town(self, folder: Path, **more: Any) -> AsyncIterator[Cluster]:
         address = self.server.database()
-        async with cluster(folder, address) as town:
+        async with cluster(folder, address, **more) as town:
             yield town
         self.server.drop(address)
 
@@ -198,8 +200,9 @@ def put_many(town: Cluster, account: str, number: int) -> None:
 
 
 async def test_a_network_that_loses_packets_costs_time_and_nothing_else(tmp_path: Path, site: Site) -> None:
+    """What is polled each second is blind after three: so long may a commit take, whose packets are lost and sent again, on a busy machine."""
     async with (
-        site.town(tmp_path) as town,
+        site.town(tmp_path, searches=[SEARCH | {"account": name, "every": "5s"} for name in ACCOUNTS]) as town,
         site.worker(town, "first") as (first, one),
         site.worker(town, "second") as (second, another),
     ):

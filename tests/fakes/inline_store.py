@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import trio
 
+from monitor.runtime.pieces import Work, at_once
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Store
 
@@ -21,3 +22,7 @@ class InlineStoreFront(AsyncStore):
     async def work(self, call: Callable[[], T]) -> T:
         await trio.lowlevel.checkpoint()
         return call()
+
+    async def work_in_pieces(self, work: Work[T]) -> T:
+        await trio.lowlevel.checkpoint()
+        return at_once(work)

@@ -14,7 +14,7 @@ from monitor.daemon.metrics import Metrics
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
-from monitor.daemon.startup import adopt_account, restored_pipeline
+from monitor.daemon.startup import adopt_accounts, restored_pipeline
 from monitor.model.alert import Alert
 from monitor.model.announced_rules import AnnouncedRules
 from monitor.model.batch import batch_of
@@ -96,7 +96,7 @@ class SharedWorker:
 
     async def adopt(self, name: str) -> None:
         """Adopts an account as the store has it."""
-        await adopt_account(name, self.front, self.pipeline, lambda: self.present, self.store.secret("recipients"))
+        await adopt_accounts([name], self.front, self.pipeline, lambda: self.present, self.store.secret("recipients"))
         self.sinks[name] = AccountSink(self.pipeline, self.pipeline.accounts[name])
 
     async def page(self, account: str, rows: Iterable[dict[str, Any]], search: str = "all") -> None:

@@ -8,7 +8,7 @@ import trio
 
 from monitor.model.batch import batch_of
 from monitor.model.routee_query import PAGE_SIZE, Page, RejectedRecord, RouteeQuery
-from monitor.runtime.clock import DAY, Clock, Instant
+from monitor.runtime.clock import DAY, MILLISECOND, SECOND, Clock, Instant
 from monitor.runtime.errors import RouteeError, RouteeRejected
 
 
@@ -36,7 +36,7 @@ class Asked:
 
 @dataclass(slots=True)
 class FakeTracking:
-    """Implements `Tracking`. ``by`` says which dates a search selects by.
+    """Implements `Tracking`. ``by`` says which dates a search selects by, and ``ends`` what becomes of those on its ends (`_is_within`).
 
     It calls ``drift`` before every answer and ``twist`` to change the answer. It raises a fault of ``faults`` at the request of that number,
     and ``down`` at every request.
@@ -44,6 +44,7 @@ class FakeTracking:
 
     clock: Clock
     by: str = "status"
+    ends: str = "included"
     newest_first: bool = True
     latency: float = 0.0
     never_last: bool = False
@@ -105,9 +106,28 @@ class FakeTracking:
         def when(sms: Sms) -> Instant:
             return sms.date if self.by == "status" else sms.sent
 
-        found = [sms for sms in self.messages.values() if start <= when(sms) <= end and status in (None, sms.status)]
+        found = [
+            sms
+            for sms in self.messages.values()
+            if status in (None, sms.status) and _is_within(when(sms), start, end, self.ends)
+        ]
         return sorted(found, key=lambda sms: (sms.date, sms.id), reverse=self.newest_first)
 
     def downloads(self) -> Counter[int]:
         """Counts the requests for full pages by page number."""
         return Counter(one.page for one in self.asked if one.size > 1)
+
+
+def _is_within(date: Instant, start: Instant, end: Instant, ends: str) -> bool:
+    """Returns whether a search returns a date. Its ends are rounded outwards to milliseconds, as the client writes them.
+
+    ``ends`` says which ones belong to the range: ``included``, ``excluded``, ``start``, ``end``. With ``of seconds`` behind it, Routee leaves
+    out the fractions of all.
+    """
+    start, end = start - start % MILLISECOND, end + -end % MILLISECOND
+    if ends.endswith(" of seconds"):
+        date, start, end = date // SECOND, start // SECOND, end // SECOND
+    if date in (start, end) and start < end:
+        kind = ends.removesuffix(" of seconds")
+        return kind == "included" or (date == start and kind == "start") or (date == end and kind == "end")
+    return start <= date <= end

@@ -1,24 +1,9 @@
-import socket
 import time
 
 import pytest
 
 from monitor.runtime.sd_notify import Systemd
-
-
-class Manager:
-    """The service manager's end: a datagram socket."""
-
-    def __init__(self, address: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(address)
-        self._socket.settimeout(2)
-
-    def heard(self) -> list[str]:
-        return self._socket.recv(4096).decode().split("\n")
-
-    def close(self) -> None:
-        self._socket.close()
+from tests.fakes.service_manager import Manager
 
 
 @pytest.fixture

@@ -681,6 +681,40 @@ def test_an_unreadable_silence_or_acknowledgement_stops_no_daemon(
         assert store.load().cursors
 
 
+UNREADABLE_ALERT = "INSERT INTO routee_monitor.alert (fingerprint, account, data) VALUES ('x', '{}', 'nonsense')"
+
+
+def test_an_unreadable_alert_of_no_account_hinders_no_account(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(poll(1))
+        alerts = store.load().alerts
+        postgresql_server.administer(UNREADABLE_ALERT.format(""), database=postgresql.database)
+        of_nobody = "UPDATE routee_monitor.alert_group SET account = ''"
+        postgresql_server.administer(of_nobody, database=postgresql.database)
+        for found in (store.load(), store.load(["main"])):
+            assert found.alerts == alerts
+            [one] = found.unusable_alerts
+            assert (one.fingerprint, one.record) == ("x", "nonsense")
+            assert "malformed" in one.why
+        assert store.load([]).unusable_alerts == [one]
+        assert store.owners() == ["main"]
+        store.assign_accounts(["main"])
+        assert {group.account for group in store.load().groups} == {"main"}
+
+
+def test_an_alert_of_no_account_is_only_dropped_while_it_has_none(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        postgresql_server.administer(UNREADABLE_ALERT.format(""), database=postgresql.database)
+        store.commit(poll(1))
+        alerts = store.load().alerts
+        store.commit(Commit(dropped_alerts_of_nobody=["x", *(one.fingerprint for one in alerts)]))
+        assert (store.load().alerts, store.load().unusable_alerts) == (alerts, [])
+
+
 def test_a_notification_that_cannot_be_read_is_given_up_and_holds_up_no_other(
     postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
 ) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from monitor.model.account_state import AccountState
-from monitor.model.alert import Transition, TransitionSubject, What
+from monitor.model.alert import Alert, Transition, TransitionSubject, What
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import DecidedTooLate, StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
@@ -635,6 +636,33 @@ def test_one_alert_is_found_with_its_acknowledgement_and_who_has_anything(store:
     assert store.alert_and_ack(alert().fingerprint) == (alert(), None)
     assert store.alert_and_ack("gone") == (None, None)
     assert store.owners() == ["main", "more", "other"]
+
+
+def test_an_account_has_something_left_until_its_alerts_are_over_and_told_and_nothing_waits(store: Store) -> None:
+    def owned(account: str, **more: Any) -> Alert:
+        return msgspec.structs.replace(alert(**more), account=account)
+
+    told, over = owned("told", resolved_at=NOW), owned("over", resolved_at=NOW)
+    group_of_told = msgspec.structs.replace(
+        group(), account="told", told={told.fingerprint: "critical", "x": "critical"}
+    )
+    of_unknown = msgspec.structs.replace(group("{other}"), account="unknown", told={"nobody": "critical"})
+    store.commit(
+        Commit(
+            alerts=[owned("fires"), told, over],
+            groups=[group_of_told, of_unknown],
+            outbox=[Pending("webhook/0", notification("n"), "waits")],
+            cursors=[msgspec.structs.replace(cursor(), account="read")],
+            journal=[("read", b"x")],
+        )
+    )
+    assert store.owners() == ["fires", "told", "waits"]
+    [row] = store.waiting("ops", "webhook/0", 1)
+    store.sent(row.id, {}, NOW)
+    store.commit(
+        Commit(groups=[msgspec.structs.replace(group_of_told, told={})], dropped_alerts=[owned("fires").fingerprint])
+    )
+    assert store.owners() == []
 
 
 def test_ended_sessions_are_kept_until_they_would_have_ended_and_only_so_many(store: Store, reopen: Opener) -> None:

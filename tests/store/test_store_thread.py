@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from monitor.runtime.errors import StoreError
+from monitor.runtime.pieces import Work
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Pending, Store
 from monitor.store.sqlite import open_sqlite
@@ -75,6 +76,33 @@ async def test_work_on_what_was_read_does_not_keep_the_store_from_others(tmp_pat
             await begun.wait()
             await front.commit(Commit(journal=[("main", b"x")]))
             stored.set()
+
+
+async def test_work_in_pieces_ends_after_the_present_piece_once_its_task_is_cancelled(tmp_path: Path) -> None:
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        front, done = AsyncStore(store), list[str]()
+        with trio.CancelScope() as scope:
+
+            def build() -> Work[str]:
+                done.append("first")
+                yield
+                trio.from_thread.run_sync(scope.cancel)
+                done.append("second")
+                yield
+                done.append("third")
+                return "whole"
+
+            await front.work_in_pieces(build())
+        assert (scope.cancelled_caught, done) == (True, ["first", "second"])
+
+
+async def test_work_in_pieces_returns_its_result(tmp_path: Path) -> None:
+    def build() -> Work[str]:
+        yield
+        return "whole"
+
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        assert await AsyncStore(store).work_in_pieces(build()) == "whole"
 
 
 async def test_a_call_that_has_begun_is_finished_although_its_task_is_cancelled(tmp_path: Path) -> None:

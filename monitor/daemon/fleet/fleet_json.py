@@ -1,11 +1,14 @@
 """The daemons that share the store as JSON has it: in `/healthz`, `GET /api/v1/status` and ``routee-monitor status``."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from monitor.model.fleet import Fleet
-from monitor.runtime.clock import SECOND, Instant, iso
-from monitor.store.leases import LEASE_DEADLINE, LEASE_TTL
+from monitor.model.fleet import Fleet, WorkerView
+from monitor.runtime.clock import SECOND, Duration, Instant, iso
+from monitor.store.leases import BEAT_EVERY, LEASE_DEADLINE, LEASE_TTL
+
+SILENT: Final[Duration] = 3 * BEAT_EVERY
+"""How long nothing was heard of a daemon that may be dead, although nobody can take its accounts yet."""
 
 
 def fleet_json(
@@ -14,8 +17,8 @@ def fleet_json(
     """Returns the workers and the accounts of the configuration with who holds each, since when.
 
     A worker has the accounts that it holds, which of them no living one has in its configuration any more (``removed``), and those that it could
-    not read, or cannot poll, and leaves alone. One that is not alive was last heard of at ``lastSeen``; one that ended in good order is not
-    among them.
+    not read, or cannot poll, and leaves alone. One that is not alive, or another one that has been silent for `SILENT`, was last heard of at
+    ``lastSeen``; one that ended in good order is not among them.
     ``worker`` is the number of the daemon that is asked. The store said all that at ``as_of``; None: it has said nothing yet.
     """
     names = {one.id: one.name for one in fleet.workers}
@@ -31,7 +34,7 @@ def fleet_json(
                 "url": one.url or None,
                 "since": iso(one.since),
                 "isAlive": one.lives,
-                "lastSeen": None if one.lives or as_of is None else iso(as_of + one.expires_in - LEASE_TTL),
+                "lastSeen": _last_seen(one, worker, as_of),
                 "isThis": one.id == worker,
                 "accounts": list(fleet.accounts_of(one.id)),
                 "removed": [name for name in fleet.accounts_of(one.id) if name not in configured],
@@ -49,6 +52,11 @@ def fleet_json(
             for name in dict.fromkeys([*accounts, *leases])
         ],
     }
+
+
+def _last_seen(one: WorkerView, worker: int, as_of: Instant | None) -> str | None:
+    is_heard = one.id == worker or LEASE_TTL - one.expires_in < SILENT
+    return None if as_of is None or (one.lives and is_heard) else iso(as_of + one.expires_in - LEASE_TTL)
 
 
 def is_old(fleet: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ import trio
 from monitor.daemon.fleet.adoption import Adoptions
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.runtime_config import RuntimeConfig
-from monitor.daemon.startup import adopt_account, adopt_accounts
+from monitor.daemon.startup import adopt_accounts
 from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
 
@@ -110,11 +110,11 @@ class HeldAccounts:
         """See `AccountDuties`."""
         self._pipeline.services.health.unreadable(accounts, elsewhere)
 
-    async def _adopt_together(self, accounts: Sequence[str], size: int) -> None:
-        await adopt_accounts(accounts, size, self._store, self._pipeline, self._present, self._key)
+    async def _adopt_together(self, accounts: Sequence[str], size: int | None) -> None:
+        await adopt_accounts(accounts, self._store, self._pipeline, self._present, self._key, size)
 
     async def _adopt_alone(self, account: str, size: int | None) -> None:
-        await adopt_account(account, self._store, self._pipeline, self._present, self._key, size)
+        await self._adopt_together([account], size)
 
     async def _forget(self, account: str) -> None:
         self._tasks.halt(account)

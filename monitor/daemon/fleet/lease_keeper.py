@@ -64,7 +64,7 @@ class AccountDuties(Protocol):
 class LeaseKeeper:
     """The task of the leases.
 
-    ``wanted`` returns the accounts that this worker's configuration has, in their order, and ``orphans`` those that it no longer has although
+    ``wanted`` returns the accounts that this worker's configuration has, in their order, and ``orphans`` those that it has not although
     something is left to do for them. ``unpolled`` knows what it cannot poll, and leaves to others.
     """
 
@@ -98,6 +98,7 @@ class LeaseKeeper:
         self._clean: dict[str, int] = {}
         """The leases since which nothing is left in memory of the time before them, with their tokens."""
         self._settled = trio.Event()
+        self._readings: set[trio.CancelScope] = set()
         self._is_leaving, self._left = False, trio.Event()
         self._trouble = ThrottledLog(log, "the leases of the accounts", clock, logging.ERROR)
 
@@ -159,8 +160,10 @@ class LeaseKeeper:
         self._left.set()
 
     def settle(self) -> None:
-        """Takes and gives away nothing more: the daemon is about to stop."""
+        """Takes and gives away nothing more, and reads no further what is being read: the daemon is about to stop."""
         self._is_leaving = True
+        for one in self._readings:
+            one.cancel()
 
     async def _beat_until_left(self, nursery: trio.Nursery) -> None:
         while not self._left.is_set():
@@ -206,7 +209,7 @@ class LeaseKeeper:
         """Gives away what is too much, or takes what is too little. Raises StoreError."""
         assert self._own is not None
         for account in decision.released:
-            self._leave_to_others(account)
+            self._leave_to_others(account, fleet)
             nursery.start_soon(self._hand_over, account, name=f"hand over account {account}")
         if not decision.take:
             return
@@ -271,6 +274,16 @@ class LeaseKeeper:
         return self._own is not None and self._own.tokens.get(account) == token
 
     async def _adopt(self, account: str, token: int) -> None:
+        with trio.CancelScope() as scope:
+            if self._is_leaving:
+                return
+            self._readings.add(scope)
+            try:
+                await self._adopt_unless_cancelled(account, token)
+            finally:
+                self._readings.discard(scope)
+
+    async def _adopt_unless_cancelled(self, account: str, token: int) -> None:
         async with self._lock(account):
             was_read = False
             if await self._forget(account):  # what is left of an earlier lease must not be committed under this one
@@ -338,8 +351,13 @@ class LeaseKeeper:
         await self._end_sends(account)
         await self._release(account, token)
 
-    def _leave_to_others(self, account: str) -> None:
-        """Says why an account is about to be given away if it is because this worker cannot poll it."""
+    def _leave_to_others(self, account: str, fleet: Fleet) -> None:
+        """Says why an account is about to be given away if it is because this worker cannot poll it, or because nothing is left to do for it."""
+        if account not in self._wanted() and not any(account in one.takes for one in fleet.living):
+            log.info(
+                "account %s is in no daemon's configuration any more, and nothing is left to do for it: it is given up",
+                account,
+            )
         if account in self._unpolled.left_alone:
             log.warning("account %s cannot be polled from here, and is given to another daemon", account)
             self._unpolled.given_back(account, trio.current_time())

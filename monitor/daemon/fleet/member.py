@@ -1,7 +1,8 @@
 """This daemon as one of several that share the accounts of a store: its leases, what it does for the accounts, and what it hears of the others."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import trio
 
@@ -12,6 +13,7 @@ from monitor.daemon.fleet.follower import UNREAD, FleetFollower
 from monitor.daemon.fleet.held_accounts import AccountTasks, HeldAccounts
 from monitor.daemon.fleet.lease_keeper import LeaseKeeper
 from monitor.daemon.fleet.others import OthersReader
+from monitor.daemon.fleet.ownership import CHANGEOVER
 from monitor.daemon.fleet.probes import Probes
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.pipeline import Pipeline
@@ -20,8 +22,12 @@ from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.model.fleet import Fleet
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import SECOND
+from monitor.runtime.errors import StoreError
 from monitor.runtime.task_supervisor import run_until
 from monitor.store.async_store import AsyncStore
+
+_LOOK_EVERY: Final = CHANGEOVER / 2
+"""Seconds between two looks at what is left of accounts: an account counts as done with only if the store has said so for `CHANGEOVER`."""
 
 
 class FleetMember:
@@ -42,7 +48,8 @@ class FleetMember:
         logouts: Callable[[], Awaitable[None]],
     ) -> None:
         self._leases, self._store, self._pipeline, self._present = leases, store, pipeline, present
-        self._removed: tuple[str, ...] = ()
+        self._owners: tuple[str, ...] = ()
+        """The accounts of which something is left in the store to be ended or told."""
         self._has_begun = False
         held = HeldAccounts(store, pipeline, tasks, present, key, changed, self._leading, self._why_not)
         services = pipeline.services
@@ -79,12 +86,19 @@ class FleetMember:
 
     async def start(self, nursery: trio.Nursery, stop: trio.Event) -> None:
         """Starts keeping leases in ``nursery``. Returns once what nobody else has is adopted, or when ``stop`` is set. Raises StoreError."""
-        self._removed = tuple(dict.fromkeys([*self._configured(), *await self._store.owners()]))
+        self._owners = tuple(await self._store.owners())
         self._has_begun = True
         self._pipeline.services.health.fleet(UNREAD)  # until `follow` knows better
         # It goes on after ``stop``: what is just being sent ends, and is noted, under the leases.
         nursery.start_soon(self._keeper.run, name="leases")
         await run_until(stop, self._keeper.settled.wait)
+
+    async def look_for_removed(self) -> None:
+        """Follows of which accounts something is left to be ended or told, until it is cancelled."""
+        while True:
+            await trio.sleep(_LOOK_EVERY)
+            with suppress(StoreError):  # then it is as it was at the last look
+                self._owners = tuple(await self._store.owners())
 
     async def close(self) -> None:
         """Closes the connection of the leases. Others are not told any more of a daemon that ended before it could work."""
@@ -110,7 +124,7 @@ class FleetMember:
         return [name for name in known if name not in self._pipeline.accounts]
 
     def _orphans(self) -> list[str]:
-        """Returns accounts that are not configured any more, but had alerts at the start, or have some here."""
+        """Returns accounts that are not configured here, but of which something is left to be ended or told, in the store or here."""
         configured = set(self._configured())
         here = [name for name, one in self._pipeline.accounts.items() if any(one.evaluator.every_alert())]
-        return [name for name in dict.fromkeys([*self._removed, *here]) if name not in configured]
+        return [name for name in dict.fromkeys([*self._owners, *here]) if name not in configured]

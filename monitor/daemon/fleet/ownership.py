@@ -55,7 +55,7 @@ class Ownership:
         self._leaving: set[str] = set()
         self._removed: set[str] = set()
         """Held accounts that no worker had in its configuration any more, and this one still has not."""
-        self._free, self._unwanted, self._foreign = Lasting(), Lasting(), Lasting()
+        self._free, self._unwanted, self._foreign, self._spent = Lasting(), Lasting(), Lasting(), Lasting()
 
     def beaten(
         self,
@@ -69,7 +69,8 @@ class Ownership:
         """Takes the answer to a beat that was sent at ``began``; ``wanted`` are the accounts of the configuration, in their order.
 
         ``orphans`` are not configured here, but have alerts that somebody has to end. They are taken once no worker, not even one that died
-        within the last hour, has had them in its configuration for `CHANGEOVER`: until then one that has may only be restarting.
+        within the last hour, has had them in its configuration for `CHANGEOVER`: until then one that has may only be restarting. What is held,
+        and no worker has any more, is released once it has been no orphan for as long.
         What is in ``left_alone`` is not taken, and counts as configured all the same. If it is held, it is given to others that would take it.
         """
         held = {lease.account: lease.token for lease in fleet.leases if lease.worker == self.worker}
@@ -83,7 +84,10 @@ class Ownership:
         moves = own_moves(fleet, self.worker, self.tokens, willing)
         take = dict.fromkeys([*moves.take, *self._left_over(now, fleet, wanted, orphans)])
         taken = tuple(one for one in take if one not in left_alone)
-        due = self._to_release(now, fleet, wanted, willing, moves.give)
+        due = (
+            *self._to_release(now, fleet, wanted, willing, moves.give),
+            *self._done_with(now, fleet, wanted, orphans),
+        )
         released = () if self._leaving else due
         self._leaving.update(released)
         return OwnershipChange(dropped, resumed, released, taken, HURRIED if fleet.free(willing) else PAUSE)
@@ -107,7 +111,7 @@ class Ownership:
 
     def _left_over(self, now: float, fleet: Fleet, wanted: Sequence[str], orphans: Collection[str]) -> tuple[str, ...]:
         """Returns free accounts that nobody takes although somebody should have, and those that no worker has in its configuration any more."""
-        known = {account for one in fleet.workers for account in one.wanted}.union(wanted)
+        known = _known(fleet, wanted)
         overdue = self._free.for_at_least(OVERDUE, fleet.free(wanted), now)
         abandoned = self._unwanted.for_at_least(CHANGEOVER, [one for one in orphans if one not in known], now)
         return (*overdue, *fleet.free(abandoned))
@@ -128,6 +132,17 @@ class Ownership:
         again = [one for one in foreign if one in self._removed]
         rest = [one for one in due if one not in self._removed]
         return (*give[: -(-len(give) // 10)], *again, *rest[: -(-len(rest) // 10)])
+
+    def _done_with(self, now: float, fleet: Fleet, wanted: Sequence[str], orphans: Collection[str]) -> tuple[str, ...]:
+        """Returns the next held accounts that no worker has any more, and for which nothing is left to do: a tenth of them, as above."""
+        known = _known(fleet, wanted).union(orphans)
+        spent = self._spent.for_at_least(CHANGEOVER, [one for one in self.tokens if one not in known], now)
+        return spent[: -(-len(spent) // 10)]
+
+
+def _known(fleet: Fleet, wanted: Sequence[str]) -> set[str]:
+    """Returns the accounts that any worker has in its configuration, also one that died within the last hour."""
+    return {account for one in fleet.workers for account in one.wanted}.union(wanted)
 
 
 class Lasting:

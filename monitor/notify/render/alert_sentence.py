@@ -14,6 +14,7 @@ _CAUSES: Final = {"from": "sender ", "detailedStatus": "", "status": "", "campai
 _BECAUSE: Final = {
     "no_data": "too few messages{} to judge any more",
     "removed": "its rule or its group is gone",
+    "unwatched": "its account is no longer watched",
     "moved": "it goes on under another severity",
     "outranked": "it is still over its threshold, but its rule reports only the worst groups, and a worse one took its place",
 }

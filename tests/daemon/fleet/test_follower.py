@@ -203,6 +203,17 @@ def test_the_fleet_as_json() -> None:
     ]
 
 
+def test_a_daemon_that_is_silent_and_still_holds_its_accounts_is_marked() -> None:
+    def seen(silent: float) -> list[str | None]:
+        workers = tuple(replace(one, expires_in=LEASE_TTL - round(silent * SECOND)) for one in FLEET.workers[:2])
+        found = fleet_json(replace(FLEET, workers=workers), 2, ["main"], as_of=START, now=START)
+        assert [one["isAlive"] for one in found["workers"]] == [True, True]
+        return [one["lastSeen"] for one in found["workers"]]
+
+    assert seen(2.9) == [None, None], "a beat may be late"
+    assert seen(3.0) == [iso(START - 3 * SECOND), None], "this one is asked, so it lives"
+
+
 def test_what_no_living_daemon_has_in_its_configuration_any_more_is_marked() -> None:
     dead = replace(FLEET.workers[0], id=4, expires_in=0, wanted=("athens",))
     living = tuple(replace(one, wanted=("main",), left_alone=()) for one in FLEET.workers)

@@ -62,6 +62,7 @@ class Duties:
     store: Store
     done: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
+    reading: set[str] = field(default_factory=set)
     failures: int = 0
     takes: float = 0.0
     broken: set[str] = field(default_factory=set)
@@ -73,7 +74,11 @@ class Duties:
     async def adopt(self, account: str) -> None:
         assert account not in self.known, "nothing is left of an earlier lease"
         assert account in self.store.held, "what is read may be written"
-        await trio.sleep(self.takes)
+        self.reading.add(account)
+        try:
+            await trio.sleep(self.takes)
+        finally:
+            self.reading.discard(account)
         if self.failures:
             self.failures -= 1
             raise StoreError("the server does not answer")
@@ -185,6 +190,27 @@ async def test_a_worker_alone_has_read_every_account_when_it_says_that_it_has_st
         await on.nursery.start(worker.run)
         assert worker.duties.known == set(EVERY)
         assert worker.tells() == set(EVERY) == set(worker.store.held)
+
+
+async def test_what_is_still_read_is_read_no_further_once_the_daemon_is_to_stop(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        worker = Worker(on.table, 1)
+        on.workers.append(worker)
+        worker.duties.takes = 60.0
+        on.nursery.start_soon(worker.run)
+        await trio.sleep(62)
+        assert worker.duties.reading == set(EVERY)
+        worker.keeper.settle()
+        await trio.sleep(0.1)
+        assert worker.duties.reading == set()
+        await trio.sleep(10)
+        assert (worker.duties.reading, worker.duties.known, worker.failed) == (set(), set(), [])
+        assert worker.tells() == set(EVERY), "what is just being sent may end"
+        worker.keeper.leave()
+        await trio.sleep(0.1)
+        assert all(lease.worker is None for lease in on.table.leases.values())
 
 
 async def test_an_account_that_cannot_be_read_at_once_is_read_again(autojump_clock: trio.testing.MockClock) -> None:
@@ -558,6 +584,29 @@ async def test_an_account_that_another_workers_configuration_has_is_no_orphan(
         await on.nursery.start(first.run)
         await trio.sleep(120)
         assert (first.tells(), second.tells()) == ({C, D}, {A, B})
+
+
+async def test_a_removed_account_is_kept_until_nothing_is_left_to_do_for_it_and_is_nobodys_then(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "monitor")
+    async with stage() as on:
+        worker = await on.start()
+        worker.wanted, worker.orphans = [A, B, C], [D]
+        await trio.sleep(3 * CHANGEOVER)
+        assert D in worker.tells()
+        worker.orphans = []
+        await trio.sleep(CHANGEOVER + 5)
+        assert worker.tells() == {A, B, C}
+        assert "hand over dublin" in worker.duties.done
+        assert on.table.leases[D].worker is None
+        [said] = [line for line in caplog.messages if line.startswith("account dublin is in")]
+        assert (
+            said
+            == "account dublin is in no daemon's configuration any more, and nothing is left to do for it: it is given up"
+        )
+        await trio.sleep(5 * CHANGEOVER)
+        assert on.table.leases[D].worker is None, "nobody takes it again"
 
 
 async def test_an_orphan_is_taken_after_a_while_although_the_table_does_not_know_it(

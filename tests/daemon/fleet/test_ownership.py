@@ -197,6 +197,28 @@ def test_an_account_that_was_removed_and_put_back_here_is_as_if_it_had_never_gon
     assert own.beaten(3.0, 3.0, mixed({1: (B,), 2: (A, B)}, **held), [B]).released == ()
 
 
+def test_an_account_that_nobody_has_any_more_is_given_up_once_nothing_is_left_to_do_for_it() -> None:
+    own, held = holding(A, B), {"athens": (7, 1), "berlin": (7, 1)}
+    seen = mixed({1: (A,), 2: (A,)}, **held)
+
+    def released_at(when: float, orphans: tuple[str, ...], seen: Fleet = seen) -> tuple[str, ...]:
+        return own.beaten(when, when, seen, [A], orphans).released
+
+    assert [released_at(when, (B,)) for when in (1.0, 1.0 + CHANGEOVER)] == [(), ()]
+    assert [released_at(100.0 + when, ()) for when in (0.0, CHANGEOVER - 1)] == [(), ()]
+    assert released_at(100.0 + CHANGEOVER, (B,)) == (), "something has come after all"
+    assert [released_at(200.0 + when, ()) for when in (0.0, CHANGEOVER - 1, CHANGEOVER)] == [(), (), (B,)]
+    assert released_at(201.0 + CHANGEOVER, ()) == (), "that is under way"
+
+
+def test_an_account_with_nothing_left_is_kept_while_a_dead_worker_that_had_it_is_remembered() -> None:
+    own = holding(A, B)
+    alive = mixed({1: (A,)}, athens=(7, 1), berlin=(7, 1))
+    seen = Fleet((*alive.workers, WorkerView(2, "host:2", "1", "", 0, -1, (A, B))), alive.leases)
+    assert [own.beaten(when, when, seen, [A]).released for when in (1.0, 100.0, 3_000.0)] == [(), (), ()]
+    assert [own.beaten(when, when, alive, [A]).released for when in (3_600.0, 3_661.0)] == [(), (B,)]
+
+
 def test_the_table_gives_nothing_away_before_a_worker_has_stopped() -> None:
     assert TRUSTED < TTL - 1.0, "and a send under way has a second to be cancelled"
 

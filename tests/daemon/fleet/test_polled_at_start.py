@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,10 +23,12 @@ from monitor.runtime.sd_notify import Systemd
 from monitor.store.async_store import AsyncStore
 from monitor.store.postgresql import open_worker
 from monitor.store.protocol import Entry, Store
+from monitor.store.sqlite import open_sqlite
 from tests.fakes.listener import ask
 from tests.fakes.postgresql import store_keys
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee
-from tests.fakes.waiting import GUARD, until
+from tests.fakes.service_manager import Manager
+from tests.fakes.waiting import GUARD, guarded, until
 
 CONFIG = """
 accounts:
@@ -48,13 +49,14 @@ class SlowStore(AsyncStore):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.go = trio.Event()
+        self.go, self.reading = trio.Event(), trio.Event()
 
     async def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
         return await super().journal_sizes(accounts) | {one: SMALL + 1 for one in accounts if one == "large"}
 
     async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
         if account == "large":
+            self.reading.set()
             await self.go.wait()
         return await super().entries_page(account, after)
 
@@ -66,10 +68,14 @@ class Starting:
     daemon: Daemon
     store: SlowStore
     routee: LocalRoutee
+    stop: trio.Event
+    ended: trio.Event
 
 
 @asynccontextmanager
-async def starting(folder: Path, postgresql: PostgresqlAddress, secret: str) -> AsyncIterator[Starting]:
+async def starting(
+    folder: Path, postgresql: PostgresqlAddress, secret: str, systemd: Systemd | None = None
+) -> AsyncIterator[Starting]:
     """A daemon that still reads the account ``large``; its ``small`` one has ``secret``."""
     clock, stop = TrioClock(START, speed=60), trio.Event()
     (folder / "rules.yaml").write_text("rules: []")
@@ -88,8 +94,14 @@ async def starting(folder: Path, postgresql: PostgresqlAddress, secret: str) -> 
             settings = SettingsWithTemplates(load(folder / "monitor.yaml", {}), Templates())
             store = SlowStore(opened)
             daemon = Daemon(RuntimeConfig.first(settings, clock, io.StringIO()), store, clock, None)
-            nursery.start_soon(partial(daemon.run, Systemd(), None, stop, trio.TASK_STATUS_IGNORED))
-            yield Starting(daemon, store, routee)
+            ended = trio.Event()
+
+            async def run() -> None:
+                await daemon.run(systemd or Systemd(), None, stop, trio.TASK_STATUS_IGNORED)
+                ended.set()
+
+            nursery.start_soon(run)
+            yield Starting(daemon, store, routee, stop, ended)
             store.go.set()
             stop.set()
 
@@ -122,3 +134,46 @@ async def test_an_account_is_polled_while_another_one_is_still_read_and_the_daem
             while (await ask(url, "/readyz")).status != 200:
                 await trio.sleep(0.05)
         assert one.daemon.has_begun
+
+
+async def test_a_daemon_that_is_stopped_while_it_still_starts_does_not_say_that_it_is_ready(
+    tmp_path: Path, postgresql: PostgresqlAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "monitor")
+    with closing(Manager(str(tmp_path / "notify"))) as manager:
+        systemd = Systemd(str(tmp_path / "notify"))
+        async with starting(tmp_path, postgresql, APPLICATION_SECRET, systemd) as one:
+            await until(lambda: one.routee.requests() > 1, "the small account to be polled")
+            one.stop.set()
+            with guarded():
+                await one.ended.wait()
+        heard = [line for line in manager.heard_so_far() if line.endswith("=1") and not line.startswith("WATCHDOG")]
+        assert heard == ["STOPPING=1"]
+    assert not any(line.startswith("watching") for line in caplog.messages)
+    assert caplog.messages[-1] == "stopped"
+
+
+async def test_a_daemon_that_is_stopped_while_it_still_reads_its_only_store_ends_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "monitor")
+    (tmp_path / "rules.yaml").write_text("rules: []")
+    text = CONFIG.format(
+        url="http://127.0.0.1:9", id="id", secret="s", small="s", store="sqlite:monitor.db", password=""
+    )
+    (tmp_path / "monitor.yaml").write_text(text.replace('store_password: ""\n', ""))
+    clock, stop = TrioClock(START), trio.Event()
+    with (
+        closing(Manager(str(tmp_path / "notify"))) as manager,
+        closing(open_sqlite(tmp_path / "monitor.db")) as opened,
+    ):
+        settings = SettingsWithTemplates(load(tmp_path / "monitor.yaml", {}), Templates())
+        store = SlowStore(opened)
+        daemon = Daemon(RuntimeConfig.first(settings, clock, io.StringIO()), store, clock, None)
+        with guarded():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(daemon.run, Systemd(str(tmp_path / "notify")), None, stop, trio.TASK_STATUS_IGNORED)
+                await store.reading.wait()
+                stop.set()
+        assert manager.heard_so_far() == ["STOPPING=1", "STATUS=draining"]
+    assert caplog.messages == ["stopping", "stopped"]

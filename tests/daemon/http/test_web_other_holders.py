@@ -4,6 +4,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from functools import partial
 from html import unescape
 from pathlib import Path
@@ -106,6 +107,21 @@ async def test_a_daemon_that_was_killed_is_shown_with_when_it_was_last_heard_of(
         said = await seen(browser, "/")
     last_seen = iso(HandClock().at - MINUTE - LEASE_TTL)[:19].replace("T", " ")
     assert f"three:33 0.1.0 1970-01-01 00:00 UTC not heard of since {last_seen} UTC" in said
+
+
+async def test_a_daemon_of_which_nothing_was_heard_for_seconds_is_marked_although_it_still_holds_its_accounts() -> None:
+    clock, store, written = HandClock(), MemoryStore(), settings(RULES, CONFIG)
+    alone = SharedWorker(written, clock, store)
+    await alone.start(("b",))
+    fleet = fleet_of(("b",))
+    silent = replace(fleet.workers[0], expires_in=LEASE_TTL - 4 * SECOND)
+    async with at(
+        alone, ("b",), shown=(replace(fleet, workers=(silent, *fleet.workers[1:])), 2, ["a", "b"])
+    ) as browser:
+        said = await seen(browser, "/")
+    at_that_time = iso(clock.at - 4 * SECOND)[:19].replace("T", " ")
+    assert said.count(f" UTC a no sign of life since {at_that_time} UTC leaves") == 1
+    assert said.count("no sign of life") == 1
 
 
 async def test_every_page_says_of_which_account_its_numbers_are_and_leads_to_the_others() -> None:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
+from itertools import count
 
 import trio
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from trio.testing import MockClock
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.search_tasks import poll_search
 from monitor.model.routee_query import RouteeQuery
-from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
+from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Instant, TrioClock
 from monitor.runtime.errors import RouteeUnavailable, StoreError
 from tests.fakes.tracking import FakeTracking
 
@@ -30,6 +31,7 @@ class Traffic:
     sink: FakeSink
     random: random.Random
     faults: bool
+    whole_seconds: bool = False
     sent: int = 0
     open: list[str] = field(default_factory=list)
 
@@ -42,6 +44,8 @@ class Traffic:
     def change(self) -> None:
         """One thing happens now."""
         now = self.tracking.clock.now() - 1
+        if self.whole_seconds:
+            now = self._edge(now)
         if self.open and self.random.random() < 0.5:
             name = self.random.choice(self.open)
             status = self.random.choice(NEXT[self.tracking.messages[name].status])
@@ -50,6 +54,14 @@ class Traffic:
                 self.open.remove(name)
         else:
             self.send(now)
+
+    def _edge(self, now: Instant) -> Instant:
+        """Returns a whole second at or before ``now``, at which a late poll's range begins or ends where there is one."""
+        edges = [
+            edge for one in self.tracking.asked[-8:] for edge in (one.start, one.end) if now - MINUTE < edge <= now
+        ]
+        edges = [edge for edge in edges if edge % SECOND == 0]
+        return self.random.choice(edges) if edges else now // SECOND * SECOND
 
     def trouble(self) -> None:
         """Routee or the store fail, or recover."""
@@ -104,5 +116,43 @@ def test_in_the_end_everything_within_reach_is_known_as_it_is(
         assert max(tracking.downloads()) <= 3
         polls = [one for one in figures.rounds if one.kind == "poll"]
         assert all(one.requests <= 30 + one.rows for one in polls)
+
+    trio.run(run, clock=MockClock(autojump_threshold=0))
+
+
+ON_THE_SECOND = next(
+    plan
+    for number in count()
+    if (plan := SearchPlan("main", f"s{number}", RouteeQuery(), EVERY)).phase % SECOND == SECOND - MILLISECOND
+).name
+"""A search whose polls are a millisecond later than this, so that they begin, and end, where dates of whole seconds lie."""
+ENDS = [f"{which}{fraction}" for which in ("included", "excluded", "start", "end") for fraction in ("", " of seconds")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    by=st.sampled_from(["status", "sent"]),
+    ends=st.sampled_from(ENDS),
+    page_size=st.sampled_from([7, 20, 2000]),
+    history=st.integers(0, 300),
+)
+def test_nothing_is_lost_whichever_ends_of_a_range_routee_includes_although_polls_begin_where_messages_lie(
+    seed: int, by: str, ends: str, page_size: int, history: int
+) -> None:
+    async def run() -> None:
+        clock = TrioClock(NOW)
+        tracking = FakeTracking(clock, by, ends=ends)
+        sink, traffic = FakeSink(), Traffic(tracking, FakeSink(), random.Random(seed), faults=False, whole_seconds=True)
+        for _ in range(history):
+            traffic.send(NOW - traffic.random.randrange(DAY // SECOND - 7200) * SECOND)
+        plan = SearchPlan("main", ON_THE_SECOND, RouteeQuery(), EVERY, RESWEEPS, page_size=page_size)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: poll_search(plan, tracking, sink, clock, None, observer=Figures()))
+            await traffic.flow()
+            await trio.sleep(45 * 60)
+            nursery.cancel_scope.cancel()
+        assert any(one.end % SECOND == 0 for one in tracking.asked), "polls end where messages lie"
+        assert sink.seen() == tracking.statuses()
 
     trio.run(run, clock=MockClock(autojump_threshold=0))

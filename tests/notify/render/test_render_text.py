@@ -90,6 +90,7 @@ def test_the_sentence_has_the_number_in_it(alert: AlertView, said: str) -> None:
         (over(rate()), "3.4% of 1,204 messages to Cosmote (GR) failed in 15m, at worst 34.2%"),
         (over(rate(), resolved_because="no_data"), "too few messages to Cosmote (GR) to judge any more"),
         (over(rate(), resolved_because="removed"), "its rule or its group is gone"),
+        (over(rate(), resolved_because="unwatched"), "its account is no longer watched"),
         (over(view("absence", ["operator"]), value=12.0), "12 messages to Cosmote in 15m"),
         (
             over(view("absence", ["operator"]), resolved_because="no_data"),
