@@ -125,11 +125,12 @@ class PostgresqlStore(SqlStore):
     suppressions = _advised(SqlStore.suppressions)
     outbox_rows = _advised(SqlStore.outbox_rows)
 
-    def _to_send(self, query: str, *values: Any) -> list[OutboxRow]:
-        """Returns rows of the outbox. One that cannot be read becomes a dead letter, so that it holds up no other, of whichever account."""
+    def _to_send(self, query: str, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
+        """Returns rows of the outbox, of accounts that are held. One that cannot be read becomes a dead letter, so that it holds up no other,
+        of whichever account; unless its account has gone away meanwhile, with which it goes."""
         while True:
             try:
-                return self._outbox_rows(query, *values)
+                return self._outbox_rows(query, receiver, channel, *self._held_twice(), limit)
             except rows.UnreadableRow as error:
                 if error.number is None:
                     raise self.damaged(error) from error
@@ -209,10 +210,10 @@ class PostgresqlStore(SqlStore):
         ]
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        return self._to_send(own.WAITING, receiver, channel, *self._held_twice(), limit)
+        return self._to_send(own.WAITING, receiver, channel, limit)
 
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        return self._to_send(own.HEADS, receiver, channel, *self._held_twice(), limit)
+        return self._to_send(own.HEADS, receiver, channel, limit)
 
     def successor(self, outbox_row: int) -> str | None:
         newer = self._rows(own.SUCCESSOR, outbox_row, *self._held_twice())
