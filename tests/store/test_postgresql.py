@@ -644,8 +644,6 @@ def test_the_servers_detail_of_rows_is_not_shown(postgresql: PostgresqlAddress) 
         ("alert_group", "data", PostgresqlStore.load),
         ("cursor", "data", PostgresqlStore.load),
         ("transition", "about", PostgresqlStore.transitions),
-        ("parcel", "notification", PostgresqlStore.outbox_rows),
-        ("parcel", "notification", PostgresqlStore.history),
     ],
 )
 def test_a_damaged_row_is_named_with_what_to_do_about_a_database(

@@ -8,9 +8,9 @@ import pytest
 
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql import PostgresqlStore, open_worker
-from monitor.store.protocol import Commit, Pending
+from monitor.store.protocol import Commit, Pending, Retried
 from tests.fakes.postgresql import PostgresqlServer
-from tests.store.store_samples import notification
+from tests.store.store_samples import NOW, keys, notification
 
 Tell = Callable[[str], object]
 MADE_UNREADABLE = "UPDATE routee_monitor.parcel SET notification = '{}' WHERE key = 'a'"
@@ -70,3 +70,56 @@ def test_one_whose_account_goes_away_meanwhile_is_left_to_the_next_holder(
     store.hold(held)
     assert store.waiting("ops", "slack/0", 9) == []
     assert (len(complaints), store.dead_letters()) == (1, {})
+
+
+def test_one_is_left_out_of_all_lists_and_said_once(
+    store: PostgresqlStore, tell: Tell, caplog: pytest.LogCaptureFixture
+) -> None:
+    enqueue(store, "a", "b")
+    tell(MADE_UNREADABLE)
+    for _ in range(2):
+        assert keys(store.outbox_rows()) == keys(store.outbox_rows("waiting")) == ["b"]
+        assert [one.id for one in store.notifications()] == [one.id for one in store.history()] == [2]
+        assert store.count_notifications() == 2
+    [said] = caplog.messages
+    assert "notification 1 in the store cannot be read and is left out" in said
+    assert "routee_monitor.parcel" in said
+
+
+def test_an_alert_whose_last_notification_is_one_is_shown_without_it(store: PostgresqlStore, tell: Tell) -> None:
+    enqueue(store, "a")
+    tell(MADE_UNREADABLE)
+    assert store.last_view("f1") is None
+    assert store.head_view("f1", "") is None
+
+
+@pytest.mark.parametrize("receipt", ["{", "5", "[1]"])
+def test_one_with_an_unreadable_receipt_is_left_out_too(store: PostgresqlStore, tell: Tell, receipt: str) -> None:
+    enqueue(store, "a", "b")
+    store.sent(1, {"ts": "1"}, NOW)
+    tell(f"UPDATE routee_monitor.parcel SET receipt = '{receipt}' WHERE key = 'a'")
+    assert keys(store.outbox_rows()) == ["b"]
+    assert [one.id for one in store.notifications()] == [2]
+
+
+def test_one_that_was_given_up_is_not_sent_again_until_it_can_be_read(store: PostgresqlStore, tell: Tell) -> None:
+    enqueue(store, "a", "b", "c")
+    tell("CREATE TABLE public.kept AS SELECT id, notification FROM routee_monitor.parcel")
+    tell(MADE_UNREADABLE)
+    assert keys(store.heads("ops", "slack/0", 9)) == ["b", "c"]
+    store.rejected(2, "channel_not_found", NOW)
+    assert store.retry_dead() == Retried(1, 0, unreadable=1)
+    assert store.retry_dead() == store.retry_dead(outbox_row=1) == Retried(0, 0, unreadable=1)
+    assert store.dead_letters() == {("ops", "slack/0"): 1}
+    assert store.retry_dead(outbox_row=2) == Retried(0, 0)
+    tell("UPDATE routee_monitor.parcel SET notification = kept.notification FROM public.kept WHERE kept.id = parcel.id")
+    assert store.retry_dead() == Retried(1, 0)
+    assert keys(store.heads("ops", "slack/0", 9)) == ["a", "b", "c"]
+
+
+def test_one_after_which_something_newer_was_sent_is_superseded(store: PostgresqlStore, tell: Tell) -> None:
+    store.commit(Commit(outbox=[Pending("slack/0", notification(key, "e"), "main") for key in "ab"]))
+    tell(MADE_UNREADABLE)
+    assert keys(store.waiting("ops", "slack/0", 9)) == ["b"]
+    assert store.retry_dead() == Retried(0, 1)
+    assert store.dead_letters() == {}
