@@ -101,6 +101,7 @@ class RetryAnswer(TypedDict):
 
     waiting: int
     superseded: int
+    unreadable: NotRequired[int]
 
 
 class SearchStatus(TypedDict):

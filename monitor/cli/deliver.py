@@ -18,6 +18,7 @@ _AT_ONCE: Final = 1000
 """The most dead letters that the daemon sends again for one request."""
 _MOST_REQUESTS: Final = 100
 _MOST_NAMED: Final = 3
+_NOTHING: Final = {"waiting": 0, "superseded": 0, "unreadable": 0}
 
 
 @click.group(short_help="Show dead letters, and send them again.")
@@ -58,15 +59,18 @@ def show(
     if as_json:
         print_json(found)
         return
-    if not found:
+    if not total:
         say("No dead letters.")
         return
     rows = [
         (str(one["id"]), one["at"][:16] + "Z", one["receiver"], one["channel"], _alerts(one), one["error"])
         for one in found
     ]
-    print_table(("ID", Column("MADE", 1), "RECEIVER", Column("CHANNEL", 1), Column("ALERTS", 1), "WHY"), rows)
-    if total > len(found):
+    if rows:
+        print_table(("ID", Column("MADE", 1), "RECEIVER", Column("CHANNEL", 1), Column("ALERTS", 1), "WHY"), rows)
+    if len(found) < min(limit, total):
+        say(f"{total - len(found):,} cannot be shown: unreadable in the store; the daemon's log says why")
+    elif total > len(found):
         say(f"and {total - len(found):,} more: --limit {total} shows them")
 
 
@@ -89,7 +93,8 @@ def retry(
 ) -> None:
     """Send dead letters again: those with these ids (of `deliver list`), those of a receiver, or all.
 
-    They are tried as if they were new. One is left out if its channel was sent something newer of the same alerts since.
+    They are tried as if they were new. One is left out if its channel was sent something newer of the same alerts since, or if it
+    cannot be read in the store.
 
     \b
     Exit codes: 0 they wait to be sent; 1 refused, or there is none;
@@ -103,14 +108,17 @@ def retry(
         print_json(found)
     else:
         _say(found)
-    if not any(found.values()):
+    if found["waiting"] or found["superseded"]:
+        return
+    if not found["unreadable"]:
         whose = "" if receiver is None else f" of the receiver {receiver!r}"
         raise DaemonRefused(f"there are no dead letters{whose}")
+    raise DaemonRefused("nothing is sent again")
 
 
 def _by_id(api: DaemonApi, ids: tuple[int, ...]) -> dict[str, int]:
     """Sends single dead letters again. Raises DaemonRefused if none of them is one."""
-    found, refused = {"waiting": 0, "superseded": 0}, list[DaemonRefused]()
+    found, refused = dict(_NOTHING), list[DaemonRefused]()
     for number in dict.fromkeys(ids):
         try:
             _add(found, _post(api, {"id": number}))
@@ -125,18 +133,19 @@ def _by_id(api: DaemonApi, ids: tuple[int, ...]) -> dict[str, int]:
 
 def _selected(api: DaemonApi, body: dict[str, Any]) -> dict[str, int]:
     """Sends all selected dead letters again, in parts."""
-    found = {"waiting": 0, "superseded": 0}
+    found = dict(_NOTHING)
     for _ in range(_MOST_REQUESTS):  # those that are refused again meanwhile must not make this endless
         part = _post(api, body)
-        _add(found, part)
-        if sum(part.values()) < _AT_ONCE:
+        _add(found, part | {"unreadable": 0})
+        found["unreadable"] = part["unreadable"]  # each time the same ones
+        if part["waiting"] + part["superseded"] < _AT_ONCE:
             break
     return found
 
 
 def _post(api: DaemonApi, body: dict[str, Any]) -> dict[str, int]:
     answer = api.post("/api/v1/dead-letters/retry", body, RetryAnswer)
-    return {name: answer[name] for name in ("waiting", "superseded")}
+    return {name: answer.get(name, 0) for name in _NOTHING}
 
 
 def _add(found: dict[str, int], part: dict[str, int]) -> None:
@@ -153,6 +162,8 @@ def _say(found: dict[str, int]) -> None:
     if superseded:
         what = "1 is left out: a newer one has" if superseded == 1 else f"{superseded:,} are left out: newer ones have"
         say(f"{what} taken its place." if superseded == 1 else f"{what} taken their place.")
+    if unreadable := found["unreadable"]:
+        say(f"{unreadable:,} cannot be sent: unreadable in the store; the daemon's log says why.")
 
 
 def _dead_letters(api: DaemonApi, receiver: str | None, limit: int) -> tuple[list[DeadLetter], int]:

@@ -22,7 +22,7 @@ class DeliveryActions:
         Raises NothingThere if ``notification`` is not a dead letter. See `monitor.store.protocol.Store.retry_dead`.
         """
         retried = await self.store.retry_dead(wanted, notification)
-        if notification is not None and not (retried.waiting or retried.superseded):
+        if notification is not None and not (retried.waiting or retried.superseded or retried.unreadable):
             raise NothingThere(f"notification {notification} is not a dead letter")
         self.services.wake()
         self.services.metrics.dead_letters(await self.store.dead_letters())

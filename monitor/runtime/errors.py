@@ -12,7 +12,7 @@ MonitorError
 ├── AmbiguousName          a shortened name means several objects                                 exit 1
 ├── StoreError              the store cannot be read or written now                                   exit 69
 │   ├── StoreDamaged        the store's content is corrupt: the daemon moves a SQLite file aside when it starts
-│   ├── StoreUnreachable    its server is away, or only just starts: the daemon tries again, also when it starts
+│   ├── StoreUnreachable    its server is away, starting, busy or full: the daemon tries again, also when it starts
 │   ├── StoreOutdated       the store is not as this daemon left it: the daemon ends, and has to start again
 │   ├── LeaseLost           another daemon holds the account now: nothing was written
 │   └── DecidedTooLate      somebody has changed silences or acknowledgements at the same moment: nothing was written
@@ -135,7 +135,7 @@ class StoreDamaged(StoreError):
 
 
 class StoreUnreachable(StoreError):
-    """The store's server cannot be reached now, or is only just starting. Trying again may help."""
+    """The store's server cannot be reached now, is only just starting, or is too busy or too full. Trying again may help."""
 
 
 class StoreOutdated(StoreError):

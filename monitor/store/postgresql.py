@@ -11,6 +11,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from monitor.model.alert import Alert, Transition
 from monitor.model.announced_rules import AnnouncedRules
+from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
@@ -113,29 +114,63 @@ class PostgresqlStore(SqlStore):
         self._why_not = ""
         self._checked: Mapping[str, int] | None = None
         self._edited: Answer | None = None
+        self._not_shown: set[str] = set()
 
     load = _advised(SqlStore.load)
     groups_of = _advised(SqlStore.groups_of)
     alert_and_ack = _advised(SqlStore.alert_and_ack)
-    notifications = _advised(SqlStore.notifications)
-    last_view = _advised(SqlStore.last_view)
-    head_view = _advised(SqlStore.head_view)
     transitions = _advised(SqlStore.transitions)
     transitions_of = _advised(SqlStore.transitions_of)
     begun_in = _advised(SqlStore.begun_in)
     suppressions = _advised(SqlStore.suppressions)
-    outbox_rows = _advised(SqlStore.outbox_rows)
 
-    def _to_send(self, query: str, *values: Any) -> list[OutboxRow]:
-        """Returns rows of the outbox. One that cannot be read becomes a dead letter, so that it holds up no other, of whichever account."""
+    def _to_send(self, query: str, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
+        """Returns rows of the outbox, of accounts that are held. One that cannot be read becomes a dead letter, so that it holds up no other,
+        of whichever account; unless its account has gone away meanwhile, with which it goes."""
         while True:
             try:
-                return self._outbox_rows(query, *values)
+                return self._outbox_rows(query, receiver, channel, *self._held_twice(), limit)
             except rows.UnreadableRow as error:
                 if error.number is None:
                     raise self.damaged(error) from error
                 log.error("notification %d is given up, since it cannot be read: %s", error.number, error.why)
-                self.rejected(error.number, f"it cannot be read: {error.why}", SystemClock().now())
+                self.rejected(error.number, f"{statements.UNREADABLE}{error.why}", SystemClock().now())
+
+    def _listed(self, read: Callable[[rows.Row], T], found: Iterable[rows.Row]) -> list[T]:
+        """Leaves out what is unreadable, so that it hides no other."""
+        listed = []
+        for row in found:
+            try:
+                listed.append(read(row))
+            except rows.UnreadableRow as error:
+                self._left_out(error)
+        return listed
+
+    def _left_out(self, error: rows.UnreadableRow) -> None:
+        """Logs once what is not shown because it cannot be read."""
+        if error.what in self._not_shown:
+            return
+        self._not_shown.add(error.what)
+        said = "%s cannot be read and is left out of what is shown: %s; it is in the table %s, from where it can be deleted"
+        log.error(said, error.what, error.why, f"{SCHEMA}.{error.table}")
+
+    def last_view(self, fingerprint: str) -> AlertView | None:
+        try:
+            return super().last_view(fingerprint)
+        except rows.UnreadableRow as error:
+            self._left_out(error)
+            return None
+
+    def head_view(self, fingerprint: str, incident: str) -> AlertView | None:
+        try:
+            return super().head_view(fingerprint, incident)
+        except rows.UnreadableRow as error:
+            self._left_out(error)
+            return None
+
+    def _given_up(self, where: str, values: Sequence[str | int], most: int) -> list[int]:
+        found = self._rows(statements.GIVEN_UP.format(where), *values, most)
+        return [number for number, notification in found if not rows.is_readable(notification)]
 
     def _usable(self, silences: Iterable[rows.Row]) -> tuple[list[Silence], list[UnusableSilence]]:
         """All daemons read all of them, so one that is unreadable must stop none."""
@@ -220,10 +255,10 @@ class PostgresqlStore(SqlStore):
         ]
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        return self._to_send(own.WAITING, receiver, channel, *self._held_twice(), limit)
+        return self._to_send(own.WAITING, receiver, channel, limit)
 
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        return self._to_send(own.HEADS, receiver, channel, *self._held_twice(), limit)
+        return self._to_send(own.HEADS, receiver, channel, limit)
 
     def successor(self, outbox_row: int) -> str | None:
         newer = self._rows(own.SUCCESSOR, outbox_row, *self._held_twice())

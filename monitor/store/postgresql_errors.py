@@ -14,7 +14,7 @@ from monitor.store.postgresql_refusal import refusal_code
 _MEANING: Final = {
     "57014": "took too long to answer; is the server overloaded?{again}",
     "55P03": "is locked by another program{again}; if it lasts, see pg_locks",
-    "53100": "cannot grow because the server's disk is full; free some space; nothing stored is lost",
+    "53100": "cannot grow because the server's disk is full; free some space{again}; nothing stored is lost",
     "25006": "cannot be written: the server is read-only; is it a standby? Point `store` at the primary",
     "42501": "may not be used: {said}; the user has to own the database, or the schema routee_monitor in it",
 }
@@ -36,8 +36,8 @@ _CLASSES: Final = {
 }
 """What the first two characters of other codes mean."""
 
-_AWAY: Final = ("08", "57P01", "57P02", "57P03", "53300")
-"""How codes begin of a server that is stopped, is starting, or has no room for one more connection."""
+_AWAY: Final = ("08", "57P01", "57P02", "57P03", "53", "55P03", "57014")
+"""How codes begin of a server that is stopped, is starting, lacks a resource, or has taken too long, maybe for what another one was doing."""
 _BY_THE_SERVER: Final = ":  "
 """Two spaces: the driver writes them only between an error's severity and the server's words, in every language."""
 _FULL: Final = ("too many", "slots")

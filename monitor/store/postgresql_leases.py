@@ -13,6 +13,7 @@ from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.leases import LEASE_TTL, NONE_LEFT
+from monitor.store.postgresql_columns import microseconds, names, since
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_errors import explained
 from monitor.store.postgresql_locks import end_stalled_sessions, mark_for_leases
@@ -31,11 +32,8 @@ _LONGEST_WHY: Final = 300
 """Characters of what is stored of why an account is left to others."""
 
 _EXPIRY: Final = f"clock_timestamp() + {LEASE_TTL // MILLISECOND} * INTERVAL '1 millisecond'"
-_INSTANT: Final = "CAST(extract(epoch FROM {}) * 1000000 AS BIGINT)"
-_SINCE: Final = f"CASE WHEN isfinite(since) THEN {_INSTANT.format('since')} WHEN since IS NOT NULL THEN 0 END"
-_LEFT: Final = f"CASE WHEN isfinite(expires_at) THEN {_INSTANT.format('expires_at - clock_timestamp()')} ELSE 0 END"
-_NAMES: Final = "CASE WHEN coalesce(array_ndims({0}), 1) = 1 THEN array_remove({0}, NULL) ELSE '{{}}' END"
-"""A column of names. Whatever somebody else wrote into a row, no daemon may stumble over it: all of them read it."""
+_SINCE: Final = since("since")
+_LEFT: Final = f"CASE WHEN isfinite(expires_at) THEN {microseconds('expires_at - clock_timestamp()')} ELSE 0 END"
 
 _BEAT: Final = f"""
     WITH renewed AS (
@@ -53,11 +51,11 @@ _BEAT: Final = f"""
         left_why = CAST(%(left_why)s AS TEXT[])
     WHERE id = %(worker)s AND name = %(name)s"""  # noqa: S608 - constants of ours, as below
 _WORKERS: Final = f"""
-    SELECT id, name, version, url, {_SINCE}, {_LEFT}, {_NAMES.format("wanted")}, {_NAMES.format("left_alone")}, {_NAMES.format("left_why")}
+    SELECT id, name, version, url, {_SINCE}, {_LEFT}, {names("wanted")}, {names("left_alone")}, {names("left_why")}
     FROM worker ORDER BY id"""  # noqa: S608 - constants of ours
 _LEASES: Final = f"SELECT account, token, worker, {_SINCE}, {_LEFT} FROM lease ORDER BY account"  # noqa: S608 - constants of ours
 _STATE: Final = f"""
-    SELECT {_INSTANT.format("clock_timestamp()")}, suppressions,
+    SELECT {microseconds("clock_timestamp()")}, suppressions,
         EXISTS (SELECT 1 FROM forwarded_callback WHERE account = ANY(%s)) FROM store_state"""  # noqa: S608 - constants of ours
 _LAST_TOKEN: Final = (1 << 63) - 1
 _TAKE: Final = f"""

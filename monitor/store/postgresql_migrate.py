@@ -3,7 +3,9 @@
 The tables are in a schema of their own. Its table ``applied_step`` says which steps were applied, and by which version of this program.
 """
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version as version_of
 from typing import Final, LiteralString
 
@@ -13,12 +15,13 @@ from psycopg import sql
 from monitor.runtime.errors import StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.migrate import Migration, migrations
-from monitor.store.postgresql_connection import SCHEMA, BoundedConnection
+from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits
+from monitor.store.postgresql_pipeline import transfer_time
 
 FOLDER: Final = "postgresql_migrations"
 
-_MIGRATING: Final = 0x524D4F4E
-"""The key of the lock that a program holds while it changes the tables."""
+MIGRATING: Final = 0x524D4F4E
+"""The key of the lock that a program holds while it changes the tables. Others that start meanwhile wait for it (`StoreUnreachable`)."""
 _STEP_TABLE: Final = """
     CREATE TABLE IF NOT EXISTS applied_step (
         number INTEGER PRIMARY KEY, version TEXT NOT NULL, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())"""
@@ -28,8 +31,7 @@ def migrate(connection: BoundedConnection, address: PostgresqlAddress) -> None:
     """Applies the missing steps; an interrupted step leaves no trace. Raises StoreError if the tables are too new, and psycopg's errors."""
     known = migrations(FOLDER)
     if step_of(connection) is None:
-        with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+        with _changing(connection):
             if _is_missing(connection, "to_regnamespace", SCHEMA):
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
             connection.execute(_STEP_TABLE)
@@ -77,11 +79,26 @@ def _refuse_newer(connection: BoundedConnection, address: PostgresqlAddress, kno
     )
 
 
+@contextmanager
+def _changing(connection: BoundedConnection) -> Iterator[None]:
+    """Runs a transaction that changes the tables, in one program at a time. Its statements may take as long as a transfer of many bytes, and
+    nothing is heard of the server meanwhile."""
+    usual = connection.limits or PostgresqlLimits()
+    longer = transfer_time(usual)
+    connection.limits = replace(usual, answer=max(usual.answer, usual.transfer))
+    try:
+        with connection.transaction():
+            connection.execute(longer.text.encode(), longer.values)
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
+            yield
+    finally:
+        connection.limits = usual
+
+
 def _apply(connection: BoundedConnection, step: Migration) -> None:
     if (step_of(connection) or 0) >= step.number:
         return
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+    with _changing(connection):
         if (step_of(connection) or 0) < step.number:  # otherwise another process has applied it
             connection.execute(step.sql.encode())
             connection.execute(

@@ -5,6 +5,7 @@ from typing import Final
 
 from monitor.runtime.dataclass import dataclass
 from monitor.store import statements
+from monitor.store.postgresql_columns import names, since
 
 JOURNAL: Final = """
     SELECT sequence, rows FROM (
@@ -71,7 +72,8 @@ BACKLOG: Final = f"""
 ACCOUNT_OF: Final = "SELECT account FROM parcel WHERE id = ?"
 
 SUPPRESSIONS: Final = "SELECT suppressions FROM store_state"
-EDITED: Final = "UPDATE store_state SET suppressions = suppressions + 1"
+_LAST_REVISION: Final = (1 << 63) - 1
+EDITED: Final = f"UPDATE store_state SET suppressions = suppressions % {_LAST_REVISION} + 1"  # noqa: S608 - a constant
 EDITED_AS_READ: Final = f"{EDITED} WHERE suppressions = ?"
 FORWARD: Final = "INSERT INTO forwarded_callback (account, received_at, body) VALUES (?, ?, ?)"
 FORWARDED: Final = """
@@ -99,11 +101,10 @@ REPLACED: Final = """
 """What a daemon on the same host has left that was not heard of since this one started: this one is in its place. One of those that lived then
 and whose row is gone has left in good order since."""
 ANNOUNCED_LONG_AGO: Final = "DELETE FROM rule_set WHERE seen_at < clock_timestamp() - ? * INTERVAL '1 second'"
-ANNOUNCED_BY_OTHERS: Final = """
+ANNOUNCED_BY_OTHERS: Final = f"""
     SELECT coalesce(name, rule_set.host), coalesce(expires_at > clock_timestamp(), FALSE),
-        CASE WHEN isfinite(seen_at) THEN CAST(extract(epoch FROM seen_at) * 1000000 AS BIGINT) ELSE 0 END,
-        array_remove(accounts, NULL), array_remove(digests, NULL)
-    FROM rule_set LEFT JOIN worker ON worker.id = rule_set.worker WHERE rule_set.worker <> ? ORDER BY rule_set.worker"""
+        {since("seen_at")}, {names("accounts")}, {names("digests")}
+    FROM rule_set LEFT JOIN worker ON worker.id = rule_set.worker WHERE rule_set.worker <> ? ORDER BY rule_set.worker"""  # noqa: S608 - constants of ours
 ONE_ASSIGNS: Final = "SELECT pg_advisory_xact_lock(1380798286, 0)"
 """The lock of who says whose groups and notifications are."""
 GROUPS_OF_NOBODY: Final = "SELECT data FROM alert_group WHERE account = '' ORDER BY rowid"

@@ -317,11 +317,13 @@ class ForwardedCallback:
 class Retried:
     """What came of dead letters that people asked to send again: how many wait again, and how many are left out.
 
-    Those are left out after which their channel was sent something newer of the same episode, because they would show what is no longer true.
+    Those are left out after which their channel was sent something newer of the same episode, because they would show what is no longer true;
+    and those that were given up because they could not be read, and still cannot. The latter stay dead letters.
     """
 
     waiting: int
     superseded: int
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Converts values to table rows and back, for any SQL database."""
 
-import json
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -236,11 +235,24 @@ def outbox_row(row: Row) -> OutboxRow:
     """Reads a row of the columns that its first line names, in that order. Raises StoreDamaged if the notification is unreadable."""
     number, channel, notification, state, attempts, next_at, error, receipt, done_at, account = row
     try:
-        decoded = decode(notification)
+        decoded, back = decode(notification), _receipt(receipt)
     except msgspec.MsgspecError as reason:
         raise UnreadableRow(f"notification {number} in the store", "parcel", reason, number) from reason
-    back = None if receipt is None else dict(json.loads(receipt))
     return OutboxRow(number, channel, decoded, state, attempts, next_at, error, back, done_at, account)
+
+
+def _receipt(receipt: str | None) -> dict[str, str] | None:
+    """Reads a receipt. Raises msgspec.MsgspecError."""
+    return None if receipt is None else msgspec.json.decode(receipt, type=dict[str, Any])
+
+
+def is_readable(notification: bytes) -> bool:
+    """Returns whether a stored notification can be read, so that it can be sent."""
+    try:
+        decode(notification)
+    except msgspec.MsgspecError:
+        return False
+    return True
 
 
 class _NotifiedAlerts(msgspec.Struct, frozen=True):
@@ -255,10 +267,10 @@ def notification_record(row: Row) -> NotificationRecord:
     """Reads a row of `statements.HISTORY`. Raises StoreDamaged if the notification is unreadable."""
     number, at, receiver, channel, state, attempts, error, receipt, done_at, notification = row
     try:
-        notified = msgspec.json.decode(notification, type=_NotifiedAlerts)
+        notified, back = msgspec.json.decode(notification, type=_NotifiedAlerts), _receipt(receipt)
     except msgspec.MsgspecError as reason:
-        raise UnreadableRow("a notification in the store", "parcel", reason) from reason
-    outcome: Fate = "superseded" if receipt is not None and SUPERSEDED in json.loads(receipt) else state
+        raise UnreadableRow(f"notification {number} in the store", "parcel", reason, number) from reason
+    outcome: Fate = "superseded" if back is not None and SUPERSEDED in back else state
     return NotificationRecord(
         at,
         receiver,

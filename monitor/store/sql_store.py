@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from monitor.model.alert import Alert, Transition
 from monitor.model.announced_rules import AnnouncedRules
@@ -46,6 +46,7 @@ from monitor.store.protocol import (
     UnusableSilence,
 )
 
+T = TypeVar("T")
 _OF_ACCOUNTS: Final = (
     statements.CURSORS,
     statements.ALERTS,
@@ -405,8 +406,8 @@ class SqlStore(ABC):
 
     def outbox_rows(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
         if state is None:
-            return self._outbox_rows(statements.OUTBOX_ROWS, limit)
-        return self._outbox_rows(statements.OUTBOX_ROWS_IN, state, limit)
+            return self._listed(rows.outbox_row, self._rows(statements.OUTBOX_ROWS, limit))
+        return self._listed(rows.outbox_row, self._rows(statements.OUTBOX_ROWS_IN, state, limit))
 
     def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
         return self.notifications(NotificationFilter(since=since), limit)
@@ -416,7 +417,11 @@ class SqlStore(ABC):
     ) -> list[NotificationRecord]:
         where, values = _conditions(wanted)
         found = self._rows(statements.HISTORY.format(where), *values, limit, offset)
-        return [rows.notification_record(row) for row in found]
+        return self._listed(rows.notification_record, found)
+
+    def _listed(self, read: Callable[[rows.Row], T], found: Iterable[rows.Row]) -> list[T]:
+        """Reads rows for a list of notifications. Raises StoreDamaged if one that is unreadable tells of a damaged file."""
+        return [read(row) for row in found]
 
     def count_notifications(self, wanted: NotificationFilter = EVERY_NOTIFICATION) -> int:
         where, values = _conditions(wanted)
@@ -448,10 +453,17 @@ class SqlStore(ABC):
             where, values = f"{where} AND id = ?", [*values, outbox_row]
         with self._writing():
             superseded = self._run(statements.SUPERSEDE_DEAD.format(where), (_SUPERSEDED_BY, *values, most))
+            unreadable = self._given_up(where, values, most)
+            if unreadable:
+                where, values = f"{where} AND id NOT IN ({', '.join('?' * len(unreadable))})", [*values, *unreadable]
             waiting = self._run(statements.RETRY_DEAD.format(where), (*values, most - superseded))
             if waiting or superseded:
                 self._tell_others()
-        return Retried(waiting, superseded)
+        return Retried(waiting, superseded, len(unreadable))
+
+    def _given_up(self, where: str, values: Sequence[str | int], most: int) -> list[int]:
+        """Returns the numbers of those of some notifications that were given up because they cannot be read: in most stores there are none."""
+        return []
 
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
         found = self._rows(statements.BACKLOG)

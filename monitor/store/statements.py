@@ -172,6 +172,9 @@ CHANNELS: Final = "SELECT DISTINCT receiver, channel FROM parcel"
 RETRY_DEAD: Final = """
     UPDATE parcel SET state = 'waiting', attempts = 0, next_at = 0, done_at = NULL
     WHERE id IN (SELECT id FROM parcel WHERE {} ORDER BY id LIMIT ?)"""
+UNREADABLE: Final = "it cannot be read: "
+"""How the error begins of a notification that was given up because it could not be read."""
+GIVEN_UP: Final = f"SELECT id, notification FROM parcel WHERE {{}} AND error LIKE '{UNREADABLE}%' ORDER BY id LIMIT ?"  # noqa: S608 - as above
 SUPERSEDE_DEAD: Final = f"""
     UPDATE parcel SET state = 'sent', receipt = ? || (
         SELECT {JSON_TEXT_OF_KEY} FROM parcel AS newer WHERE newer.receiver = parcel.receiver AND newer.channel = parcel.channel

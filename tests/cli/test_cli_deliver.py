@@ -1,7 +1,7 @@
 """`deliver` against the API of a pipeline with a real store."""
 
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any
 
@@ -16,8 +16,10 @@ from monitor.daemon.http.read_api import ReadApi
 from monitor.daemon.http.server import serve
 from monitor.daemon.metrics import Metrics
 from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.store.postgresql import open_postgresql
 from monitor.store.protocol import Commit, Pending
-from monitor.store.sqlite import SqliteStore, open_sqlite
+from monitor.store.sql_store import SqlStore
+from monitor.store.sqlite import open_sqlite
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
@@ -33,7 +35,7 @@ def store(tmp_path) -> Any:
     made.close()
 
 
-def refuse(store: SqliteStore, *receivers: str, why: str = "channel_not_found") -> list[int]:
+def refuse(store: SqlStore, *receivers: str, why: str = "channel_not_found") -> list[int]:
     """Writes a dead letter for each of the receivers; returns their ids."""
     pending = [
         Pending("slack/0", notification(f"k{number}", episode=f"e{number}", receiver=name))
@@ -47,7 +49,7 @@ def refuse(store: SqliteStore, *receivers: str, why: str = "channel_not_found") 
 
 
 @asynccontextmanager
-async def listening(store: SqliteStore, folder: Folder):
+async def listening(store: SqlStore, folder: Folder):
     """Gives what runs a command on a listener over that store, with the token of the folder's configuration."""
     folder.replace(folder.config, 'web: {listen: "127.0.0.1:0"}', f'web: {{listen: "127.0.0.1:0", token: {TOKEN}}}')
     harness = PipelineHarness(settings("rules: []\n"), HandClock(), store)
@@ -96,7 +98,7 @@ async def test_they_are_sent_again_by_id_by_receiver_or_all(store, folder):
         assert "999 is not a dead letter" in one.stderr
         assert [row.id for row in store.outbox_rows("waiting")] == [ids[0]]
         some = await invoke("retry", "--receiver", "ops", "--json")
-        assert json.loads(some.stdout) == {"waiting": 1, "superseded": 0}
+        assert json.loads(some.stdout) == {"waiting": 1, "superseded": 0, "unreadable": 0}
         rest = await invoke("retry", "--all")
         assert rest.stdout == "2 notifications wait to be sent again.\n"
         nothing = await invoke("retry", "--all")
@@ -120,6 +122,31 @@ async def test_those_that_something_newer_has_replaced_are_left_out_and_counted(
     async with listening(store, folder) as invoke:
         answer = await invoke("retry", "--all")
     assert (answer.exit_code, answer.stdout) == (0, "1 is left out: a newer one has taken its place.\n")
+
+
+async def test_one_that_cannot_be_read_is_not_sent_again_and_that_is_said(postgresql, postgresql_server, folder):
+    with closing(open_postgresql(postgresql)) as store:
+        unreadable, _ = refuse(store, "ops", "ops")
+        postgresql_server.administer(
+            f"UPDATE routee_monitor.parcel SET notification = '{{}}', error = 'it cannot be read: x' WHERE id = {unreadable}",
+            database=postgresql.database,
+        )
+        async with listening(store, folder) as invoke:
+            listed = await invoke("list")
+            both = await invoke("retry", "--all")
+            again = await invoke("retry", "--all")
+            alone = await invoke("retry", str(unreadable), "--json")
+            left = await invoke("list")
+    why = "unreadable in the store; the daemon's log says why"
+    assert (listed.exit_code, listed.stdout.count("channel_not_found")) == (0, 1)
+    assert listed.stdout.endswith(f"1 cannot be shown: {why}\n")
+    assert (both.exit_code, both.stdout) == (
+        0,
+        f"1 notification waits to be sent again.\n1 cannot be sent: {why}.\n",
+    )
+    assert (again.exit_code, again.stdout) == (1, f"1 cannot be sent: {why}.\n")
+    assert (alone.exit_code, json.loads(alone.stdout)) == (1, {"waiting": 0, "superseded": 0, "unreadable": 1})
+    assert left.stdout == f"1 cannot be shown: {why}\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("1", "--all"), ("--all", "--receiver", "ops"), ("zero",), ("-1",), ("0",)])

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import msgspec
 import pytest
 
+from monitor.daemon.fleet.fleet_json import fleet_json
 from monitor.model.fleet import FleetView
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import DecidedTooLate, LeaseLost, StoreError, StoreOutdated, StoreUnreachable
@@ -592,6 +593,13 @@ def test_rows_of_one_account_that_cannot_be_read_hinder_no_other(fleet: Fleet) -
         "UPDATE lease SET worker = 999, expires_at = 'infinity' WHERE account = 'main'",
         "UPDATE lease SET worker = 999, since = '-infinity', expires_at = NULL WHERE account = 'main'",
         "UPDATE worker SET expires_at = 'infinity', wanted = ARRAY[['main', 'x'], ['y', 'z']], left_alone = '{NULL}' WHERE id = 999",
+        "UPDATE lease SET worker = 999, since = '294276-01-01', expires_at = NULL WHERE account = 'main'",
+        "UPDATE lease SET worker = 999, since = '4000-01-01 BC', expires_at = '4000-01-01 BC' WHERE account = 'main'",
+        "UPDATE worker SET since = '294276-01-01', expires_at = '294276-01-01' WHERE id = 999",
+        "INSERT INTO rule_set (worker, host, seen_at, accounts, digests) VALUES (999, 'h', '294276-01-01', '{}', '{}')",
+        "INSERT INTO rule_set (worker, host, seen_at, accounts, digests) VALUES (999, 'h', now(), '{{a,b},{c,d}}', '{{a},{b}}')",
+        "INSERT INTO rule_set (worker, host, seen_at, accounts, digests) VALUES (999, 'h', now(), '{a,NULL,b}', '{NULL}')",
+        f"UPDATE store_state SET suppressions = {(1 << 63) - 1}",
     ],
 )
 def test_strange_rows_of_leases_and_workers_hinder_nobody(fleet: Fleet, written: str) -> None:
@@ -602,6 +610,10 @@ def test_strange_rows_of_leases_and_workers_hinder_nobody(fleet: Fleet, written:
     assert set(one.take(*BOTH)) == set(BOTH)
     view = one.leases.beat(BOTH, {})
     assert {lease.account for lease in view.fleet.leases} == set(BOTH)
+    assert fleet_json(view.fleet, one.leases.worker, BOTH, as_of=view.now, now=view.now)
+    assert all(rules.digests.keys() <= {"a", "b"} for rules in one.store.rules_of_others())
+    one.store.commit(Commit(silences=[silence()], decided_on=one.store.suppressions().revision))
+    assert one.store.suppressions().revision != view.edits
 
 
 def test_a_lease_that_can_have_no_further_token_hinders_no_other(fleet: Fleet) -> None:

@@ -20,7 +20,7 @@ from monitor.store import statements
 from monitor.store.async_store import AsyncStore
 from monitor.store.daemon_store import daemon_store
 from monitor.store.open import lock_holder, missing_for, open_store
-from monitor.store.postgresql import PostgresqlStore, open_postgresql, open_worker
+from monitor.store.postgresql import FOR_THE_DAEMON, PostgresqlStore, open_postgresql, open_worker
 from monitor.store.postgresql_connection import PostgresqlLimits, connect
 from monitor.store.postgresql_statements import translated
 from monitor.store.protocol import Commit, Entry, Pending, QuarantinedRecord
@@ -644,8 +644,6 @@ def test_the_servers_detail_of_rows_is_not_shown(postgresql: PostgresqlAddress) 
         ("alert_group", "data", PostgresqlStore.load),
         ("cursor", "data", PostgresqlStore.load),
         ("transition", "about", PostgresqlStore.transitions),
-        ("parcel", "notification", PostgresqlStore.outbox_rows),
-        ("parcel", "notification", PostgresqlStore.history),
     ],
 )
 def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
@@ -748,6 +746,14 @@ def test_an_error_with_a_code_is_no_unreachable_server(postgresql: PostgresqlAdd
         ) as caught:
             store._rows("SELECT repeat('x', 2000000000)")
         assert not isinstance(caught.value, StoreUnreachable)
+
+
+@pytest.mark.parametrize("code", ["55P03", "57014", "53100", "53200"])
+def test_what_passes_is_worth_another_try(postgresql: PostgresqlAddress, code: str) -> None:
+    with closing(open_postgresql(postgresql, limits=FOR_THE_DAEMON)) as store:
+        with pytest.raises(StoreUnreachable, match="the daemon tries again"):
+            store._rows(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")
+        assert store.counts()["journal"] == 0
 
 
 def test_what_a_daemon_asks_of_a_store_that_is_far_away_takes_few_round_trips(postgresql: PostgresqlAddress) -> None:

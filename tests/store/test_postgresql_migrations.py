@@ -7,12 +7,14 @@ import msgspec
 import pytest
 
 from monitor.model.notification import encode
+from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.migrate import migrations
 from monitor.store.postgresql import open_postgresql, open_worker
 from monitor.store.postgresql_connection import SCHEMA, BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_migrate import FOLDER, step_of
+from tests.fakes.postgresql import PostgresqlServer
 from tests.store.store_samples import NOW, alert, group, keys, notification
 
 LOCK_OF_THE_FIRST_VERSION = "SELECT pg_advisory_lock(1380798286, 1)"
@@ -96,6 +98,19 @@ def test_a_process_of_the_first_version_goes_on_with_the_tables_of_the_next(
         assert [(one.key, one.account) for one in store.load(["main"]).groups] == [("g1", "main"), ("g2", "main")]
         store.hold({"main": 1})
         assert keys(store.heads("ops", "slack/0", 9)) == ["k1", "k2"]
+
+
+def test_a_step_may_take_longer_than_other_statements(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    postgresql_server.administer(
+        "CREATE FUNCTION public.slowly() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.2); END'",
+        "CREATE EVENT TRIGGER slowly ON ddl_command_start WHEN TAG IN ('CREATE TRIGGER') EXECUTE FUNCTION public.slowly()",
+        database=postgresql.database,
+    )
+    limits = PostgresqlLimits(statement=SECOND, answer=SECOND)
+    with closing(open_postgresql(postgresql, limits=limits)) as store:
+        assert store._rows("SHOW statement_timeout") == [("1s",)]
 
 
 def test_a_daemon_of_the_first_version_is_kept_out_while_a_worker_lives(

@@ -1,8 +1,10 @@
 """The pages about reading and sending: the searches, the receivers with their dead letters, and the notifications."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -94,8 +96,7 @@ class DeliveryPages(FormPages):
             retried = await self._retry(wanted, int(number) if number else None)
         except NothingThere as error:
             raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
-        query = f"waiting={retried.waiting}&superseded={retried.superseded}"
-        return RedirectResponse(f"{self._root}/receivers?{query}", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(f"{self._root}/receivers?{urlencode(asdict(retried))}", HTTPStatus.SEE_OTHER)
 
     async def moved(self, request: Request) -> Response:
         """Leads from the page's earlier address to its present one."""
@@ -136,9 +137,11 @@ def _choices(names: list[str], chosen: str) -> list[str]:
 
 def _said(query: Mapping[str, str]) -> str:
     """Returns what came of a retry, by the parameters of the page to which it leads."""
-    counts = {name: query.get(name, "") for name in ("waiting", "superseded")}
+    counts = {name: query.get(name, "") for name in ("waiting", "superseded", "unreadable")}
     if not all(one.isascii() and one.isdecimal() and len(one) < 10 for one in counts.values()):
         return ""
-    waiting, superseded = int(counts["waiting"]), int(counts["superseded"])
+    waiting, superseded, unreadable = (int(one) for one in counts.values())
     said = f"{plural(waiting, 'notification')} will be sent again."
-    return f"{said} {plural(superseded, 'other')} had been replaced by a newer one." if superseded else said
+    if superseded:
+        said += f" {plural(superseded, 'other')} had been replaced by a newer one."
+    return f"{said} {unreadable:,} cannot be sent: unreadable in the store." if unreadable else said

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import trio
@@ -59,6 +59,8 @@ class RetriedDeadLetters:
     """How many wait to be sent again."""
     superseded: int
     """How many are left out: something newer of the same episode was sent to their channel, or waits, so they would show what is no longer true."""
+    unreadable: int
+    """How many stay dead letters, because they were given up as unreadable in the store, and still are."""
 
 
 @read_model
@@ -111,7 +113,7 @@ class ReadApi:
         may_change(request, self._token)
         wanted, notification = _retry_filter(read_object(await request.body()))
         retried = await self._delivery.retry_dead_letters(wanted, notification)
-        return JSONResponse({"waiting": retried.waiting, "superseded": retried.superseded})
+        return JSONResponse(asdict(retried))
 
     def _queue(self, operation: Operation) -> ExpensiveQueue:
         return self._from_store if operation.name in _FROM_STORE else self._reading

@@ -4,6 +4,7 @@ import functools
 import io
 import logging
 from collections.abc import Coroutine, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from monitor.config.settings import load
 from monitor.daemon import main as daemon
 from monitor.notify.render import Templates
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
+from monitor.store.postgresql_migrate import MIGRATING
 from tests.fakes.postgresql_link import PostgresqlLink, linked
 from tests.fakes.waiting import GUARD, until
 
@@ -46,6 +49,19 @@ class Away(logging.Handler):
             self.link.cut()
         elif text.startswith("the daemon cannot start yet") and self.comes_back:
             self.link.refusing = False
+
+
+class Released(logging.Handler):
+    """Ends the transaction of another session once the daemon says that it cannot start."""
+
+    def __init__(self, session: BoundedConnection) -> None:
+        super().__init__()
+        self._session, self.said = session, list[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if (text := record.getMessage()).startswith("the daemon cannot start yet"):
+            self.said.append(text)
+            self._session.execute("ROLLBACK")
 
 
 @pytest.fixture
@@ -88,6 +104,25 @@ async def test_a_server_that_goes_away_while_the_daemon_starts_is_waited_for(
             assert away.said.count("the daemon cannot start yet") == 1
             assert away.said.count("listening") == 2
             stop.set()
+
+
+async def test_a_daemon_waits_while_another_one_makes_the_tables(
+    postgresql: PostgresqlAddress, link: PostgresqlLink, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    log, stop = logging.getLogger("monitor"), trio.Event()
+    with closing(connect(postgresql, PostgresqlLimits())) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
+        released = Released(other)
+        log.addHandler(released)
+        request.addfinalizer(lambda: log.removeHandler(released))
+        with trio.fail_after(GUARD):
+            async with trio.open_nursery() as nursery:
+                running = await nursery.start(started(link, tmp_path, stop))
+                assert running.url
+                stop.set()
+    [said] = released.said
+    assert said.endswith("is locked by another program; the daemon tries again; if it lasts, see pg_locks")
 
 
 async def test_a_stop_ends_that_wait(link: PostgresqlLink, away: Away, tmp_path: Path) -> None:

@@ -130,6 +130,12 @@ async def test_dead_letters_are_sent_again_by_a_button(world, fields):
     assert [one.id for one in world.store.outbox_rows("waiting")] == [row.id]
 
 
+async def test_a_retry_says_what_cannot_be_sent_because_it_cannot_be_read(world):
+    async with world.browser() as browser:
+        page = await browser.get("/receivers?waiting=1&superseded=0&unreadable=2")
+    assert "1 notification will be sent again. 2 cannot be sent: unreadable in the store." in text_of(page)
+
+
 async def test_a_retry_that_cannot_be_is_refused_with_the_reason(world):
     await world.poll(Cosmote=5)
     world.refuse_all("channel_not_found")

@@ -84,7 +84,11 @@ async def test_every_answer_is_what_the_document_says(reading):
                 assert found.get("items", True), f"{path}: an empty list shows little"
         checked(document, "/api/v1/alerts/{fingerprint}/acknowledgement", await client.delete(ack))
         retried = await client.post("/api/v1/dead-letters/retry", json={"id": dead})
-        assert checked(document, "/api/v1/dead-letters/retry", retried) == {"waiting": 1, "superseded": 0}
+        assert checked(document, "/api/v1/dead-letters/retry", retried) == {
+            "waiting": 1,
+            "superseded": 0,
+            "unreadable": 0,
+        }
         again = await client.post("/api/v1/dead-letters/retry", json={"id": dead})
         assert again.status_code == 404
         checked(document, "/api/v1/dead-letters/retry", again)
@@ -257,7 +261,7 @@ async def test_who_may_not_change_anything_retries_nothing(reading):
         assert (refused.status_code, plain.status_code) == (401, 415)
         assert store.dead_letters() == {("ops", "slack/0"): 1}
         done = await client.post("/api/v1/dead-letters/retry", json={}, headers={"authorization": "Bearer secret"})
-    assert done.json() == {"waiting": 1, "superseded": 0}
+    assert done.json() == {"waiting": 1, "superseded": 0, "unreadable": 0}
     assert reading.harness.woken
 
 
