@@ -130,7 +130,8 @@ def _usual_head(characters: Characters) -> Whole | None:
     if not numbers[0].all() or (numbers > np.array([[days], [23], [59], [59]], np.uint8)).any():
         return None
     day, hour, minute, second = numbers.astype(np.int64)
-    return ((day + (first - 1)) * 24 + hour) * 3_600 + minute * 60 + second
+    seconds: Whole = ((day + (first - 1)) * 24 + hour) * 3_600 + minute * 60 + second
+    return seconds
 
 
 @lru_cache(8)
