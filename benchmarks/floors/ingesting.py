@@ -11,7 +11,7 @@ import trio
 
 from benchmarks.figure import Figure
 from benchmarks.floors.compared import compared
-from benchmarks.ingest.page_to_store import ignore, page_ingestion, read_all
+from benchmarks.ingest.page_to_store import ignore, page_ingestion, read_all, set_up_heap
 from benchmarks.routee_process import client, routee_with
 from monitor.ingest.poll.reader import Take
 from monitor.ingest.routee.client import Routee
@@ -21,6 +21,7 @@ ROUNDS = 3
 
 def ingesting(messages: int, *, encrypted: bool) -> list[Figure]:
     """Returns the processor time of a page of 2,000 parts, medians over rounds."""
+    set_up_heap()
     with served(messages, encrypted=encrypted) as url:
         found = [trio.run(_round, url, messages) for _ in range(ROUNDS)]
     here, least = zip(*found, strict=True)

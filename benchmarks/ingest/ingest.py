@@ -8,7 +8,7 @@ from pathlib import Path
 import trio
 
 from benchmarks.figure import Figure, median_of
-from benchmarks.ingest.page_to_store import ignore, page_ingestion, read_all
+from benchmarks.ingest.page_to_store import ignore, page_ingestion, read_all, set_up_heap
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
 from monitor.ingest.poll.reader import Take
@@ -17,6 +17,7 @@ from monitor.ingest.routee.client import Routee
 
 def run(quick: bool) -> list[Figure]:
     """Returns medians over rounds. Each round first measures fetching alone (the floor), because the machine's speed varies."""
+    set_up_heap()
     messages, rounds = count(quick), 3
     with routee_with(messages) as url:
         found = [trio.run(_round, url, messages) for _ in range(rounds)]

@@ -25,10 +25,17 @@ from monitor.model.routee_query import PAGE_SIZE, RejectedRecord, RouteeQuery
 from monitor.notify.render import Templates
 from monitor.routing.route import Route
 from monitor.runtime.clock import DAY, HOUR, SystemClock
+from monitor.runtime.heap import keep_heap, share_heap
 from monitor.store.async_store import AsyncStore
 from monitor.store.open import StoreLocation, open_store
 from monitor.store.protocol import Cursor
 from monitor.window import Window
+
+
+def set_up_heap() -> None:
+    """Sets up this process's memory as `routee-monitor run` does."""
+    share_heap()
+    keep_heap()
 
 
 class PageIngestion:

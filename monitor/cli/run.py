@@ -78,7 +78,7 @@ def _run(
     from monitor.daemon.reload import Reloads
     from monitor.runtime import log as logs
     from monitor.runtime.file_descriptors import raise_limit
-    from monitor.runtime.heap import share_heap
+    from monitor.runtime.heap import keep_heap, share_heap
     from monitor.runtime.sd_notify import Systemd
     from monitor.runtime.suspend_clock import SuspendCountingClock
     from monitor.simulation.demo.screen import Screen
@@ -92,6 +92,7 @@ def _run(
         logs.configure(log_level or settings.log.level, log_format or settings.log.format, screen)
 
     share_heap()
+    keep_heap()
     raise_limit()
     loaded = read_everything(config, late_secrets=False)
     look_outside()

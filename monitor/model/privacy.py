@@ -48,15 +48,24 @@ class RecipientMask:
         return np.frombuffer(b"".join(self._digests(numbers)), np.uint64)
 
     def _digests(self, numbers: Sequence[str]) -> list[bytes]:
-        copy, digests = self._keyed.copy, []
+        if _SEAL in "".join(numbers):
+            return [self._digest_of_any(number) for number in numbers]
+        copy, digests = self._keyed.copy, list[bytes]()
+        add = digests.append
         for number in numbers:
-            if number[:1] == _SEAL and (sealed := _SEALED.fullmatch(number)):
-                digests.append(bytes.fromhex(sealed[1]))
-                continue
             keyed = copy()  # copying is faster than setting the key again
             keyed.update(number.encode())
-            digests.append(keyed.digest())
+            add(keyed.digest())
         return digests
+
+    def _digest_of_any(self, number: str) -> bytes:
+        """Returns the digest of a number that may be sealed."""
+        sealed = _SEALED.fullmatch(number)
+        if sealed:
+            return bytes.fromhex(sealed[1])
+        keyed = self._keyed.copy()
+        keyed.update(number.encode())
+        return keyed.digest()
 
     def sealed(self, number: str) -> str:
         """Returns the number in a form that may be stored, and of which `hash` and the texts are those of the number itself."""

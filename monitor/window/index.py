@@ -55,11 +55,19 @@ class Keys:
 
 def first_of_each(keys: Keys) -> Rows:
     """Returns the position of the first one of each message among ``keys``."""
+    return each_message(keys)[0]
+
+
+def each_message(keys: Keys) -> tuple[Rows, Rows]:
+    """Returns the position of the first one of each message among ``keys``, and for each of ``keys`` the position of its message's among
+    these."""
     order: Rows = np.lexsort((keys.low, keys.high))
     high, low = keys.high[order], keys.low[order]
     is_first = np.ones(len(order), np.bool_)
     is_first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    return order[is_first]
+    of = np.empty_like(order)
+    of[order] = np.cumsum(is_first) - 1
+    return order[is_first], of
 
 
 class _Table:

@@ -24,8 +24,9 @@ from monitor.runtime.pieces import Work, at_once
 from monitor.window.campaign_rows import CampaignRows
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
+from monitor.window.id_filter import IdFilter
 from monitor.window.ids import MessageIds
-from monitor.window.index import Index, Keys, Rows, first_of_each
+from monitor.window.index import Index, Keys, Rows, each_message
 from monitor.window.journal import Rewritten, WindowJournal
 from monitor.window.late_rows import LateRows
 from monitor.window.merging import Merging
@@ -89,6 +90,7 @@ class Window:
         self._used = 0
         self._has_heads = False
         """Whether there may be messages of several parts."""
+        self._ids_of_heads = IdFilter()
         self._cutoff = _DISTANT_PAST
         self._journal = WindowJournal(self.columns)
         self._status_changes: StatusChanges | None = None
@@ -353,6 +355,7 @@ class Window:
         parts: Rows = changed[belongs]
         if self._has_heads and new:
             alone = changed[-new:][~belongs[-new:]]
+            alone = alone[self._ids_of_heads.may_have(columns["high"][alone], columns["low"][alone])]
             parts = np.concatenate([parts, alone[self._same_id(alone, HEAD) >= 0]])
         if not parts.size:
             return parts
@@ -379,11 +382,13 @@ class Window:
         heads = self._same_id(parts, HEAD)
         missing = np.flatnonzero(heads < 0)
         if missing.size:
-            self._add_heads(parts[missing])
-            first = self._same_id(parts[missing], 1)
+            new, of = self._add_heads(parts[missing])
+            heads[missing] = new[of]
+            has_first = np.zeros(len(new), np.bool_)
+            has_first[of[columns["key"][parts[missing]] == 1]] = True
+            first = self._same_id(new[~has_first], 1)
             found = first[first >= 0]
-            alone = np.setdiff1d(found[columns["kind"][found] & AS_MESSAGE > 0], parts)  # said to be the whole message
-            heads[missing] = self._same_id(parts[missing], HEAD)
+            alone = found[columns["kind"][found] & AS_MESSAGE > 0]  # said to be the whole message
             if alone.size:
                 parts, heads = np.concatenate([parts, alone]), np.concatenate([heads, self._same_id(alone, HEAD)])
         loose = np.flatnonzero(~self._linked(parts, heads))
@@ -405,16 +410,20 @@ class Window:
             left, at = left[going], at[going]
         return found
 
-    def _add_heads(self, parts: Rows) -> None:
-        """Adds rows for the messages of these parts, which have none yet. `combine` fills them in."""
+    def _add_heads(self, parts: Rows) -> tuple[Rows, Rows]:
+        """Adds rows for the messages of these parts, which have none yet. `combine` fills them in. Returns them, and the position of each
+        part's among them."""
         columns = self.columns
         keys = Keys(columns["high"][parts], columns["low"][parts], np.full(len(parts), HEAD, np.int8))
-        keys = keys[first_of_each(keys)]
+        first, of = each_message(keys)
+        keys = keys[first]
         self._has_heads = True
+        self._ids_of_heads.add(keys.high, keys.low)
         rows = self._allocate(len(keys))
         blank = np.full(len(keys), -1, np.int32)
         self.columns.write(rows, {"high": keys.high, "low": keys.low, "key": keys.key, "link": blank})
         self._index.add(keys, rows, self.columns.keys)
+        return rows, of
 
     def _chain(self, heads: Rows) -> Rows:
         """Returns the parts of the messages ``heads``."""
@@ -490,7 +499,9 @@ class Window:
         rows = np.flatnonzero(used)
         self._free = np.flatnonzero(~used)
         self._used = len(rows)
-        self._has_heads = bool((self.columns["key"][rows] == HEAD).any())
+        heads = rows[self.columns["key"][rows] == HEAD]
+        self._has_heads = bool(heads.size)
+        self._ids_of_heads.add(self.columns["high"][heads], self.columns["low"][heads])
         self.version += 1
         return (
             self._index.rebuilding(rows, self.columns.keys),

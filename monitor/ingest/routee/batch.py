@@ -3,20 +3,19 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.ingest.routee.clean_text import LONGEST, clean, cleaned, known
-from monitor.ingest.routee.part_columns import PartColumns
+from monitor.ingest.routee.clean_text import cleaned
+from monitor.ingest.routee.part_columns import PartColumns, small
+from monitor.ingest.routee.plain_texts import are_plain
 from monitor.ingest.routee.quarantine import shown
 from monitor.ingest.routee.tolerant import SMALLEST_HASH, SmsPart
-from monitor.model.batch import Batch, Combinations
-from monitor.model.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN, Unread
-from monitor.model.numbering import Numbering
+from monitor.model.batch import Batch
+from monitor.model.message import UNKNOWN, Unread
 
-_LONGEST_GROUPS = 4 * LONGEST
 LARGEST_AMOUNT = 1e9
 """The largest price, or latency in seconds, that is believed. A larger one counts as unreadable, as it would outweigh all others."""
 _MOST_UNREAD = 20
@@ -31,14 +30,14 @@ def batch_of_parts(columns: PartColumns, dates: NDArray[np.int64], source: Sourc
     latencies, prices = columns.latencies(), columns.prices()
     latency, price = _amounts(latencies), _amounts(prices)
     return Batch(
-        message_id=cleaned([one or UNKNOWN for one in columns.ids]),
+        message_id=_ids(columns.ids),
         key=_keys(columns),
         parts=_counts(columns),
         date=dates,
         latency=latency,
         price=price,
         recipient=_recipients(columns.recipients()),
-        coded=_combinations(columns),
+        coded=columns.combinations(),
         unread=(*_unread("latency", latencies, latency, source), *_unread("price", prices, price, source)),
     )
 
@@ -58,20 +57,14 @@ def _written(name: str, given: float | None, record: object) -> str:
     return shown(record[name] if isinstance(record, Mapping) and name in record else given)
 
 
-def _combinations(columns: PartColumns) -> Combinations:
-    """Returns the coded fields. Parts with the same values are cleaned together, once."""
-    numbers = Numbering[tuple[Any, ...]]()
-    rows = zip(*columns.coded_texts(), columns.groups(), strict=True)
-    of = np.fromiter(map(numbers.__getitem__, rows), np.int64, len(columns))
-    *texts, groups = zip(*numbers.values_in_order, strict=True) if len(columns) else ((),) * len(CODED_FIELDS)
-    values = [*map(known, texts), [_joined(names) for names in groups]]
-    return Combinations(dict(zip(CODED_FIELDS, values, strict=True)), of)
+def _ids(ids: Sequence[str | None]) -> Sequence[str]:
+    return cast(Sequence[str], ids) if are_plain(ids) else cleaned([one or UNKNOWN for one in ids])
 
 
 def _keys(columns: PartColumns) -> NDArray[np.int64]:
-    numbers = columns.numbers()
-    if (small := _small(numbers)) is not None:  # the usual form
-        return small
+    numbers = columns.numbers
+    if columns.small_numbers is not None:  # the usual form
+        return columns.small_numbers
     if None not in numbers:  # the documented form, which needs no check of each part
         keys = np.array(numbers, np.int64)
         if ((keys >= 0) & (keys < SMALLEST_HASH)).all():
@@ -82,16 +75,8 @@ def _keys(columns: PartColumns) -> NDArray[np.int64]:
 def _counts(columns: PartColumns) -> NDArray[np.int64]:
     """Returns of how many parts each message is, 1 if it is not known."""
     counts = columns.counts()
-    found = _small(counts)
+    found = small(counts)
     return (np.array([count or 1 for count in counts], np.int64) if found is None else found).clip(1)
-
-
-def _small(numbers: Sequence[int | None]) -> NDArray[np.int64] | None:
-    """Returns the numbers; None if any of them is missing or not from 0 to 255."""
-    try:
-        return np.frombuffer(bytes(numbers), np.uint8).astype(np.int64)  # type: ignore[arg-type]  # None among them is a TypeError, as is meant
-    except (TypeError, ValueError):
-        return None
 
 
 def _key(part: SmsPart) -> int:
@@ -110,19 +95,10 @@ def _amounts(values: Sequence[float | None]) -> NDArray[np.float64]:
 
 
 def _recipients(numbers: Sequence[str | None]) -> Sequence[str]:
+    if are_plain(numbers, "+"):
+        return cast(Sequence[str], numbers)
     return cleaned([to if to and to[0] == "+" else _with_plus(to) for to in numbers])
 
 
 def _with_plus(number: str | None) -> str:
     return f"+{number}" if number and number.isascii() and number.isdigit() else number or UNKNOWN
-
-
-def _joined(names: Sequence[str]) -> str:
-    """Returns the groups joined to one text. Leaves out groups beyond its longest length as a whole."""
-    text = ""
-    for name in filter(None, names):
-        longer = f"{text}{GROUPS_SEPARATOR}{clean(name)}" if text else clean(name)
-        if len(longer) > _LONGEST_GROUPS:
-            break
-        text = longer
-    return text or UNKNOWN

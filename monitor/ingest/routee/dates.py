@@ -4,7 +4,9 @@ Dates have a fraction or not, and ``Z``, ``+0000``, ``+00:00`` or no offset (UTC
 characters. Dates that cannot be read in this way are read one by one.
 """
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -27,6 +29,11 @@ _LENGTHS = range(_HEAD, _HEAD + 10 + 6 + 1)
 _NUMBERS = ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))
 _DIGITS = np.concatenate([np.arange(start, end) for start, end in _NUMBERS])
 _SIGNS = np.array([4, 7, 13, 16])  # - - : :
+_DAY = 8
+"""Where the day begins."""
+_LATE_DIGITS = np.array([8, 9, 11, 12, 14, 15, 17, 18])  # of the day, hour, minute and second
+_LATE_SIGNS = np.array([10, 13, 16])
+_T_AND_COLONS = np.frombuffer(b"T::", np.uint8)[:, None]
 
 
 def _place_values(digits: int) -> NDArray[np.float64]:
@@ -39,12 +46,16 @@ _PLACE_VALUES = np.zeros((len(_NUMBERS), len(_DIGITS)))
 for _row, (_start, _end) in zip(_PLACE_VALUES, _NUMBERS, strict=True):
     _row[np.isin(_DIGITS, np.arange(_start, _end))] = _place_values(_end - _start)
 
+_MARK: Final = "\n"
 _ZERO = np.uint8(ord("0"))
 _ZONES = (1, 5, 6, 0)  # lengths of Z, +0000, +00:00 and nothing
 
 
 def instants(texts: Sequence[str]) -> Whole:
     """Returns the instant of each date; UNREADABLE for a text that is no date."""
+    alike = _alike(texts)
+    if alike is not None:
+        return alike
     lengths = set(map(len, texts))
     if len(lengths) == 1:
         found = _of_length(texts, lengths.pop())
@@ -65,12 +76,32 @@ def _alone(text: str) -> Instant:
         return UNREADABLE
 
 
+def _alike(texts: Sequence[str]) -> Whole | None:
+    """Returns the instants of dates that all have one length; None if there is anything else. It does not ask each for its length: if
+    all that ought to be dates are followed by the mark, which is in no date, they are as long as the first one."""
+    length = len(texts[0]) if texts else 0
+    joined = _MARK.join(texts) + _MARK if length in _LENGTHS else ""
+    if not joined.isascii() or len(joined) != (length + 1) * len(texts) or not joined:
+        return None
+    characters = _positions(joined, length + 1)
+    found = _read(characters[:length])
+    return found if (characters[length] == ord(_MARK)).all() and (found != UNREADABLE).all() else None
+
+
 def _of_length(texts: Sequence[str], length: int) -> Whole:
     joined = "".join(texts) if length in _LENGTHS else ""
     if not (joined and joined.isascii()):
         return np.full(len(texts), UNREADABLE, np.int64)
-    matrix = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(-1, length)
-    characters = np.ascontiguousarray(matrix.T)  # one row for each position, so that it is read for all dates at once
+    return _read(_positions(joined, length))
+
+
+def _positions(joined: str, length: int) -> Characters:
+    """Returns one row for each position, so that it is read for all dates at once."""
+    return np.ascontiguousarray(np.frombuffer(joined.encode("ascii"), np.uint8).reshape(-1, length).T)
+
+
+def _read(characters: Characters) -> Whole:
+    """Returns the instants of dates of one length; UNREADABLE for what is none."""
     seconds, good = _head(characters[:_HEAD])
     micros, tail_good = _tail(characters[_HEAD:])
     found = seconds * SECOND + micros
@@ -79,6 +110,41 @@ def _of_length(texts: Sequence[str], length: int) -> Whole:
 
 def _head(characters: Characters) -> tuple[Whole, Truth]:
     """Returns the seconds since the epoch of texts like ``2026-11-21T17:07:04``, and which of them are valid."""
+    usual = _usual_head(characters)
+    return _any_head(characters) if usual is None else (usual, np.ones(len(usual), np.bool_))
+
+
+def _usual_head(characters: Characters) -> Whole | None:
+    """Returns what `_head` does if all texts are dates of one month with a ``T``, as on most pages; else None. It takes a fourth of the
+    time."""
+    month = characters[:_DAY, :1]
+    digits = characters[_LATE_DIGITS] - _ZERO
+    if (
+        digits.max() > 9
+        or not (characters[:_DAY] == month).all()
+        or not (characters[_LATE_SIGNS] == _T_AND_COLONS).all()
+    ):
+        return None
+    days, first = _month_of(month.tobytes())
+    numbers = digits[::2] * np.uint8(10) + digits[1::2]
+    if not numbers[0].all() or (numbers > np.array([[days], [23], [59], [59]], np.uint8)).any():
+        return None
+    day, hour, minute, second = numbers.astype(np.int64)
+    seconds: Whole = ((day + (first - 1)) * 24 + hour) * 3_600 + minute * 60 + second
+    return seconds
+
+
+@lru_cache(8)
+def _month_of(text: bytes) -> tuple[int, int]:
+    """Returns how many days the month in ``2026-11-`` has, and the days from the epoch to its first one. No days if it is no month."""
+    if not re.fullmatch(rb"[0-9]{4}-(0[1-9]|1[0-2])-", text) or text.startswith(b"0000"):
+        return 0, 0
+    first, following = _months(*(np.array([int(number)]) for number in text[:-1].split(b"-")))
+    return int(following[0] - first[0]), int(first[0])
+
+
+def _any_head(characters: Characters) -> tuple[Whole, Truth]:
+    """Does what `_head` does, for any texts."""
     digits = characters[_DIGITS] - _ZERO
     year, month, day, hour, minute, second = (_PLACE_VALUES @ digits.astype(np.float64)).astype(np.int64)
     first, following = _months(year, month)

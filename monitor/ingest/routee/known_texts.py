@@ -1,28 +1,30 @@
-"""Decodes pages on which the fields with few values have values that occurred before.
+"""Decodes pages on which the fields with few values come as small numbers, the *codes* of their texts, instead of as texts.
 
-msgspec looks up each text of such a field among the known ones, and makes no new one. That saves little of the decoding, but half of what
-follows: the texts of a page are counted by their hashes, which known texts already have.
+msgspec looks up each text of such a field in a table and gives what stands there: here the text's code. So it makes no new text, and parts
+that are alike are found by comparing numbers. A text that is not in the table is given the next code.
 
 What a page says does not depend on it: a page with anything else is not decoded here.
 """
 
 from collections.abc import Sequence
+from enum import Enum
 from threading import Lock
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import msgspec
 
-from monitor.ingest.routee.clean_text import LONGEST
+from monitor.ingest.routee.coded_columns import CodedColumns
 from monitor.ingest.routee.envelope import Envelope
 from monitor.ingest.routee.part_columns import PartColumns
+from monitor.ingest.routee.text_codes import MISSING, TextCodes
 from monitor.ingest.routee.tolerant import SmsPart, Status, StatusReason
 
-MOST_TEXTS: Final = 256
-"""The most known texts of a field. A field with more may have any text."""
 RARELY: Final = 16
-"""A field may have any text once it brought new ones in more than one of so many pages."""
+"""Coded pages are given up once more than one of so many pages could not be decoded so."""
 LEAST: Final = 64 * 1024
 """The least bytes of a page that is worth it."""
+LOOKED_UP: Final = 500
+"""So many texts that the table has not are looked up, in 1 µs each, before a new one is made, in 2 ms."""
 
 _FIELDS: Final = (
     "status",
@@ -38,10 +40,10 @@ _FIELDS: Final = (
     "originatingService",
     "groups",
 )
-"""The fields with few values, in the order of `PartColumns.coded_texts`, then the groups."""
-_WHOLE: Final = "whole"
-"""Stands among the fields for a page that could not be decoded for another reason."""
+"""The fields with few values, in the order of CODED_FIELDS."""
 _FIRST_MISSES: Final = 8
+
+Decoder = tuple[msgspec.json.Decoder[Envelope[SmsPart]], Sequence[TextCodes | None]]
 
 
 class KnownTexts:
@@ -49,84 +51,89 @@ class KnownTexts:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._decoder: msgspec.json.Decoder[Envelope[SmsPart]] | None = None
-        self._texts: dict[str, set[str]] = {name: set() for name in _FIELDS}
-        self._open: set[str] = set()
-        self._pages = 0
-        self._misses = dict.fromkeys((*_FIELDS, _WHOLE), 0)
+        self._codes = {name: TextCodes() for name in _FIELDS}
+        self._decoder: Decoder | None = None
+        self._pages = self._misses = 0
 
-    def decode(self, body: bytes) -> Envelope[SmsPart] | None:
-        """Returns the page; None if it is small, or has anything that is not known."""
-        decoder = self._decoder
-        if decoder is None or len(body) < LEAST or _WHOLE in self._open:
+    def decode(self, body: bytes) -> tuple[Envelope[SmsPart], CodedColumns] | None:
+        """Returns the page and its columns, which read nothing of coded fields from the parts but codes; None if the page is small, or has
+        anything that cannot be coded."""
+        if self._decoder is None or len(body) < LEAST or self._is_given_up():
             return None
+        decoder, fields = self._renewed() or self._decoder
+        self._pages += 1
         try:
             page = decoder.decode(body)
         except (ValueError, RecursionError):
-            self._missed(_WHOLE)  # unless it is learned from
+            self._misses += not self._any_full()
             return None
-        self._pages += 1
-        return page
+        return page, CodedColumns(page.content, fields)
 
     def learn(self, body: bytes, parts: Sequence[SmsPart]) -> None:
-        """Notes the texts of a page that could not be decoded by `decode`, unless such pages are too many."""
-        if len(body) < LEAST or _WHOLE in self._open:
+        """Begins with the texts of this page, if it is the first one that is worth it."""
+        if self._decoder is not None or len(body) < LEAST:
             return
         columns = PartColumns(parts)
-        found = dict(zip(_FIELDS[:-1], map(set, columns.coded_texts()), strict=True))
-        found["groups"] = {name for names in set(columns.groups()) for name in names}
-        # The campaign may come under another name, which is always decoded as any text.
-        found["campaignName"] = {part.campaignName for part in parts}
-        found["status"] = {part.status.status for part in parts}
+        groups: set[str | None] = {name for names in set(columns.groups()) for name in names}
+        found: list[set[str | None]] = [*map(set, columns.coded_texts()), groups]
+        for codes, texts in zip(self._codes.values(), found, strict=True):
+            for text in texts:
+                codes.code(text or "")
         with self._lock:
-            self._note({name: {text for text in texts if text is not None} for name, texts in found.items()})
+            self._decoder = self._made()
 
-    def _note(self, found: dict[str, set[str]]) -> None:
-        is_first = self._decoder is None
-        news = [name for name, texts in found.items() if name not in self._open and not texts <= self._texts[name]]
-        for name in news:
-            self._texts[name] |= found[name]
-            if len(self._texts[name]) > MOST_TEXTS or max(map(len, found[name])) > LONGEST:
-                self._leave_open(name)
-            elif not is_first:
-                self._missed(name)
-        if news and not is_first:
-            self._misses[_WHOLE] -= 1
-        if is_first or news:
-            self._decoder = msgspec.json.Decoder(Envelope[self._part()])  # type: ignore[misc]  # the type is known only when this runs
+    def _is_given_up(self) -> bool:
+        return (self._misses - _FIRST_MISSES) * RARELY > self._pages
 
-    def _missed(self, name: str) -> None:
-        self._misses[name] += 1
-        if (self._misses[name] - _FIRST_MISSES) * RARELY > self._pages:
-            self._leave_open(name)
+    def _any_full(self) -> bool:
+        return any(codes.is_full for codes in self._codes.values())
 
-    def _leave_open(self, name: str) -> None:
-        self._open.add(name)
-        self._texts.pop(name, None)
+    def _renewed(self) -> Decoder | None:
+        """Returns a new decoder if the present one has to look up too many texts, or cannot decode some; else None."""
+        if sum(codes.unlisted for codes in self._codes.values()) < LOOKED_UP and not self._any_full():
+            return None
+        with self._lock:
+            self._decoder = self._made()
+            return self._decoder
+
+    def _made(self) -> Decoder:
+        self._codes = {name: codes for name, codes in self._codes.items() if not codes.is_full}
+        fields = [self._codes.get(name) for name in _FIELDS]
+        return msgspec.json.Decoder(Envelope[self._part()]), fields  # type: ignore[misc]  # the type is known only when this runs
 
     def _part(self) -> type[SmsPart]:
-        reason = msgspec.defstruct(
-            "KnownReason", [("detailedStatus", self._one("detailedStatus"), None)], bases=(StatusReason,), gc=False
-        )
-        status = msgspec.defstruct(
-            "KnownStatus",
-            [("status", self._one("status"), None), ("reason", reason | None, None)],
-            bases=(Status,),
+        types = {name: _coded(self._codes[name]) if name in self._codes else str for name in _FIELDS}
+        missing = {name: MISSING if name in self._codes else None for name in _FIELDS}
+
+        group = types["groups"]
+
+        def field(name: str, of: str) -> tuple[str, Any, Any]:
+            return name, types[of] | None, missing[of]
+
+        detailed = [field("detailedStatus", "detailedStatus")]
+        reason = msgspec.defstruct("CodedReason", detailed, bases=(StatusReason,), gc=False)
+        fields = [field("status", "status"), ("reason", reason | None, None)]
+        status = msgspec.defstruct("CodedStatus", fields, bases=(Status,), gc=False)
+        coded: list[Any] = [field(name, name) for name in _FIELDS[2:-1]]
+        coded += [field("campaign", "campaignName"), ("groups", tuple[group, ...] | None, ())]  # type: ignore[valid-type]  # as above
+        part = msgspec.defstruct(
+            "CodedPart",
+            [*coded, ("status", status)],
+            bases=(SmsPart,),
             gc=False,
+            rename={"from_": "from"},
+            kw_only=True,
         )
-        coded = [(name, self._one(name), None) for name in _FIELDS[2:-1]]
-        groups = str if "groups" in self._open else self._literal("groups")
-        fields: list[Any] = [("groups", tuple[groups, ...] | None, None), *coded, ("status", status)]  # type: ignore[valid-type]  # the type is known only when this runs
-        renamed = {"from_": "from"}
-        part = msgspec.defstruct("KnownPart", fields, bases=(SmsPart,), gc=False, rename=renamed, kw_only=True)
         return cast(type[SmsPart], part)
 
-    def _one(self, name: str) -> Any:
-        return str | None if name in self._open else self._literal(name) | None
 
-    def _literal(self, name: str) -> Any:
-        """Returns the type of the known texts. A field of which none is known has none that a page could have."""
-        return Literal[tuple(sorted(self._texts[name] or {_NOTHING}))]
+def _coded(codes: TextCodes) -> Any:
+    """Returns the type of texts that msgspec decodes to their codes.
 
-
-_NOTHING: Final = "\0"
+    It is an enumeration whose table from values to members, which msgspec reads, has the codes instead of members; and which is asked for
+    what the table has not.
+    """
+    kind = cast(Any, Enum)("Text", {"NONE": ""})
+    kind._value2member_map_ = codes.listed()
+    kind._missing_ = codes.code
+    return kind

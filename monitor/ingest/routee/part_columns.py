@@ -2,8 +2,18 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.ingest.routee.clean_text import LONGEST, clean, known
 from monitor.ingest.routee.tolerant import SmsPart, problem_text
+from monitor.model.batch import Combinations
+from monitor.model.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN
+from monitor.model.numbering import Numbering
+
+_LONGEST_GROUPS = 4 * LONGEST
 
 Texts = Sequence[str | None]
 
@@ -38,14 +48,19 @@ class PartColumns:
 
     def have_problems(self) -> bool:
         """Returns whether any part is invalid by `problem_text`."""
-        sms_ids = [part.smsId for part in self.parts]
-        if all(self.ids) and all(self.statuses) and all(sms_ids):
+        if all(self.ids) and all(self.statuses) and self.small_numbers is not None:  # the usual form
             return False
         return any(map(problem_text, self.parts))
 
+    @cached_property
     def numbers(self) -> Sequence[int | None]:
-        """Returns which part of its message each one is."""
+        """Which part of its message each one is."""
         return [part.part for part in self.parts]
+
+    @cached_property
+    def small_numbers(self) -> NDArray[np.int64] | None:
+        """The numbers; None if any of them is missing or not from 0 to 255."""
+        return small(self.numbers)
 
     def counts(self) -> Sequence[int | None]:
         """Returns of how many parts each message is."""
@@ -84,3 +99,31 @@ class PartColumns:
     def groups(self) -> Sequence[tuple[str, ...]]:
         """Returns the names of the groups."""
         return [tuple(names) if (names := part.groups) else () for part in self.parts]
+
+    def combinations(self) -> Combinations:
+        """Returns the coded fields. Parts with the same values are cleaned together, once."""
+        numbers = Numbering[tuple[Any, ...]]()
+        rows = zip(*self.coded_texts(), self.groups(), strict=True)
+        of = np.fromiter(map(numbers.__getitem__, rows), np.int64, len(self))
+        *texts, groups = zip(*numbers.values_in_order, strict=True) if len(self) else ((),) * len(CODED_FIELDS)
+        values = [*map(known, texts), [joined(names) for names in groups]]
+        return Combinations(dict(zip(CODED_FIELDS, values, strict=True)), of)
+
+
+def small(numbers: Sequence[int | None]) -> NDArray[np.int64] | None:
+    """Returns the numbers; None if any of them is missing or not from 0 to 255."""
+    try:
+        return np.frombuffer(bytes(numbers), np.uint8).astype(np.int64)  # type: ignore[arg-type]  # None among them is a TypeError, as is meant
+    except (TypeError, ValueError):
+        return None
+
+
+def joined(names: Sequence[str]) -> str:
+    """Returns the groups joined to one text. Leaves out groups beyond its longest length as a whole."""
+    text = ""
+    for name in filter(None, names):
+        longer = f"{text}{GROUPS_SEPARATOR}{clean(name)}" if text else clean(name)
+        if len(longer) > _LONGEST_GROUPS:
+            break
+        text = longer
+    return text or UNKNOWN

@@ -71,11 +71,13 @@ def decode_page(body: bytes, now: Instant, number: int = 0, size: int = PAGE_SIZ
     _check_values(body)
     most = max(10 * size, MOST_RECORDS)
     try:
-        answer, is_known = _decoded(body)
+        coded = _coded_page(body, now + AHEAD, most, number)
+        if coded is not None:
+            return coded
+        answer = _PAGE.decode(body)
         _check_records(answer.content, most)
-        page = _page(answer, _at_once(answer.content, now + AHEAD), (), number)
-        if not is_known:
-            _KNOWN.learn(body, answer.content)
+        page = _page(answer, _at_once(PartColumns(answer.content), now + AHEAD), (), number)
+        _KNOWN.learn(body, answer.content)
         return page
     except Malformed:
         raise
@@ -85,10 +87,19 @@ def decode_page(body: bytes, now: Instant, number: int = 0, size: int = PAGE_SIZ
         return _page(loose, *_one_by_one(loose.content, now + AHEAD), number)
 
 
-def _decoded(body: bytes) -> tuple[Envelope[SmsPart], bool]:
-    """Returns a page whose records are all of the documented form, and whether all its texts were known. Raises ValueError."""
-    known = _KNOWN.decode(body)
-    return (_PAGE.decode(body), False) if known is None else (known, True)
+def _coded_page(body: bytes, latest: Instant, most: int, number: int) -> Page | None:
+    """Returns a page whose records are all valid, with the same values as without `KnownTexts`; None if it cannot be decoded with them.
+    Raises Malformed."""
+    found = _KNOWN.decode(body)
+    if found is None:
+        return None
+    answer, columns = found
+    _check_records(answer.content, most)
+    try:
+        batch = _at_once(columns, latest)
+    except (UnreadableRecord, TypeError):
+        return None
+    return _page(answer, batch, (), number)
 
 
 def decode_parts(body: bytes) -> Page:
@@ -97,7 +108,7 @@ def decode_parts(body: bytes) -> Page:
     try:
         parts = _PARTS.decode(body)
         _check_records(parts, MOST_RECORDS)
-        return _only_page(_at_once(parts, _NO_LIMIT), ())
+        return _only_page(_at_once(PartColumns(parts), _NO_LIMIT), ())
     except Malformed:
         raise
     except _UNDECODABLE:
@@ -173,9 +184,8 @@ def _only_page(batch: Batch, rejected: tuple[RejectedRecord, ...]) -> Page:
     return Page(batch, 0, len(batch) + len(rejected), True, rejected)
 
 
-def _at_once(parts: Sequence[SmsPart], latest: Instant) -> Batch:
+def _at_once(columns: PartColumns, latest: Instant) -> Batch:
     """Returns the batch of parts that are all valid. Raises UnreadableRecord if one is not."""
-    columns = PartColumns(parts)
     dates = instants(columns.dates())
     if columns.have_problems() or not is_believed(dates, latest).all():
         raise UnreadableRecord("a record has an unexpected form")

@@ -82,3 +82,27 @@ def test_a_leap_second_is_the_beginning_of_the_next(text: str) -> None:
 )
 def test_what_is_no_date_is_unreadable(text: str) -> None:
     assert instants([text, "2026-11-21T17:07:04Z"]).tolist()[0] == UNREADABLE
+
+
+of_one_month = st.builds(
+    "2024-{:02}-{:02}T{:02}:{:02}:{:02}{}".format,
+    st.just(2),
+    *(st.integers(0, most) for most in (31, 25, 61, 61)),
+    st.just("Z"),
+)
+marked = st.sampled_from(
+    ["2024-02-01T00:00:00Z\n", "\n2024-02-01T00:00:00Z", "2024-02-01T00:00:00", "2024-02-0\nT00:00:00Z"]
+)
+
+
+@given(st.lists(of_one_month | marked, min_size=1, max_size=4))
+def test_dates_of_one_month_are_read_as_the_slow_reader_reads_them(texts: list[str]) -> None:
+    assert instants(texts).tolist() == [slowly(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "month", ["0000-01", "2026-00", "2026-13", "2026-0A", "9999-12", "0001-01", "1969-12", "1970-01"]
+)
+def test_what_is_no_month_has_no_dates(month: str) -> None:
+    texts = [f"{month}-{day}T10:00:00Z" for day in ("01", "31")]
+    assert instants(texts).tolist() == [slowly(text) for text in texts]

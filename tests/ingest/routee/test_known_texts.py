@@ -1,18 +1,21 @@
-"""Pages that are decoded with the texts of pages before, against the same pages decoded without."""
+"""Pages that are decoded with the codes of texts of pages before, against the same pages decoded without."""
 
 from typing import Any
 
 import msgspec
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from routee_pages import NOW, body_of, item, status
 
 from monitor.ingest.routee import known_texts
+from monitor.ingest.routee.batch import batch_of_parts
+from monitor.ingest.routee.coded_columns import combined
+from monitor.ingest.routee.dates import instants
 from monitor.ingest.routee.envelope import Envelope
-from monitor.ingest.routee.known_texts import MOST_TEXTS, KnownTexts
+from monitor.ingest.routee.known_texts import KnownTexts
 from monitor.ingest.routee.part_columns import PartColumns
+from monitor.ingest.routee.text_codes import MOST_CODES, TextCodes
 from monitor.ingest.routee.tolerant import SmsPart
 from monitor.ingest.routee.wire import decode_page
 
@@ -20,7 +23,9 @@ PADDING = "x" * known_texts.LEAST
 """A page with it is large enough to be worth known texts."""
 _PLAIN = msgspec.json.Decoder(Envelope[SmsPart], strict=False)
 
-texts = st.sampled_from(["", "GR", "DE", "null", "Null", "true", "1", "ά", "a\x00b", "\\", '"', "unknown"])
+texts = st.sampled_from(
+    ["", "\0", "x" * 257, "GR", "DE", "null", "Null", "true", "1", "ά", "a\x00b", "\\", '"', "unknown"]
+)
 odd: st.SearchStrategy[Any] = texts | st.sampled_from([None, 7, 0.5, True, [], {}, ["GR"], "x" * 300, "\ud800"])
 FIELDS = ("operator", "country", "campaignName", "campaign", "campaignTrackingId", "label", "from", "direction")
 
@@ -56,21 +61,27 @@ def taught(*bodies: bytes) -> KnownTexts:
     return known
 
 
-def columns_of(parts: Any) -> list[Any]:
-    columns = PartColumns(parts)
-    named = [columns.ids, columns.statuses, columns.dates(), columns.numbers(), columns.counts(), columns.recipients()]
-    return [*map(list, (*named, columns.latencies(), columns.prices(), *columns.coded_texts(), columns.groups()))]
+def rows_of_columns(columns: PartColumns) -> list[dict[str, object]]:
+    return [*batch_of_parts(columns, instants(columns.dates())).rows()]
 
 
 @settings(max_examples=200)
 @given(st.lists(pages, max_size=3), pages)
 def test_a_page_of_known_texts_is_the_page(before: list[list[Any]], some: list[Any]) -> None:
-    known = taught(*map(page, before))
-    found = known.decode(page(some))
-    if found is not None:
-        plain = _PLAIN.decode(page(some))
-        assert columns_of(found.content) == columns_of(plain.content)
-        assert (found.number, found.totalElements, found.last) == (plain.number, plain.totalElements, plain.last)
+    found = taught(*map(page, before)).decode(page(some))
+    if found is None:
+        return
+    envelope, columns = found
+    plain = _PLAIN.decode(page(some))
+    assert (envelope.number, envelope.totalElements, envelope.last) == (
+        plain.number,
+        plain.totalElements,
+        plain.last,
+    )
+    expected = PartColumns(plain.content)
+    assert columns.have_problems() or not expected.have_problems()
+    if not columns.have_problems():
+        np.testing.assert_equal(rows_of_columns(columns), rows_of_columns(expected))
 
 
 @settings(max_examples=100)
@@ -86,17 +97,23 @@ def rows_of(body: bytes) -> Any:
     return [*found.batch.rows()], [(each.why, each.record) for each in found.rejected], found.batch.unread
 
 
-def test_a_page_like_the_one_before_is_decoded_with_its_texts() -> None:
-    first = page([item(), item(operator=None, groups=[])])
-    known = taught(first)
-    found = known.decode(first)
-    assert found is not None
-    one, other = found.content
-    assert one.operator == "Cosmote"
-    assert other.operator is None
-    assert known.decode(page([item(messageId="other", to="+306900000000", campaign="any")])) is not None
-    assert known.decode(page([item(operator="Nova")])) is None
-    assert taught(first, page([item(operator="Nova")])).decode(page([item(operator="Nova", country="GR")])) is not None
+def value(known: KnownTexts, name: str, body: bytes) -> list[str] | None:
+    """The values of a field on a page; None if it is not decoded with known texts."""
+    found = known.decode(body)
+    return None if found is None else found[1].combinations().of_each(name)
+
+
+def test_a_page_is_decoded_with_the_texts_of_the_one_before_and_with_new_ones() -> None:
+    known = taught(page([item(), item(operator=None, groups=[])]))
+    assert value(known, "operator", page([item(), item(operator=None)])) == ["Cosmote", "unknown"]
+    assert value(known, "operator", page([item(operator="Nova"), item(operator="Nova")])) == ["Nova", "Nova"]
+    assert value(known, "groups", page([item(groups=["a", "", "vip"]), item(groups=[])])) == ["a\x1fvip", "unknown"]
+
+
+def test_a_campaign_has_one_name_whichever_field_it_comes_in() -> None:
+    known = taught(page([item()]))
+    some = [item(), item(campaignName=None, campaign="Easter"), item(campaign="any")]
+    assert value(known, "campaign", page(some)) == ["Black Friday", "Easter", "Black Friday"]
 
 
 def test_small_pages_are_not_worth_it() -> None:
@@ -104,20 +121,40 @@ def test_small_pages_are_not_worth_it() -> None:
     assert taught(body, body).decode(body) is None
 
 
-@pytest.mark.parametrize("pages_before", [0, 4])
-def test_a_field_with_many_texts_may_have_any(pages_before: int) -> None:
-    alike = [page([item()])] * (pages_before + 1)
-    many = page([item(label=f"order {number}") for number in range(MOST_TEXTS + 1)])
-    known = taught(*alike, many, page([item()]))
-    found = known.decode(page([item(label="order 4711")]))
+def test_a_field_with_many_texts_may_have_any() -> None:
+    known = taught(page([item()]))
+    many = page([item(label=f"order {number}") for number in range(MOST_CODES)])
+    assert known.decode(many) is None
+    assert value(known, "label", many) == [f"order {number}" for number in range(MOST_CODES)]
+
+
+def test_many_texts_of_a_campaign_leave_the_other_fields_coded() -> None:
+    known = taught(page([item()]))
+    many = page([item(campaignName=None, campaign=f"campaign {number}") for number in range(MOST_CODES)])
+    assert known.decode(many) is None
+    found = known.decode(page([item(campaignName=None, campaign="one"), item(operator="Nova")]))
     assert found is not None
-    assert found.content[0].label == "order 4711"
+    assert found[1].combinations().of_each("campaign") == ["one", "Black Friday"]
+    assert found[1].combinations().of_each("operator") == ["Cosmote", "Nova"]
 
 
-def test_a_field_that_brings_new_texts_again_and_again_may_have_any() -> None:
-    known = taught(*(page([item(campaignName=f"campaign {number}")]) for number in range(20)))
-    assert known.decode(page([item(campaignName="yet another")])) is not None
-    assert known.decode(page([item(operator="Nova")])) is None
+def test_codes_are_those_of_one_text_each_and_bounded() -> None:
+    codes = TextCodes()
+    found = [codes.code(text) for text in ("", "a", "b\0", "a", *map(str, range(1000)))]
+    assert found[:4] == [0, 1, 2, 1]
+    assert codes.is_full
+    assert max(code for code in found if code is not None) == MOST_CODES - 1
+    assert codes.texts(np.array([0, 1, 2, 3])) == ["unknown", "a", "b\ufffd", "0"]
+    assert len(codes.listed()) == MOST_CODES
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2**20)] * 4) | st.just((0, 0, 0, 0)), max_size=12))
+def test_equal_rows_of_numbers_have_one_number(rows: list[tuple[int, ...]]) -> None:
+    columns = [np.array([row[i] for row in rows], np.int64) for i in range(4)]
+    of, first = combined(columns)
+    different = list(dict.fromkeys(rows))
+    assert of.tolist() == [different.index(row) for row in rows]
+    assert [rows[position] for position in first.tolist()] == different
 
 
 def test_pages_that_are_never_of_the_documented_form_are_given_up() -> None:
