@@ -6,6 +6,8 @@ A large account is adopted alone, the smaller ones first: the others need not wa
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import field
+from itertools import pairwise
 from typing import Final
 
 import trio
@@ -27,6 +29,10 @@ class _Wanted:
     size: int | None = None
     """The bytes of its journal; None before it was measured."""
     is_adopted: bool = False
+    turn: trio.Event = field(default_factory=trio.Event)
+    """Set once it may be adopted alone."""
+    following: "_Wanted | None" = None
+    """The one whose turn comes next, once it has begun."""
 
 
 class Adoptions:
@@ -54,28 +60,38 @@ class Adoptions:
         own = _Wanted(account)
         self._waiting.append(own)
         try:
-            while own in self._waiting:
-                async with self._round:  # whose turn is next is served in order, so that each comes soon
-                    if own in self._waiting:
-                        await self._take_turn(own)
+            async with self._round:
+                while own in self._waiting:
+                    await self._take_turn(own)
+            if not own.is_adopted:
+                await own.turn.wait()
         finally:
             if own in self._waiting:
                 self._waiting.remove(own)
+            if own.following is not None:
+                own.following.turn.set()  # it runs once this one waits for something
         if not own.is_adopted:
             await self._alone(account, own.size)
 
     async def _take_turn(self, own: _Wanted) -> None:
-        """Adopts some of those that wait together, or lets ``own`` go on alone, or leaves the turn to a smaller one."""
+        """Adopts several small ones of those that wait together; without any, has all that wait adopted alone, in their order."""
         try:
             await self._measure_waiting()
         except StoreError:
             self._waiting.remove(own)  # it finds out alone
+            own.turn.set()
             return
         chosen = self._chosen()
         if len(chosen) > 1:
             await self._adopt_together(chosen)
-        elif own is self._smallest_first()[0]:
-            self._waiting.remove(own)
+        else:
+            self._line_up(self._smallest_first())
+            self._waiting.clear()
+
+    def _line_up(self, ordered: Sequence[_Wanted]) -> None:
+        for one, following in pairwise(ordered):
+            one.following = following
+        ordered[0].turn.set()
 
     async def _measure_waiting(self) -> None:
         while unmeasured := [one for one in self._waiting if one.size is None]:
@@ -89,11 +105,14 @@ class Adoptions:
         names = [one.account for one in chosen]
         try:
             await self._together(names, sum(map(_size, chosen)))
+            for one in chosen:
+                one.is_adopted = True
         except Exception as error:  # noqa: BLE001 - which account it is of shows when each is adopted alone
             log.info("%d accounts are read one after the other: %s", len(chosen), error)
-            return
-        for one in chosen:
-            one.is_adopted = True
+        finally:
+            self._line_up(
+                chosen
+            )  # those that are adopted go on at once; if this was cancelled, the others read theirs themselves
 
     def _smallest_first(self) -> list[_Wanted]:
         return sorted(self._waiting, key=_size)

@@ -113,6 +113,25 @@ async def test_one_whose_adoption_is_cancelled_is_not_waited_for(autojump_clock:
     assert worker.adopted == [["b", "c"]]
 
 
+async def test_who_is_cancelled_while_several_are_adopted_leaves_the_others_to_go_on(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    worker = Worker({"a": 1, "b": 1, "c": 1})
+    async with trio.open_nursery() as nursery:
+        with trio.move_on_after(1.5):
+            nursery.start_soon(worker.adoptions.adopt, "b")
+            nursery.start_soon(worker.adoptions.adopt, "c")
+            await worker.adoptions.adopt("a")
+    assert sorted(one for some in worker.adopted for one in some if one != "a") == ["b", "c"]
+
+
+async def test_hundreds_of_large_accounts_line_up_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    worker = Worker({f"account{number}": SMALL + 500 - number for number in range(500)})
+    await worker.adopt_all()
+    assert worker.begun == [f"account{number}" for number in reversed(range(500))]
+    assert worker.measured <= 2
+
+
 @pytest.mark.parametrize("accounts", [["a"], ["a", "b"]])
 async def test_a_store_that_cannot_be_asked_how_large_they_are_is_no_reason_not_to_try(
     autojump_clock: trio.testing.MockClock, accounts: list[str]
