@@ -101,11 +101,10 @@ def _add_entries(window: Window, entries: Iterable[Entry]) -> None:
 
 
 def _add_rows(window: Window, journal: Iterable[tuple[int, bytes]]) -> None:
-    for seq, blob in journal:
-        try:
-            window.restore(seq, blob)
-        except UnreadableBlob as error:
-            raise StoreDamaged(
-                f"the messages of account {window.account} in the store cannot be read ({error}): "
-                "restart the daemon; it fetches the last 7 days from Routee again"
-            ) from error
+    try:
+        window.restore(journal)
+    except UnreadableBlob as error:
+        raise StoreDamaged(
+            f"the messages of account {window.account} in the store cannot be read ({error}): "
+            "restart the daemon; it fetches the last 7 days from Routee again"
+        ) from error

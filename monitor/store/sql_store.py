@@ -58,7 +58,7 @@ ENTRIES_PAGE: Final = 4_000
 """Entries of a page of the dictionaries."""
 ENTRIES_BEGIN: Final = ("", -1)
 """What is before the first entry: a field, and a code in it."""
-_JOURNAL_PAGE: Final = 4
+_JOURNAL_PAGE: Final = 16
 _SUPERSEDED_BY: Final = json.dumps({SUPERSEDED: ""})[:-3]
 """The beginning of a receipt of a superseded row; the key of the newer one as JSON and a brace follow."""
 _NOT_SENT: Final = _SUPERSEDED_BY + '"%'

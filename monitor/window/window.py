@@ -5,7 +5,7 @@ status and date are merged field by field (`monitor.window.merging`), and a know
 reports lead to the same state in any order and with any repetitions. Changed rows are journalled.
 """
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -475,9 +475,10 @@ class Window:
         for name, some in texts.items():
             self.dictionaries[name].restore(some)
 
-    def restore(self, seq: int, blob: bytes) -> None:
-        """Reads a stored journal entry; call it with the oldest first, and `restored` after the last one. Raises UnreadableBlob."""
-        self._journal.restore(seq, blob)
+    def restore(self, entries: Iterable[tuple[int, bytes]]) -> None:
+        """Reads stored journal entries with their numbers; call it with the oldest first, and `restored` after the last ones. Raises
+        UnreadableBlob."""
+        self._journal.restore(entries)
 
     def restored(self) -> None:
         """Indexes the rows after all journal entries were read."""
