@@ -100,6 +100,15 @@ class Columns(ColumnTable):
             for tell in self.written:
                 tell(rows)
 
+    def restore(self, rows: Rows, values: Values) -> None:
+        """Overwrites columns as `write` does, but not those of a profile's fields, and only those who call `restored` are told."""
+        super().write(rows, values)
+
+    def restored(self, rows: Rows) -> None:
+        """Sorts the rows in use into the timeline, after all rows were read from the store."""
+        self.timeline.changing(rows)
+        self.timeline.settle()
+
     def forget_profiles(self) -> bool:
         """Renumbers the profiles without the unused ones, if most are unused; returns whether it did."""
         used = np.flatnonzero(np.bincount(self["profile"], minlength=self.profiles.length))

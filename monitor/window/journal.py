@@ -106,7 +106,7 @@ class WindowJournal:
         self._columns.reserve(max((int(rows.max()) for sections in decoded for rows, _ in sections), default=-1) + 1)
         for (seq, _), sections in zip(entries, decoded, strict=True):
             for rows, values in sections:
-                self._columns.write(rows, values)
+                self._columns.restore(rows, values)
                 self._enter(seq, rows)
 
     def _enter(self, seq: int, rows: Rows) -> None:

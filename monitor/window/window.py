@@ -495,7 +495,7 @@ class Window:
         self.version += 1
         return (
             partial(self._index.rebuild, rows, self.columns.keys),
-            *(timeline.settle for timeline in self.columns.timelines),
+            partial(self.columns.restored, rows),
         )
 
     def settling(self) -> Work[None]:
