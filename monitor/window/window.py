@@ -108,8 +108,10 @@ class Window:
     def latest_report(self, until: Instant) -> Instant | None:
         """Returns the latest date of a status at or before ``until``; None if there is none."""
         columns, length = self.columns, self.columns.length
-        dates = columns["date"][:length][columns["kind"][:length] > 0]
-        return int(dates[dates <= until].max(initial=_DISTANT_PAST)) if (dates <= until).any() else None
+        dates = columns["date"][:length]
+        until_then = dates <= until
+        until_then &= columns["kind"][:length] > 0
+        return int(dates.max(where=until_then, initial=_DISTANT_PAST)) if until_then.any() else None
 
     @property
     def nbytes(self) -> int:
