@@ -129,8 +129,7 @@ def _restored(folder: Path) -> tuple[float, float, int, int]:
         def restore() -> None:
             window = Window("main", RecipientMask("mask", store.secret("recipients")))
             window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries("main")])
-            for seq, blob in store.journal("main"):
-                window.restore(seq, blob)
+            window.restore(store.journal("main"))
             window.restored()
             windows.append(window)
 

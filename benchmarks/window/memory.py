@@ -70,8 +70,7 @@ def _restore(location: StoreLocation) -> tuple[int, float]:
         while entries := store.entries_page("main", last):
             window.restore_entries([(entry.field, entry.code, entry.value) for entry in entries])
             last = entries[-1]
-        for seq, blob in store.journal("main"):
-            window.restore(seq, blob)
+        window.restore(store.journal("main"))
         window.restored()
         took = time.process_time() - began
         return resident() - before, took

@@ -1,12 +1,14 @@
 """Restores an account's window from the store: for a command at once, for a daemon in small steps."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.monitor import Config
 from monitor.model.privacy import RecipientMask
-from monitor.runtime.errors import StoreDamaged
+from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.pieces import Work
 from monitor.store.protocol import Commit, Entry, FirstPages, Store
 from monitor.window import UnreadableBlob, Window
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 
 NOTHING_READ: Final = FirstPages([], [])
+_FIELD_CODE_VALUE: Final = itemgetter(1, 2, 3)
+"""Of an entry."""
 
 
 def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
@@ -42,9 +46,9 @@ async def restored_or_empty(
 
     ``first`` is what was read of it already.
 
-    A large window takes minutes. It is made beside the store's thread, which reads a page at a time, so that other calls have their turn.
-    If the task is cancelled, this ends after the present page, or the present piece of what is done with all of them. The window is prepared
-    for rules. Its alerts stay: none of them can end before the messages behind it were read again (`monitor.alerts.evaluator`). Raises
+    A large window takes long. It is made beside the store's thread, which reads the next page meanwhile. Between two pages others have their
+    turn. If the task is cancelled, this ends after the present page, or the present piece of what is done with all of them. The window is
+    prepared for rules. Its alerts stay: none of them can end before the messages behind it were read again (`monitor.alerts.evaluator`). Raises
     StoreError.
     """
     import trio
@@ -53,12 +57,11 @@ async def restored_or_empty(
     try:
         if _is_watched(account, config):
             await _fill(window, store, first)
-        works = [*window.indexing(), *map(_as_one_piece, window.preparing())]
-        async with (
-            trio.open_nursery() as nursery
-        ):  # two threads that take about as long; more would wait for each other
-            nursery.start_soon(store.work_in_pieces, _each(works[::2]))
-            nursery.start_soon(store.work_in_pieces, _each(works[1::2]))
+        works = iter([*window.indexing(), *map(_as_one_piece, window.preparing())])
+        # Two threads, each of which takes the next work; more would wait for each other.
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.work_in_pieces, _each(works))
+            nursery.start_soon(store.work_in_pieces, _each(works))
         await store.work(trim_heap)
     except StoreDamaged as error:
         await store.commit(Commit(forgotten=[account]))
@@ -67,25 +70,55 @@ async def restored_or_empty(
 
 
 async def _fill(window: Window, store: "AsyncStore", first: FirstPages) -> None:
-    async def more_entries(read: list[Entry]) -> list[Entry]:
-        return await store.entries_page(window.account, *read[-1:])
+    async with aclosing(_pages(window, store, first)) as pages:
+        add = await anext(pages, None)
+        while add is not None:
+            add = await _next_beside(pages, store, add)
 
-    async def more_journal(read: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-        return await store.journal_page(window.account, read[-1][0] if read else 0)
 
+async def _pages(window: Window, store: "AsyncStore", first: FirstPages) -> AsyncGenerator[Callable[[], None], None]:
+    """Reads the dictionaries and the journal, a page at a time; yields what adds each page to the window."""
     entries, has_more = first.entries, first.has_more_entries
     while entries or has_more:
-        await store.work(partial(_add_entries, window, entries))
-        entries = await more_entries(entries) if has_more else []
+        if entries:
+            yield partial(_add_entries, window, entries)
+        entries = await store.entries_page(window.account, *entries[-1:]) if has_more else []
         has_more = bool(entries)
     page, has_more = first.journal, first.has_more_journal
     while page or has_more:
-        await store.work(partial(_add_rows, window, page))
-        page = await more_journal(page) if has_more else []
+        if page:
+            yield partial(_add_rows, window, page)
+        page = await store.journal_page(window.account, page[-1][0] if page else 0) if has_more else []
         has_more = bool(page)
 
 
-def _each(works: Iterable[Work[object]]) -> Work[None]:
+async def _next_beside(
+    pages: AsyncGenerator[Callable[[], None], None], store: "AsyncStore", add: Callable[[], None]
+) -> Callable[[], None] | None:
+    """Adds a page while the next one is read; returns what adds that, None after the last one. Raises StoreError of either."""
+    import trio
+
+    errors: list[StoreError] = []
+    following = None
+
+    async def added() -> None:
+        try:
+            await store.work(add)
+        except StoreError as error:
+            errors.append(error)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(added)
+        try:
+            following = await anext(pages, None)
+        except StoreError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return following
+
+
+def _each(works: Iterator[Work[object]]) -> Work[None]:
     for work in works:
         yield from work
         yield
@@ -105,15 +138,14 @@ def _is_watched(account: str, config: Config) -> bool:
 
 
 def _add_entries(window: Window, entries: Iterable[Entry]) -> None:
-    window.restore_entries([(entry.field, entry.code, entry.value) for entry in entries])
+    window.restore_entries(list(map(_FIELD_CODE_VALUE, entries)))
 
 
 def _add_rows(window: Window, journal: Iterable[tuple[int, bytes]]) -> None:
-    for seq, blob in journal:
-        try:
-            window.restore(seq, blob)
-        except UnreadableBlob as error:
-            raise StoreDamaged(
-                f"the messages of account {window.account} in the store cannot be read ({error}): "
-                "restart the daemon; it fetches the last 7 days from Routee again"
-            ) from error
+    try:
+        window.restore(journal)
+    except UnreadableBlob as error:
+        raise StoreDamaged(
+            f"the messages of account {window.account} in the store cannot be read ({error}): "
+            "restart the daemon; it fetches the last 7 days from Routee again"
+        ) from error

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from monitor.model.alert import Alert, Transition
@@ -60,7 +61,9 @@ ENTRIES_PAGE: Final = 4_000
 """Entries of a page of the dictionaries."""
 ENTRIES_BEGIN: Final = ("", -1)
 """What is before the first entry: a field, and a code in it."""
-_JOURNAL_PAGE: Final = 4
+_JOURNAL_PAGE: Final = 16
+_entry: Final = partial(tuple.__new__, Entry)
+"""What a row is as an entry: there are tens of thousands."""
 _SUPERSEDED_BY: Final = json.dumps({SUPERSEDED: ""})[:-3]
 """The beginning of a receipt of a superseded row; the key of the newer one as JSON and a brace follow."""
 _NOT_SENT: Final = _SUPERSEDED_BY + '"%'
@@ -294,7 +297,8 @@ class SqlStore(ABC):
 
     def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
         begin = ENTRIES_BEGIN if after is None else (after.field, after.code)
-        return [Entry(account, *row) for row in self._rows(statements.ENTRIES, account, *begin, ENTRIES_PAGE)]
+        found = self._rows(statements.ENTRIES, account, *begin, ENTRIES_PAGE)
+        return [_entry((account, *row)) for row in found]
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         # A few blobs at a time, so that no open statement blocks a commit or a checkpoint.

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.runtime.clock import SECOND
+from monitor.runtime.pieces import Work
 from monitor.window.compact_columns import CodedColumn, Columnlike, InstantColumn, LinkColumn
 from monitor.window.index import Keys, Rows
 from monitor.window.profiles import PROFILED, Profiles
@@ -99,6 +100,15 @@ class Columns(ColumnTable):
         if self.written and not _TOLD.isdisjoint(own):
             for tell in self.written:
                 tell(rows)
+
+    def restore(self, rows: Rows, values: Values) -> None:
+        """Overwrites columns as `write` does, but not those of a profile's fields, and only `restoring` tells the timeline."""
+        super().write(rows, values)
+
+    def restoring(self, rows: Rows) -> Work[None]:
+        """Sorts the rows in use into the timeline, in pieces, after all rows were read from the store."""
+        self.timeline.changing(rows)
+        yield from self.timeline.settling()
 
     def forget_profiles(self) -> bool:
         """Renumbers the profiles without the unused ones, if most are unused; returns whether it did."""

@@ -17,6 +17,11 @@ from monitor.window.stable_order import distinct
 MOST_VALUES: Final = 1 << 16
 """The most different numbers that are held by codes."""
 
+_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+_FEWEST_SLOTS: Final = 1 << 8
+_SLOTS_EACH: Final = 4
+"""The slots of a hash table for each value at least, so that few values share one."""
+
 Numbers = NDArray[np.int64]
 At = Any
 """Rows: an array of their numbers, a single one, or a slice."""
@@ -48,11 +53,16 @@ Columnlike = DTypeLike | Callable[[], CompactColumn]
 
 
 class CodedColumn(CompactColumn):
-    """Numbers of which few are different: a code of one or two bytes each. An array of them once more than MOST_VALUES were different."""
+    """Numbers of which few are different: a code of one or two bytes each. An array of them once more than MOST_VALUES were different.
+
+    Codes are looked up in a hash table whose slots have one value each, the one that came last. What is not there is looked up among the
+    sorted values, which takes several times as long.
+    """
 
     def __init__(self, dtype: DTypeLike) -> None:
         self._rows: NDArray[Any] = np.zeros(0, np.uint8)  # codes, or the values themselves
         self._values: NDArray[Any] | None = np.zeros(1, dtype)  # by code; None if there are no codes
+        self._slots: NDArray[np.uint16] = np.zeros(_FEWEST_SLOTS, np.uint16)  # codes; 0 where none was put
         self._sorted: Numbers = np.zeros(1, np.int64)
         self._codes_sorted: NDArray[np.uint16] = np.zeros(1, np.uint16)
 
@@ -62,7 +72,7 @@ class CodedColumn(CompactColumn):
     @property
     def nbytes(self) -> int:
         values = 0 if self._values is None else self._values.nbytes
-        return self._rows.nbytes + values + self._sorted.nbytes + self._codes_sorted.nbytes
+        return self._rows.nbytes + values + self._slots.nbytes + self._sorted.nbytes + self._codes_sorted.nbytes
 
     def __getitem__(self, at: At) -> Any:
         return self._rows[at] if self._values is None else self._values[self._rows[at]]
@@ -76,12 +86,21 @@ class CodedColumn(CompactColumn):
         """Returns the code of each value, or the values if there are no codes any more."""
         if self._values is None:
             return values
-        positions, is_new = self._find(values)
-        if is_new.any():
-            if not self._add(distinct(values[is_new])):
-                return values
-            positions, _ = self._find(values)
-        return self._codes_sorted[positions]
+        codes = self._slots[self._slot(values)]
+        missed = np.flatnonzero(self._values[codes] != values)
+        if missed.size:
+            searched = values[missed]
+            positions, is_new = self._find(searched)
+            if is_new.any():
+                if not self._add(distinct(searched[is_new])):
+                    return values
+                positions, _ = self._find(searched)
+            codes[missed] = self._codes_sorted[positions]
+        return codes
+
+    def _slot(self, values: NDArray[Any]) -> NDArray[np.uint64]:
+        """Returns the slot of each value (Fibonacci hashing)."""
+        return (values.astype(np.uint64) * _GOLDEN) >> np.uint64(65 - len(self._slots).bit_length())
 
     def _find(self, values: NDArray[Any]) -> tuple[Numbers, NDArray[np.bool_]]:
         """Returns where each value is among the sorted ones, and which are not there."""
@@ -94,13 +113,22 @@ class CodedColumn(CompactColumn):
         count, values = len(self._values), _wide_enough(self._values, new)
         if count + len(new) > MOST_VALUES:
             self._rows, self._values = values[self._rows], None
-            self._sorted, self._codes_sorted = self._sorted[:0], self._codes_sorted[:0]
+            self._sorted, self._codes_sorted, self._slots = self._sorted[:0], self._codes_sorted[:0], self._slots[:0]
             return False
         self._values = np.append(values, new.astype(values.dtype))
         at = np.searchsorted(self._sorted, new)
         self._sorted = np.insert(self._sorted, at, new)
         self._codes_sorted = np.insert(self._codes_sorted, at, np.arange(count, count + len(new), dtype=np.uint16))
+        self._put(count)
         return True
+
+    def _put(self, first: int) -> None:
+        """Puts the codes from ``first`` on into their slots, of which there are at least _SLOTS_EACH for each value."""
+        assert self._values is not None
+        if len(self._slots) < len(self._values) * _SLOTS_EACH:
+            self._slots = np.zeros(1 << (len(self._values) * _SLOTS_EACH - 1).bit_length(), np.uint16)
+            first = 0
+        self._slots[self._slot(self._values[first:])] = np.arange(first, len(self._values), dtype=np.uint16)
 
 
 class InstantColumn(CompactColumn):

@@ -5,7 +5,9 @@ Entries that are mostly stale, or small, are dropped, and their rows that are no
 the file nor the number of entries grows without limit, and a commit writes little more than the changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +22,8 @@ MOST_ENTRIES = 256
 """The most entries, besides one for each 4,096 rows, before some are dropped: each takes time to read at the start."""
 STALE_ROWS = 1 << 16
 """The most stale rows, besides as many as there are rows, before entries are dropped."""
+AT_ONCE: Final = 16
+"""The stored entries that are read into the columns at once: some megabytes."""
 
 _NOTHING: Rows = np.zeros(0, np.int64)
 
@@ -90,19 +94,28 @@ class WindowJournal:
         """Notes that the entry could not be stored. Its rows are changed again."""
         self.changed(np.concatenate([entry.rows, entry.freed]))
 
-    def restore(self, seq: int, blob: bytes) -> None:
-        """Reads a stored entry into the columns; call it with the oldest first. Raises UnreadableBlob; then the window cannot be used."""
-        for rows, values in decode(blob, self._columns.profiles):
-            self._columns.reserve(int(rows.max()) + 1)
-            self._columns.write(rows, values)
-            self._enter(seq, rows)
+    def restore(self, entries: Iterable[tuple[int, bytes]]) -> None:
+        """Reads stored entries, with their numbers, into the columns; call it with the oldest first. Raises UnreadableBlob; then the window cannot
+        be used."""
+        left = iter(entries)
+        while some := list(islice(left, AT_ONCE)):
+            self._restore(some)
+
+    def _restore(self, entries: Sequence[tuple[int, bytes]]) -> None:
+        decoded = decode([blob for _, blob in entries], self._columns.profiles)
+        self._columns.reserve(max((int(rows.max()) for sections in decoded for rows, _ in sections), default=-1) + 1)
+        for (seq, _), sections in zip(entries, decoded, strict=True):
+            for rows, values in sections:
+                self._columns.restore(rows, values)
+                self._enter(seq, rows)
 
     def _enter(self, seq: int, rows: Rows) -> None:
         """Notes that entry ``seq`` has the latest values of these rows."""
         self._entry_of.reserve(self._columns.length)
-        before, counts = np.unique(self._entry_of["seq"][rows], return_counts=True)
-        for old, count in zip(before.tolist(), counts.tolist(), strict=True):
+        counts = np.bincount(self._entry_of["seq"][rows])
+        for old in counts.nonzero()[0].tolist():
             if old in self._entries:
+                count = int(counts[old])
                 self._entries[old].live -= count
                 self._stale += count
         self._entry_of.write(rows, {"seq": np.full(len(rows), seq)})

@@ -63,10 +63,14 @@ class Query:
     def narrowed(self, conditions: Sequence[Condition]) -> "Query":
         """Returns the query with further conditions."""
         more = tuple(condition for condition in conditions if condition not in self.conditions)
-        return replace(self, conditions=self.conditions + more) if more else self
+        return (
+            Query(self.start, self.end, self.by, self.conditions + more, *_AFTER_THE_CONDITIONS(self)) if more else self
+        )
 
 
-_BUT_THE_SPAN = attrgetter(*(field.name for field in fields(Query) if field.name not in ("start", "end")))
+_NAMES = [field.name for field in fields(Query)]
+_BUT_THE_SPAN = attrgetter(*_NAMES[2:])
+_AFTER_THE_CONDITIONS = attrgetter(*_NAMES[4:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ class WindowReader:
         self._rows: dict[_QuerySpan, Rows] = {}
         self._present: dict[_QuerySpan, tuple[Codes, Codes]] = {}
         self._tallies: dict[Query, GroupCounts] = {}
+        self._masks: dict[Hashable, Mask | None] = {}
         self._recipients: NDArray[np.uint64] | None = None
         self._begins: Instant | None = None
 
@@ -246,7 +251,13 @@ class WindowReader:
         )
 
     def fits(self, question: Query) -> Mask | None:
-        """Returns which profiles meet the query's conditions on profiles; None if it has none."""
+        """Returns which profiles meet the query's conditions on profiles; None if it has none. The mask must not be changed."""
+        what = question.conditions, question.final, question.search, question.reported and not question.seen
+        if what not in self._masks:
+            self._masks[what] = self._fitting(question)
+        return self._masks[what]
+
+    def _fitting(self, question: Query) -> Mask | None:
         facets = self._facets
         masks = [facets.fits(condition) for condition in question.conditions if condition.field != RECIPIENT]
         if question.final:

@@ -19,6 +19,8 @@ from monitor.window.table import ColumnTable
 COUNTED_BY: Final = ("country", "operator", "status")
 _DISTANT_PAST: Final[Instant] = -(1 << 62)
 _NONE: Final = 0
+_AT_ONCE: Final = 1 << 15
+"""The most rows that are looked at together at the start."""
 _MOST_STATUSES: Final = 62
 """How many statuses are told apart; all further ones, which Routee does not document, are one."""
 
@@ -36,7 +38,8 @@ class StatusChanges:
         """The statuses that each row's message has taken, as bits."""
         self._counts: Counter[tuple[int, ...]] = Counter()
         self._put_back: Counter[tuple[str, str, str]] = Counter()
-        self.note(np.arange(columns.length))
+        for first in range(0, columns.length, _AT_ONCE):  # so that it takes little memory for a moment
+            self.note(np.arange(first, min(first + _AT_ONCE, columns.length)))
         self._counts.clear()
 
     def note(self, rows: Rows, search: str | None = None) -> None:

@@ -6,7 +6,6 @@ looked at one by one; their settled values are *gone* and subtracted. When there
 they left or enter are sorted again.
 """
 
-from bisect import bisect_left
 from itertools import pairwise
 from typing import Any, Final
 
@@ -201,9 +200,9 @@ class Timeline:
 
     def _cut(self, rows: NDArray[np.int32], made: "_Cut", step: int) -> None:
         """Cuts rows into segments where the date changes, and counts the messages of each."""
-        date = self._table[self._by]
-        marks = distinct(date[rows[::step]])
-        starts = [bisect_left(rows, mark, key=date.__getitem__) for mark in marks]
+        dates = self._table[self._by][rows]
+        marks = distinct(dates[::step])
+        starts: list[int] = np.searchsorted(dates, marks).tolist()
         counts = np.zeros((len(starts) + 1, made.profiles), np.int32)
         for segment, (start, end) in enumerate(pairwise([*starts, len(rows)])):
             messages = self._of_kind(rows[start:end], AS_MESSAGE)

@@ -5,7 +5,7 @@ status and date are merged field by field (`monitor.window.merging`), and a know
 reports lead to the same state in any order and with any repetitions. Changed rows are journalled.
 """
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -110,8 +110,10 @@ class Window:
     def latest_report(self, until: Instant) -> Instant | None:
         """Returns the latest date of a status at or before ``until``; None if there is none."""
         columns, length = self.columns, self.columns.length
-        dates = columns["date"][:length][columns["kind"][:length] > 0]
-        return int(dates[dates <= until].max(initial=_DISTANT_PAST)) if (dates <= until).any() else None
+        dates = columns["date"][:length]
+        until_then = dates <= until
+        until_then &= columns["kind"][:length] > 0
+        return int(dates.max(where=until_then, initial=_DISTANT_PAST)) if until_then.any() else None
 
     @property
     def nbytes(self) -> int:
@@ -138,8 +140,8 @@ class Window:
         """Returns what makes all that rules will ask for and that is kept from then on, in parts that threads can do at the same time, also
         beside those of `indexing`. They take less than 0.1 s a million messages."""
         return (
-            partial(self.campaign_rows.of, np.zeros(0, np.int64), self.facets),
             lambda: self.columns.seen,
+            partial(self.campaign_rows.of, np.zeros(0, np.int64), self.facets),
         )
 
     def late_rows(self, after: Duration) -> LateRows:
@@ -484,9 +486,10 @@ class Window:
         for name, some in texts.items():
             self.dictionaries[name].restore(some)
 
-    def restore(self, seq: int, blob: bytes) -> None:
-        """Reads a stored journal entry; call it with the oldest first, and `restored` after the last one. Raises UnreadableBlob."""
-        self._journal.restore(seq, blob)
+    def restore(self, entries: Iterable[tuple[int, bytes]]) -> None:
+        """Reads stored journal entries with their numbers; call it with the oldest first, and `restored` after the last ones. Raises
+        UnreadableBlob."""
+        self._journal.restore(entries)
 
     def restored(self) -> None:
         """Indexes the rows after all journal entries were read."""
@@ -504,8 +507,8 @@ class Window:
         self._ids_of_heads.add(self.columns["high"][heads], self.columns["low"][heads])
         self.version += 1
         return (
+            self.columns.restoring(rows),
             self._index.rebuilding(rows, self.columns.keys),
-            *(timeline.settling() for timeline in self.columns.timelines),
         )
 
     def settling(self) -> Work[None]:

@@ -86,7 +86,7 @@ def stored(tmp_path: Path) -> Iterator[Store]:
     """A store with a journal of many pages."""
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
         window = Window("main")
-        for number in range(PAGES * 4):
+        for number in range(PAGES * 16):
             for _ in window.upserting(batch_of(rows(number)), "all", SOMEWHERE):
                 pass
             commit, unsaved = Commit(), window.unsaved()
@@ -108,7 +108,7 @@ async def test_other_calls_have_their_turn_while_an_account_is_restored(stored: 
             turns += 1
     assert turns >= PAGES
     [(window, damage)] = restored
-    assert (window.messages, damage) == (PAGES * 4, "")
+    assert (window.messages, damage) == (PAGES * 16, "")
 
 
 async def test_restoring_an_account_ends_between_two_pages_when_it_is_cancelled(stored: Store) -> None:

@@ -74,6 +74,18 @@ def test_too_many_different_numbers_are_held_as_they_are(factor: int, short: int
     assert column[count : count + 5].tolist() == [-1, factor, -1, 0, 0]
 
 
+@settings(max_examples=20)
+@given(st.integers(0, (1 << 32) - 1), st.integers(1, 1 << 34), st.lists(st.integers(1, 3000), min_size=1, max_size=5))
+def test_many_different_numbers_are_found_again_wherever_they_come(seed: int, factor: int, sizes: list[int]) -> None:
+    random, column, expected = np.random.default_rng(seed), CodedColumn(np.int32), np.zeros(3000, np.int64)
+    column.resize(3000)
+    for size in sizes:
+        rows, values = random.permutation(3000)[:size], random.integers(-1, 2 * size, size) * factor
+        column[rows] = values
+        expected[rows] = values
+        assert column[:3000].tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize(
     ("spelled", "size"),
     [("2026-11-21T17:07:04Z", 4), ("2026-11-21T17:07:04.5Z", 6), ("2026-11-21T17:07:04.000001Z", 8)],
@@ -91,7 +103,7 @@ def test_few_different_numbers_take_a_byte_each_and_hundreds_two() -> None:
     column[:100_000] = np.arange(100_000) % 30 * 1_000_000
     assert column.nbytes < 110_000
     column[:100_000] = np.arange(100_000) % 1000 * 1_000_000
-    assert column.nbytes < 220_000
+    assert column.nbytes < 230_000
 
 
 def test_links_to_near_rows_take_two_bytes_each() -> None:

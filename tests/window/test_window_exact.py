@@ -213,11 +213,11 @@ class Journal:
             self.blobs[self.seq] = unsaved.blob
         window.saved(unsaved, self.seq if unsaved.blob is not None else None)
 
-    def restored(self) -> Window:
-        window = Window("main")
+    def restored(self, at_once: int = 3) -> Window:
+        window, stored = Window("main"), list(self.blobs.items())
         window.restore_entries(self.entries)
-        for seq, blob in self.blobs.items():
-            window.restore(seq, blob)
+        for first in range(0, len(stored), at_once):
+            window.restore(stored[first : first + at_once])
         window.restored()
         return window
 

@@ -112,8 +112,7 @@ def test_what_is_filled_in_comes_back_after_a_restart() -> None:
     assert len(blobs) == 2  # the third report says nothing new: nothing is written
     back = Window("main")
     back.restore_entries(entries)
-    for seq, blob in enumerate(blobs, 1):
-        back.restore(seq, blob)
+    back.restore(enumerate(blobs, 1))
     back.restored()
     assert (value(back, "operator"), spent(back)) == ("Cosmote", (0.05, 1))
 

@@ -38,7 +38,7 @@ def restarted(before: Window, *reports: dict[str, Any]) -> Window:
     made = Window("main")
     made.restore_entries(unsaved.entries)
     if unsaved.blob is not None:
-        made.restore(1, unsaved.blob)
+        made.restore([(1, unsaved.blob)])
     made.restored()
     before.not_saved(unsaved)
     for report in reports:

@@ -34,7 +34,7 @@ def test_rows_come_back_from_bytes_as_they_were(given_rows: list[tuple[int, int,
     columns.write(rows, {"key": np.array([max(date, -9) % 70_000 - 9 for _, date, _ in given_rows], np.int64)})
     columns.write(rows, {"country": np.array([abs(date) % 300 for _, date, _ in given_rows], np.int64)})
     blob = encode(columns, rows, COLUMNS) + encode(columns, rows, ("kind",))
-    (back, values), (again, kinds) = decode(blob, columns.profiles)
+    (((back, values), (again, kinds)),) = decode([blob], columns.profiles)
     assert (back == rows).all()
     assert (again == rows).all()
     assert list(kinds) == ["kind"]
@@ -48,7 +48,7 @@ def test_profiles_keep_their_values_where_they_get_other_numbers() -> None:
     for number, table in enumerate((others, columns)):
         table.reserve(3)
         table.write(rows, {"country": rows + number, "status": rows % 2, "searches": rows[::-1]})
-    ((_, values),) = decode(encode(columns, rows, COLUMNS), others.profiles)
+    (((_, values),),) = decode([encode(columns, rows, COLUMNS)], others.profiles)
     others.write(rows, values)
     for name in PROFILED:
         assert (others.of(name, rows) == columns.of(name, rows)).all()
@@ -206,10 +206,15 @@ class Kept:
         self.journal.saved(entry, self.seq if entry.blob is not None else None)
 
     def assert_restored(self) -> None:
+        stored = list(self.blobs.items())
+        for at_once in (1, 3, len(stored)):
+            self._assert_restored([stored[at : at + at_once] for at in range(0, len(stored), max(at_once, 1))])
+
+    def _assert_restored(self, pages: list[list[tuple[int, bytes]]]) -> None:
         back = Columns()
         journal = WindowJournal(back)
-        for seq, blob in self.blobs.items():
-            journal.restore(seq, blob)
+        for page in pages:
+            journal.restore(page)
         used = self.columns["kind"][: back.length] > 0
         assert ((back["kind"][: back.length] > 0) == used).all()
         assert not (self.columns["kind"][back.length :] > 0).any()

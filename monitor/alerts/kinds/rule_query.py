@@ -12,16 +12,16 @@ def considered(
     rule: Rule, as_of: Instant, window: Duration, ago: Duration = 0, within: Duration | None = None
 ) -> Query:
     """Returns the query for the messages that a rule considers, in the span of ``window`` that ended ``ago`` before ``as_of``."""
-    question = Query(
+    return Query(
         start=as_of - ago - window,
         end=as_of - ago,
         by=rule.by,
+        conditions=rule.where.conditions,
         search=rule.search,
         within=within,
         unit=rule.unit,
         reported=True,
     )
-    return question.narrowed(rule.where.conditions)
 
 
 def of(question: Query, what: Among) -> Query:
