@@ -49,11 +49,11 @@ async def run(
     hide_secrets(config)
     systemd = systemd or Systemd()
     waiting = StoreWait(clock, systemd, stop)
-    url = "" if config.web is None else config.web.own_url
+    url, port = ("", 0) if config.web is None else (config.web.own_url, config.web.port)
     while True:
         daemon: Daemon | None = None
         try:
-            async with daemon_store(config.store_location, clock.now(), url, stop) as (store, damage):
+            async with daemon_store(config.store_location, clock.now(), url, stop, port) as (store, damage):
                 if damage is not None:
                     log.error("%s", damage)
                 present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)

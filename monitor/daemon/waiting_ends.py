@@ -80,5 +80,5 @@ def _named(other: AnnouncedRules) -> str:
         return f"{other.daemon}, which runs with other rules: reload it"
     return (
         f"{other.daemon}, which has ended, was last heard of at {datetime(other.heard_at)}, and counts until "
-        f"{datetime(other.counts_until)}, or until a daemon is started on its host"
+        f"{datetime(other.counts_until)}, or until a daemon is started in its place"
     )

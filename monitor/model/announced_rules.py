@@ -11,8 +11,8 @@ from monitor.runtime.dataclass import dataclass
 class AnnouncedRules:
     """A digest for each account of a daemon's configuration, as it was announced at ``heard_at`` by the store's clock.
 
-    ``daemon`` is ``HOST:PROCESS``; of one that ended in good order, which the store does not know any more, only its host. It counts until
-    ``counts_until``, or longer while it ``lives``.
+    ``daemon`` is ``HOST:PROCESS``; of one that ended in good order, which the store does not know any more, its host, and its port if
+    that is known. It counts until ``counts_until``, or longer while it ``lives``.
     """
 
     daemon: str

@@ -18,16 +18,17 @@ STOP_PATIENCE: Final[Duration] = 4 * SECOND
 
 @asynccontextmanager
 async def daemon_store(
-    location: StoreLocation, now: Instant, url: str = "", stop: trio.Event | None = None
+    location: StoreLocation, now: Instant, url: str = "", stop: trio.Event | None = None, port: int = 0
 ) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
     """Opens the daemon's store for its tasks, and closes it at the end, also when cancelled. Raises StoreError.
 
-    ``url`` is where the daemon's page is, for others that share the store. When ``stop`` is set, no call takes longer than STOP_PATIENCE any more.
+    ``url`` is where the daemon's page is, ``port`` where it listens, for others that share the store. When ``stop`` is set, no call takes longer
+    than STOP_PATIENCE any more.
 
     Yields the store, and a report if its file was damaged. Cancels the block and raises StoreOutdated if the store is no longer as the
     daemon left it.
     """
-    store, damage = await trio.to_thread.run_sync(partial(open_for_daemon, location, now, url))
+    store, damage = await trio.to_thread.run_sync(partial(open_for_daemon, location, now, url, port))
     outdated: list[StoreOutdated] = []
     with trio.CancelScope() as scope:
 

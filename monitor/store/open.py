@@ -168,8 +168,10 @@ def fleet_of(location: StoreLocation) -> Fleet:
     return read_fleet(location)
 
 
-def open_for_daemon(location: StoreLocation, now: Instant, url: str = "") -> tuple[Store, DamageReport | None]:
-    """Opens the daemon's store, wherever it is. ``url`` is where its page is, for daemons that share the store.
+def open_for_daemon(
+    location: StoreLocation, now: Instant, url: str = "", port: int = 0
+) -> tuple[Store, DamageReport | None]:
+    """Opens the daemon's store, wherever it is. ``url`` is where its page is, ``port`` where it listens, for daemons that share the store.
 
     Returns the store, and a report if its file was damaged. Raises StoreError, StoreUnreachable if trying again may help.
     """
@@ -178,7 +180,7 @@ def open_for_daemon(location: StoreLocation, now: Instant, url: str = "") -> tup
     _require_driver(location)
     from monitor.store.postgresql import open_worker
 
-    return open_worker(location, url=url), None
+    return open_worker(location, url=url, port=port), None
 
 
 def open_daemon_store(

@@ -74,10 +74,13 @@ def open_postgresql(
 
 
 def open_worker(
-    address: PostgresqlAddress, *, url: str = "", limits: PostgresqlLimits | None = None
+    address: PostgresqlAddress, *, url: str = "", port: int = 0, limits: PostgresqlLimits | None = None
 ) -> "PostgresqlStore":
-    """Opens the store for a daemon, which others may share it with. ``url`` is where its page is. Raises StoreError."""
-    return PostgresqlStore(PostgresqlSession(address, limits or FOR_THE_DAEMON, worker=NewWorker(url)))
+    """Opens the store for a daemon, which others may share it with. Raises StoreError.
+
+    ``url`` is where its page is, ``port`` where it listens (0: not known).
+    """
+    return PostgresqlStore(PostgresqlSession(address, limits or FOR_THE_DAEMON, worker=NewWorker(url, port)))
 
 
 def log_in(address: PostgresqlAddress) -> None:
@@ -237,11 +240,11 @@ class PostgresqlStore(SqlStore):
         worker = self._session.worker
         if worker is None:
             return
-        host = worker.name.rpartition(":")[0]
+        places = [worker.place, worker.host]
         said = (
-            (own.REPLACED, (worker.id, host, LEASE_TTL // MILLISECOND, list(worker.beside))),
+            (own.REPLACED, (worker.id, places, LEASE_TTL // MILLISECOND, list(worker.beside))),
             (own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,)),
-            (own.ANNOUNCE, (worker.id, host, list(rules), list(rules.values()))),
+            (own.ANNOUNCE, (worker.id, worker.place, list(rules), list(rules.values()))),
         )
         self._session.write_at_once([Statement(translated(one), values) for one, values in said])
 

@@ -32,9 +32,10 @@ _LEASES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class NewWorker:
-    """What a daemon says of itself: where its page is, and which version it is."""
+    """What a daemon says of itself: where its page is, on which port of its host it listens (0: not known), and which version it is."""
 
     url: str = ""
+    port: int = 0
     version: str = ""
 
 
@@ -42,12 +43,24 @@ class NewWorker:
 class Worker:
     """A daemon that works on the database: its number, which no other one ever had, and its name, ``HOST:PROCESS``.
 
-    Two may have the same name, in containers. ``beside`` are the numbers of those that seemed to live when it started.
+    Two may have the same name, in containers. ``beside`` are the numbers of those that seemed to live when it started. ``port``: see
+    `NewWorker`.
     """
 
     id: int
     name: str
     beside: tuple[int, ...] = ()
+    port: int = 0
+
+    @property
+    def host(self) -> str:
+        """Returns the name of its host."""
+        return self.name.rpartition(":")[0]
+
+    @property
+    def place(self) -> str:
+        """Returns what tells this daemon from others of its host, also from one process to the next."""
+        return f"{self.host} (port {self.port})" if self.port else self.host
 
     def write_mark(self, connection: BoundedConnection, mark: str) -> Answer:
         """Leaves a mark in the present transaction. It changes one row if the database still knows this worker. Raises psycopg's errors."""
@@ -71,7 +84,7 @@ def enter(connection: BoundedConnection, new: NewWorker, mark: str) -> Worker:
     beside = tuple(int(number) for (number,) in connection.execute(_LIVING).fetchall())
     row = connection.execute(_NEW, (name, version, new.url, LEASE_TTL // MILLISECOND, mark)).fetchone()
     assert row is not None
-    worker = Worker(int(row[0]), name, beside)
+    worker = Worker(int(row[0]), name, beside, new.port)
     if not try_lock(connection, worker.id):
         raise StoreError(f"the lock {worker.id} of a new worker is taken; try again")
     return worker

@@ -395,7 +395,7 @@ class Store(Protocol):
     def rules_of_others(self) -> list[AnnouncedRules]:
         """Returns what the others have announced, those that came first first.
 
-        A daemon that ended counts for `ANNOUNCED_FOR`, unless another one was started on its host. Nothing, where nobody shares the store.
+        A daemon that ended counts for `ANNOUNCED_FOR`, unless another one was started on its host and port. Nothing, where nobody shares the store.
         """
 
     def suppressions(self) -> StoredSuppressions:

@@ -187,7 +187,7 @@ async def test_who_waits_for_a_daemon_that_has_ended_says_for_which_one_and_unti
     assert said == (
         "Rule Failing of account a is not in this daemon's configuration: removed, or not read yet here. Its alerts stay as they are until the "
         f"daemons have the same rules; it waits for {HOST}, which has ended, was last heard of at 2026-11-29 17:14:59 UTC, and counts until "
-        "2026-11-29 18:14:59 UTC, or until a daemon is started on its host"
+        "2026-11-29 18:14:59 UTC, or until a daemon is started in its place"
     )
     health = pair.first.services.health
     assert health.warnings() == [said]

@@ -57,8 +57,9 @@ class Fleet:
     server: PostgresqlServer
     opened: ExitStack
 
-    def daemon(self, address: PostgresqlAddress | None = None, url: str = "") -> Daemon:
-        store = self.opened.enter_context(closing(open_worker(address or self.address, url=url, limits=SHORT)))
+    def daemon(self, address: PostgresqlAddress | None = None, url: str = "", port: int = 0) -> Daemon:
+        opened = open_worker(address or self.address, url=url, port=port, limits=SHORT)
+        store = self.opened.enter_context(closing(opened))
         leases = store.leases()
         assert leases is not None
         return Daemon(store, self.opened.enter_context(closing(leases)))
@@ -736,6 +737,27 @@ def test_a_daemon_that_is_started_takes_the_place_of_an_earlier_one_on_its_host(
     assert exchanged(beside, main="beside") == {"main": {"before", "elsewhere"}}, "it did not come later"
     beside.leases.leave()
     assert exchanged(fleet.daemon(), main="after") == {"main": {"elsewhere"}}
+
+
+def test_of_several_on_one_host_a_daemon_takes_the_place_of_the_one_that_had_its_port(fleet: Fleet) -> None:
+    ended = fleet.daemon(port=9465)
+    exchanged(ended, main="new")
+    ended.leases.leave()
+    for port in (9466, 0):
+        other = fleet.daemon(port=port)
+        assert exchanged(other, main="old") == {"main": {"new"}}, "it may come back with them"
+        known = [one.daemon for one in other.store.rules_of_others() if one.digests]
+        assert known == [f"{socket.gethostname()} (port 9465)"]
+        other.store.announce_rules({})
+    assert heard(fleet.daemon()) == {"main": {"new"}}
+    assert exchanged(fleet.daemon(port=9465), main="newer") == {}
+
+
+def test_a_daemon_takes_the_place_of_one_on_its_host_whose_port_is_not_known(fleet: Fleet) -> None:
+    ended = fleet.daemon()
+    exchanged(ended, main="before")
+    ended.leases.leave()
+    assert exchanged(fleet.daemon(port=9465), main="after") == {}
 
 
 def test_a_daemon_takes_the_place_of_none_that_worked_beside_it_and_has_left_since(fleet: Fleet) -> None:

@@ -3,6 +3,7 @@
 import functools
 import io
 import logging
+import socket
 from collections.abc import Coroutine, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +16,10 @@ from monitor.config.settings import load
 from monitor.daemon import main as daemon
 from monitor.notify.render import Templates
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.postgresql import open_worker
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_migrate import MIGRATING
+from tests.fakes.alertmanager import free_port
 from tests.fakes.postgresql_link import PostgresqlLink, linked
 from tests.fakes.waiting import GUARD, until
 
@@ -28,7 +31,7 @@ rules: [rules.yaml]
 store: "{store}"
 receivers: [{{name: ops, console: [{{}}]}}]
 route: {{receiver: ops}}
-web: {{listen: "127.0.0.1:0"}}
+web: {{listen: "127.0.0.1:{port}"}}
 """
 RULES = "rules: [{name: Failing, kind: rate, window: 1h, above: 20%}]"
 
@@ -81,8 +84,10 @@ def away(link: PostgresqlLink) -> Iterator[Away]:
     log.setLevel(before)
 
 
-def started(link: PostgresqlLink, folder: Path, stop: trio.Event) -> functools.partial[Coroutine[Any, Any, None]]:
-    (folder / "monitor.yaml").write_text(CONFIG.format(store=store_of(link.address)))
+def started(
+    link: PostgresqlLink, folder: Path, stop: trio.Event, port: int = 0
+) -> functools.partial[Coroutine[Any, Any, None]]:
+    (folder / "monitor.yaml").write_text(CONFIG.format(store=store_of(link.address), port=port))
     (folder / "rules.yaml").write_text(RULES)
     settings = load(folder / "monitor.yaml", {})
     return functools.partial(daemon.run, settings, Templates(), stop=stop, stream=io.StringIO())
@@ -123,6 +128,19 @@ async def test_a_daemon_waits_while_another_one_makes_the_tables(
                 stop.set()
     [said] = released.said
     assert said.endswith("is locked by another program; the daemon tries again; if it lasts, see pg_locks")
+
+
+async def test_a_daemon_that_has_ended_is_known_by_the_port_on_which_it_listened(
+    postgresql: PostgresqlAddress, link: PostgresqlLink, tmp_path: Path
+) -> None:
+    stop, port = trio.Event(), free_port()
+    with trio.fail_after(GUARD):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(started(link, tmp_path, stop, port))
+            stop.set()
+    with closing(open_worker(postgresql)) as store:
+        [ended] = store.rules_of_others()
+    assert ended.daemon == f"{socket.gethostname()} (port {port})"
 
 
 async def test_a_stop_ends_that_wait(link: PostgresqlLink, away: Away, tmp_path: Path) -> None:
