@@ -140,7 +140,7 @@ class PostgresqlStore(SqlStore):
                 self.rejected(error.number, f"{statements.UNREADABLE}{error.why}", SystemClock().now())
 
     def _listed(self, read: Callable[[rows.Row], T], found: Iterable[rows.Row]) -> list[T]:
-        """Leaves out what is unreadable, so that it hides no other."""
+        """Leaves out what is unreadable, so that it hides no other, and stops no start."""
         listed = []
         for row in found:
             try:
@@ -150,11 +150,11 @@ class PostgresqlStore(SqlStore):
         return listed
 
     def _left_out(self, error: rows.UnreadableRow) -> None:
-        """Logs once what is not shown because it cannot be read."""
+        """Logs once what is not shown, or not used, because it cannot be read."""
         if error.what in self._not_shown:
             return
         self._not_shown.add(error.what)
-        said = "%s cannot be read and is left out of what is shown: %s; it is in the table %s, from where it can be deleted"
+        said = "%s cannot be read and is left out: %s; it is in the table %s, from where it can be deleted"
         log.error(said, error.what, error.why, f"{SCHEMA}.{error.table}")
 
     def last_view(self, fingerprint: str) -> AlertView | None:
@@ -212,12 +212,12 @@ class PostgresqlStore(SqlStore):
         with self._writing():
             self._rows(own.ONE_ASSIGNS)
             owners = Owners(rows.readable(Alert, self._rows(statements.ALERTS)), accounts)
-            change = split(rows.structs(AggregationGroup, self._rows(own.GROUPS_OF_NOBODY)), owners)
+            change = split(self._listed(rows.group, self._rows(own.GROUPS_OF_NOBODY)), owners)
             self._drop_groups([(one.key, one.receiver, one.account) for one in change.dropped])
             self._write_groups(change.written)
             found = []
             for row, receiver, key, data in self._rows(own.PARCELS_OF_NOBODY):
-                account = owners.of_alerts(rows.alert_views(data))
+                account = owners.of_alerts(rows.alert_views(data) if rows.is_readable(data) else ())
                 found.append((account, key_in(change.dropped, receiver, key, account), row))
             self._many(own.ASSIGN_PARCEL, found)
 

@@ -110,6 +110,11 @@ def group_rows(groups: Iterable[AggregationGroup]) -> list[Row]:
     return [(group.key, group.receiver, group.account, group.episode, msgspec.json.encode(group)) for group in groups]
 
 
+def group(row: Row) -> AggregationGroup:
+    """Reads a row of one column of JSON. Raises StoreDamaged."""
+    return structs(AggregationGroup, [row])[0]
+
+
 def silence_rows(silences: Iterable[Silence]) -> list[Row]:
     """Returns rows of (id, data)."""
     return [(silence.id, msgspec.json.encode(silence)) for silence in silences]

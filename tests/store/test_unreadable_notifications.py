@@ -10,7 +10,7 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql import PostgresqlStore, open_worker
 from monitor.store.protocol import Commit, Pending, Retried
 from tests.fakes.postgresql import PostgresqlServer
-from tests.store.store_samples import NOW, keys, notification
+from tests.store.store_samples import NOW, group, keys, notification
 
 Tell = Callable[[str], object]
 MADE_UNREADABLE = "UPDATE routee_monitor.parcel SET notification = '{}' WHERE key = 'a'"
@@ -123,3 +123,18 @@ def test_one_after_which_something_newer_was_sent_is_superseded(store: Postgresq
     assert keys(store.waiting("ops", "slack/0", 9)) == ["b"]
     assert store.retry_dead() == Retried(0, 1)
     assert store.dead_letters() == {}
+
+
+def test_one_that_is_no_accounts_goes_to_the_first_and_is_given_up_there(store: PostgresqlStore, tell: Tell) -> None:
+    enqueue(store, "a", "b")
+    store.commit(Commit(groups=[group("g")]))
+    tell("UPDATE routee_monitor.parcel SET account = ''")
+    tell(MADE_UNREADABLE)
+    tell(
+        "INSERT INTO routee_monitor.alert_group (key, receiver, episode, data, told) VALUES ('x', 'ops', 'e', '{', '{}')"
+    )
+    store.assign_accounts(["first", "second"])
+    assert [one.account for one in store.outbox_rows()] == ["first"]
+    assert [(one.key, one.account) for one in store.load(["first"]).groups] == [("g", "first")]
+    assert keys(store.heads("ops", "slack/0", 9)) == ["b"]
+    assert store.dead_letters() == {("ops", "slack/0"): 1}
