@@ -62,8 +62,8 @@ class Views:
         """Returns the labels by which receivers know the alert."""
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         labels = {"alertname": alert.rule} | dict(alert.group)
-        if rule is None and built_in is None:
-            return dict(alert.view.labels) if alert.view is not None else labels
+        if rule is None and built_in is None and alert.view is not None:
+            return dict(alert.view.labels)
         if self.distinguish and (built_in is None or built_in.of_account):
             labels["account"] = alert.account
         return labels | {"severity": self.severity(alert)} | (rule.labels if rule is not None else {})

@@ -99,15 +99,15 @@ class Committer:
 def final_results(
     accounts: Mapping[str, AccountPipeline], proposal: Proposal, plan: DispatchPlan
 ) -> dict[str, EvaluationResult]:
-    """Returns, by account, what is committed and applied: the proposal, the view of each firing alert that a
-    notification shows, and the incident of each alert that has begun to fire."""
+    """Returns, by account, what is committed and applied: the proposal, the view of each firing alert that a notification shows or that is
+    not told yet, and the incident of each alert that has begun to fire."""
     results = {name: EvaluationResult() for name in accounts}
     if proposal.account is not None:
         transitions = [_in_incident(one, plan) for one in proposal.result.transitions]
         results[proposal.account.name] = replace(
             proposal.result, alerts=dict(proposal.result.alerts), transitions=transitions
         )
-    shown = {view.fingerprint: kept(view) for view in plan.views if view.status == "firing"}
+    shown = plan.untold | {view.fingerprint: kept(view) for view in plan.views if view.status == "firing"}
     for name, result in results.items() if shown or plan.incidents else ():
         for key, alert in alerts_after(accounts[name].evaluator, result).items():
             one = alert.fingerprint
@@ -182,7 +182,7 @@ def _put_first_evaluations(commit: Commit, account: AccountPipeline, result: Eva
 
 def is_worth_a_commit(proposal: Proposal, plan: DispatchPlan) -> bool:
     """Returns whether there is anything to write."""
-    dispatched = plan.groups or plan.dropped or plan.outbox or plan.edits or plan.incidents
+    dispatched = plan.groups or plan.dropped or plan.outbox or plan.edits or plan.incidents or plan.untold
     return bool(proposal.cursor is not None or proposal.result.alerts or dispatched)
 
 

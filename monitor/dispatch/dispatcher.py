@@ -26,6 +26,7 @@ from monitor.dispatch.incident_assigner import IncidentAssigner, with_incidents
 from monitor.dispatch.notification_builder import MOST_ALERTS, NotificationBuilder, new_group, to_all
 from monitor.dispatch.scheduled_report import KEY as REPORT_KEY
 from monitor.dispatch.storm_overflow import GroupDecision, limit_new_groups
+from monitor.dispatch.untold_views import untold_views
 from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.model.alert import Alert
@@ -84,6 +85,9 @@ class DispatchPlan:
     groups: list[AggregationGroup] = field(default_factory=list)
     dropped: list[AggregationGroup] = field(default_factory=list)
     views: list[AlertView] = field(default_factory=list)
+    untold: dict[str, AlertView] = field(default_factory=dict)
+    """By fingerprint, the views that alerts keep which no notification shows as they are; see `monitor.dispatch.untold_views`."""
+
     incidents: dict[str, IncidentScope] = field(default_factory=dict)
     """By fingerprint, the incidents of the alerts that have begun to fire."""
 
@@ -193,6 +197,9 @@ class Dispatcher:
             yield from self._flush_group(one, builder, plan)
             yield
         plan.outbox, plan.views = builder.outbox, builder.views
+        if self.by_account:
+            shown = {view.fingerprint for view in plan.views if view.status == "firing"}
+            plan.untold = yield from untold_views(plan.input, shown, self.notified_fingerprints())
         self._watch(plan, now, well=well)
         for at in [*assembler.change_at, *(ack.until for ack in plan.acks.values())]:
             plan.flush_by(at)

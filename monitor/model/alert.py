@@ -68,7 +68,10 @@ class Alert(msgspec.Struct, frozen=True):
     matching: int = 0
     why: str = ""
     view: AlertView | None = None
-    """How it was last shown while it fired. Receivers that know alerts by labels must get the end with the same labels."""
+    """How it was last shown while it fired; on a shared store, as it is to be shown where its rule is not known (`monitor.dispatch.untold_views`).
+
+    Receivers that know alerts by labels must get the end with the same labels.
+    """
 
     earlier: "Alert | None" = None
     """While it is pending: the resolved alert of the same group whose end may still have to be notified."""

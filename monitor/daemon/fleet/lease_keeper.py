@@ -13,9 +13,11 @@ import trio
 
 from monitor.daemon.fleet.async_leases import LEAVE_LIMIT, AsyncLeases
 from monitor.daemon.fleet.earlier_holder import Holders, has_lapsed, taken_from
+from monitor.daemon.fleet.left_reasons import wrong_clock
 from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.fleet.unreadable_accounts import UnreadableAccounts
+from monitor.daemon.fleet.wrong_clock import WrongClock
 from monitor.model.fleet import Fleet, FleetView, WorkerView
 from monitor.notify.outbox import GRACE
 from monitor.notify.outbox.gate import AccountGate
@@ -94,6 +96,7 @@ class LeaseKeeper:
         """The accounts of the first beat whose reading was not tried yet."""
         self._unreadable = UnreadableAccounts(duties.unreadable)
         self._unpolled = UnpolledAccounts() if unpolled is None else unpolled
+        self._wrong_clock = WrongClock()
         self._holders = Holders(leases.worker)
         self._clean: dict[str, int] = {}
         """The leases since which nothing is left in memory of the time before them, with their tokens."""
@@ -185,10 +188,12 @@ class LeaseKeeper:
     async def _beat(self, began: float, nursery: trio.Nursery) -> float:
         """Does one beat and what follows from it. Returns in how many seconds after ``began`` the next one is due. Raises StoreError."""
         wanted, orphans = self._wanted(), self._orphans()
-        left_alone = self._unpolled.reasons | self._unreadable.left_alone(began)
+        cannot = self._unpolled.reasons | self._unreadable.left_alone(began)
         tokens = {} if self._own is None else dict(self._own.tokens)
-        view = await self._leases.beat(wanted, tokens, orphans, left_alone)
+        view = await self._leases.beat(wanted, tokens, orphans, self._wrong_clock.left_alone | cannot)
         own = self._own = self._own or Ownership(self._leases.worker)
+        has_turned = self._follow_clock(view)
+        left_alone = self._wrong_clock.left_alone | cannot
         decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans, left_alone)
         for account in decision.dropped:
             log.warning("account %s is held by another worker now%s", account, _named(view.fleet.holder_of(account)))
@@ -203,7 +208,7 @@ class LeaseKeeper:
             await self._move(decision, view.fleet, nursery)
         self._settle_start()
         self._wake()
-        return decision.next_in
+        return 0.0 if has_turned else decision.next_in  # the others are to know it before they give it accounts
 
     async def _move(self, decision: OwnershipChange, fleet: Fleet, nursery: trio.Nursery) -> None:
         """Gives away what is too much, or takes what is too little. Raises StoreError."""
@@ -369,6 +374,16 @@ class LeaseKeeper:
         self._unpolled.follow(self.worker, self.held, fleet, now)
         for account, name in self._holders.follow(fleet).items():
             log.info("account %s is held by %s now", account, name)
+
+    def _follow_clock(self, view: FleetView) -> bool:
+        """Takes how far this machine's clock is off the database's. Returns whether it has become wrong, or right."""
+        ahead = self._clock.now() - view.now
+        has_turned = self._wrong_clock.follow(self.worker, self.held, view.fleet, ahead)
+        if has_turned and self._wrong_clock.is_wrong:
+            log.error("this daemon takes no account that another one would take: %s", wrong_clock(ahead))
+        elif has_turned:
+            log.info("this machine's clock and the database's agree again")
+        return has_turned
 
     async def _hand_over(self, account: str) -> None:
         assert self._own is not None

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from monitor.runtime.clock import Duration, format_duration
+
 CAN_AGAIN: Final = "it can poll it again, and takes one account first to see"
 
 
@@ -18,6 +20,11 @@ def unpolled(outcome: str) -> str:
 def cut_off(outcome: str) -> str:
     """Returns why an account is left to others that was not tried, because all requests fail. ``outcome`` is that of the last one."""
     return f"none of its requests to Routee succeeds: {_advice(outcome)}"
+
+
+def wrong_clock(ahead: Duration) -> str:
+    """Returns why an account is left to others by a worker whose clock is ``ahead`` of the database's."""
+    return f"its clock is {format_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the database's: set the wrong one of them right"
 
 
 def _advice(outcome: str) -> str:

@@ -24,6 +24,8 @@ FIRST_PAUSE: Final = 15.0
 LONGEST_PAUSE: Final = 300.0
 OFTEN: Final = 30.0
 """The longest pause where another worker holds the account and cannot poll it either."""
+UNDECIDED_FOR: Final = 90.0
+"""Seconds for which accounts may fail while others, that were polled well, were not asked since: Routee may be out of reach, or only these be."""
 PROVING: Final = 60.0
 """Seconds for which the others of its workers' accounts wait for the first one that it is given. Without one its share is full."""
 FIRST_REST: Final = 600.0
@@ -67,6 +69,8 @@ class UnpolledAccounts:
     _overdue: frozenset[str] = frozenset()
     _unproved: set[str] = field(default_factory=set)
     """What could be polled by the answers to probes, and was not polled yet."""
+    _answered: set[str] = field(default_factory=set)
+    """Accounts whose last probe was answered, until they are polled or given away: also those that do not wait for a trial any more."""
     _trial: str = ""
     """The one of them that is taken first."""
     _trial_since: float = -inf
@@ -84,10 +88,13 @@ class UnpolledAccounts:
         """Notes that Routee answered a request for messages of an account."""
         self._succeeded_at = now
         self._since.pop(account, None)
-        if self._is_cut_off or account in self._given or account in self._unproved:
+        if account in self._given or account in self._unproved:
             self.reconsider()
             self._unproved.clear()
+        elif self._is_cut_off:  # that says nothing of what fails although a question is answered
+            self._probes.clear()
         self._given.discard(account)
+        self._answered.discard(account)
         self._is_cut_off = False
 
     def reconsider(self) -> None:
@@ -99,11 +106,12 @@ class UnpolledAccounts:
         """Notes that an account that could not be polled is given to others."""
         self._given.add(account)
         self.left_alone |= {account}
-        if account in self._unproved:
+        if account in self._unproved | self._answered and now >= self._rests_until:
             self._rest = min(2 * self._rest, LONGEST_REST)
             self._rests_until = now + self._rest
             self._given |= self._unproved
             self._unproved.clear()
+        self._answered.discard(account)
 
     def to_probe(self, now: float) -> tuple[str, ...]:
         """Returns the accounts for which Routee is to be asked a small question now; `probed` takes what comes of it."""
@@ -121,6 +129,7 @@ class UnpolledAccounts:
             probes.at, probes.pause = now, min(2 * probes.pause, LONGEST_PAUSE)
             return
         self._unproved |= {account} | (self._others - self._given if self._is_cut_off else set())
+        self._answered.add(account)
         self._given.discard(account)
         self._probes.clear()  # the others may have had the same trouble
         self._is_cut_off = False
@@ -136,14 +145,21 @@ class UnpolledAccounts:
         theirs = {account for one in living for account in (*fleet.accounts_of(one.id), *one.takes)}
         self._overdue = frozenset(account for one in living for account in one.left_alone)
         self._since = {name: since for name, since in self._since.items() if name in held}
-        cannot = {name for name, since in self._since.items() if now - since >= FAILING_FOR}
-        if cannot and self._succeeded_at < min(self._since[name] for name in cannot):
+        cannot = self._cannot(held, now)
+        if cannot and self._since.keys() >= set(held):
             self._is_cut_off = True
         self._unproved &= theirs.union(held)
         self._follow_trial(held, now)
         left = theirs if self._is_cut_off else theirs & (self._given | self._unproved)
         self._others = frozenset(left.difference(held))
         self.left_alone = frozenset(cannot | self._others - {self._trial})
+
+    def _cannot(self, held: Collection[str], now: float) -> set[str]:
+        """Returns the accounts that are to be left to others, which fail alone or as all do; none while that is not known."""
+        failing = {name for name, since in self._since.items() if now - since >= FAILING_FOR}
+        if self._since.keys() >= set(held):
+            return failing
+        return {name for name in failing if self._since[name] <= max(self._succeeded_at, now - UNDECIDED_FOR)}
 
     def _follow_trial(self, held: Collection[str], now: float) -> None:
         if self._trial and self._trial not in held and now >= self._trial_since + PROVING:

@@ -16,12 +16,11 @@ from monitor.daemon.fleet.ownership import CHANGEOVER
 from monitor.daemon.fleet.unpolled_accounts import FAILING_FOR, UnpolledAccounts
 from monitor.daemon.fleet.unreadable_accounts import LEFT_TO_OTHERS, LONGEST_ALONE
 from monitor.notify.outbox.gate import AccountGate
-from monitor.runtime.clock import TrioClock
+from monitor.runtime.clock import DAY, MINUTE, SECOND, Duration, TrioClock
 from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
 from monitor.store.leases import LeaseStore
 from tests.fakes.lease_table import LeaseTable, TableLeases
-from tests.store.store_samples import NOW
 
 A, B, C, D = "athens", "berlin", "cairo", "dublin"
 EVERY = (A, B, C, D)
@@ -120,9 +119,9 @@ class Duties:
 
 
 class Worker:
-    """One keeper with what it acts on."""
+    """One keeper with what it acts on. Its clock is ``ahead`` of the server's."""
 
-    def __init__(self, table: LeaseTable, number: int, wanted: Sequence[str] = EVERY) -> None:
+    def __init__(self, table: LeaseTable, number: int, wanted: Sequence[str] = EVERY, ahead: Duration = 0) -> None:
         self.wanted, self.orphans = wanted, list[str]()
         self.leases = Leases(TableLeases(table, number, trio.current_time))
         self.store, self.gate = Store(), AccountGate()
@@ -133,7 +132,7 @@ class Worker:
             self.gate,
             lambda: self.wanted,
             self.duties,
-            TrioClock(NOW),
+            TrioClock(round(trio.current_time() * SECOND) + ahead),
             orphans=lambda: self.orphans,
             failed=lambda task, error: self.failed.append(task),
             unpolled=self.unpolled,
@@ -158,8 +157,8 @@ class Stage:
     workers: list[Worker] = field(default_factory=list)
     accounts: Sequence[str] = EVERY
 
-    async def start(self) -> Worker:
-        worker = Worker(self.table, len(self.workers) + 1, self.accounts)
+    async def start(self, ahead: Duration = 0) -> Worker:
+        worker = Worker(self.table, len(self.workers) + 1, self.accounts, ahead)
         self.workers.append(worker)
         await self.nursery.start(worker.run)
         return worker
@@ -619,3 +618,43 @@ async def test_an_orphan_is_taken_after_a_while_although_the_table_does_not_know
         await on.nursery.start(worker.run)
         await trio.sleep(70)
         assert worker.tells() == {A, B, C}
+
+
+@pytest.mark.parametrize("ahead", [3 * DAY, -2 * MINUTE])
+async def test_a_worker_whose_clock_is_wrong_takes_nothing_that_others_would_take(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture, ahead: Duration
+) -> None:
+    async with stage() as on:
+        right = await on.start()
+        wrong = await on.start(ahead)
+        await trio.sleep(120)
+        assert (right.tells(), wrong.tells()) == (set(EVERY), set())
+        assert set(on.table.left_alone[2]) == set(EVERY), "so that nobody gives it any"
+        [said] = [one.getMessage() for one in caplog.records if "clock" in one.getMessage()]
+        assert "3d ahead of" in said or "2m behind" in said
+        moves = [one for one in right.duties.done if one.startswith("hand over")]
+        assert len(moves) <= 1, "what was given away before the others knew of it came back"
+        right.scope.cancel()
+        await trio.sleep(10)
+        assert wrong.tells() == set(EVERY), "when nobody else is there it works all the same"
+
+
+async def test_workers_whose_clocks_all_differ_from_the_server_s_hold_everything_between_them(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        for _ in range(3):
+            await on.start(2 * DAY)
+            await trio.sleep(3)
+        await trio.sleep(60)
+        assert set().union(*(one.tells() for one in on.workers)) == set(EVERY)
+        on.workers[0].scope.cancel()
+        await trio.sleep(10)
+        assert set().union(*(one.tells() for one in on.workers[1:])) == set(EVERY)
+
+
+async def test_a_worker_whose_clock_is_a_little_off_has_its_share(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as on:
+        first, second = await on.start(), await on.start(50 * SECOND)
+        await trio.sleep(20)
+        assert len(first.tells()) == len(second.tells()) == 2

@@ -15,9 +15,12 @@ from monitor.daemon.fleet.unpolled_accounts import (
     FIRST_REST,
     LONGEST_PAUSE,
     OFTEN,
+    UNDECIDED_FOR,
     UnpolledAccounts,
     is_out_of_reach,
 )
+from monitor.model.fleet import Fleet, LeaseView, WorkerView
+from monitor.runtime.clock import MINUTE
 
 HOUR = 3600.0
 BOUND = CHANGEOVER + FAILING_FOR + 30
@@ -222,3 +225,57 @@ def test_after_the_configuration_was_read_anew_it_tries_at_once_what_it_left_to_
     bad.unpolled.reconsider()
     world.run(world.now + 10)
     assert world.counts() == [1, 1]
+
+
+@pytest.mark.parametrize("good", [1, 2])
+@pytest.mark.parametrize("every", [5, 30, 60, 300])
+def test_a_worker_that_polls_another_account_well_rests_as_long_and_is_never_cut_off(every: int, good: int) -> None:
+    world = Simulation(1, accounts=6)
+    world.every = every
+    mixed, _ = world.start(), world.start()
+    world.run(30)
+    well = {account for account in world.accounts if world.holder(account) is mixed}
+    mixed.refused = mixed.misleading = frozenset(world.accounts).difference(sorted(well)[:good])
+    said = set[str]()
+    for now in range(30, 3 * int(HOUR), 10):
+        world.run(now)
+        said |= {reason for reason in mixed.unpolled.reasons.values() if "none of its requests" in reason}
+    tries = [at for at, account, number in world.moves if at > 60 and number == mixed.own.worker]
+    assert not said
+    first = len(mixed.refused) + 2
+    assert len(tries) <= first + 4, "each once or so, and one after each rest of 10, 20, 40 and 80 minutes"
+    assert len([at for at in tries if at > 1.5 * HOUR]) <= 2
+
+
+@pytest.mark.parametrize("every", [60, 300])
+def test_in_an_outage_nothing_moves_although_it_is_polled_rarely(every: int) -> None:
+    world = Simulation(1, accounts=6)
+    world.every = every
+    both = [world.start() for _ in range(2)]
+    world.run(2 * every)
+    for worker in both:
+        worker.refused = frozenset(world.accounts)
+    world.run(2 * every + HOUR)
+    assert moves_since(world, 2 * every) == []
+
+
+def test_nothing_is_decided_before_a_good_account_was_asked_again_or_for_a_minute_and_a_half() -> None:
+    both = ("a", "b")
+    rows = tuple(WorkerView(number, f"w{number}", "1", "", 0, MINUTE, both) for number in (1, 2))
+    leases = (*(LeaseView(account, 1, 1, 0, MINUTE) for account in both), LeaseView("c", 1, 2, 0, MINUTE))
+    fleet = Fleet(rows, leases)
+
+    def after(seconds: float, then: str = "") -> UnpolledAccounts:
+        unpolled = UnpolledAccounts()
+        unpolled.succeeded("b", 0.0)
+        unpolled.failed("a", "401", 1.0)
+        if then:
+            unpolled.failed("b", "401", 2.0) if then == "fails" else unpolled.succeeded("b", 2.0)
+        unpolled.follow(1, both, fleet, 1.0 + seconds)
+        return unpolled
+
+    assert after(UNDECIDED_FOR - 1).left_alone == frozenset()
+    assert after(UNDECIDED_FOR).left_alone == {"a"}
+    assert after(FAILING_FOR, "succeeds").left_alone == {"a"}
+    assert after(FAILING_FOR - 1, "fails").left_alone == frozenset()
+    assert after(FAILING_FOR, "fails").left_alone == {"a", "c"}
