@@ -1,6 +1,33 @@
-"""``python -m monitor`` is ``routee-monitor``."""
+"""``python -m monitor`` is ``routee-monitor``. What is imported here comes before a daemon can take a signal, so it is next to nothing."""
 
-from monitor.cli import main
+import sys
+from collections.abc import Sequence
+
+_OPTIONS_WITH_VALUES = ("-c", "--config")
+"""The options that may stand before a command's name and take a value."""
+
+
+def main() -> None:
+    """Runs the program ``routee-monitor``; the signals of a daemon are taken before anything else is imported."""
+    if is_run(sys.argv[1:]):
+        from monitor.runtime.start_signals import StartSignals
+
+        StartSignals().__enter__()  # for as long as the process lives
+    from monitor.cli import main as run_program
+
+    run_program()
+
+
+def is_run(arguments: Sequence[str]) -> bool:
+    """Returns whether these arguments of the program are those of ``run``."""
+    words = iter(arguments)
+    for word in words:
+        if word in _OPTIONS_WITH_VALUES:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word == "run"
+    return False
+
 
 if __name__ == "__main__":
     main()

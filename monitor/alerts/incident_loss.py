@@ -22,6 +22,7 @@ from monitor.runtime.dataclass import dataclass
 from monitor.window import Query, Window, WindowReader
 from monitor.window.campaign_progress import among
 from monitor.window.columns import NOT_GIVEN, PRICE_UNIT
+from monitor.window.index import Rows
 
 USUAL: Final[Duration] = DAY
 """How long before an incident the share of failures counts as usual."""
@@ -78,20 +79,6 @@ def in_one_piece(window: Window, start: Instant, end: Instant) -> Iterable[tuple
     return ((start, end),) if start < end else ()
 
 
-def loss_of(
-    window: Window,
-    alerts: Sequence[AlertEpisode],
-    rules: Mapping[str, Rule],
-    now: Instant,
-    known_since: Instant,
-) -> IncidentLoss | None:
-    """Returns what the incident of these alerts cost; see `LossCount`."""
-    count = LossCount(window, alerts, rules, now, known_since)
-    for _ in count.steps():
-        pass
-    return count.result()
-
-
 class LossCount:
     """Counts what the incident of some alerts of one account cost, as far as it has gone at ``now``.
 
@@ -108,7 +95,7 @@ class LossCount:
         known_since: Instant,
     ) -> None:
         self._window, self._known_since = window, known_since
-        self._present, self._past, self._account = _LossTally(), _LossTally(), _LossTally()
+        self._present, self._past, self._account = LossTally(), LossTally(), LossTally()
         counted = _most_precise([one for one in alerts if one.rule in rules and _is_countable(one, rules[one.rule])])
         self._scopes = _few([_scope(one, rules[one.rule]) for one in counted], counted) if counted else []
         if counted:
@@ -126,11 +113,17 @@ class LossCount:
             yield from self._count(self._account, [LossScope(())], since, self._start, pieces)
 
     def _count(
-        self, tally: "_LossTally", scopes: Sequence[LossScope], start: Instant, end: Instant, pieces: Pieces
+        self, tally: "LossTally", scopes: Sequence[LossScope], start: Instant, end: Instant, pieces: Pieces
     ) -> Iterator[None]:
         for first, last in pieces(self._window, start, end):
-            tally.add(WindowReader(self._window), scopes, first, last)
+            reading = WindowReader(self._window)
+            tally.add(reading, rows_of(reading, scopes, first, last))
             yield
+
+    @property
+    def scopes(self) -> Sequence[LossScope]:
+        """The scopes whose messages count, each once; empty if `result` is None."""
+        return self._scopes
 
     def result(self) -> IncidentLoss | None:
         """Returns what was counted. Returns None if the alerts are not about messages whose delivery can be counted: the monitor's own, those of
@@ -139,16 +132,14 @@ class LossCount:
             return None
         final, failed = self._present.final, self._present.failed
         usual = next((one.share for one in (self._past, self._account) if one.final >= FEWEST), None)
-        lost = None if usual is None else max(round(failed - usual * final), 0)
-        price = self._present.mean_price
-        spent = 0.0 if lost == 0 else None if lost is None or price is None else lost * price
+        lost, spent = self._present.loss(usual)
         whole = self._start >= self._known_since
         unpriced = failed - self._present.priced
         return IncidentLoss(self._start, self._end, final, failed, usual, lost, spent, whole, unpriced)
 
 
 @dataclass(slots=True)
-class _LossTally:
+class LossTally:
     """Messages with a final status, failed ones, and the prices of those: their number and their sum in the window's unit."""
 
     final: int = 0
@@ -160,14 +151,17 @@ class _LossTally:
     def share(self) -> float:
         return self.failed / self.final
 
-    @property
-    def mean_price(self) -> float | None:
-        return self.prices / PRICE_UNIT / self.priced if self.priced else None
+    def loss(self, usual: float | None) -> tuple[int | None, float | None]:
+        """Returns how many were lost if ``usual`` is the share that fails anyway, and what was spent on them; None for what is not known."""
+        if usual is None:
+            return None, None
+        lost = max(round(self.failed - usual * self.final), 0)
+        if not lost:
+            return 0, 0.0
+        return lost, lost * self.prices / PRICE_UNIT / self.priced if self.priced else None
 
-    def add(self, reading: WindowReader, scopes: Sequence[LossScope], start: Instant, end: Instant) -> None:
-        """Adds the messages of any of the scopes, each once."""
-        found = [reading.rows(scope.query(start, end)) for scope in scopes]
-        rows = found[0] if len(found) == 1 else np.unique(np.concatenate(found))
+    def add(self, reading: WindowReader, rows: Rows) -> None:
+        """Adds these messages."""
         failed = rows[among(reading, rows, FAILURES)]
         prices = reading.window.columns["price"][failed].astype(np.int64)
         given = prices[prices != NOT_GIVEN]
@@ -175,6 +169,12 @@ class _LossTally:
         self.failed += len(failed)
         self.priced += len(given)
         self.prices += int(given.sum())
+
+
+def rows_of(reading: WindowReader, scopes: Sequence[LossScope], start: Instant, end: Instant) -> Rows:
+    """Returns the messages of any of the scopes that got a final status in (start, end], each once."""
+    found = [reading.rows(scope.query(start, end)) for scope in scopes]
+    return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
 
 
 def _is_countable(one: AlertEpisode, rule: Rule) -> bool:

@@ -122,7 +122,8 @@ class Views:
         view = self.view(alert, context)
         labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
         if view.status == "firing":
-            view = msgspec.structs.replace(view, status="resolved", ends_at=alert.as_of, resolved_because="moved")
+            ended = {"status": "resolved", "ends_at": alert.as_of, "resolved_because": "moved", "fires_on_until": None}
+            view = msgspec.structs.replace(view, **ended)
         return msgspec.structs.replace(view, labels=labels, severity=severity, was_severity="", more=0)
 
     def as_notified(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
@@ -148,6 +149,7 @@ class Views:
             matched=matched(rule),
             more=context.held_back.get(rule.name, 0),
             time_zone=self.time_zone,
+            fires_on_until=self.fires_on_until(alert),
             **_numbers(alert),
         )
 
@@ -225,6 +227,7 @@ def kept(view: AlertView) -> AlertView:
         "acknowledged_comment": "",
         "flapping": 0,
         "suppressed": "",
+        "fires_on_until": None,
     }
     return msgspec.structs.replace(view, breakdown=(), samples=(), history=(), **passing)
 

@@ -214,10 +214,13 @@ def _incident(alert: "Alert") -> str:
 
 def _why(view: "AlertView") -> str:
     """Returns the sentence of the alert without its name, which has a column of its own."""
+    import msgspec
+
     from monitor.notify.render import sentence
     from monitor.runtime.printable import line
 
-    return line(sentence(view)).removeprefix(line(view.name)).removeprefix(":").lstrip()
+    plain = msgspec.structs.replace(view, fires_on_until=None)  # that is said behind it, with `keep_firing_for`
+    return line(sentence(plain)).removeprefix(line(view.name)).removeprefix(":").lstrip()
 
 
 def _colour(row: Any) -> str:

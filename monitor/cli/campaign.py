@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 BINS: Final = 24
 """The number of spans of equal length in the timeline."""
+_LABEL: Final = 11
+"""The columns of a row's name; a wrapped text is indented by as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class CampaignView:
     state: "CampaignState | None"
     account_state: "AccountState"
     """The daemon's knowledge of the account; empty if no daemon has stored any."""
+    currency: str
+    """That of the account (``EUR``); empty if it is not known."""
 
 
 @click.command(short_help="Show the state of a campaign.")
@@ -103,7 +107,8 @@ async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[
             state = await _state(routee, tracking_id)
             if known or state is not None:
                 account_state = kept.get(account.name, NOTHING_KNOWN)
-                return CampaignView(tracking_id, account.name, clock.now(), window, state, account_state)
+                currency = await _currency(routee, account_state)
+                return CampaignView(tracking_id, account.name, clock.now(), window, state, account_state, currency)
     names = ", ".join(account.name for account in accounts)
     raise MonitorError(f"no campaign {tracking_id!r} is known to {names}")
 
@@ -128,6 +133,16 @@ async def _state(routee: "Routee", tracking_id: str) -> "CampaignState | None":
     except RouteeError as error:
         say(f"the campaign's own state is not known: {error}", err=True)
         return None
+
+
+async def _currency(routee: "Routee", kept: "AccountState") -> str:
+    """Returns the account's currency, which Routee says with its balance; empty if it does not say it."""
+    if kept.balances:
+        return kept.balances[-1].balance.currency
+    try:
+        return (await routee.balance()).currency
+    except RouteeError:
+        return ""
 
 
 def _shown(seen: CampaignView) -> dict[str, Any]:
@@ -167,6 +182,7 @@ def _shown(seen: CampaignView) -> dict[str, Any]:
         "statuses": _largest_first(statuses),
         "reasons": _largest_first(reading.split(rows[failed], "detailedStatus")),
         "cost": int(prices.sum()) / PRICE_UNIT,
+        "currency": seen.currency or None,
         "unpriced": int(unpriced(reading, Query(-1, 1 << 62)).counts.sum()),
         "unreadable": {one.field: one.value for one in state.unread} if state else {},
         "first_report": when(int(dates.min())) if total else None,
@@ -230,24 +246,29 @@ def _print(shown: dict[str, Any]) -> None:
     say(f"{shown['name'] or 'A campaign without a name'} ({shown['tracking_id']}) of account {shown['account']}")
     state = shown["state"] or "not known: this account may not ask for it"
     times = [f"{word} {shown[key]}" for word, key in (("created", "created_at"), ("due", "scheduled_at")) if shown[key]]
-    say(f"State      {', '.join([state, *times])}")
+    _print_row("State", ", ".join([state, *times]))
     recipients = "" if shown["recipients"] is None else f" for {number(shown['recipients'])} recipients"
     late = f", {plural(shown['unpriced'], 'message')} without a price yet" if shown["unpriced"] else ""
-    spent = f"{'at least ' if late else ''}{number(shown['cost'], 2)} spent{late}"
-    say(f"Messages   {number(shown['messages'])}{recipients}, {spent}")
+    cost = " ".join(filter(None, (number(shown["cost"], 2), shown["currency"])))
+    spent = f"{'at least ' if late else ''}{cost} spent{late}"
+    _print_row("Messages", f"{number(shown['messages'])}{recipients}, {spent}")
     if shown["unreadable"]:
         lost = ", ".join(f"{name} {value}" for name, value in shown["unreadable"].items())
-        say(f"Unreadable {lost}: counts as missing")
+        _print_row("Unreadable", f"{lost}: counts as missing")
     if not shown["messages"]:
         return
-    say(f"Delivered  {percent(shown['delivered'])}, failed {percent(shown['failed'])}")
+    _print_row("Delivered", f"{percent(shown['delivered'])}, failed {percent(shown['failed'])}")
     for title, counts in (("Statuses", shown["statuses"]), ("Reasons", shown["reasons"])):
         if counts:
-            say(f"{title:10} {', '.join(f'{name} {number(count)}' for name, count in counts.items())}")
+            _print_row(title, ", ".join(f"{name} {number(count)}" for name, count in counts.items()))
     for title, key in (("Reports", "messages"), ("Failures", "failed")):
         progress = sparkline([float(span[key]) for span in shown["timeline"]])
-        say(f"{title:10} {progress}  {shown['first_report']} to {shown['last_report']}")
+        _print_row(title, f"{progress}  {shown['first_report']} to {shown['last_report']}")
     _print_rules(shown["rules"])
+
+
+def _print_row(title: str, text: str) -> None:
+    say(f"{title:<{_LABEL}}{text}", indent=_LABEL)
 
 
 def _print_rules(rules: list[dict[str, Any]]) -> None:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.config.monitor import Config
+    from monitor.config.monitor.channels import ChannelModel
     from monitor.config.rules import Rule
     from monitor.daemon.validate import SettingsWithTemplates
     from monitor.routing.silences import Silence
@@ -96,17 +97,37 @@ def _stored_silences(config: "Config") -> Iterator["Silence"]:
 
 
 def _in_clear_text(config: "Config") -> Iterator[str]:
-    """Yields the addresses of Routee on other machines that are asked without TLS."""
-    from urllib.parse import urlsplit
-
-    from monitor.config.yaml import is_loopback
+    """Yields the addresses of Routee, and of receivers that a secret is sent to, on other machines that are reached without TLS."""
+    from monitor.config.yaml import clear_host
 
     sent = {"api_url": "the access token and all messages", "auth_url": "the application's id and secret"}
     for account in config.accounts:
         for key, what in sent.items():
-            url = urlsplit(getattr(account, key))
-            if url.scheme == "http" and not is_loopback(url.hostname or ""):
-                yield f"account {account.name}: {key} is http://: {what} go unencrypted to {url.hostname}; write https://"
+            if host := clear_host(getattr(account, key)):
+                yield f"account {account.name}: {key} is http://: {what} go unencrypted to {host}; write https://"
+    for receiver in config.receivers:
+        for channel, entry in receiver.channels:
+            for key, url in _addresses(entry):
+                if host := clear_host(url):
+                    what = f"receiver {receiver.name}: {key} of {channel} is http://"
+                    yield f"{what}: its secret and all notifications go unencrypted to {host}; write https://"
+
+
+def _addresses(entry: "ChannelModel") -> Iterator[tuple[str, str]]:
+    """Yields the keys of a channel that hold addresses, with each address; none if it has no secret, or it could not be read."""
+    from pydantic import SecretStr
+
+    from monitor.config.yaml.unread_secret import why_unread
+
+    if not any(getattr(entry, key) for key in entry.secrets if not why_unread(getattr(entry, key))):
+        return
+    for key in type(entry).model_fields:
+        value = getattr(entry, key)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, SecretStr) and not why_unread(one):
+                yield key, one.get_secret_value()
+            elif isinstance(one, str):
+                yield key, one
 
 
 def _doubtful_routing(config: "Config") -> Iterator[str]:

@@ -210,10 +210,14 @@ def _write_private(path: Path, text: str) -> None:
 
 def _tell_next(config: Path, answers: "StarterAnswers", rules: int, secrets: list[Path]) -> None:
     from monitor.config.starter import is_local
+    from monitor.config.yaml import clear_host
 
     say(f"Written: {config}; {rules} files of rules and their tests in {config.parent / 'rules'}")
     for path in secrets:
         say(f"Written: {path} (a secret: only you can read it)")
+    if answers.hook_file and (host := clear_host(answers.receiver)):
+        why = "it is a secret, and goes unencrypted to"
+        say(f"warning: the address of the webhook begins with http://: {why} {host}; write https://", err=True)
     if answers.slack_channel:
         say(f"Notifications go to the Slack channel {answers.slack_channel}.")
     first = ""

@@ -1,8 +1,7 @@
 """``routee-monitor run``: runs the daemon."""
 
-import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -12,6 +11,7 @@ from monitor.cli.garbage import collect_as_usual
 from monitor.cli.load import look_outside, read_everything
 from monitor.cli.options import LEVELS, config_option, environment, find_config
 from monitor.cli.output import width_of_output
+from monitor.runtime.start_signals import StartSignals
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
@@ -40,31 +40,15 @@ def run(
     Exit codes: 0 stopped as asked; 65 bad rules; 69 the store or the listener's
     address is not available; 78 bad or missing configuration.
     """
-    with HangupGuard() as hangup_guard:  # first, because a SIGHUP may come at once
-        return _run(config, log_level, log_format, hangup_guard)
-
-
-class HangupGuard:
-    """Remembers a SIGHUP, which would end the process, until `monitor.cli.signals` handles it."""
-
-    came = False
-
-    def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGHUP, self._remember)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGHUP, self._before)
-
-    def _remember(self, number: int, frame: object) -> None:
-        self.came = True
+    with StartSignals() as signals:  # those of `monitor.__main__`, if that is how it began
+        return _run(config, log_level, log_format, signals)
 
 
 def _run(
     config: Path | None,
     log_level: str | None,
     log_format: Literal["auto", "journal", "text", "json"] | None,
-    hangup_guard: HangupGuard,
+    signals: StartSignals,
 ) -> int:
     import functools
     import logging
@@ -113,7 +97,7 @@ def _run(
     )
 
     async def act(stop: trio.Event) -> None:
-        if hangup_guard.came:
+        if signals.hangup_came:
             reloads.request()
         await run_daemon(stop=stop)
         if screen is not None:

@@ -6,6 +6,7 @@ import trio
 
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.model.plurals import plural
 from monitor.runtime.clock import SECOND
 from monitor.runtime.sd_notify import Systemd
 
@@ -43,4 +44,5 @@ class SystemdStatus:
         oldest = min((cursor.as_of for cursor in self._pipeline.cursors()), default=None)
         now = self._pipeline.services.clock.now()
         lag = "" if oldest is None else f", {max(now - oldest, 0) // SECOND}s behind"
-        return f"{len(self._present().config.searches)} searches, {firing} alerts firing{lag}"
+        searches = len(self._present().config.searches)
+        return f"{searches} {'search' if searches == 1 else 'searches'}, {plural(firing, 'alert')} firing{lag}"

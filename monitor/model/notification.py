@@ -114,6 +114,9 @@ class AlertView(msgspec.Struct, frozen=True):
     history_every: Duration = 0
     """The time between two values of ``history``; 0 if it follows from the window."""
 
+    fires_on_until: Instant | None = None
+    """Until when it fires only because of ``keep_firing_for``; None if its threshold is crossed, or it is over."""
+
     @property
     def is_report(self) -> bool:
         """Whether it is a report: of an ended campaign, or the morning report. A report is notified once, has no duration and cannot be

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 from cli_folder import CREDENTIALS, Folder, folder_at
+from terminal import on_terminal
 
 from monitor.runtime.clock import MINUTE, SECOND, SystemClock
 from monitor.simulation.sandbox import Sandbox, serve
@@ -32,6 +33,8 @@ def _filled() -> Sandbox:
     sandbox.put_campaign("odd-1", {"state": "Running", "smsAnalysis": {"numberOfRecipients": "1_000"}})
     for price in (0.05, 0.06, None):
         sandbox.put(sms("Delivered", now - MINUTE, "Delivered", campaignTrackingId="late-1", price=price))
+    for reason in (f"Reason {number} Of Many" for number in range(8)):
+        sandbox.put(sms("Failed", now - MINUTE, reason, campaignTrackingId="mixed-1"))
     sandbox.put_campaign("empty-1", {"state": "Scheduled", "campaignName": "Soon"})
     return sandbox
 
@@ -73,9 +76,23 @@ def test_prices_that_come_later_make_the_cost_a_least_one(sale: Folder) -> None:
     shown = json.loads(sale.invoke("campaign", "late-1", "--json").stdout)
     assert (shown["messages"], shown["cost"], shown["unpriced"]) == (3, 0.11, 1)
     assert (
-        "3 recipients, at least 0.11 spent, 1 message without a price yet\n" in sale.invoke("campaign", "late-1").stdout
+        "3 recipients, at least 0.11 EUR spent, 1 message without a price yet\n"
+        in sale.invoke("campaign", "late-1").stdout
     )
-    assert ", 5.00 spent\n" in sale.invoke("campaign", "sale-1").stdout
+    assert ", 5.00 EUR spent\n" in sale.invoke("campaign", "sale-1").stdout
+
+
+def test_long_rows_are_indented_so_that_no_rest_reads_as_a_row_of_its_own(sale: Folder) -> None:
+    shown = on_terminal(["campaign", "mixed-1", "--config", str(sale.config)], sale.path, 60)
+    assert shown.code == 0, shown.text
+    rows = [row.rstrip() for row in shown.text.split("of account main")[1].splitlines() if row.strip()]
+    heads = {
+        row.split()[0]
+        for row in rows[: rows.index(next(row for row in rows if row.startswith("RULE")))]
+        if row[0] != " "
+    }
+    assert heads == {"State", "Messages", "Delivered", "Statuses", "Reasons", "Reports", "Failures"}
+    assert sum(row.startswith(" " * 11) for row in rows) >= 3
 
 
 def test_it_shows_numbers_and_what_the_rules_find(sale: Folder) -> None:
@@ -96,7 +113,7 @@ def test_it_shows_numbers_and_what_the_rules_find(sale: Folder) -> None:
 def test_for_people_it_is_a_page(sale: Folder) -> None:
     lines = sale.invoke("campaign", "sale-1").stdout.splitlines()
     assert lines[0] == "Sale (sale-1) of account main"
-    assert lines[2] == "Messages   100 for 400 recipients, 5.00 spent"
+    assert lines[2] == "Messages   100 for 400 recipients, 5.00 EUR spent"
     assert lines[3] == "Delivered  75%, failed 25%"
     assert any(line.startswith("Reports    ") and "█" in line for line in lines)
 

@@ -166,3 +166,34 @@ def test_an_account_that_is_asked_in_clear_text_is_named(folder: Folder, key: st
     found = [one for one in warnings(folder) if "unencrypted" in one]
     assert len(found) == bool(host)
     assert all(one.startswith(f"account main: {key} is http://: ") and f" to {host};" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("channel", "key"),
+    [
+        ('slack: [{webhook_url: "http://HOST/services/T0/B0/x"}]', "webhook_url"),
+        ('slack: [{token: xoxb-1, channel: "#ops", api_url: "http://HOST/api"}]', "api_url"),
+        ('webhook: [{url: "http://HOST:8080/hook-4711"}]', "url"),
+        ('webhook: [{url: "https://hooks.example.org/1", url_resolved: "http://HOST/over"}]', "url_resolved"),
+        ('alertmanager: [{url: "http://HOST:9093", bearer_token: t}]', "url"),
+        ('alertmanager: [{urls: ["https://a.example.org", "http://HOST:9093"], username: u, password: p}]', "urls"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("host", "is_named"), [("hooks.example.org", True), ("10.0.0.1", True), ("127.0.0.1", False), ("localhost", False)]
+)
+def test_a_receiver_whose_secret_goes_in_clear_text_is_named(
+    folder: Folder, channel: str, key: str, host: str, is_named: bool
+) -> None:
+    kind = channel.partition(":")[0]
+    folder.replace(
+        folder.config, "  - {name: ops", f"  - {{name: open, {channel.replace('HOST', host)}}}\n  - {{name: ops"
+    )
+    said = f"receiver open: {key} of {kind}/0 is http://: its secret and all notifications go unencrypted to {host}; write https://"
+    assert [one for one in warnings(folder) if "unencrypted" in one] == ([said] if is_named else [])
+
+
+def test_an_alertmanager_without_a_secret_and_a_web_address_with_tls_are_not_named(folder: Folder) -> None:
+    channels = 'alertmanager: [{url: "http://alertmanager:9093"}], webhook: [{url: "https://hooks.example.org/1"}]'
+    folder.replace(folder.config, "  - {name: ops", f"  - {{name: open, {channels}}}\n  - {{name: ops")
+    assert [one for one in warnings(folder) if "unencrypted" in one] == []

@@ -249,6 +249,23 @@ def test_without_a_configuration_init_is_named(tmp_path: Path) -> None:
     assert "write one with `routee-monitor init`" in " ".join(outcome.stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("told", "host"),
+    [
+        ("http://hooks.slack.com/services/T0/B0/x-secret", "hooks.slack.com"),
+        ("http://10.0.0.1:8080/x-secret", "10.0.0.1"),
+        ("http://127.0.0.1:8080/hook", ""),
+        ("https://example.org/hook", ""),
+    ],
+)
+def test_an_address_that_is_reached_in_clear_text_is_named(tmp_path: Path, told: str, host: str) -> None:
+    outcome = init(tmp_path, "--application-id", "a", "--tell", told)
+    said = f"the address of the webhook begins with http://: it is a secret, and goes unencrypted to {host}; write https://"
+    assert (said in " ".join(outcome.stderr.split())) == bool(host)
+    assert ("unencrypted" in outcome.stderr) == bool(host)
+    assert "x-secret" not in outcome.stderr
+
+
 def test_on_a_terminal_it_asks_again_for_what_is_no_receiver(tmp_path: Path) -> None:
     answers = [b"a\n", b"b\n", b"htps://example.org/hook\n", b"https://example.org/hook\n"]
     code, seen = on_a_terminal(tmp_path, answers)

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 from cli_folder import PROGRAM, Folder
 
+from monitor.__main__ import is_run
 from monitor.cli.options import CONFIG_PATHS
+from monitor.runtime.start_signals import StartSignals
 from monitor.store.sqlite import open_sqlite
 
 
@@ -75,11 +78,72 @@ def test_sighup_while_it_starts_is_survived(folder: Folder) -> None:
             process.kill()
 
 
-def test_running_it_leaves_the_signal_as_it_was(folder: Folder) -> None:
-    before = signal.getsignal(signal.SIGHUP)
+@pytest.mark.e2e
+def test_sigterm_while_it_starts_is_a_good_end(folder: Folder) -> None:
+    folder.config.unlink()
+    os.mkfifo(folder.config)
+    with subprocess.Popen([*PROGRAM, "run", "--config", str(folder.config)], stderr=subprocess.DEVNULL) as process:
+        try:
+            with folder.config.open("w"):  # opened once the command has begun to read it
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("before", [[], ["-c", "status"]])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 78)])
+def test_a_signal_before_the_command_is_even_imported_does_not_kill_it(
+    tmp_path: Path, before: list[str], number: signal.Signals, code: int
+) -> None:
+    words = [sys.executable, "-X", "importtime", "-m", "monitor", *before, "run", "-c", str(tmp_path / "none.yaml")]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            next(line for line in process.stderr if line.endswith(" click.globals\n"))  # the first of click's modules
+            process.send_signal(number)
+            process.stderr.read()
+            assert process.wait(10) == code, "without a configuration it ends at once"
+        finally:
+            process.kill()
+
+
+def test_a_sighup_that_came_earlier_is_still_known() -> None:
+    with StartSignals() as first:
+        signal.raise_signal(signal.SIGHUP)
+        with StartSignals() as second:
+            assert second.hangup_came
+        with StartSignals() as third:
+            signal.raise_signal(signal.SIGHUP)
+    assert (first.hangup_came, third.hangup_came) == (True, True)
+    with StartSignals() as fresh:
+        assert not fresh.hangup_came
+
+
+@pytest.mark.parametrize(
+    ("words", "is_daemon"),
+    [
+        ("run", True),
+        ("-c a.yaml run", True),
+        ("--config a.yaml run --log-level debug", True),
+        ("--config=a.yaml run", True),
+        ("status", False),
+        ("-c run status", False),
+        ("status --config run", False),
+        ("--version", False),
+        ("", False),
+    ],
+)
+def test_only_the_daemon_takes_signals_from_the_first_moment(words: str, is_daemon: bool) -> None:
+    assert is_run(words.split()) == is_daemon
+
+
+def test_running_it_leaves_the_signals_as_they_were(folder: Folder) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)]
     folder.config.unlink()
     assert folder.invoke("run").exit_code == 78
-    assert signal.getsignal(signal.SIGHUP) is before
+    assert [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)] == before
 
 
 @pytest.mark.e2e

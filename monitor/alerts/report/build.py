@@ -5,7 +5,8 @@ from dataclasses import field
 from typing import Final, TypeVar
 
 from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
-from monitor.alerts.incident_loss import loss_of
+from monitor.alerts.incident_loss import IncidentLoss, LossCount
+from monitor.alerts.incident_loss_total import ScopedLoss, losses_once
 from monitor.alerts.report import alerts as told
 from monitor.alerts.report import traffic
 from monitor.alerts.report.blind import unseen_times
@@ -100,13 +101,15 @@ class _Builder:
     more: dict[str, int] = field(default_factory=dict)
     done: int = 0
     steps: int = 1
+    scoped: dict[str, list[ScopedLoss]] = field(default_factory=dict)
+    """What the incidents cost, by account."""
 
     def build(self, time_zone: str) -> DeliveryReport:
         readings = {one.window.account: WindowReader(one.window) for one in self.source.accounts}
         every = alert_episodes(self.source.transitions)
         fired = told.in_span(every, self.since, self.until)
         groups = told.together(told.with_earlier(fired, every, self.until))
-        self.steps = 4 * len(readings) + min(len(groups), MOST_COUNTED)
+        self.steps = 4 * len(readings) + 2 * min(len(groups), MOST_COUNTED)
         counts = {one.window.account: self._counts(one, readings[one.window.account]) for one in self.source.accounts}
         accounts = tuple(self._account(one, *counts[one.window.account]) for one in self.source.accounts)
         countries, operators = self._lines(counts)
@@ -117,7 +120,8 @@ class _Builder:
         unseen = unseen_times(self.source.rules, every, known, first, self.since, self.until)
         seeing_less = [unseen[name] for name in quiet if name in unseen]
         found = self._incidents(groups[:MOST_COUNTED])
-        losses = [one.loss for one in found if one.loss is not None]
+        losses = self._losses_once()
+        self._step(len(found) - len(losses))  # those whose cost is not known
         return DeliveryReport(
             since=self.since,
             until=self.until,
@@ -130,8 +134,8 @@ class _Builder:
             course=traffic.course(readings.values(), self.since, self.until),
             campaigns=self._campaigns(readings),
             incidents=self._cut("incidents", found, MOST_INCIDENTS, len(groups)),
-            lost=_known_sum([one.lost for one in losses]),
-            spent_on_lost=_known_sum([one.spent for one in losses]),
+            lost=_known_sum([lost for lost, _ in losses]),
+            spent_on_lost=_known_sum([spent for _, spent in losses]),
             rules=self._cut("rules", noisy, MOST_RULES),
             never=tuple(name for name in quiet if name not in unseen),
             younger=tuple(one for one in seeing_less if one.since is not None),
@@ -192,10 +196,31 @@ class _Builder:
         for some in groups:
             account, loss = accounts.get(some[0].account), None
             if account is not None and account.known_since is not None:
-                loss = loss_of(account.window, some, rules, self.until, account.known_since)
+                loss = self._loss(account.window, some, rules, account.known_since)
             found.append(told.line_of(some, self.until, loss))
             self._step()
         return sorted(found, key=lambda one: -(one.loss.lost or 0) if one.loss is not None else 0)
+
+    def _loss(
+        self, window: Window, some: Sequence[AlertEpisode], rules: Mapping[str, Rule], known_since: Instant
+    ) -> IncidentLoss | None:
+        count = LossCount(window, some, rules, self.until, known_since)
+        for _ in count.steps():
+            pass
+        loss = count.result()
+        if loss is not None:
+            self.scoped.setdefault(window.account, []).append(ScopedLoss(loss, count.scopes))
+        return loss
+
+    def _losses_once(self) -> list[tuple[int | None, float | None]]:
+        """Returns what each incident adds to the messages lost and to what was spent on them; see `losses_once`."""
+        found = []
+        for one in self.source.accounts:
+            if one.known_since is not None and one.window.account in self.scoped:
+                for added in losses_once(one.window, self.scoped[one.window.account], one.known_since):
+                    found.append(added)
+                    self._step()
+        return found
 
     def _cut(self, name: str, lines: Sequence[L], most: int, total: int | None = None) -> tuple[L, ...]:
         """Returns at most so many lines, and notes how many are left out of ``total`` (None: as many as there are lines)."""

@@ -15,6 +15,7 @@ from monitor.config.yaml.types import (
     Text,
     Url,
     WholeNumber,
+    clear_host,
     host_only,
     is_loopback,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "WholeNumber",
     "YamlModel",
     "Zone",
+    "clear_host",
     "host_only",
     "is_loopback",
     "kind_of",

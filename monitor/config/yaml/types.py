@@ -106,6 +106,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def clear_host(url: str) -> str:
+    """Returns the other machine that the address reaches without TLS; empty if it is reached with TLS, or is this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return host if parts.scheme == "http" and not is_loopback(host) else ""
+
+
 def _pattern(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 

@@ -5,6 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Final
 
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -112,7 +113,7 @@ class AlertPages(FormPages):
             chart=drawn or ("" if course is None else self._drawn(course)),
             bars=sparkline(view.history),
             samples=[example(sample) for sample in view.samples],
-            marks=marks(view),
+            marks=marks(msgspec.structs.replace(view, fires_on_until=None)),  # it has a row of its own
             waits=waits,
             has_rule=self._reader is None or self._reader.rules.named(view.rule) is not None,
             since=moments(view.since, view.time_zone),

@@ -27,7 +27,6 @@ from monitor.daemon.read.now import FiringIncident, ListedAlert, Now, Told, find
 from monitor.daemon.read.poll_cache import PollCache
 from monitor.dispatch.status import AlertStatus
 from monitor.model.alert import is_report
-from monitor.model.format import datetime
 from monitor.model.notification import AlertView
 from monitor.notify.render.alert_chart import alert_chart, worth_drawing
 from monitor.notify.render.alert_sentence import cause, sentence
@@ -183,10 +182,7 @@ class NowPage:
             "pending" if status.state == "pending" else tone(view.severity, view.status),
             sentence(view),
             tuple(cause(one) for one in view.breakdown) or ((view.why,) if view.why else ()),
-            (
-                *marks(msgspec.structs.replace(view, acknowledged_by="")),  # who takes care of it is said anyway
-                *_fires_on(status),
-            ),
+            tuple(marks(msgspec.structs.replace(view, acknowledged_by=""))),  # who takes care of it is said anyway
             tuple(notified),
             drawn,
             page_url(root, view.fingerprint),
@@ -247,12 +243,6 @@ class NowPage:
             for (receiver, _), (_, oldest) in (await self._waiting.get("backlog", read)).items():
                 found[receiver] = min(oldest, found.get(receiver, oldest))
         return found
-
-
-def _fires_on(status: AlertStatus) -> Iterable[str]:
-    if status.fires_on_until is not None:
-        until = datetime(status.fires_on_until)
-        yield f"Keeps firing until {until}, although its threshold is no longer crossed (keep_firing_for)"
 
 
 def _quiet_since(episodes: Sequence[AlertEpisode]) -> Instant | None:

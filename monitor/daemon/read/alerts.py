@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from monitor.alerts.alert_episodes import AlertEpisode
+from monitor.alerts.kinds import unit_of
 from monitor.config.rules import Rule
 from monitor.daemon.read.fields import Seconds, Time, read_model
 from monitor.daemon.read.notifications import NotificationSummary
@@ -265,7 +266,7 @@ def course_of(
         labels=known.labels,
         state=known.state,
         sentence=sentence(view) if view is not None else "",
-        unit="count" if view is None else view.unit,
+        unit=view.unit if view is not None else _unit_by_rule(known, rules),
         began_at=episode.began_at if episode is not None else None if present is None else present.since,
         firing_at=None if episode is None else episode.firing_at,
         ended_at=None if ended is None else ended.ended_at,
@@ -279,6 +280,12 @@ def course_of(
         notifications=tuple(notifications),
         earlier=max(len(episodes) - 1, 0),
     )
+
+
+def _unit_by_rule(known: "_AlertIdentity", rules: Mapping[str, Rule]) -> Unit:
+    """Returns the unit of an alert of which nobody was told, so that nothing but its rule knows it; that of numbers if the rule is gone."""
+    rule = rules.get(known.rule)
+    return "count" if rule is None else unit_of(rule, tuple(known.labels.items()))
 
 
 class _AlertIdentity:

@@ -3,14 +3,15 @@
 from typing import Final
 
 from monitor.alerts.kinds.registry import wording_of
-from monitor.model.format import amount, duration, percent
+from monitor.model.format import amount, datetime, duration, percent
 from monitor.model.notification import AlertView, Cause
 from monitor.model.phrases import against_threshold, place, threshold
 from monitor.runtime.printable import clean
 
-__all__ = ["aftermath", "cause", "place", "sentence", "statement", "threshold"]
+__all__ = ["aftermath", "cause", "fires_on", "place", "sentence", "statement", "threshold"]
 
 _CAUSES: Final = {"from": "sender ", "detailedStatus": "", "status": "", "campaignTrackingId": "campaign "}
+_FIRES_ON: Final = "; no longer crossed, keeps firing"
 _BECAUSE: Final = {
     "no_data": "too few messages{} to judge any more",
     "removed": "its rule or its group is gone",
@@ -23,12 +24,20 @@ _BECAUSE: Final = {
 def sentence(view: AlertView, *, short: bool = False) -> str:
     """Returns ``OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%``.
 
+    It ends with ``; no longer crossed, keeps firing`` if only ``keep_firing_for`` makes it fire.
     ``short`` leaves out that the alert is resolved, because the words before the sentence say so.
     """
     name = clean(view.name)
     if view.status == "firing" or view.is_report:
-        return f"{name}: {statement(view)}"
+        return f"{name}: {statement(view)}{_FIRES_ON if fires_on(view) else ''}"
     return f"{name} {'' if short else 'resolved '}after {duration(view.duration)}: {aftermath(view)}"
+
+
+def fires_on(view: AlertView) -> str:
+    """Returns until when the alert fires on although its threshold is no longer crossed; empty if it is crossed, or the alert is over."""
+    if view.fires_on_until is None or view.status != "firing":
+        return ""
+    return f"keeps firing until {datetime(view.fires_on_until)}, although its threshold is no longer crossed (keep_firing_for)"
 
 
 def statement(view: AlertView) -> str:

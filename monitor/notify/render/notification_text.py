@@ -9,7 +9,7 @@ from monitor.model.format import amount, duration, number
 from monitor.model.notification import AlertView, Notification
 from monitor.model.phrases import noun, scope
 from monitor.model.plurals import plural
-from monitor.notify.render.alert_sentence import sentence, threshold
+from monitor.notify.render.alert_sentence import fires_on, sentence, threshold
 from monitor.notify.render.sanitize import URGENCY, Tone, clean, clean_lines, tone
 
 _MOST_NAMES: Final = 5
@@ -255,9 +255,10 @@ def _words(text: str) -> set[str]:
 
 
 def marks(view: AlertView) -> list[str]:
-    """Returns whether the alert is acknowledged, silenced or flapping, in words."""
+    """Returns whether the alert is acknowledged, silenced or flapping, or only keeps firing, in words."""
     said = [f"acknowledged by {_acknowledger(view)}"] if view.acknowledged_by and not view.ends_at else []
     said += [clean(view.suppressed, 120)] if view.suppressed else []
+    said += [text] if (text := fires_on(view)) else []
     if view.flapping:
         times = "once" if view.flapping == 1 else f"{number(view.flapping)} times"
         said.append(f"flapping: {times} in the last hour")

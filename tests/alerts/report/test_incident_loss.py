@@ -3,7 +3,7 @@
 import pytest
 from report_world import START, Message, episode, episodes, failed, final_in, messages, outage, window_of
 
-from monitor.alerts.incident_loss import FEWEST, LEAD, MOST_SCOPES, IncidentLoss, loss_of
+from monitor.alerts.incident_loss import FEWEST, LEAD, MOST_SCOPES, IncidentLoss, LossCount
 from monitor.config.rules import Rule, rule_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 
@@ -23,7 +23,10 @@ RULES = {"Operators": rule(), "All": rule("All", by=[])}
 def loss(
     found: list[Message], alerts: list, now: Instant = NOW, since: Instant = START, rules: dict = RULES
 ) -> IncidentLoss | None:
-    return loss_of(window_of(found), alerts, rules, now, since)
+    count = LossCount(window_of(found), alerts, rules, now, since)
+    for _ in count.steps():
+        pass
+    return count.result()
 
 
 def expected(found: list[Message], start: Instant, end: Instant, **place: str) -> tuple[int, int, int, float]:

@@ -150,6 +150,91 @@ def test_incidents_are_put_together_and_say_what_they_cost() -> None:
     assert report.lost == sum(one.loss.lost or 0 for one in report.incidents if one.loss is not None)
 
 
+GREECE = {"operator": "Cosmote", "country": "GR"}
+
+
+def lost_in(found: list[Message], start: Instant, end: Instant, out: list[Message], usual: float) -> tuple[int, float]:
+    """Lost and spent of what happened in (start, end] and is not in ``out``, worked out one message at a time."""
+    now = [one for one in final_in(found, start, end, **GREECE) if one not in out]
+    lost = max(round(len(failed(now)) - usual * len(now)), 0)
+    prices = [one["price"] for one in failed(now) if one["price"] is not None]
+    return lost, lost * sum(prices) / len(prices) if lost else 0.0
+
+
+def test_a_message_of_several_incidents_is_lost_once() -> None:
+    found = messages(1) + outage(1, BEGUN, HOUR)
+    own = rule_of({"name": "Mine", "kind": "rate", "by": ["operator"], "window": "3m", "above": "20%"})
+    everywhere = rule_of({"name": "Everywhere", "kind": "rate", "window": "15m", "above": "5%"})
+    moves = [
+        *episode("Operators", GREECE, BEGUN, BEGUN + HOUR, incident="i-1"),
+        *episode("Mine", {"operator": "Cosmote"}, BEGUN + MINUTE, BEGUN + HOUR),
+        *episode("Everywhere", {}, BEGUN + MINUTE, BEGUN + HOUR),
+    ]
+    report = made(found, moves, rules=[*RULES, own, everywhere])
+    first, *others = [one.loss for one in report.incidents if one.loss is not None]
+    assert [one.lost is not None and one.lost > 200 for one in (first, *others)] == [True] * 3, "each line is its own"
+    assert first.lost is not None
+    assert first.spent is not None
+    assert report.lost is not None
+    assert first.lost <= report.lost < first.lost + 30, "what is left are the usual failures of the other operators"
+    assert report.spent_on_lost == pytest.approx(first.spent, rel=0.1)
+
+
+def test_of_incidents_that_share_some_time_each_counts_what_no_worse_one_has() -> None:
+    found = messages(1) + outage(1, BEGUN, 3 * HOUR, count=900)
+    mine = rule_of({"name": "Mine", "kind": "rate", "by": ["operator", "country"], "window": "15m", "above": "20%"})
+    moves = [
+        *episode("Operators", GREECE, BEGUN, BEGUN + 2 * HOUR),
+        *episode("Mine", GREECE, BEGUN + HOUR, BEGUN + 3 * HOUR),
+    ]
+    report = made(found, moves, rules=[*RULES, mine])
+    worst, other = [one.loss for one in report.incidents if one.loss is not None]
+    assert worst.lost is not None
+    assert worst.spent is not None
+    assert other.usual is not None
+    counted_already = final_in(found, worst.start, worst.end, **GREECE)
+    lost, spent = lost_in(found, other.start, other.end, counted_already, other.usual)
+    assert lost > 100
+    assert report.lost == worst.lost + lost
+    assert report.spent_on_lost == pytest.approx(worst.spent + spent)
+
+
+def test_the_total_counts_all_that_is_new_in_a_wider_incident() -> None:
+    found = messages(1) + outage(1, BEGUN, HOUR) + outage(2, BEGUN, HOUR, "Nova", count=200)
+    country = rule_of({"name": "Country", "kind": "rate", "by": ["country"], "window": "15m", "above": "20%"})
+    place, wider = (
+        episode("Operators", GREECE, BEGUN, BEGUN + HOUR),
+        episode("Country", {"country": "GR"}, BEGUN, BEGUN + HOUR),
+    )
+    both, alone = made(found, [*place, *wider], rules=[*RULES, country]), made(found, wider, rules=[*RULES, country])
+    assert len(both.incidents) == 2
+    assert both.lost == alone.lost
+
+
+def test_an_incident_of_another_account_shares_no_message() -> None:
+    found = messages(1) + outage(1, BEGUN, HOUR)
+    accounts = [AccountSource(window_of(found, name), UNTIL, {"all": START}, MINUTE) for name in ("main", "second")]
+    moves = [move for one in accounts for move in episode("Operators", GREECE, BEGUN, None, account=one.window.account)]
+    evaluated = {(one.window.account, rule.name): START for one in accounts for rule in RULES}
+    source = ReportSource(accounts, RULES, sorted(moves, key=lambda one: one.at), [], {}, START, evaluated)
+    report = build(source, SINCE, UNTIL, UNTIL)
+    first, second = [one.loss for one in report.incidents if one.loss is not None]
+    assert first.lost
+    assert first.lost == second.lost
+    assert report.lost == 2 * first.lost
+
+
+def test_every_step_of_a_report_is_told() -> None:
+    moves = [*episode("Operators", GREECE, BEGUN, None), *episode("Quiet", GREECE, BEGUN, None)]
+    source = ReportSource(
+        [AccountSource(window_of(messages(1)), UNTIL, {"all": START}, MINUTE)], RULES, moves, [], {}, START, {}
+    )
+    told = list[tuple[int, int]]()
+    build(source, SINCE, UNTIL, UNTIL, progress=lambda done, total: told.append((done, total)))
+    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
 def test_an_incident_has_also_its_alerts_that_ended_before_the_span() -> None:
     found = messages(1) + outage(1, SINCE - HOUR, 2 * HOUR)
     first, second = {"operator": "Cosmote", "country": "GR"}, {"operator": "Nova", "country": "GR"}

@@ -95,10 +95,23 @@ async def test_an_alert_below_its_threshold_says_on_the_first_page_why_it_fires_
         crossed = await ask(url, "/", Accept="text/html")
         await reading.poll(6 * MINUTE, Cosmote=0)
         after = await ask(url, "/", Accept="text/html")
+        [alert] = (await reading.reader.alerts.page()).items
+        of_alert = await ask(url, f"/alerts/{alert.fingerprint}", Accept="text/html")
+        of_incident = await ask(url, f"/incidents/{alert.incident}", Accept="text/html")
+    assert alert.sentence.endswith("threshold 20%; no longer crossed, keeps firing")
+    assert b"Threshold first crossed" in of_alert.body
+    assert b"Threshold first crossed" in of_incident.body
+    assert (b"Crossed for" in of_incident.body, b"Has lasted" in of_incident.body) == (False, True)
+    assert b"Threshold crossed since" not in of_alert.body
+    assert of_alert.body.count(b"although its threshold is no longer crossed (keep_firing_for)") == 1
     assert b"1 alert fires" in crossed.body
-    assert b"Keeps firing until" not in crossed.body
-    assert b"Keeps firing until" in after.body
-    assert b"although its threshold is no longer crossed (keep_firing_for)" in after.body
+    assert b"keeps firing until" not in crossed.body
+    assert b"keeps firing until" in after.body
+    assert after.body.count(b"although its threshold is no longer crossed (keep_firing_for)") == 1
+    assert b"threshold crossed since" in crossed.body
+    assert b"threshold first crossed" in after.body
+    assert b"threshold crossed since" not in after.body
+    assert (b"<dt>Crossed for</dt>" in crossed.body, b"<dt>Crossed for</dt>" in after.body) == (True, False)
     reading.harness.store.close()
 
 

@@ -125,6 +125,12 @@ def test_since_is_when_the_trouble_began_by_both_clocks() -> None:
     assert "Since 2026-11-21 16:57 UTC (18:57 Athens), for 10m" in everything(message(notification_of(view)))
 
 
+def test_an_alert_that_only_keeps_firing_says_so() -> None:
+    made = message(notification_of(rate(fires_on_until=rate().as_of + 10 * MINUTE)))
+    assert made["text"].endswith("; no longer crossed, keeps firing")
+    assert "keeps firing until 2026-11-21 17:17:04 UTC, although its threshold is no longer crossed" in everything(made)
+
+
 def test_a_test_offers_nothing_to_acknowledge_or_silence() -> None:
     names = [
         word

@@ -183,3 +183,14 @@ def test_whatever_an_alert_holds_it_becomes_one_bounded_sentence(alert: AlertVie
     said = sentence(alert)
     assert "\n" not in said
     assert len(said) < 1000
+
+
+def test_an_alert_that_only_keeps_firing_says_so() -> None:
+    alert = rate(value=0.0048, fires_on_until=rate().as_of + 10 * MINUTE)
+    assert sentence(alert).endswith("threshold 20%; no longer crossed, keeps firing")
+    assert (
+        "keeps firing until 2026-11-21 17:17:04 UTC, although its threshold is no longer crossed (keep_firing_for)"
+        in plain_text(notification_of(alert))
+    )
+    ended = over(alert)
+    assert "crossed" not in sentence(ended) + plain_text(notification_of(ended))
