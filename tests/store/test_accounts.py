@@ -55,7 +55,16 @@ def test_a_commit_tells_for_which_accounts_it_writes(commit: Commit) -> None:
 
 def test_every_field_of_a_commit_is_thought_of() -> None:
     """Those that are not of an account: by fingerprint or id, or shared by all."""
-    of_no_account = {"dropped_alerts", "transitions", "silences", "dropped_silences", "acks", "dropped_acks", "durable"}
+    of_no_account = {
+        "dropped_alerts",
+        "dropped_alerts_of_nobody",
+        "transitions",
+        "silences",
+        "dropped_silences",
+        "acks",
+        "dropped_acks",
+        "durable",
+    }
     of_an_account = {
         *("journal", "cleaned", "forgotten", "entries", "dropped_entries", "cursors", "alerts", "groups"),
         *("dropped_groups", "outbox", "quarantined", "account_states", "rule_states", "dropped_rule_states"),

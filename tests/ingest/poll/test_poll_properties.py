@@ -93,7 +93,7 @@ def test_in_the_end_everything_within_reach_is_known_as_it_is(
 ) -> None:
     async def run() -> None:
         clock = TrioClock(NOW)
-        tracking = FakeTracking(clock, by, newest_first, latency=0.3)
+        tracking = FakeTracking(clock, by, newest_first=newest_first, latency=0.3)
         sink, figures = FakeSink(), Figures()
         traffic = Traffic(tracking, sink, random.Random(seed), faults)
         for _ in range(history):
@@ -126,7 +126,8 @@ ON_THE_SECOND = next(
     if (plan := SearchPlan("main", f"s{number}", RouteeQuery(), EVERY)).phase % SECOND == SECOND - MILLISECOND
 ).name
 """A search whose polls are a millisecond later than this, so that they begin, and end, where dates of whole seconds lie."""
-ENDS = [f"{which}{fraction}" for which in ("included", "excluded", "start", "end") for fraction in ("", " of seconds")]
+ENDS = [f"{which}{fraction}" for which in ("included", "start", "end") for fraction in ("", " of seconds")]
+"""Of two adjacent ranges, one at least includes their common end."""
 
 
 @settings(max_examples=60, deadline=None)
