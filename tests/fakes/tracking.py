@@ -121,7 +121,7 @@ class FakeTracking:
 def _is_within(date: Instant, start: Instant, end: Instant, ends: str) -> bool:
     """Returns whether a search returns a date. Its ends are rounded outwards to milliseconds, as the client writes them.
 
-    ``ends`` says which ones belong to the range: ``included``, ``excluded``, ``start``, ``end``. With ``of seconds`` behind it, Routee leaves
+    ``ends`` says which ones belong to the range: ``included``, ``start``, ``end``. With ``of seconds`` behind it, Routee leaves
     out the fractions of all.
     """
     start, end = start - start % MILLISECOND, end + -end % MILLISECOND

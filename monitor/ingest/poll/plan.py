@@ -3,7 +3,7 @@
 Slices begin and end on half seconds. Routee's dates mostly have whole seconds, so that no message lies on an edge, and it does not
 matter whether the API includes the ends of a range. Only the two ends of a whole poll are instants of the clock, where a message may lie. What
 is at its start was read by the polls before, since they overlap by a minute at least, and belongs to a sweep that ends on the next half second;
-what is at its end is read by the next poll.
+what is at its end is read by the next poll. There one of two adjacent ranges has to include their common end.
 """
 
 import zlib
