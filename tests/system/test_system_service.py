@@ -52,7 +52,7 @@ def health(machine: Machine, path: str) -> int:
 def test_it_is_active_and_says_how_it_fares(running: Machine) -> None:
     assert running.shows("ActiveState") == "active"
     assert running.shows("SubState") == "running"
-    until(lambda: re.fullmatch(r"1 searches.*\d+s behind", running.shows("StatusText")), "a line for systemctl status")
+    until(lambda: re.fullmatch(r"1 search, .*\d+s behind", running.shows("StatusText")), "a line for systemctl status")
 
 
 def test_it_polls_with_the_secret_that_systemd_hands_over(running: Machine) -> None:
