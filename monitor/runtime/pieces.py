@@ -5,21 +5,23 @@ without a pause; `monitor.runtime.checkpoints.Pieces` lets other tasks run in be
 from changing meanwhile.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 Work = Generator[None, None, T]
 
 
-def at_once(work: Work[T]) -> T:
-    """Does all of the work and returns its result."""
+def at_once(work: Work[T], between: Callable[[], object] | None = None) -> T:
+    """Does all of the work and returns its result. ``between`` is called between two pieces; what it raises ends the work."""
     while True:
         try:
             next(work)
         except StopIteration as done:
             result: T = done.value
             return result
+        if between is not None:
+            between()
 
 
 def done(result: T) -> Work[T]:

@@ -11,7 +11,7 @@ from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreOutdated
-from monitor.runtime.pieces import Work
+from monitor.runtime.pieces import Work, at_once
 from monitor.store.leases import LeaseStore
 from monitor.store.protocol import (
     EVERY_NOTIFICATION,
@@ -63,17 +63,7 @@ class AsyncStore:
 
     async def work_in_pieces(self, work: Work[T]) -> T:
         """Does what `work` does, and ends between two pieces if the task is cancelled."""
-
-        def pieces() -> T:
-            while True:
-                try:
-                    next(work)
-                except StopIteration as done:
-                    result: T = done.value
-                    return result
-                trio.from_thread.check_cancelled()
-
-        return await trio.to_thread.run_sync(pieces)
+        return await trio.to_thread.run_sync(at_once, work, trio.from_thread.check_cancelled)
 
     def outdated(self, error: StoreOutdated) -> None:
         """Says that the store is no longer as the daemon left it, where somebody else noticed that."""

@@ -110,9 +110,8 @@ class Adoptions:
         except Exception as error:  # noqa: BLE001 - which account it is of shows when each is adopted alone
             log.info("%d accounts are read one after the other: %s", len(chosen), error)
         finally:
-            self._line_up(
-                chosen
-            )  # those that are adopted go on at once; if this was cancelled, the others read theirs themselves
+            # Those that are adopted go on at once. If this was cancelled, the others are read one by one.
+            self._line_up(chosen)
 
     def _smallest_first(self) -> list[_Wanted]:
         return sorted(self._waiting, key=_size)

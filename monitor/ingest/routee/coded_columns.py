@@ -26,6 +26,8 @@ class CodedColumns(PartColumns):
     """The columns of parts of which some fields have codes: those of ``fields``, which has one item for each of CODED_FIELDS; None for a
     field that has texts."""
 
+    missing = MISSING
+
     def __init__(self, parts: Sequence[SmsPart], fields: Sequence[TextCodes | None]) -> None:
         super().__init__(parts)
         self._fields = fields
@@ -38,28 +40,6 @@ class CodedColumns(PartColumns):
     def have_problems(self) -> bool:
         """Returns whether any part is invalid, or has its status under the other name."""
         return not all(self.statuses) or super().have_problems()
-
-    def coded_texts(self) -> Sequence[Column]:
-        """Returns the columns of CODED_FIELDS but the groups, in their order: codes, or texts where there are no codes."""
-        parts = self.parts
-        campaigns: Column = [part.campaignName for part in parts]
-        if not all(campaigns):
-            others: Column = [part.campaign for part in parts]
-            if any(others):
-                campaigns = [one or other for one, other in zip(campaigns, others, strict=True)]
-        return (
-            self.statuses,
-            [reason.detailedStatus if (reason := part.status.reason) else MISSING for part in parts],
-            [part.operator for part in parts],
-            [part.country for part in parts],
-            campaigns,
-            [part.campaignTrackingId for part in parts],
-            [part.label for part in parts],
-            [part.from_ for part in parts],
-            [part.direction for part in parts],
-            [part.applicationName for part in parts],
-            [part.originatingService for part in parts],
-        )
 
     def groups(self) -> Sequence[tuple[Any, ...]]:
         """Returns the groups, as codes or as texts."""

@@ -19,7 +19,9 @@ Texts = Sequence[str | None]
 
 
 class PartColumns:
-    """The columns of ``parts``, in their order. A missing value is None."""
+    """The columns of ``parts``, in their order. A missing value is None; ``missing`` stands for that of a coded field."""
+
+    missing: Any = None
 
     def __init__(self, parts: Sequence[SmsPart]) -> None:
         self.parts = parts
@@ -84,10 +86,10 @@ class PartColumns:
         campaigns = [part.campaignName for part in parts]
         return (
             self.statuses,
-            [reason.detailedStatus if (reason := part.status.reason) else None for part in parts],
+            [reason.detailedStatus if (reason := part.status.reason) else self.missing for part in parts],
             [part.operator for part in parts],
             [part.country for part in parts],
-            campaigns if all(campaigns) else [part.campaignName or part.campaign for part in parts],
+            campaigns if all(campaigns) else [part.campaignName or part.campaign or self.missing for part in parts],
             [part.campaignTrackingId for part in parts],
             [part.label for part in parts],
             [part.from_ for part in parts],
