@@ -41,10 +41,15 @@ class Rewritten:
 
 @dataclass(slots=True)
 class _Entry:
-    """How many rows an entry has, and of how many of them it has the latest values."""
+    """A stored entry: its place among those that the store has now, how many rows it has, and of how many of them it has the latest values.
 
-    rows: int
-    live: int
+    The place is what is kept for each row. An entry's own number is no measure of anything: the store counts all entries of all accounts that
+    ever were.
+    """
+
+    place: int
+    rows: int = 0
+    live: int = 0
 
 
 class WindowJournal:
@@ -52,9 +57,11 @@ class WindowJournal:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._entry_of = ColumnTable({"seq": np.uint16})  # for each row; 0: none
+        self._entry_of = ColumnTable({"place": np.uint16})  # for each row, of the entry with its latest values; 0: none
         self._changed: list[Rows] = []
-        self._entries: dict[int, _Entry] = {}
+        self._entries: dict[int, _Entry] = {}  # by their numbers
+        self._at_place: list[_Entry | None] = [None]
+        self._free_places: list[int] = []
         self._stale = 0
 
     def __len__(self) -> int:
@@ -89,6 +96,8 @@ class WindowJournal:
         for old in entry.cleaned:
             gone = self._entries.pop(old)
             self._stale -= gone.rows - gone.live
+            self._at_place[gone.place] = None  # no row refers to it: all were written again
+            self._free_places.append(gone.place)
 
     def not_saved(self, entry: Rewritten) -> None:
         """Notes that the entry could not be stored. Its rows are changed again."""
@@ -112,16 +121,24 @@ class WindowJournal:
     def _enter(self, seq: int, rows: Rows) -> None:
         """Notes that entry ``seq`` has the latest values of these rows."""
         self._entry_of.reserve(self._columns.length)
-        counts = np.bincount(self._entry_of["seq"][rows])
-        for old in counts.nonzero()[0].tolist():
-            if old in self._entries:
-                count = int(counts[old])
-                self._entries[old].live -= count
+        counts = np.bincount(self._entry_of["place"][rows])
+        for place in counts.nonzero()[0].tolist():
+            if (old := self._at_place[place]) is not None:
+                old.live -= (count := int(counts[place]))
                 self._stale += count
-        self._entry_of.write(rows, {"seq": np.full(len(rows), seq)})
-        entry = self._entries.setdefault(seq, _Entry(0, 0))
+        entry = self._entries.get(seq) or self._new_entry(seq)
+        self._entry_of.write(rows, {"place": np.full(len(rows), entry.place)})
         entry.rows += len(rows)
         entry.live += len(rows)
+
+    def _new_entry(self, seq: int) -> _Entry:
+        """Returns an entry that has no rows yet, at a place that is free."""
+        if not self._free_places:
+            self._free_places.append(len(self._at_place))
+            self._at_place.append(None)
+        place = self._free_places.pop()
+        entry = self._entries[seq] = self._at_place[place] = _Entry(place)
+        return entry
 
     def _to_clean(self, step: int) -> list[int]:
         """Returns the entries to drop if there are too many stale rows or too many entries: those with the fewest rows to write again."""
@@ -139,7 +156,7 @@ class WindowJournal:
     def _rows_of(self, entries: Sequence[int]) -> Rows:
         if not entries:
             return _NOTHING
-        seq = self._entry_of["seq"][: self._entry_of.length]
-        wanted = np.zeros(max(self._entries) + 1, np.bool_)
-        wanted[entries] = True
-        return np.flatnonzero(wanted[seq])
+        places = self._entry_of["place"][: self._entry_of.length]
+        wanted = np.zeros(len(self._at_place), np.bool_)
+        wanted[[self._entries[seq].place for seq in entries]] = True
+        return np.flatnonzero(wanted[places])

@@ -1,5 +1,6 @@
 """What stands beneath the window: columns that widen, rows as bytes, the index that grows in steps, the journal that stays small."""
 
+import tracemalloc
 import uuid
 from typing import Any
 
@@ -183,11 +184,11 @@ def test_a_dictionary_tells_each_new_text_once() -> None:
 class Kept:
     """A journal with the entries that its store would have."""
 
-    def __init__(self) -> None:
+    def __init__(self, seq: int = 0) -> None:
         self.columns = Columns()
         self.journal = WindowJournal(self.columns)
         self.blobs: dict[int, bytes] = {}
-        self.seq = 0
+        self.seq = seq
         self.written = 0
 
     def write(self, rows: Any, values: dict[str, Any]) -> None:
@@ -243,6 +244,20 @@ def test_many_small_entries_are_put_together() -> None:
     assert len(kept.journal) <= MOST_ENTRIES + 1 + kept.columns.length // 4096
     assert kept.written < 4 * 1500 * 20
     kept.assert_restored()
+
+
+def test_what_a_commit_takes_does_not_grow_with_the_numbers_of_entries() -> None:
+    peaks = []
+    for number in (0, 1 << 40):  # the store counts all entries of all accounts that ever were
+        kept = Kept(number)
+        tracemalloc.start()
+        for _ in range(2 * MOST_ENTRIES):
+            kept.write(np.arange(300), {"date": kept.seq, "kind": 3})
+            kept.commit()
+        kept.assert_restored()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert max(peaks) < 1.2 * min(peaks)
 
 
 def test_stale_rows_are_dropped_without_writing_the_lasting_ones_again() -> None:
