@@ -1,11 +1,16 @@
 """Takes pages in, one after the other, while the next one is requested: Routee's time and ours then pass together."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import trio
 
 TakePage = Callable[[], Awaitable[None]]
 Note = Callable[[], None]
+
+TURNS: Final = 12
+"""The turns of the event loop that the next request gets before a page is taken in. It needs six or seven until it is sent, and a piece of
+taking in a page is longer than all of them: without this it would be sent once the page is taken in."""
 
 
 class Handover:
@@ -20,6 +25,7 @@ class Handover:
         self._notes: list[Note] = []
         self._errors: list[Exception] = []
         self._is_taken = True
+        self._is_read = False
 
     async def beside(self, read: Callable[[], Awaitable[None]]) -> None:
         """Calls ``read``, and takes in meanwhile what it hands over. Returns or raises once that is done.
@@ -34,6 +40,7 @@ class Handover:
                     await read()
                 except Exception as error:  # noqa: BLE001 - raised below, outside of the nursery, which would wrap it
                     self._errors.append(error)
+                self._is_read = True
         if self._is_taken:
             _make(self._notes)
         if self._errors:
@@ -51,6 +58,7 @@ class Handover:
     async def _take_in(self) -> None:
         async for notes, take in self._receive:
             try:
+                await self._let_request()
                 _make(notes)
                 await take()
             except Exception as error:  # noqa: BLE001 - as above
@@ -58,6 +66,13 @@ class Handover:
                 self._is_taken = False
                 self._requesting.cancel()
                 return
+
+    async def _let_request(self) -> None:
+        """Lets the next request be sent, if there is one."""
+        for _ in range(TURNS):
+            if self._is_read:
+                return
+            await trio.lowlevel.checkpoint()
 
 
 def _make(notes: list[Note]) -> None:

@@ -51,6 +51,21 @@ async def test_a_page_is_requested_while_the_one_before_is_taken(autojump_clock:
     assert trio.current_time() == pytest.approx(4)
 
 
+async def test_the_next_request_is_sent_before_a_page_is_taken_in(autojump_clock: MockClock) -> None:
+    handover, happened = Handover(), Happened()
+
+    async def read() -> None:
+        await handover.page(happened.taking("a", seconds=0))
+        for _ in range(8):  # what it takes until a request is sent
+            await trio.lowlevel.checkpoint()
+        happened.append("requested b")
+        await trio.sleep(1)
+        await handover.page(happened.taking("b", seconds=0))
+
+    await handover.beside(read)
+    assert happened == ["requested b", "took a", "took b"]
+
+
 async def test_one_page_at_most_waits_for_the_one_before(autojump_clock: MockClock) -> None:
     handover, happened = Handover(), Happened()
 
