@@ -16,8 +16,7 @@ Otherwise the slice is read again, and after three passes it is cut into smaller
 keeps changing is returned as not still; the caller then does not count the time from there on as read.
 """
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import field
 from functools import partial
 from itertools import pairwise
@@ -26,11 +25,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.ingest.poll.handover import Handover
+from monitor.ingest.poll.part_states import (
+    IS_QUEUED,
+    IS_UNFINISHED,
+    IS_UNREADABLE,
+    NOBODY,
+    PartIds,
+    PartStates,
+    states_of,
+    together,
+)
 from monitor.ingest.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newest, pages
 from monitor.ingest.poll.sink import PollFigures
 from monitor.model.batch import Batch
 from monitor.model.complete_read import ReadOrigin
-from monitor.model.message import FINAL, QUEUED
 from monitor.model.routee_query import STATUS, Filter, Page, RejectedRecord, RouteeQuery, Tracking
 from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
@@ -49,9 +57,6 @@ Take = Callable[[Batch, tuple[RejectedRecord, ...], ReadOrigin], Awaitable[None]
 """Takes the content of a page."""
 Counts = tuple[int, int, int]
 """The number of parts in all, of those Queued, and of those Sent or in a status that Routee does not document: neither is final."""
-PartIds = NDArray[np.int64]
-"""Hashes of parts, sorted. They differ from run to run."""
-NOBODY: PartIds = np.array([], np.int64)
 Instants = NDArray[np.int64]
 SHAPE = 16
 """The number of spans with equally many messages by which the traffic within a slice is known."""
@@ -82,13 +87,32 @@ class _Crowded:
 
 
 @dataclass(slots=True)
-class _Pass:
-    """One pass over a slice's pages: the totals in the order of requests, the status of each part, the dates, and whether all pages after
-    page 0 were read downwards."""
+class _Pages:
+    """What one pass has read so far: the totals in the order of requests, the parts and dates of each page, and whether all pages after page
+    0 were read downwards."""
 
-    totals: list[int]
-    seen: dict[tuple[str, object], str]
-    dates: list[Instants]
+    totals: list[int] = field(default_factory=list)
+    parts: list[PartStates] = field(default_factory=list)
+    dates: list[Instants] = field(default_factory=list)
+    downwards: bool = True
+
+    def add(self, page: Page) -> None:
+        self.totals.append(page.total)
+        self.parts.append(states_of(page))
+        self.dates.append(page.batch.date)
+
+    def complete(self) -> "_Pass":
+        """Returns the pass once all its pages are read."""
+        return _Pass(tuple(self.totals), together(self.parts), np.concatenate(self.dates), self.downwards)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One pass over a slice's pages: the totals in the order of requests, each part that was seen, and the dates."""
+
+    totals: tuple[int, ...]
+    seen: PartStates
+    dates: Instants
     downwards: bool = True
 
     @property
@@ -102,25 +126,15 @@ class _Pass:
 
     def same_as(self, other: "_Pass | None") -> bool:
         """Returns whether case 3 of the module's argument holds."""
-        return other is not None and self.totals == other.totals and self.seen.keys() == other.seen.keys()
+        return other is not None and self.totals == other.totals and np.array_equal(self.seen.ids, other.seen.ids)
 
     def result(self, piece: Slice, *, still: bool = True) -> SliceResult:
         """Returns the result of this pass over ``piece``."""
-        shape = _shape(piece, np.concatenate(self.dates))
-        statuses = Counter(self.seen.values())  # a few different ones
-        pending = {status: count for status, count in statuses.items() if _is_unfinished(status)}
-        counts = self.totals[-1], statuses[QUEUED], sum(pending.values()) - statuses[QUEUED]
-        if "" in statuses:
+        seen, shape = self.seen, _shape(piece, self.dates)
+        counts = self.totals[-1], seen.count(IS_QUEUED), seen.count(IS_UNFINISHED)
+        if seen.count(IS_UNREADABLE):
             return SliceResult(piece, counts, still, shape=shape)
-        unfinished = (
-            part_ids(part for part, status in self.seen.items() if status in pending) if pending else part_ids(())
-        )
-        return SliceResult(piece, counts, still, unfinished, part_ids(self.seen), shape)
-
-
-def _is_unfinished(status: str) -> bool:
-    """Returns whether a status may change. An undocumented one may; it is empty if the record could not be read."""
-    return status not in FINAL and status != ""
+        return SliceResult(piece, counts, still, seen.unfinished(), seen.ids, shape)
 
 
 class Reader:
@@ -196,15 +210,16 @@ class Reader:
         question, found = self._only(status), [NOBODY]
         for number in range(most):
             page = await self._taken_page(wanted, number, question)
-            found.append(part_ids(_parts(page)))
+            found.append(states_of(page).ids)
             if page.last:
                 break
         return np.unique(np.concatenate(found))
 
     async def page_of(self, wanted: Slice, number: int) -> SliceResult:
         """Reads one page of a slice, and returns what is on it with the total of all. It is still if that is the last. Raises RouteeError."""
-        page = await self._taken_page(wanted, number)
-        return _Pass([page.total], _parts(page), [page.batch.date]).result(wanted, still=page.last)
+        page, found = await self._taken_page(wanted, number), _Pages()
+        found.add(page)
+        return found.complete().result(wanted, still=page.last)
 
     async def _taken_page(self, wanted: Slice, number: int, question: RouteeQuery | None = None) -> Page:
         """Reads a page of a slice outside of `read`, and returns it once it was taken."""
@@ -252,10 +267,10 @@ class Reader:
         return previous.result(piece, still=False)
 
     async def _pass(self, piece: Slice) -> _Pass | _Crowded:
-        first = await self._page(piece, 0)
-        found = _Pass([first.total], _parts(first), [first.batch.date])
+        first, found = await self._page(piece, 0), _Pages()
+        found.add(first)
         if first.last:
-            return found
+            return found.complete()
         if first.total > self._deepest * self._size and piece.divisible:
             return _Crowded(first.total, self._filled)
         number = max(pages(first.total, self._size), 2) - 1
@@ -263,12 +278,12 @@ class Reader:
             raise _endless(f"one answer says that {piece.length // 1_000_000} s have {first.total} messages")
         await self._down_to_the_last(piece, first, number, found)
         while (number := min(number, pages(found.totals[-1], self._size)) - 1) > 0:  # beyond the present end is nothing
-            self._add(found, await self._page(piece, number))
+            found.add(await self._page(piece, number))
         if found.totals[-1] < first.total:
-            self._add(found, await self._page(piece, 0))
-        return found
+            found.add(await self._page(piece, 0))
+        return found.complete()
 
-    async def _down_to_the_last(self, piece: Slice, first: Page, bottom: int, found: _Pass) -> None:
+    async def _down_to_the_last(self, piece: Slice, first: Page, bottom: int, found: _Pages) -> None:
         """Reads page ``bottom``, the last one by the total, and further pages until one says that it is the last. Raises RouteeUnavailable if
         none does."""
         shown = len(first.batch) + len(first.rejected)
@@ -276,18 +291,13 @@ class Reader:
         number = bottom
         while True:
             page = await self._page(piece, number)
-            self._add(found, page)
+            found.add(page)
             if page.last:
                 return
             found.downwards = False
             number += 1
             if number > furthest:
                 raise _endless(f"page {number - 1} of {first.total} messages does not say that it is the last")
-
-    def _add(self, found: _Pass, page: Page) -> None:
-        found.totals.append(page.total)
-        found.seen |= _parts(page)
-        found.dates.append(page.batch.date)
 
     async def _page(self, piece: Slice, number: int, question: RouteeQuery | None = None) -> Page:
         page = await self._ask(question or self._question, piece, number, self._size)
@@ -312,19 +322,6 @@ def _shape(piece: Slice, dates: Instants) -> Instants | None:
     if len(inside) < 4 * SHAPE:
         return None
     return inside[np.arange(1, SHAPE) * len(inside) // SHAPE]
-
-
-def part_ids(parts: Iterable[tuple[str, object]]) -> PartIds:
-    """Returns the hashes of parts."""
-    return np.sort(np.fromiter(map(hash, parts), np.int64))
-
-
-def _parts(page: Page) -> dict[tuple[str, object], str]:
-    """Returns the status of each part on a page. A rejected record is identified by its text and has an empty status."""
-    batch = page.batch
-    found: dict[tuple[str, object], str] = {("", one.record): "" for one in page.rejected}
-    found |= zip(zip(batch.message_id, batch.key.tolist(), strict=True), batch.coded.of_each("status"), strict=True)
-    return found
 
 
 def _endless(what: str) -> RouteeUnavailable:

@@ -21,8 +21,9 @@ from typing import Final
 
 import numpy as np
 
+from monitor.ingest.poll.part_states import NOBODY, PartIds
 from monitor.ingest.poll.plan import SHORTEST_SLICE, Slice, on_grid, pages
-from monitor.ingest.poll.reader import NOBODY, Counts, Instants, PartIds, Reader, SliceResult
+from monitor.ingest.poll.reader import Counts, Instants, Reader, SliceResult
 from monitor.ingest.poll.sweep_ledger import Ledger
 from monitor.ingest.poll.sweep_pieces import FULL
 from monitor.model.message import SENT

@@ -20,8 +20,9 @@ from operator import itemgetter
 
 import numpy as np
 
+from monitor.ingest.poll.part_states import NOBODY, PartIds
 from monitor.ingest.poll.plan import DEEPEST, FILL, Slice, pages
-from monitor.ingest.poll.reader import NOBODY, Counts, PartIds, Reader, SliceResult
+from monitor.ingest.poll.reader import Counts, Reader, SliceResult
 from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.poll.sweep_ledger import Ledger, SweepSlice, add, among, unfinished, worth_comparing
 from monitor.ingest.poll.sweep_pieces import DEEP, divide

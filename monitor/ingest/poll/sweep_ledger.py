@@ -20,8 +20,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from monitor.ingest.poll.part_states import NOBODY, PartIds
 from monitor.ingest.poll.plan import Slice, pages
-from monitor.ingest.poll.reader import NOBODY, Counts, Instants, PartIds, SliceResult
+from monitor.ingest.poll.reader import Counts, Instants, SliceResult
 from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
 
