@@ -38,7 +38,7 @@ class Asked:
 class FakeTracking:
     """Implements `Tracking`. ``by`` says which dates a search selects by, and ``ends`` what becomes of those on its ends (`_is_within`).
 
-    It calls ``drift`` before every answer and ``twist`` to change the answer. It raises a fault of ``faults`` at the request of that number,
+    ``longest_page`` is the most that it shows on a page, whatever is asked for. It calls ``drift`` before every answer and ``twist`` to change the answer. It raises a fault of ``faults`` at the request of that number,
     and ``down`` at every request.
     """
 
@@ -49,6 +49,7 @@ class FakeTracking:
     latency: float = 0.0
     never_last: bool = False
     short_pages: bool = False
+    longest_page: int = PAGE_SIZE
     messages: dict[str, Sms] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     faults: dict[int, RouteeError] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class FakeTracking:
         if self.drift is not None:
             self.drift()
         self._refuse(asked)
-        found = self._selected(start, end, status)
+        found, size = self._selected(start, end, status), min(size, self.longest_page)
         shown = found[page * size : (page + 1) * size]
         last = (page + 1) * size >= len(found) and not self.never_last
         if self.short_pages and len(shown) == size:

@@ -271,8 +271,10 @@ class Reader:
         found.add(first)
         if first.last:
             return found.complete()
-        if first.total > self._deepest * self._size and piece.divisible:
-            return _Crowded(first.total, self._filled)
+        shown = len(first.batch) + len(first.rejected) or self._size  # which may be less than was asked for
+        room = min(self._deepest * self._size, FURTHEST_PAGE * shown)
+        if first.total > room and piece.divisible:
+            return _Crowded(first.total, min(self._filled, room))
         number = max(pages(first.total, self._size), 2) - 1
         if number > FURTHEST_PAGE:
             raise _endless(f"one answer says that {piece.length // 1_000_000} s have {first.total} messages")

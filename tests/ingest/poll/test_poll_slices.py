@@ -176,6 +176,19 @@ async def test_short_pages_are_believed_once_two_readings_agree() -> None:
     assert len(bench.tracking.asked) == 6
 
 
+@pytest.mark.parametrize("longest", [1, 20, 50])
+async def test_a_range_with_more_short_pages_than_are_read_of_one_slice_is_cut(longest: int) -> None:
+    bench = Bench(2000)
+    bench.tracking.longest_page = longest
+    count = 101 * longest + 400
+    for i in range(count):
+        bench.tracking.send(f"m{i}", RANGE.end - 60 * SECOND + i * 60 * SECOND // count)
+    await bench.read()
+    assert bench.sink.seen() == bench.tracking.statuses()
+    assert all(reading.still for reading in bench.readings)
+    assert len(bench.tracking.asked) < 1.2 * count / longest + 60
+
+
 async def test_a_server_that_never_says_last_is_an_error_soon() -> None:
     bench = Bench()
     bench.tracking.never_last = True
