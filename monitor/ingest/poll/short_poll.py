@@ -244,7 +244,7 @@ class ShortPolls:
     def _see(self, seen: PartIds, unfinished: PartIds) -> None:
         finished = np.setdiff1d(seen, unfinished)
         for piece, known in self._slices.items():
-            self._slices[piece] = replace(known, unfinished=np.setdiff1d(known.unfinished, finished))
+            self._slices[piece] = replace(known, unfinished=_others(known.unfinished, finished))
 
     def _add(self, count: int, unfinished: PartIds, since: Slice) -> None:
         """Adds the new parts of the time since the last poll: to the newest slice, unless that was read or would have more than a page."""
