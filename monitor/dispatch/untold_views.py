@@ -29,7 +29,7 @@ def untold_views(given: DispatchInput, shown: Collection[str], told: Collection[
             was, begun = alert.view, alert.pending_at if alert.firing_at is None else alert.firing_at
             if was is None or (was.severity, was.starts_at) != (given.destinations[one].severity, begun):
                 found[one] = yield from _view(alert, views, context, is_told=one in told)
-        if pauses:
+        if pauses or one in found:  # its annotations were rendered, which takes the longest
             yield
     return found
 
