@@ -57,7 +57,7 @@ async def restored_or_empty(
     try:
         if _is_watched(account, config):
             await _fill(window, store, first)
-        works = iter([*window.indexing(), *map(_as_one_piece, window.preparing())])
+        works = iter([*await store.work(window.indexing), *map(_as_one_piece, window.preparing())])
         # Two threads, each of which takes the next work; more would wait for each other.
         async with trio.open_nursery() as nursery:
             nursery.start_soon(store.work_in_pieces, _each(works))

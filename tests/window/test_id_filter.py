@@ -1,5 +1,7 @@
 """The filter of ids against a set."""
 
+import tracemalloc
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,3 +32,14 @@ def test_of_few_ids_hardly_any_other_seems_to_be_there() -> None:
     ids.add(*chance.integers(0, 2**64, (2, 1_000), np.uint64))
     node = np.full(10_000, 0xBEEF_1234_5678, np.uint64)  # the low half of ids of one machine
     assert np.count_nonzero(ids.may_have(chance.integers(0, 2**64, 10_000, np.uint64), node)) < 100
+
+
+def test_an_empty_filter_takes_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        filters = [IdFilter() for _ in range(100)]  # one for each account that other daemons work for
+        for one in filters:
+            one.add(np.zeros(0, np.uint64), np.zeros(0, np.uint64))
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
