@@ -99,7 +99,9 @@ class KnownTexts:
     def _made(self) -> Decoder:
         self._codes = {name: codes for name, codes in self._codes.items() if not codes.is_full}
         fields = [self._codes.get(name) for name in _FIELDS]
-        return msgspec.json.Decoder(Envelope[self._part()]), fields  # type: ignore[misc]  # the type is known only when this runs
+        # A class of its own, because ``Envelope[…]`` would be remembered by `typing` with all that belongs to it.
+        page = msgspec.defstruct("CodedPage", [("content", list[self._part()])], bases=(Envelope,), gc=False)  # type: ignore[misc]  # the type is known only when this runs
+        return msgspec.json.Decoder(page), fields
 
     def _part(self) -> type[SmsPart]:
         types = {name: _coded(self._codes[name]) if name in self._codes else str for name in _FIELDS}

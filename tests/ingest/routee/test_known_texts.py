@@ -1,5 +1,6 @@
 """Pages that are decoded with the codes of texts of pages before, against the same pages decoded without."""
 
+import gc
 from typing import Any
 
 import msgspec
@@ -161,3 +162,12 @@ def test_pages_that_are_never_of_the_documented_form_are_given_up() -> None:
     odd_pages = [page([item(price="0.5", label=str(number))]) for number in range(60)]
     known = taught(*odd_pages)
     assert known.decode(page([item()])) is None
+
+
+def test_old_tables_are_not_kept() -> None:
+    known, before = taught(page([item()])), len(SmsPart.__subclasses__())
+    for number in range(20):  # each page has so many texts to look up that the next one has a new table
+        some = [item(operator=f"operator {number}")] * known_texts.LOOKED_UP
+        assert value(known, "operator", page(some)) == [f"operator {number}"] * known_texts.LOOKED_UP
+    gc.collect()
+    assert len(SmsPart.__subclasses__()) <= before + 1
