@@ -1,4 +1,5 @@
-"""Asks Routee now and then for the accounts that this worker left to others because it could not poll them: one message of the last minute.
+"""Asks Routee for one message of the last minute: now and then for the accounts that this worker left to others because it could not poll them,
+and at once for what it holds while it is not known whether all fail.
 
 Such a question takes the same way as a poll, with the same credentials, so that what is answered can be polled.
 """
@@ -61,8 +62,7 @@ class Probes:
     async def _probe(self, account: Account, search: Search, limiter: trio.CapacityLimiter) -> None:
         async with limiter:
             outcome = await self._outcome(account, search)
-        self._unpolled.probed(account.name, trio.current_time(), outcome)
-        if not outcome:
+        if self._unpolled.probed(account.name, trio.current_time(), outcome):
             log.info("account %s can be polled from here again", account.name)
             self._changed()
 

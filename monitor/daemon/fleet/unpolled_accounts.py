@@ -4,7 +4,8 @@ Routee may be out of reach from one machine only, or one machine may have a wron
 then, one small question each (a probe), and takes nothing before that was answered. Then it takes one account, and the others once a poll of that
 one has succeeded. If it fails all the same, which a probe cannot foresee, nothing is tried for a while, and for twice as long after each such
 failure. A worker at which every request fails, as all do while Routee is down, is no better than the one that holds an account: until a request
-or a probe succeeds it takes nothing from others.
+or a probe succeeds it takes nothing from others. Where some accounts fail and others, which are polled more rarely, were not asked since, it asks
+Routee for these as well, to know whether all fail.
 All times are seconds of the same clock.
 """
 
@@ -25,7 +26,7 @@ LONGEST_PAUSE: Final = 300.0
 OFTEN: Final = 30.0
 """The longest pause where another worker holds the account and cannot poll it either."""
 UNDECIDED_FOR: Final = 90.0
-"""Seconds for which accounts may fail while others, that were polled well, were not asked since: Routee may be out of reach, or only these be."""
+"""Seconds for which accounts may fail while it is not known of others whether they do: Routee may be out of reach, or only these be."""
 PROVING: Final = 60.0
 """Seconds for which the others of its workers' accounts wait for the first one that it is given. Without one its share is full."""
 FIRST_REST: Final = 600.0
@@ -65,6 +66,10 @@ class UnpolledAccounts:
     _given: set[str] = field(default_factory=set)
     _others: frozenset[str] = frozenset()
     """What is left to others and tried from time to time."""
+    _doubtful: frozenset[str] = frozenset()
+    """What is held, and was not asked since the first of those that fail began to."""
+    _in_vain: dict[str, float] = field(default_factory=dict)
+    """When a question for what was doubtful was not answered, or could not be asked because there is nothing to poll."""
     _probes: dict[str, _Probes] = field(default_factory=dict)
     _overdue: frozenset[str] = frozenset()
     _unproved: set[str] = field(default_factory=set)
@@ -88,6 +93,7 @@ class UnpolledAccounts:
         """Notes that Routee answered a request for messages of an account."""
         self._succeeded_at = now
         self._since.pop(account, None)
+        self._in_vain.pop(account, None)
         if account in self._given or account in self._unproved:
             self.reconsider()
             self._unproved.clear()
@@ -116,18 +122,26 @@ class UnpolledAccounts:
     def to_probe(self, now: float) -> tuple[str, ...]:
         """Returns the accounts for which Routee is to be asked a small question now; `probed` takes what comes of it."""
         if now < self._rests_until:
-            return ()
-        return tuple(sorted(one for one in self._others - self._unproved if now >= self._probe_due(one)))
+            return tuple(sorted(self._doubtful))
+        due = {one for one in self._others - self._unproved if now >= self._probe_due(one)}
+        return tuple(sorted(due | self._doubtful))
 
-    def probed(self, account: str, now: float, outcome: str = "") -> None:
-        """Notes that Routee answered the question for an account; or how that failed, as an ``outcome``."""
+    def probed(self, account: str, now: float, outcome: str = "") -> bool:
+        """Notes that Routee answered the question for an account; or how that failed, as an ``outcome``. Returns whether the account can be polled
+        from here again."""
+        if account in self._doubtful:
+            self._doubtful -= {account}
+            if outcome:
+                self._in_vain[account] = now
+            else:
+                self._succeeded_at = now
         if account not in self._others:
-            return
+            return False
         if outcome:
             self._note(account, outcome)
             probes = self._probes.setdefault(account, _Probes())
             probes.at, probes.pause = now, min(2 * probes.pause, LONGEST_PAUSE)
-            return
+            return False
         self._unproved |= {account} | (self._others - self._given if self._is_cut_off else set())
         self._answered.add(account)
         self._given.discard(account)
@@ -135,6 +149,7 @@ class UnpolledAccounts:
         self._is_cut_off = False
         if not self._trial:
             self._trial, self._trial_since = account, now
+        return True
 
     def follow(self, worker: int, held: Collection[str], fleet: Fleet, now: float) -> None:
         """Takes the answer to a beat of this worker, which holds ``held``.
@@ -145,19 +160,25 @@ class UnpolledAccounts:
         theirs = {account for one in living for account in (*fleet.accounts_of(one.id), *one.takes)}
         self._overdue = frozenset(account for one in living for account in one.left_alone)
         self._since = {name: since for name, since in self._since.items() if name in held}
-        cannot = self._cannot(held, now)
-        if cannot and self._since.keys() >= set(held):
+        oldest = min(self._since.values(), default=inf)
+        self._in_vain = {name: at for name, at in self._in_vain.items() if name in held and at >= oldest}
+        unknown = frozenset(held).difference(self._since, self._in_vain)
+        cannot = self._cannot(unknown, now)
+        if cannot and not unknown:
             self._is_cut_off = True
+        is_open = oldest <= now - FAILING_FOR and self._succeeded_at < oldest
+        self._doubtful = unknown if is_open else frozenset()
         self._unproved &= theirs.union(held)
         self._follow_trial(held, now)
         left = theirs if self._is_cut_off else theirs & (self._given | self._unproved)
         self._others = frozenset(left.difference(held))
         self.left_alone = frozenset(cannot | self._others - {self._trial})
 
-    def _cannot(self, held: Collection[str], now: float) -> set[str]:
-        """Returns the accounts that are to be left to others, which fail alone or as all do; none while that is not known."""
+    def _cannot(self, unknown: Collection[str], now: float) -> set[str]:
+        """Returns the accounts that are to be left to others, which fail alone or as all do; none while that is not known. ``unknown`` are those
+        that are not known to fail."""
         failing = {name for name, since in self._since.items() if now - since >= FAILING_FOR}
-        if self._since.keys() >= set(held):
+        if not unknown:
             return failing
         return {name for name in failing if self._since[name] <= max(self._succeeded_at, now - UNDECIDED_FOR)}
 

@@ -61,6 +61,8 @@ class Simulation:
         """When each account was last polled with success."""
         self.every = 60
         """Seconds between two polls of an account."""
+        self.every_of: dict[str, int] = {}
+        """The same of some accounts; 0: never, because they have no search."""
         self.unheld_since: dict[str, float] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order, self._ids = count(), count(1)
@@ -151,7 +153,8 @@ class Simulation:
     def _poll(self, worker: Worker) -> None:
         """Polls those of its accounts whose turn it is in this second, and tries what it left to others."""
         for number, account in enumerate(self.accounts):
-            if worker.tells(account, self.now) and (int(self.now) + 7 * number) % self.every == 0:
+            every = self.every_of.get(account, self.every)
+            if every and worker.tells(account, self.now) and (int(self.now) + 7 * number) % every == 0:
                 if account in worker.refused:
                     worker.unpolled.failed(account, "401", self.now)
                 else:
@@ -160,7 +163,8 @@ class Simulation:
         for account in worker.unpolled.to_probe(self.now):
             worker.probes.append((self.now, account))
             is_answered = account not in worker.refused or account in worker.misleading
-            worker.unpolled.probed(account, self.now, "" if is_answered else "401")
+            why_not = "" if is_answered else "401"
+            worker.unpolled.probed(account, self.now, why_not if self.every_of.get(account, 1) else "unconfigured")
         self.at(self.now + 1.0, lambda: self._when_awake(worker, lambda: self._poll(worker)))
 
     def _beat(self, worker: Worker) -> None:

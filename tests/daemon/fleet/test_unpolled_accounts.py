@@ -259,6 +259,36 @@ def test_in_an_outage_nothing_moves_although_it_is_polled_rarely(every: int) -> 
     assert moves_since(world, 2 * every) == []
 
 
+@pytest.mark.parametrize("every", [0, 300])
+def test_in_an_outage_nothing_moves_although_some_are_polled_rarely_or_never(every: int) -> None:
+    world = Simulation(1, accounts=12)
+    world.every = 30
+    world.every_of = dict.fromkeys(world.accounts[:2], every)
+    both = [world.start() for _ in range(2)]
+    world.run(600)
+    for worker in both:
+        worker.refused = frozenset(world.accounts)
+    world.run(600 + HOUR)
+    assert moves_since(world, 600) == []
+    for worker in both:
+        worker.refused = frozenset()
+    world.run(600 + 2 * HOUR)
+    assert len(moves_since(world, 600 + HOUR)) <= 4, "one of each worker may be tried elsewhere, and come back"
+
+
+@pytest.mark.parametrize("every", [0, 300])
+def test_what_fails_alone_moves_although_others_are_polled_rarely_or_never(every: int) -> None:
+    world = Simulation(1, accounts=4)
+    world.every = 30
+    mixed, good = world.start(), world.start()
+    world.run(60)
+    bad, rare = (account for account in world.accounts if world.holder(account) is mixed)
+    world.every_of = {rare: every}
+    mixed.refused = frozenset({bad})
+    world.run(60 + BOUND + UNDECIDED_FOR)
+    assert world.holder(bad) is good
+
+
 def test_nothing_is_decided_before_a_good_account_was_asked_again_or_for_a_minute_and_a_half() -> None:
     both = ("a", "b")
     rows = tuple(WorkerView(number, f"w{number}", "1", "", 0, MINUTE, both) for number in (1, 2))
