@@ -178,8 +178,10 @@ class PipelineCommits(PipelineState):
         do = self.services.pieces.do
         async with self.windows:
             proposal = await do(proposing)
-            well, now = not self.services.health.stuck(), self.services.clock.now()
-            plan = await do(self.dispatcher.flushing(self.alerts(proposal), now, proposal.edits, well=well))
+            well, clock = not self.services.health.stuck(), self.services.clock
+            alerts, may_forget = self.alerts(proposal), clock.may_forget
+            flushing = self.dispatcher.flushing(alerts, clock.now(), proposal.edits, well=well, may_forget=may_forget)
+            plan = await do(flushing)
         log_template_errors(self.accounts.values())
         results = final_results(self.accounts, proposal, plan)
         if is_worth_a_commit(proposal, plan):

@@ -5,7 +5,7 @@ Like `monitor.alerts.evaluator` it proposes a plan, which is committed to the st
 `monitor.dispatch.notification_builder` writes the notification.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import field
 from typing import Final
@@ -155,13 +155,15 @@ class Dispatcher:
         edits: SuppressionEdits | None = None,
         *,
         well: bool = True,
+        may_forget: bool = True,
     ) -> DispatchPlan:
         """Returns the plan of what is sent now.
 
         ``alerts`` are all that exist: pending, firing, or resolved while a receiver still has to be notified of it. ``edits`` count as
-        made. ``well`` says whether the watchdog may send its notification.
+        made. ``well`` says whether the watchdog may send its notification, ``may_forget`` whether silences that ended long before ``now`` are
+        dropped.
         """
-        return at_once(self.flushing(alerts, now, edits, well=well))
+        return at_once(self.flushing(alerts, now, edits, well=well, may_forget=may_forget))
 
     def flushing(
         self,
@@ -170,12 +172,15 @@ class Dispatcher:
         edits: SuppressionEdits | None = None,
         *,
         well: bool = True,
+        may_forget: bool = True,
     ) -> Work[DispatchPlan]:
         """Does what `flush` does, in pieces. The alerts, what they are rendered from, and the dispatcher must not change meanwhile."""
         known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
         incidents = yield from self._assigning(known, now)
         yield
-        plan = yield from self._planning(with_incidents(known, incidents), now, edits or SuppressionEdits())
+        forgotten = [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT] if may_forget else []
+        known = with_incidents(known, incidents)
+        plan = yield from self._planning(known, now, edits or SuppressionEdits(), forgotten)
         plan.incidents = incidents
         yield
         assembler = GroupAssembler(plan.input, self.groups, self.route, self._routes)
@@ -275,9 +280,12 @@ class Dispatcher:
         known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
         return (yield from self._planning(known, now, SuppressionEdits())).input
 
-    def _planning(self, known: Known, now: Instant, edits: SuppressionEdits) -> Work[DispatchPlan]:
+    def _planning(
+        self, known: Known, now: Instant, edits: SuppressionEdits, forgotten: Sequence[str] = ()
+    ) -> Work[DispatchPlan]:
+        """Plans with the edits made, and with the silences whose ids are ``forgotten`` dropped."""
         destinations = yield from self._destinations_of(known)
-        dropped = edits.dropped_silences + [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT]
+        dropped = [*edits.dropped_silences, *forgotten]
         silences = self._silences_after(edits.silences, dropped)
         acks, gone = self._acks_after(edits, known, now)
         firing = {one: destinations[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}

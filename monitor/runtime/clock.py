@@ -93,6 +93,10 @@ class Clock(Protocol):
         """Notes that another machine's clock says ``date``, to the second. Clocks that cannot be wrong ignore it."""
         return
 
+    def doubt(self, is_wrong: bool) -> None:
+        """Notes whether the clock of the database that several daemons share contradicts this one. Clocks that cannot be wrong ignore it."""
+        return
+
     @property
     def is_sure(self) -> bool:
         """Whether another machine's clock confirms this one."""

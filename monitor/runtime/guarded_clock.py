@@ -52,7 +52,7 @@ class GuardedClock(Clock):
         self._witness: _Reading | None = None
         self._parted: _Reading | None = None
         """The wall clock's reading when the change was first noticed."""
-        self._doubted = False
+        self._doubted = self._is_contradicted = False
 
     def now(self) -> Instant:
         wall, passed = self._wall.now(), self._passed()
@@ -76,11 +76,15 @@ class GuardedClock(Clock):
 
     @property
     def may_forget(self) -> bool:
-        """Whether data that is old by this clock may be deleted for good. It is false while Routee's clock differs, and, before Routee has
-        answered, in the first ten minutes."""
+        """Whether data that is old by this clock may be deleted for good. It is false while Routee's clock differs; before Routee has answered, in
+        the first ten minutes and while the database's clock differs."""
         if self._witness is None:
-            return self._passed() - self._began >= UNCONTRADICTED
+            return not self._is_contradicted and self._passed() - self._began >= UNCONTRADICTED
         return self.is_sure
+
+    def doubt(self, is_wrong: bool) -> None:
+        """See `monitor.runtime.clock.Clock`. A daemon whose clock is wrong asks Routee nothing if others work for all accounts."""
+        self._is_contradicted = is_wrong
 
     def heard(self, date: Instant) -> None:
         """Notes that Routee's clock says ``date``, to the second. Logs an error once if this machine's clock differs by over a minute."""

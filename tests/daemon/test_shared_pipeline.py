@@ -10,6 +10,7 @@ from monitor.daemon.morning_report import MorningReport
 from monitor.daemon.pipeline_commits import PipelineConfig
 from monitor.daemon.restore import order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
 from monitor.daemon.rule_sets import RuleSets, announced
+from monitor.dispatch.dispatcher import SuppressionEdits
 from monitor.dispatch.scheduled_report import KEY as REPORT
 from monitor.model.builtin_alerts import INTERNAL_ERROR, NOTIFICATION_FAILING, finding
 from monitor.model.fleet import Fleet, WorkerView
@@ -75,6 +76,26 @@ class Pair:
 def silence(pair: Pair, name: str = "s1") -> Silence:
     now, wanted = pair.clock.at, (Matcher("operator", "=", "Cosmote"),)
     return Silence(name, wanted, now, now + HOUR, "Ann", "why", now)
+
+
+class DistrustedClock(HandClock):
+    """A clock by which nothing may be forgotten."""
+
+    may_forget = False
+
+
+async def test_a_worker_whose_clock_is_not_trusted_keeps_the_silences_of_all() -> None:
+    pair = await Pair().start()
+    await pair.first.actions.put_silence(silence(pair))
+    wrong = DistrustedClock()
+    wrong.at = pair.clock.at + 40 * DAY
+    third = SharedWorker(WRITTEN, wrong, pair.store)
+    await third.start()
+    await third.pipeline.flush(SuppressionEdits)
+    assert [one.id for one in pair.store.load().silences] == ["s1"]
+    pair.clock.at += 40 * DAY
+    await pair.first.pipeline.flush(SuppressionEdits)
+    assert pair.store.load().silences == []
 
 
 async def test_a_worker_without_accounts_waits_and_takes_edits() -> None:

@@ -38,8 +38,8 @@ class Asked:
 class FakeTracking:
     """Implements `Tracking`. ``by`` says which dates a search selects by, and ``ends`` what becomes of those on its ends (`_is_within`).
 
-    ``longest_page`` is the most that it shows on a page, whatever is asked for. It calls ``drift`` before every answer and ``twist`` to change the answer. It raises a fault of ``faults`` at the request of that number,
-    and ``down`` at every request.
+    ``longest_page`` is the most that it shows on a page, whatever is asked for. It calls ``drift`` before every answer and ``twist`` to
+    change the answer. It raises a fault of ``faults`` at the request of that number, and ``down`` at every request.
     """
 
     clock: Clock

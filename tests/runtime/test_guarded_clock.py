@@ -81,6 +81,18 @@ def test_by_a_clock_that_is_contradicted_or_unknown_nothing_is_forgotten_for_goo
     assert alone.wall.may_forget
 
 
+def test_by_a_clock_that_the_database_s_contradicts_nothing_is_forgotten_unless_routee_confirms_it() -> None:
+    machine = Machine()
+    machine.clock.doubt(True)
+    machine.pass_(2 * UNCONTRADICTED)
+    assert not machine.clock.may_forget
+    machine.clock.doubt(False)
+    assert machine.clock.may_forget
+    machine.clock.doubt(True)
+    machine.hear()
+    assert machine.clock.may_forget, "the database's clock is the one that is wrong"
+
+
 def test_the_machine_sleeping_is_time_that_has_passed() -> None:
     machine = Machine()
     machine.hear()

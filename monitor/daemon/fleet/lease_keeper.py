@@ -379,6 +379,7 @@ class LeaseKeeper:
         """Takes how far this machine's clock is off the database's. Returns whether it has become wrong, or right."""
         ahead = self._clock.now() - view.now
         has_turned = self._wrong_clock.follow(self.worker, self.held, view.fleet, ahead)
+        self._clock.doubt(self._wrong_clock.is_wrong)
         if has_turned and self._wrong_clock.is_wrong:
             log.error("this daemon takes no account that another one would take: %s", wrong_clock(ahead))
         elif has_turned:

@@ -118,6 +118,15 @@ class Duties:
         self.failing, self.left_to_others = dict(accounts), dict(elsewhere)
 
 
+class DoubtedClock(TrioClock):
+    """A clock that knows whether it was contradicted."""
+
+    is_doubted = False
+
+    def doubt(self, is_wrong: bool) -> None:
+        self.is_doubted = is_wrong
+
+
 class Worker:
     """One keeper with what it acts on. Its clock is ``ahead`` of the server's."""
 
@@ -126,13 +135,14 @@ class Worker:
         self.leases = Leases(TableLeases(table, number, trio.current_time))
         self.store, self.gate = Store(), AccountGate()
         self.duties, self.unpolled = Duties(self.store), UnpolledAccounts()
+        self.clock = DoubtedClock(round(trio.current_time() * SECOND) + ahead)
         self.keeper = LeaseKeeper(
             self.leases,
             self.store,
             self.gate,
             lambda: self.wanted,
             self.duties,
-            TrioClock(round(trio.current_time() * SECOND) + ahead),
+            self.clock,
             orphans=lambda: self.orphans,
             failed=lambda task, error: self.failed.append(task),
             unpolled=self.unpolled,
@@ -630,6 +640,7 @@ async def test_a_worker_whose_clock_is_wrong_takes_nothing_that_others_would_tak
         await trio.sleep(120)
         assert (right.tells(), wrong.tells()) == (set(EVERY), set())
         assert set(on.table.left_alone[2]) == set(EVERY), "so that nobody gives it any"
+        assert (right.clock.is_doubted, wrong.clock.is_doubted) == (False, True)
         [said] = [one.getMessage() for one in caplog.records if "clock" in one.getMessage()]
         assert "3d ahead of" in said or "2m behind" in said
         moves = [one for one in right.duties.done if one.startswith("hand over")]
