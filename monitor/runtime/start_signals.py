@@ -7,16 +7,16 @@ from typing import Self
 
 
 class StartSignals:
-    """Remembers a SIGHUP, which would end the process, and ends at a SIGTERM as asked, until `monitor.cli.signals` handles both.
+    """Remembers a SIGHUP, which would end the process, and ends at a SIGTERM or SIGINT as asked, until `monitor.cli.signals` handles them.
 
-    A process whose PID is 1, as in a container, would ignore a SIGTERM. Nothing is begun yet that would have to be ended.
+    Python would make an exception of a SIGINT, which a module that is being imported shows with a traceback. A process whose PID is 1, as in a container, would ignore a SIGTERM. Nothing is begun yet that would have to be ended.
     """
 
     def __init__(self) -> None:
         self.hangup_came = False
 
     def __enter__(self) -> Self:
-        self._terminate = signal.signal(signal.SIGTERM, _end)
+        self._end = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGINT)}
         self._hang_up = signal.signal(signal.SIGHUP, self._remember)
         earlier = getattr(self._hang_up, "__self__", None)
         if isinstance(earlier, StartSignals) and earlier.hangup_came:
@@ -25,7 +25,8 @@ class StartSignals:
 
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGHUP, self._hang_up)
-        signal.signal(signal.SIGTERM, self._terminate)
+        for number, before in self._end.items():
+            signal.signal(number, before)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self.hangup_came = True

@@ -79,13 +79,14 @@ def test_sighup_while_it_starts_is_survived(folder: Folder) -> None:
 
 
 @pytest.mark.e2e
-def test_sigterm_while_it_starts_is_a_good_end(folder: Folder) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_end_while_it_starts_is_a_good_end(folder: Folder, number: signal.Signals) -> None:
     folder.config.unlink()
     os.mkfifo(folder.config)
     with subprocess.Popen([*PROGRAM, "run", "--config", str(folder.config)], stderr=subprocess.DEVNULL) as process:
         try:
             with folder.config.open("w"):  # opened once the command has begun to read it
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(number)
                 assert process.wait(10) == 0
         finally:
             process.kill()
@@ -93,7 +94,7 @@ def test_sigterm_while_it_starts_is_a_good_end(folder: Folder) -> None:
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("before", [[], ["-c", "status"]])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 78)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGHUP, 78)])
 def test_a_signal_before_the_command_is_even_imported_does_not_kill_it(
     tmp_path: Path, before: list[str], number: signal.Signals, code: int
 ) -> None:
@@ -140,10 +141,10 @@ def test_only_the_daemon_takes_signals_from_the_first_moment(words: str, is_daem
 
 
 def test_running_it_leaves_the_signals_as_they_were(folder: Folder) -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)]
     folder.config.unlink()
     assert folder.invoke("run").exit_code == 78
-    assert [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)] == before
 
 
 @pytest.mark.e2e
