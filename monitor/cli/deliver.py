@@ -55,11 +55,11 @@ def show(
     \b
     Exit codes: 0 shown; 69 no daemon answers.
     """
-    found, total = _dead_letters(daemon_api(config or above, url), receiver, limit)
+    found, unreadable, more = _dead_letters(daemon_api(config or above, url), receiver, limit)
     if as_json:
         print_json(found)
         return
-    if not total:
+    if not (found or unreadable):
         say("No dead letters.")
         return
     rows = [
@@ -68,10 +68,10 @@ def show(
     ]
     if rows:
         print_table(("ID", Column("MADE", 1), "RECEIVER", Column("CHANNEL", 1), Column("ALERTS", 1), "WHY"), rows)
-    if len(found) < min(limit, total):
-        say(f"{total - len(found):,} cannot be shown: unreadable in the store; the daemon's log says why")
-    elif total > len(found):
-        say(f"and {total - len(found):,} more: --limit {total} shows them")
+    if unreadable:
+        say(f"{unreadable:,} cannot be shown: unreadable in the store; the daemon's log says why")
+    if more:
+        say(f"and {more:,} more: --limit {len(found) + more} shows them")
 
 
 @deliver.command(short_help="Send dead letters again.")
@@ -166,18 +166,18 @@ def _say(found: dict[str, int]) -> None:
         say(f"{unreadable:,} cannot be sent: unreadable in the store; the daemon's log says why.")
 
 
-def _dead_letters(api: DaemonApi, receiver: str | None, limit: int) -> tuple[list[DeadLetter], int]:
-    """Returns the newest dead letters, and how many there are."""
+def _dead_letters(api: DaemonApi, receiver: str | None, limit: int) -> tuple[list[DeadLetter], int, int]:
+    """Returns the newest dead letters, how many were left out because they cannot be read, and how many more there are."""
     found: dict[int, DeadLetter] = {}
-    while True:
-        query = {"offset": len(found), "limit": min(_PART, limit - len(found))} | (
-            {"receiver": receiver} if receiver else {}
-        )
+    asked, total = 0, 1  # the daemon counts those that cannot be read, and lists the others
+    while asked < total and len(found) < limit:
+        most = min(_PART, limit - len(found))
+        query = {"offset": asked, "limit": most} | ({"receiver": receiver} if receiver else {})
         part = api.get(f"/api/v1/dead-letters?{urlencode(query)}", DeadLetters)
-        new = {one["id"]: one for one in part["items"] if one["id"] not in found}
-        found |= new
-        if not new or len(found) >= min(limit, part["total"]):
-            return list(found.values()), part["total"]
+        found |= {one["id"]: one for one in part["items"]}
+        total = part["total"]
+        asked = min(asked + most, total)
+    return list(found.values()), asked - len(found), total - asked
 
 
 def _alerts(one: DeadLetter) -> str:

@@ -149,6 +149,22 @@ async def test_one_that_cannot_be_read_is_not_sent_again_and_that_is_said(postgr
     assert left.stdout == f"1 cannot be shown: {why}\n"
 
 
+async def test_those_behind_unreadable_ones_are_listed(postgresql, postgresql_server, folder):
+    with closing(open_postgresql(postgresql)) as store:
+        ids = refuse(store, *["ops"] * 12)
+        postgresql_server.administer(
+            f"UPDATE routee_monitor.parcel SET notification = '{{}}', error = 'it cannot be read: x' WHERE id >= {ids[6]}",
+            database=postgresql.database,
+        )
+        async with listening(store, folder) as invoke:
+            every = await invoke("list")
+            some = await invoke("list", "--limit", "4")
+    why = "unreadable in the store; the daemon's log says why"
+    assert (every.stdout.count("channel_not_found"), every.stdout.splitlines()[-1]) == (6, f"6 cannot be shown: {why}")
+    assert some.stdout.count("channel_not_found") == 4
+    assert some.stdout.splitlines()[-2:] == [f"6 cannot be shown: {why}", "and 2 more: --limit 6 shows them"]
+
+
 @pytest.mark.parametrize("arguments", [(), ("1", "--all"), ("--all", "--receiver", "ops"), ("zero",), ("-1",), ("0",)])
 async def test_what_to_send_again_is_named_in_one_way(folder, arguments):
     answer = await trio.to_thread.run_sync(partial(folder.invoke, "deliver", "retry", *arguments))
