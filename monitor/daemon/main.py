@@ -64,7 +64,7 @@ async def run(
             away = _unreachable(error)
             if away is None or (daemon is not None and daemon.has_begun):
                 raise
-        if not await waiting.wait(away):
+        if stop.is_set() or not await waiting.wait(away):
             return
 
 

@@ -9,7 +9,8 @@ from typing import Self
 class StartSignals:
     """Remembers a SIGHUP, which would end the process, and ends at a SIGTERM or SIGINT as asked, until `monitor.cli.signals` handles them.
 
-    Python would make an exception of a SIGINT, which a module that is being imported shows with a traceback. A process whose PID is 1, as in a container, would ignore a SIGTERM. Nothing is begun yet that would have to be ended.
+    Python would make an exception of a SIGINT, which a module that is being imported shows with a traceback. A process whose PID is 1, as in a
+    container, would ignore a SIGTERM. Nothing is begun yet that would have to be ended.
     """
 
     def __init__(self) -> None:

@@ -20,6 +20,7 @@ from monitor.store.postgresql import open_worker
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
 from monitor.store.postgresql_migrate import MIGRATING
 from tests.fakes.alertmanager import free_port
+from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.postgresql_link import PostgresqlLink, linked
 from tests.fakes.waiting import GUARD, until
 
@@ -128,6 +129,33 @@ async def test_a_daemon_waits_while_another_one_makes_the_tables(
                 stop.set()
     [said] = released.said
     assert said.endswith("is locked by another program; the daemon tries again; if it lasts, see pg_locks")
+
+
+SLOW = (
+    "CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(150); END'",
+    "CREATE EVENT TRIGGER slow ON ddl_command_start EXECUTE FUNCTION slow()",
+)
+ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+
+
+async def test_a_stop_ends_a_start_that_makes_the_tables_for_a_minute(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer, link: PostgresqlLink, tmp_path: Path
+) -> None:
+    for statement in SLOW:
+        postgresql_server.administer(statement, database=postgresql.database)
+    stop = trio.Event()
+
+    def is_making() -> bool:
+        with closing(connect(postgresql, PostgresqlLimits())) as other:
+            return other.execute(ASLEEP).fetchone() == (1,)
+
+    with trio.fail_after(GUARD):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(started(link, tmp_path, stop))
+            await until(is_making, "the tables to be made")
+            stop.set()
+    assert is_making(), "it has not waited for that"
+    link.cut()
 
 
 async def test_a_daemon_that_has_ended_is_known_by_the_port_on_which_it_listened(
