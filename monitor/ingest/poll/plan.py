@@ -21,6 +21,8 @@ STEADY: Duration = 5 * MINUTE
 """The spans of polls of a search by status begin at multiples of this, so that most of them begin at the same instant."""
 LEAST_OVERLAP: Duration = MINUTE
 """The least time that each poll reads again: Routee's clock may be behind ours, and a change may appear late."""
+LATE: Duration = SECOND
+"""A poll that begins so much later than it was due reads up to when it begins; with a shorter interval than ten seconds, a tenth of it."""
 SHORTEST_SLICE: Duration = SECOND
 DEEPEST = 3
 """The most pages of a slice; a slice with more is cut by time."""
@@ -112,6 +114,16 @@ def next_tick(plan: SearchPlan, now: Instant) -> Duration:
 def tick(plan: SearchPlan, now: Instant) -> int:
     """Returns the number of the interval in which ``now`` lies."""
     return (now - plan.phase) // plan.every
+
+
+def punctual(plan: SearchPlan, now: Instant) -> Instant:
+    """Returns up to when a poll that begins ``now`` reads: the instant at which it was due, if that is less than LATE ago.
+
+    So two polls are a multiple of the interval apart, although each begins some milliseconds late, and an alert's ``for`` that is such a
+    multiple is reached by the poll that is due then, not by the one after it.
+    """
+    due = now - (now - plan.phase) % plan.every + MILLISECOND  # as `next_tick` waits
+    return due if 0 <= now - due < min(LATE, plan.every // 10) else now
 
 
 def poll_range(plan: SearchPlan, now: Instant, watermark: Instant | None, back: Duration = 0) -> Slice:

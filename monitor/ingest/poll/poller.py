@@ -2,7 +2,7 @@
 
 import trio
 
-from monitor.ingest.poll.plan import LEAST_OVERLAP, Slice, due, next_tick, poll_range, tick
+from monitor.ingest.poll.plan import LEAST_OVERLAP, Slice, due, next_tick, poll_range, punctual, tick
 from monitor.ingest.poll.reader import Reader, SliceResult
 from monitor.ingest.poll.search_state import SearchState
 from monitor.ingest.poll.short_poll import ShortPolls
@@ -42,7 +42,7 @@ class Polls:
 
     async def _poll(self, figures: PollFigures) -> None:
         search, progress = self._search, self._search.progress
-        now = search.clock.now()
+        now = punctual(search.plan, search.clock.now())
         folded = self._folded(now)
         wanted = poll_range(search.plan, now, progress.watermark, max(folded, default=0))
         reader = search.reader(figures, fresh_since=self._fresh_since())

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.search_tasks import poll_search
 from monitor.model.routee_query import Filter, RouteeQuery
-from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
+from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeRefused, RouteeUnavailable, StoreError
 from monitor.store.protocol import Cursor
 from tests.fakes.tracking import FakeTracking
@@ -33,6 +33,19 @@ class SteppingClock(TrioClock):
 
     def now(self) -> Instant:
         return super().now() + self.step
+
+
+class LateClock(SteppingClock):
+    """Its waits end up to 12 ms late, and one in seven 0.99 s."""
+
+    def __init__(self, start: Instant) -> None:
+        super().__init__(start)
+        self._waits = 0
+
+    async def sleep(self, duration: Duration) -> None:
+        self._waits += 1
+        late = 990 if self._waits % 7 == 0 else self._waits * 5 % 13
+        await super().sleep(duration + late * MILLISECOND)
 
 
 class World:
@@ -134,6 +147,20 @@ async def test_polls_keep_their_cadence(autojump_clock: MockClock) -> None:
     ticks = {asked.at // (SECOND // 10) % 300 for asked in world.tracking.asked[1:]}
     assert len(ticks) == 1
     assert 120 <= len(world.tracking.asked) <= 122
+
+
+async def test_polls_that_begin_late_by_milliseconds_are_a_multiple_of_the_interval_apart(
+    autojump_clock: MockClock,
+) -> None:
+    world = World()
+    world.clock = LateClock(NOW)
+    world.tracking.clock = world.clock
+    async with world.running():
+        await world.pass_(10 * MINUTE)
+    ends = [cursor.as_of for cursor in world.sink.cursors][1:]  # the first poll comes at the start
+    assert len(ends) >= 15
+    assert {later - earlier for earlier, later in pairwise(ends)} == {EVERY}
+    assert all(asked.end <= asked.at for asked in world.tracking.asked)
 
 
 async def test_a_poll_that_outlasts_its_interval_is_followed_at_once_without_a_burst(autojump_clock: MockClock) -> None:

@@ -3,14 +3,26 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.ingest.poll.plan import LOOK_BACK, SearchPlan, Slice, due, newest, next_tick, poll_range, sweep_range, tick
+from monitor.ingest.poll.plan import (
+    LOOK_BACK,
+    SearchPlan,
+    Slice,
+    due,
+    newest,
+    next_tick,
+    poll_range,
+    punctual,
+    sweep_range,
+    tick,
+)
 from monitor.ingest.poll.reader import SliceResult
 from monitor.ingest.poll.sweep_ledger import Ledger, worth_comparing
 from monitor.model.routee_query import Filter, RouteeQuery
-from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant
 
 NOW = 1_800_000_000 * SECOND
 DEFAULTS = ((5 * MINUTE, 30 * SECOND), (HOUR, 5 * MINUTE), (DAY, HOUR), (7 * DAY, 6 * HOUR))
@@ -186,3 +198,12 @@ def test_comparing_has_to_cost_less_than_half_the_download() -> None:
     assert not worth_comparing((12_000, 0, 1), 2000)
     assert worth_comparing((4001, 0, 0), 2000)
     assert not worth_comparing((4000, 0, 0), 2000)
+
+
+@pytest.mark.parametrize(
+    ("every", "late", "ends"), [(30, -1, -1), (30, 0, 0), (30, 999, 0), (30, 1000, 1000), (5, 499, 0), (5, 500, 500)]
+)
+def test_a_poll_reads_up_to_when_it_was_due_unless_it_is_late(every: int, late: int, ends: int) -> None:
+    it = plan(every * SECOND)
+    at = NOW // it.every * it.every + it.phase + MILLISECOND
+    assert punctual(it, at + late * MILLISECOND) == at + ends * MILLISECOND
