@@ -74,12 +74,12 @@ class AccountPipeline:
             cursor = self.evaluator.coverage.cursors.get(search)
             since[search] = now if cursor is None else cursor.covered_since
 
-    def pairs(self) -> list[tuple[str, ...]]:
-        """Returns the pairs of country and operator that have messages in the window, those with most messages first."""
+    def pairs(self, most: int) -> list[tuple[str, ...]]:
+        """Returns the ``most`` pairs of country and operator with most messages in the window, those first."""
         by, reading = ("country", "operator"), WindowReader(self.evaluator.window)
         tally = reading.tally(Query(-_ALWAYS, _ALWAYS, by))
         order = np.argsort(-tally.counts, kind="stable")
-        return [reading.labels(by, code) for code in tally.codes[order].tolist()]
+        return [reading.labels(by, code) for code in tally.codes[order[:most]].tolist()]
 
     def push(self, batch: Batch, unreadable: Sequence[RejectedRecord], now: Instant) -> None:
         """Adds pushed reports to the window."""

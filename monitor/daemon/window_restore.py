@@ -1,7 +1,7 @@
 """Restores an account's window from the store: for a command at once, for a daemon in small steps."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -35,7 +35,8 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
             _add_entries(window, entries)
             entry = entries[-1]
         _add_rows(window, store.journal(account))
-        window.restored()
+        with _damage_of(window):
+            window.restored()
     return window
 
 
@@ -57,7 +58,9 @@ async def restored_or_empty(
     try:
         if _is_watched(account, config):
             await _fill(window, store, first)
-        works = iter([*await store.work(window.indexing), *map(_as_one_piece, window.preparing())])
+        with _damage_of(window):
+            indexing = await store.work(window.indexing)
+        works = iter([*indexing, *map(_as_one_piece, window.preparing())])
         # Two threads, each of which takes the next work; more would wait for each other.
         async with trio.open_nursery() as nursery:
             nursery.start_soon(store.work_in_pieces, _each(works))
@@ -138,12 +141,20 @@ def _is_watched(account: str, config: Config) -> bool:
 
 
 def _add_entries(window: Window, entries: Iterable[Entry]) -> None:
-    window.restore_entries(list(map(_FIELD_CODE_VALUE, entries)))
+    with _damage_of(window):
+        window.restore_entries(list(map(_FIELD_CODE_VALUE, entries)))
 
 
 def _add_rows(window: Window, journal: Iterable[tuple[int, bytes]]) -> None:
-    try:
+    with _damage_of(window):
         window.restore(journal)
+
+
+@contextmanager
+def _damage_of(window: Window) -> Iterator[None]:
+    """Raises StoreDamaged if what was stored of the window cannot be read."""
+    try:
+        yield
     except UnreadableBlob as error:
         raise StoreDamaged(
             f"the messages of account {window.account} in the store cannot be read ({error}): "

@@ -24,6 +24,7 @@ from monitor.daemon.alertmanager_tasks import pushing
 from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.catch_up import CatchUp
 from monitor.daemon.channel_health import DELIVERY, ChannelWatch
+from monitor.daemon.delivery_counters import MOST_PAIRS
 from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.member import FleetMember
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
@@ -75,6 +76,8 @@ class Daemon:
         self._present, self._store, self._clock = present, store, clock
         self._metrics, self._health, self._outbox = Metrics(clock), Health(), Outbox()
         self._internal_errors = InternalErrors(clock)
+        self._counted: set[str] = set()
+        """The held accounts whose pairs of country and operator have their counters."""
         self._catch_up, failed = CatchUp(clock, live), self._internal_errors.failed
         self._services = Services(clock, self._metrics, self._health, self._outbox.wake, self._catch_up.reached, failed)
         self._app: ReloadableApp | None = None
@@ -325,8 +328,10 @@ class Daemon:
     def _observe_accounts(self) -> None:
         self._catch_up.keep(self._pipeline.accounts)
         self._metrics.searches(self._held_searches)
-        for name, account in self._pipeline.accounts.items():
-            self._metrics.delivery.begin(name, account.pairs())
+        held = self._pipeline.accounts
+        for name in held.keys() - self._counted:
+            self._metrics.delivery.begin(name, held[name].pairs(MOST_PAIRS))
+        self._counted = set(held)
         for cursor in self._pipeline.cursors():
             self._metrics.watermark(cursor.account, cursor.search, cursor.as_of)
 
@@ -342,7 +347,10 @@ class Daemon:
     def _accounts_changed(self) -> None:
         left = self._unpolled.left_to_others
         self._health.accounts(self._held_searches, [search for search in self._present.searches if search[0] in left])
-        self._observe_accounts()
+        try:
+            self._observe_accounts()
+        except Exception as error:  # noqa: BLE001 - whatever it is of one account, the tasks of all have to follow
+            self._services.internal_error("the metrics of the accounts", error)
         self._assign()
 
     def _assign(self) -> None:

@@ -22,6 +22,7 @@ from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once
 from monitor.window.campaign_rows import CampaignRows
+from monitor.window.codec import UnreadableBlob
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.id_filter import IdFilter
@@ -480,12 +481,24 @@ class Window:
         self._journal.not_saved(unsaved.entry)
 
     def restore_entries(self, entries: list[tuple[str, int, str]]) -> None:
-        """Adds the stored dictionary entries (field, code, text), or the next ones of them, codes ascending within a field."""
-        texts: dict[str, list[str]] = {}
+        """Adds the stored dictionary entries (field, code, text), or the next ones of them, codes ascending within a field. Raises UnreadableBlob if
+        there are not all of them: each text behind a missing one would be taken for another."""
+        found: dict[str, tuple[list[int], list[str]]] = {}
         for name, some_entries in groupby(entries, itemgetter(0)):
-            texts.setdefault(name, []).extend([text for _, _, text in some_entries])
-        for name, some in texts.items():
-            self.dictionaries[name].restore(some)
+            codes, texts = found.setdefault(name, ([], []))
+            for _, code, text in some_entries:
+                codes.append(code)
+                texts.append(text)
+        for name, (codes, texts) in found.items():
+            dictionary = self.dictionaries.get(name)
+            if dictionary is None:
+                raise UnreadableBlob(f"it has texts of {name!r}, which no message has")
+            known = len(dictionary)
+            if codes != list(range(known, known + len(codes))):
+                raise UnreadableBlob(f"texts of {name} are missing")
+            dictionary.restore(texts)
+            if len(dictionary) != known + len(codes):
+                raise UnreadableBlob(f"texts of {name} occur twice")
 
     def restore(self, entries: Iterable[tuple[int, bytes]]) -> None:
         """Reads stored journal entries with their numbers; call it with the oldest first, and `restored` after the last ones. Raises
@@ -498,7 +511,9 @@ class Window:
             at_once(work)
 
     def indexing(self) -> tuple[Work[None], ...]:
-        """Returns what `restored` does, in parts that threads can do at the same time, each in pieces."""
+        """Returns what `restored` does, in parts that threads can do at the same time, each in pieces. Raises UnreadableBlob if messages have
+        texts that were not restored."""
+        self._check_texts()
         used = self.columns["kind"][: self.columns.length] > 0
         rows = np.flatnonzero(used)
         self._free = np.flatnonzero(~used)
@@ -511,6 +526,15 @@ class Window:
             self.columns.restoring(rows),
             self._index.rebuilding(rows, self.columns.keys),
         )
+
+    def _check_texts(self) -> None:
+        """Checks that each code has a text. Raises UnreadableBlob."""
+        profiles, columns = self.columns.profiles, self.columns
+        codes = {name: profiles[name][: profiles.length] for name in PROFILED}
+        codes["recipient"] = columns["recipient"][: columns.length][columns["kind"][: columns.length] > 0]
+        for name, some in codes.items():
+            if some.size and int(some.max()) >= len(self.dictionaries[name]):
+                raise UnreadableBlob(f"texts of {name} are missing")
 
     def settling(self) -> Work[None]:
         """Settles, in pieces, what the next queries would settle at once. No row may change meanwhile; queries may be answered."""

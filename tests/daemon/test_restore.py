@@ -1,5 +1,6 @@
 """What a restart makes of what was stored, under a configuration that may be another one."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from monitor.daemon.restore import (
 from monitor.daemon.window_restore import restored_or_empty, restored_window
 from monitor.model.batch import batch_of
 from monitor.model.complete_read import SOMEWHERE
+from monitor.runtime.errors import StoreDamaged
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Cursor, Store, StoredState
 from monitor.store.sqlite import open_sqlite
@@ -148,3 +150,35 @@ def test_groups_come_back_under_the_route_of_now() -> None:
     assert dispatch.groups == {("ops", group().key): group()}
     assert dispatch.route.group_wait == 60_000_000
     assert dispatch.channels == {"ops": ("console/0",)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM entry WHERE field = 'operator' AND code = 1",
+        "DELETE FROM entry WHERE field = 'operator' AND code = 2",
+        "DELETE FROM entry WHERE field = 'recipient'",
+        "DELETE FROM entry WHERE field = 'status'",
+        "UPDATE entry SET code = 100000 WHERE field = 'operator' AND code = 1",
+        "UPDATE entry SET value = 'Cosmote' WHERE field = 'operator' AND code = 1",
+        "UPDATE entry SET field = 'operators' WHERE field = 'operator' AND code = 2",
+    ],
+)
+async def test_texts_that_are_missing_are_never_taken_for_others(tmp_path: Path, change: str) -> None:
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        window, operators = Window("main"), ("Cosmote", "Vodafone", "Nova")
+        some = [{"messageId": f"m{one}", "date": 1, "status": "Sent", "operator": one, "to": "+1"} for one in operators]
+        window.upsert(batch_of(some), "all")
+        commit = Commit()
+        put_rows(commit, "main", window.unsaved())
+        store.commit(commit)
+    with closing(sqlite3.connect(tmp_path / "monitor.db")) as db, db:
+        assert db.execute(change).rowcount == 1
+    config = settings(RULES).config
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        with pytest.raises(StoreDamaged, match="the messages of account main in the store cannot be read"):
+            restored_window(store, "main", config, b"")
+        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"")
+        assert (len(window), "texts of" in damage) == (0, True)
+        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"")
+        assert (len(window), damage) == (0, ""), "it is read anew"
