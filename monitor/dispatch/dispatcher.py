@@ -179,8 +179,8 @@ class Dispatcher:
         incidents = yield from self._assigning(known, now)
         yield
         forgotten = [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT] if may_forget else []
-        known = with_incidents(known, incidents)
-        plan = yield from self._planning(known, now, edits or SuppressionEdits(), forgotten)
+        in_incidents = with_incidents(known, incidents)
+        plan = yield from self._planning(in_incidents, now, edits or SuppressionEdits(), forgotten)
         plan.incidents = incidents
         yield
         assembler = GroupAssembler(plan.input, self.groups, self.route, self._routes)
