@@ -240,9 +240,9 @@ class PostgresqlStore(SqlStore):
         worker = self._session.worker
         if worker is None:
             return
-        places = [worker.place, worker.host]
+        places, known = [worker.place, worker.host], worker.place if worker.port else ""
         said = (
-            (own.REPLACED, (worker.id, places, LEASE_TTL // MILLISECOND, list(worker.beside))),
+            (own.REPLACED, (worker.id, places, LEASE_TTL // MILLISECOND, list(worker.beside), known)),
             (own.ANNOUNCED_LONG_AGO, (ANNOUNCED_FOR // SECOND,)),
             (own.ANNOUNCE, (worker.id, worker.place, list(rules), list(rules.values()))),
         )

@@ -93,14 +93,18 @@ ANNOUNCE: Final = """
     INSERT INTO rule_set (worker, host, seen_at, accounts, digests) VALUES (?, ?, clock_timestamp(), ?, ?)
     ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at, accounts = excluded.accounts, digests = excluded.digests"""
 REPLACED: Final = """
+    WITH replaced AS (
     DELETE FROM rule_set USING worker AS own
     WHERE own.id = ? AND rule_set.host = ANY(CAST(? AS TEXT[])) AND rule_set.worker < own.id AND seen_at < own.since
     AND NOT EXISTS (SELECT 1 FROM worker AS old WHERE old.id = rule_set.worker
         AND (old.expires_at > clock_timestamp() OR old.expires_at >= own.since + ? * INTERVAL '1 millisecond'))
     AND NOT (rule_set.worker = ANY(CAST(? AS INTEGER[]))
-        AND NOT EXISTS (SELECT 1 FROM worker AS gone WHERE gone.id = rule_set.worker))"""
+        AND NOT EXISTS (SELECT 1 FROM worker AS gone WHERE gone.id = rule_set.worker))
+    RETURNING rule_set.worker, rule_set.host)
+    DELETE FROM worker USING replaced WHERE worker.id = replaced.worker AND replaced.host = ?"""
 """What a daemon on the same host and port, or on the same host and a port that is not known, has left that was not heard of since this one
-started: this one is in its place. One of those that lived then and whose row is gone has left in good order since."""
+started: this one is in its place. One of those that lived then and whose row is gone has left in good order since. Of one that was killed on the
+same host and port nothing is left."""
 ANNOUNCED_LONG_AGO: Final = "DELETE FROM rule_set WHERE seen_at < clock_timestamp() - ? * INTERVAL '1 second'"
 ANNOUNCED_BY_OTHERS: Final = f"""
     SELECT coalesce(name, rule_set.host), coalesce(expires_at > clock_timestamp(), FALSE),

@@ -760,6 +760,22 @@ def test_a_daemon_takes_the_place_of_one_on_its_host_whose_port_is_not_known(fle
     assert exchanged(fleet.daemon(port=9465), main="after") == {}
 
 
+@pytest.mark.parametrize(("port", "is_there"), [(9465, False), (9466, True), (0, True)])
+def test_of_one_that_was_killed_nothing_is_left_once_it_was_started_again(
+    fleet: Fleet, port: int, is_there: bool
+) -> None:
+    killed = fleet.daemon(port=9465)
+    exchanged(killed, main="before")
+    again = fleet.daemon(port=port)
+    exchanged(again, main="before")
+    assert len(again.leases.beat(["main"], {}).fleet.workers) == 2, "it may live"
+    fleet.tell(f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '1 s' WHERE id = {killed.leases.worker}")
+    exchanged(again, main="before")
+    assert [one.id == again.leases.worker for one in again.leases.beat(["main"], {}).fleet.workers] == (
+        [False, True] if is_there else [True]
+    )
+
+
 def test_a_daemon_takes_the_place_of_none_that_worked_beside_it_and_has_left_since(fleet: Fleet) -> None:
     """It was heard of last before the other one started, since daemons announce their rules only every ten seconds."""
     earlier = fleet.daemon()
