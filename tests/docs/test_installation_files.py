@@ -30,7 +30,7 @@ def test_the_unit_runs_the_daemon_with_the_configuration_that_is_looked_for(serv
 
 def test_what_a_person_has_to_put_right_is_not_tried_again(service):
     assert service["Restart"] == "on-failure"
-    assert service["RestartPreventExitStatus"].split() == ["64", "65", "78"]
+    assert service["RestartPreventExitStatus"].split() == ["2", "65", "78"]
 
 
 def test_the_unit_leaves_time_to_drain(service):
