@@ -52,9 +52,11 @@ def check(config: Path | None, as_json: bool, online: bool) -> int:
         raise
     warnings = [*exposed_secrets(loaded, config_file), *ending_certificate(loaded), *warnings_of(loaded)]
     if not as_json:
-        _tables(config_file, loaded)
+        _tables(loaded)
         for warning in warnings:
             say(f"warning: {warning}", err=True, indent=2)
+        say("")
+        say(_verdict(config_file, loaded, len(warnings)))
     answers = _ask(loaded, as_json) if online else []
     if as_json:
         print_json(_as_json(config_file, loaded) | {"warnings": warnings, "online": answers if online else None})
@@ -93,13 +95,20 @@ def _as_json(config_file: Path, loaded: "SettingsWithTemplates") -> dict[str, An
     }
 
 
-def _tables(config_file: Path, loaded: "SettingsWithTemplates") -> None:
+def _verdict(config_file: Path, loaded: "SettingsWithTemplates", warnings: int) -> str:
+    """Returns the last line, which is seen however long the tables are."""
+    from monitor.model.plurals import plural
     from monitor.store.open import missing_for
 
-    config = loaded.settings.config
+    config, rules = loaded.settings.config, sum(rule.enabled for rule in loaded.settings.rules)
+    counts = [plural(rules, "rule"), plural(len(config.receivers), "receiver")]
+    counts += [plural(warnings, "warning")] if warnings else []
     but = ", but the daemon cannot start here: see the warnings" if missing_for(config.store_location) else ""
-    say(f"{config_file}: good{but}. Everything is kept in {config.store_location}")
-    say("")
+    return f"{config_file}: good{but}. {', '.join(counts)}. Everything is kept in {config.store_location}"
+
+
+def _tables(loaded: "SettingsWithTemplates") -> None:
+    config = loaded.settings.config
     print_table(("ACCOUNT", "API"), [(account.name, account.api_url) for account in config.accounts])
     say("")
     print_table(("SEARCH", "ACCOUNT", "EVERY", "FILTERS", Column("RESWEEPS", 1)), list(_searches(config)))

@@ -19,6 +19,7 @@ Comparison = Literal["above", "below"]
 _PERCENT: Final = r"^\d{1,3}(\.\d{1,10})?\s*%$"
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,10})?)\s*%", re.ASCII)
 _BARE = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+_SEPARATED = re.compile(r"\d{1,3}(?:[_,' ]\d{3}){1,3}", re.ASCII)
 _WITH_UNIT = re.compile(r"\d{1,9}(?:\.\d{1,9})?(?=\s*[^\d\s.,]|$)", re.ASCII)
 _CHANGE: Final[tuple[tuple[Literal["factor", "relative", "sigma"], re.Pattern[str]], ...]] = (
     ("factor", re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*x", re.ASCII)),
@@ -133,7 +134,9 @@ def _bare(value: object) -> float | None:
 
 
 def _without_unit(value: object) -> str:
-    """Returns the end of a message about a number that is quoted or has a unit."""
+    """Returns the end of a message about a number that is quoted, has separators or a unit."""
+    if isinstance(value, str) and _SEPARATED.fullmatch(value):
+        return f"; write {re.sub('[^0-9]', '', value)}, without separators"
     found = _WITH_UNIT.match(value) if isinstance(value, str) else None
     return f"; write {found[0]}, without quotes and without a unit" if found else ""
 

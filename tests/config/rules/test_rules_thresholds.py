@@ -57,6 +57,8 @@ def test_what_is_no_number(value: object) -> None:
         ("{kind: count, window: 1h, below: '100'}", "write 100, without quotes"),
         ("{kind: count, window: 1h, levels: [{above: 0.1, severity: info}]}", "use the kind rate, and write 10%"),
         ("{kind: distinct, field: to, window: 1h, above: 0.2}", "use the kind rate"),
+        ("{kind: count, window: 1h, above: 1_000}", "write 1000, without separators"),
+        ("{kind: count, window: 1h, above: '1,500,000'}", "write 1500000, without separators"),
         ("{kind: cost, window: 1h, above: 100 EUR}", "write 100, without quotes and without a unit"),
         ("{kind: cost, window: 1h, above: 9, min_priced: 0.5}", "50%, not 0.5"),
         ("{kind: latency, window: 1h, above: 30}", "like 30s or 30m, not 30"),

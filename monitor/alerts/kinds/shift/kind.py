@@ -312,7 +312,7 @@ KIND: Final = Kind[Shift](
         has_baseline=True,
         has_change=True,
         why={
-            "": "failures rose from 3.1% to 14.9% at 10:42 (212 of 1,421 messages since; one false alarm in 30d)",
+            "": "failures rose from 3.1% to 14.9% at 10:42 (212 of 1,421 messages since; by chance once in 30d)",
         },
     ),
     past=PastEvaluation[Shift](spans=lambda rule: 8, looked_at=whole_reach, is_known=True, unknown=nothing),

@@ -26,9 +26,9 @@ def risen(what: str, usual: float, now: float, changed_at: Instant, as_of: Insta
 
 
 def counted(matching: float, messages: float, rule: Shift) -> str:
-    """``(212 of 1,421 messages since; one false alarm in 30d)``."""
+    """``(212 of 1,421 messages since; by chance once in 30d)``."""
     since = f"{number(round(matching))} of {plural(round(messages), 'message')} since"
-    return f"({since}; one false alarm in {format_duration(rule.false_alarm_every)})"
+    return f"({since}; by chance once in {format_duration(rule.false_alarm_every)})"
 
 
 def as_usual(rule: Shift, usual: float, now: float, certainty: float) -> str:

@@ -136,7 +136,7 @@ def test_a_change_is_found_and_told_from_what_to_what_and_since_when() -> None:
     assert found.change == pytest.approx(found.value / found.baseline)
     assert found.why.startswith("failures rose from ")
     assert " at 11:3" in found.why
-    assert found.why.endswith(f"({found.matching} of {found.messages} messages since; one false alarm in 30d)")
+    assert found.why.endswith(f"({found.matching} of {found.messages} messages since; by chance once in 30d)")
     assert found.messages == pytest.approx(800, abs=100)
 
 
