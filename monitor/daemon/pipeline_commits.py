@@ -206,8 +206,8 @@ class PipelineCommits(PipelineState):
         concerned = self._accounts_of(among)
         log_template_errors(concerned.values())
         results = final_results(concerned, proposal, plan)
-        if is_worth_a_commit(proposal, plan):
-            keeping = self.judged_otherwise if keeping is None else keeping
+        keeping = self.judged_otherwise if keeping is None else keeping
+        if is_worth_a_commit(concerned, proposal, plan, keeping):
             commit = commit_of(self.accounts, proposal, results, plan, keeping)
             await self._committer.commit(proposal.account, commit)
             for name, rule in commit.dropped_rule_states:
