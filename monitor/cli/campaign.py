@@ -257,7 +257,7 @@ def _print(shown: dict[str, Any]) -> None:
         _print_row("Unreadable", f"{lost}: counts as missing")
     if not shown["messages"]:
         return
-    _print_row("Delivered", f"{percent(shown['delivered'])}, failed {percent(shown['failed'])}")
+    _print_row("Delivered", f"{percent(shown['delivered'])} of all messages, failed {percent(shown['failed'])}")
     for title, counts in (("Statuses", shown["statuses"]), ("Reasons", shown["reasons"])):
         if counts:
             _print_row(title, ", ".join(f"{name} {number(count)}" for name, count in counts.items()))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from monitor.config.monitor import Config
+    from monitor.config.monitor import Apprise, Config
     from monitor.config.monitor.channels import ChannelModel
     from monitor.config.rules import Rule
     from monitor.daemon.validate import SettingsWithTemplates
@@ -98,6 +98,7 @@ def _stored_silences(config: "Config") -> Iterator["Silence"]:
 
 def _in_clear_text(config: "Config") -> Iterator[str]:
     """Yields the addresses of Routee, and of receivers that a secret is sent to, on other machines that are reached without TLS."""
+    from monitor.config.monitor import Apprise
     from monitor.config.yaml import clear_host
 
     sent = {"api_url": "the access token and all messages", "auth_url": "the application's id and secret"}
@@ -111,6 +112,18 @@ def _in_clear_text(config: "Config") -> Iterator[str]:
                 if host := clear_host(url):
                     what = f"receiver {receiver.name}: {key} of {channel} is http://"
                     yield f"{what}: its secret and all notifications go unencrypted to {host}; write https://"
+            if isinstance(entry, Apprise):
+                yield from (f"receiver {receiver.name}: url of {channel} {why}" for why in _open_service(entry))
+
+
+def _open_service(entry: "Apprise") -> Iterator[str]:
+    """Yields how a service is reached whose address has no TLS and could have it; nothing if it could not be read."""
+    from monitor.config.yaml.unread_secret import why_unread
+    from monitor.notify.channels.apprise.service import encrypted_scheme, scheme
+
+    url = "" if why_unread(entry.url) else entry.url.get_secret_value()
+    if meant := encrypted_scheme(url):
+        yield f"is {scheme(url)}: what it holds and all notifications go unencrypted; write {meant} if the server can"
 
 
 def _addresses(entry: "ChannelModel") -> Iterator[tuple[str, str]]:

@@ -13,7 +13,12 @@ from monitor.cli.progress import progress
 from monitor.cli.table import print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from monitor.store.open import StoreLocation
+
+MOST_NAMED = 20
+"""The most notifications that are named which cannot be read."""
 
 
 @click.group(short_help="Copy the store into another one.")
@@ -23,7 +28,7 @@ def store(ctx: click.Context, config: Path | None) -> None:
     """Copy the store into another one, of the same kind or of the other.
 
     \b
-    Exit codes: 0 done; 2 wrong usage; 69 a store is not available, not empty,
+    Exit codes: 0 done; 1 something was left out; 2 wrong usage; 69 a store is not available, not empty,
     or a daemon works on it; 78 bad configuration.
     """
     ctx.obj = config
@@ -54,9 +59,10 @@ def copy(
     driver looks for it (PGPASSFILE, ~/.pgpass, PGPASSWORD). Between two PostgreSQL databases use PGPASSFILE: FILE would go to both servers.
 
     \b
-    Exit codes: 0 copied and compared; 2 wrong usage; 69 there is no FROM, TO is
-    not empty, a daemon works on one of them, or one cannot be read or written;
-    78 bad configuration.
+    Exit codes: 0 copied and compared; 1 likewise, without the notifications
+    that cannot be read; 2 wrong usage; 69 there is no FROM, TO is not empty, a
+    daemon works on one of them, or one cannot be read or written; 78 bad
+    configuration.
     """
     from monitor.model.plurals import plural
     from monitor.store.copying import copy_between
@@ -72,10 +78,26 @@ def copy(
     with progress("copying and comparing") as report, _told_of_the_option([kept, empty]):
         made = copy_between(kept, empty, report)
     if as_json:
-        print_json({"from": str(kept), "to": str(empty), "rows": made.total, "tables": made.rows})
+        left_out = [{"id": number, "why": why} for number, why in made.left_out.items()]
+        print_json({"from": str(kept), "to": str(empty), "rows": made.total, "tables": made.rows, "left_out": left_out})
     else:
         alerts, messages = plural(made.rows["alert"], "alert"), plural(made.rows["parcel"], "notification")
         say(f"{empty}: {made.total:,} rows copied and compared, among them {alerts} and {messages}")
+    _say_left_out(made.left_out)
+
+
+def _say_left_out(left_out: "Mapping[int, str]") -> None:
+    """Says which notifications were left out, if any, and exits with 1 then."""
+    from monitor.model.plurals import plural
+
+    if not left_out:
+        return
+    for number, why in list(left_out.items())[:MOST_NAMED]:
+        say(f"notification {number} cannot be read, and was left out: {why}", err=True)
+    more = len(left_out) - MOST_NAMED
+    rest = f", {more:,} of which {'is' if more == 1 else 'are'} not named (--json names all)" if more > 0 else ""
+    say(f"{plural(len(left_out), 'notification')} left out{rest}; all else was copied", err=True)
+    raise click.exceptions.Exit(1)
 
 
 def _location(text: str, name: str) -> "StoreLocation":

@@ -141,17 +141,11 @@ def commit_of(
 ) -> Commit:
     """Returns the commit, without the account's rows. Of the accounts in ``keeping`` nothing is deleted that belongs to rules that are gone."""
     cursor = proposal.cursor
-    dropped = [
-        (name, rule)
-        for name, one in accounts.items()
-        if name not in keeping
-        for rule in sorted(one.evaluator.dropped_states)
-    ]
     found = () if proposal.account is None else results[proposal.account.name].transitions
     known = {one: alert for one, (alert, _, _) in plan.input.known.items()}
     commit = Commit(
         cursors=[] if cursor is None else [cursor],
-        dropped_rule_states=dropped,
+        dropped_rule_states=_dropped_states(accounts, keeping),
         transitions=[*found, *transitions_by_people(known, proposal.edits, plan.input.now)],
         relies_on={name for name, result in results.items() if result.alerts}
         | {known[one].account for one in _edited(plan.edits) if one in known},
@@ -180,10 +174,23 @@ def _put_first_evaluations(commit: Commit, account: AccountPipeline, result: Eva
     commit.dropped_first_evaluations = [(account.name, rule) for rule in known.gone(rules)]
 
 
-def is_worth_a_commit(proposal: Proposal, plan: DispatchPlan) -> bool:
-    """Returns whether there is anything to write."""
+def _dropped_states(accounts: Mapping[str, AccountPipeline], keeping: Collection[str]) -> list[tuple[str, str]]:
+    """Returns the stored states, by account and rule, of rules that are gone."""
+    return [
+        (name, rule)
+        for name, one in accounts.items()
+        if name not in keeping
+        for rule in sorted(one.evaluator.dropped_states)
+    ]
+
+
+def is_worth_a_commit(
+    accounts: Mapping[str, AccountPipeline], proposal: Proposal, plan: DispatchPlan, keeping: Collection[str]
+) -> bool:
+    """Returns whether there is anything to write. For ``keeping`` see `commit_of`."""
     dispatched = plan.groups or plan.dropped or plan.outbox or plan.edits or plan.incidents or plan.untold
-    return bool(proposal.cursor is not None or proposal.result.alerts or dispatched)
+    decided = proposal.cursor is not None or proposal.result.alerts or dispatched
+    return bool(decided or _dropped_states(accounts, keeping))
 
 
 def _put_plan(commit: Commit, plan: DispatchPlan) -> None:

@@ -26,7 +26,7 @@ async def flush_when_due(pipeline: Pipeline) -> None:
         if not pipeline.begin_is_due and not await _is_due(pipeline):
             continue
         try:
-            await (pipeline.begin() if pipeline.begin_is_due else pipeline.flush())
+            await (pipeline.begin() if pipeline.begin_is_due else pipeline.flush_due())
         except StoreError:
             await services.clock.sleep(RETRY_AFTER)
 

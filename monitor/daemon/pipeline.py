@@ -39,7 +39,7 @@ class Pipeline(SharedPipeline):
         async with self._lock:
             if not self._is_present(account) or not account.has(cursor.search):
                 return
-            proposal = await self._flush(self._evaluating(account, cursor, read))
+            proposal = await self._flush(self._evaluating(account, cursor, read), {account.name})
             report_evaluation(proposal, account, cursor, self.services)
 
     def _evaluating(self, account: AccountPipeline, cursor: Cursor, read: CompleteRead | None) -> Work[Proposal]:
@@ -71,7 +71,7 @@ class Pipeline(SharedPipeline):
             account = self.accounts.get(name)
             if account is None:
                 return
-            proposal = await self._flush(self._evaluating_pushed(account, pushed_to))
+            proposal = await self._flush(self._evaluating_pushed(account, pushed_to), {name})
             report_rules(proposal, self.services)
 
     def _evaluating_pushed(self, account: AccountPipeline, pushed_to: Instant) -> Work[Proposal]:
@@ -86,7 +86,7 @@ class Pipeline(SharedPipeline):
                 return
             account.evaluator.update_builtin(built_in, finding, self.services.clock.now(), result)
             if result.alerts:
-                await self._flush(done(Proposal(account, result)))
+                await self._flush(done(Proposal(account, result)), {name})
 
     async def catch_up(self) -> bool:
         """Works through some of the past for rules that need it; False where there is nothing to do."""

@@ -6,6 +6,7 @@ keep what is read from changing meanwhile: one for everything that is committed,
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import trio
@@ -16,7 +17,7 @@ from monitor.daemon.committer import Committer, commit_of, final_results, is_wor
 from monitor.daemon.pipeline_state import PipelineState
 from monitor.daemon.reporting import log_template_errors, log_transitions, report_alerts
 from monitor.daemon.services import Services
-from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan, SuppressionEdits
+from monitor.dispatch.dispatcher import Apart, Dispatcher, DispatchPlan, SuppressionEdits
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import Duration
 from monitor.runtime.dataclass import dataclass
@@ -79,6 +80,15 @@ class PipelineCommits(PipelineState):
 
             await self._edit(change)
 
+    async def flush_due(self) -> None:
+        """Flushes the accounts of which groups are due; all of them where they are not decided on apart. Raises StoreError."""
+        async with self._lock:
+            now = self.services.clock.now()
+            due = {name for name, at in self._next_flushes.items() if at <= now}
+            account = self._default if "" in due else next(iter(self._accounts_of(due).values()), None)
+            if due:
+                await self._flush(done(Proposal(account, EvaluationResult())), None if "" in due else due)
+
     async def begin(self) -> None:
         """Ends the alerts of what was removed from the configuration, and flushes, where `begin_is_due`; called after a start or a reload, and once
         other daemons agree on what was removed.
@@ -124,7 +134,7 @@ class PipelineCommits(PipelineState):
     async def _begin(self) -> None:
         """Begins what is due now: while a caller waited for the lock, somebody else may have begun it.
 
-        Each flush is over all alerts, so that accounts of which nothing ends share one.
+        Each flush is a commit, so accounts of which nothing ends share one.
         """
         if not self._to_begin:
             return
@@ -134,12 +144,13 @@ class PipelineCommits(PipelineState):
             is_put_off = account.name in putting_off
             gone = EvaluationResult() if is_put_off else account.evaluator.drop_gone(self.services.clock.now())
             if gone.alerts:
-                await self._flush(done(Proposal(account, gone)), putting_off)
+                await self._flush(done(Proposal(account, gone)), {account.name}, putting_off)
                 self._note_begun(account.name, putting_off)
             else:
                 unchanged.append(account)
         if unchanged:
-            await self._flush(done(Proposal(unchanged[0], EvaluationResult())), putting_off)
+            begun = {account.name for account in unchanged}
+            await self._flush(done(Proposal(unchanged[0], EvaluationResult())), begun, putting_off)
             for account in unchanged:
                 self._note_begun(account.name, putting_off)
 
@@ -170,40 +181,65 @@ class PipelineCommits(PipelineState):
             return None
         stored = await self._store.suppressions()
         held = {alert.fingerprint for alert in self.every_alert()}
-        self.dispatcher.suppress(stored.silences, [ack for ack in stored.acks if ack.fingerprint in held])
+        if self.dispatcher.suppress(stored.silences, [ack for ack in stored.acks if ack.fingerprint in held]):
+            self._flush_all_soon()
         return stored.revision
 
-    async def _flush(self, proposing: Work[Proposal], keeping: Collection[str] | None = None) -> Proposal:
-        """Works the proposal out, dispatches it, commits it and applies it; returns it. For ``keeping`` see `commit_of`."""
+    async def _flush(
+        self,
+        proposing: Work[Proposal],
+        among: Collection[str] | None = None,
+        keeping: Collection[str] | None = None,
+    ) -> Proposal:
+        """Works the proposal out, dispatches it, commits it and applies it; returns it. For ``keeping`` see `commit_of`.
+
+        It concerns the accounts ``among`` those that are held (None: all). Where accounts are not decided on apart it goes over all alerts.
+        """
         do = self.services.pieces.do
+        among = among if self.dispatcher.by_account else None
+        apart = None if among is None else Apart(among, partial(self._fingerprints_of_others, among))
         async with self.windows:
             proposal = await do(proposing)
             well, clock = not self.services.health.stuck(), self.services.clock
-            alerts, may_forget = self.alerts(proposal), clock.may_forget
-            flushing = self.dispatcher.flushing(alerts, clock.now(), proposal.edits, well=well, may_forget=may_forget)
+            alerts, may_forget = self.alerts(proposal, among), clock.may_forget
+            flushing = self.dispatcher.flushing(
+                alerts, clock.now(), proposal.edits, well=well, may_forget=may_forget, apart=apart
+            )
             plan = await do(flushing)
-        log_template_errors(self.accounts.values())
-        results = final_results(self.accounts, proposal, plan)
-        if is_worth_a_commit(proposal, plan):
-            keeping = self.judged_otherwise if keeping is None else keeping
+        concerned = self._accounts_of(among)
+        log_template_errors(concerned.values())
+        results = final_results(concerned, proposal, plan)
+        keeping = self.judged_otherwise if keeping is None else keeping
+        if is_worth_a_commit(concerned, proposal, plan, keeping):
             commit = commit_of(self.accounts, proposal, results, plan, keeping)
             await self._committer.commit(proposal.account, commit)
             for name, rule in commit.dropped_rule_states:
                 self.accounts[name].evaluator.forget_state(rule)
-        self._apply(proposal, results, plan)
+        self._apply(proposal, results, plan, apart)
         if proposal.account is not None:
             log_transitions(results[proposal.account.name], proposal.account.views)
         if plan.outbox:
             self.services.wake()
         return proposal
 
-    def _apply(self, proposal: Proposal, results: Mapping[str, EvaluationResult], plan: DispatchPlan) -> None:
-        for name, account in self.accounts.items():
+    def _apply(
+        self,
+        proposal: Proposal,
+        results: Mapping[str, EvaluationResult],
+        plan: DispatchPlan,
+        apart: Apart | None,
+    ) -> None:
+        concerned = self._accounts_of(results)
+        for name, account in concerned.items():
             account.evaluator.apply(results[name], proposal.cursor if account is proposal.account else None)
             report_alerts(account, self.services)
         self.dispatcher.apply(plan)
-        notified = self.dispatcher.notified_fingerprints()
-        for account in self.accounts.values():
+        notified = self.dispatcher.notified_fingerprints(apart)
+        for account in concerned.values():
             account.forget_resolved(notified)
-        self.next_flush = plan.next_flush
+        self._flush_again(None if apart is None else apart.accounts, plan.next_flush)
         self._announce()
+
+    def _fingerprints_of_others(self, among: Collection[str]) -> set[str]:
+        others = (account for name, account in self.accounts.items() if name not in among)
+        return {alert.fingerprint for account in others for _, alert in account.evaluator.every_alert()}

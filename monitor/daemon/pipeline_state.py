@@ -1,6 +1,6 @@
 """What a pipeline has: the accounts that it holds and the dispatcher, and how alerts are read from them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -35,8 +35,8 @@ class PipelineState:
     ) -> None:
         self.dispatcher = dispatcher
         self.services = services
-        self.next_flush: Instant | None = None
-        """When the groups are flushed again if nothing else happens; None: only when something does."""
+        self._next_flushes: dict[str, Instant] = {}
+        """By account when its groups are flushed again if nothing else happens; of all (empty) where that concerns none."""
         self.windows = trio.Lock()
         """Held by whoever changes a window, and by whoever reads one in pieces: an evaluation until its notifications are planned, a page that
         explains an alert. Who holds it does not wait for the store, nor for another commit.
@@ -57,6 +57,11 @@ class PipelineState:
         self._order = tuple(order)
         self._news = trio.Event()
         self._hold({account.name: account for account in accounts})
+
+    @property
+    def next_flush(self) -> Instant | None:
+        """When groups are flushed again if nothing else happens; None: only when something does."""
+        return min(self._next_flushes.values(), default=None)
 
     @property
     def news(self) -> trio.Event:
@@ -100,9 +105,11 @@ class PipelineState:
         """Returns all alerts, whoever evaluates their rules."""
         return chain(self.every_alert(), self.elsewhere.every_alert())
 
-    def alerts(self, proposal: Proposal | None = None) -> Iterator[tuple[Alert, Views, ViewContext]]:
-        """Yields all alerts with what they are rendered by, as they are once the ``proposal`` is applied."""
-        for account in self.accounts.values():
+    def alerts(
+        self, proposal: Proposal | None = None, among: Collection[str] | None = None
+    ) -> Iterator[tuple[Alert, Views, ViewContext]]:
+        """Yields all alerts (or those of the accounts ``among``) with what they are rendered by, as they are once the ``proposal`` is applied."""
+        for account in self._accounts_of(among).values():
             result, cursor = EvaluationResult(), None
             if proposal is not None and proposal.account is account:
                 result, cursor = proposal.result, proposal.cursor
@@ -125,9 +132,27 @@ class PipelineState:
         """Replaces the accounts. Each one's evaluations work through no more of the past than others can wait for."""
         ordered = dict.fromkeys([*(name for name in self._order if name in accounts), *accounts])
         self.accounts = {name: accounts[name] for name in ordered}
+        self._next_flushes = {name: at for name, at in self._next_flushes.items() if not name or name in accounts}
         for account in accounts.values():
             account.evaluator.effort = EFFORT
         self.dispatcher.leads = self.holds(self.dispatcher.leading)
+
+    def _accounts_of(self, among: Collection[str] | None) -> dict[str, AccountPipeline]:
+        """Returns the accounts ``among`` those that are held, or (None) all of them, in their order."""
+        return {name: one for name, one in self.accounts.items() if among is None or name in among}
+
+    def _flush_all_soon(self) -> None:
+        """Lets the flush timer flush all accounts."""
+        self._next_flushes[""] = self.services.clock.now()
+
+    def _flush_again(self, among: Collection[str] | None, at: Instant | None) -> None:
+        """Takes when the accounts ``among`` the held ones, or (None) all, are flushed again."""
+        if among is None:
+            self._next_flushes = {}
+        for name in self._accounts_of(among) or [""]:
+            self._next_flushes.pop(name, None)
+            if at is not None:
+                self._next_flushes[name] = at
 
     def _announce(self) -> None:
         """Sets `news`."""

@@ -44,7 +44,7 @@ class SharedPipeline(PipelineCommits):
             self.dispatcher.lead_by(account)
             self._hold(self.accounts)
             if self.dispatcher.leads:
-                self.next_flush = self.services.clock.now()
+                self._flush_all_soon()
             self._announce()
 
     async def release(self, name: str) -> None:

@@ -5,7 +5,7 @@ Like `monitor.alerts.evaluator` it proposes a plan, which is committed to the st
 `monitor.dispatch.notification_builder` writes the notification.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import field
 from typing import Final
@@ -54,6 +54,17 @@ from monitor.store.protocol import SILENCES_KEPT, Pending
 
 AWAITED: Final[Duration] = 7 * DAY
 """Time for which the groups of a removed receiver are kept: if it comes back within that, it still gets the resolutions that it missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """The accounts that one flush is about, where each account is decided on as if it were the only one.
+
+    ``others`` returns the fingerprints of the alerts of all other accounts that are held.
+    """
+
+    accounts: Collection[str]
+    others: Callable[[], Collection[str]]
 
 
 @dataclass(slots=True)
@@ -144,7 +155,8 @@ class Dispatcher:
         self._editable = editable or {}
         self._keeping = keeping or {}
         self._routes = routes_by_receiver(route)
-        self._destinations = DestinationCache(route, tuple(channels), by_account=self.by_account)
+        self._destinations: dict[str, DestinationCache] = {}
+        """By account; of all (empty) where they are not decided on apart."""
         self._suppression = Suppression(tuple(inhibitions))
         self._timed = any(one.mute or one.active for one in self._routes.values())
 
@@ -173,17 +185,22 @@ class Dispatcher:
         *,
         well: bool = True,
         may_forget: bool = True,
+        apart: Apart | None = None,
     ) -> Work[DispatchPlan]:
-        """Does what `flush` does, in pieces. The alerts, what they are rendered from, and the dispatcher must not change meanwhile."""
+        """Does what `flush` does, in pieces. The alerts, what they are rendered from, and the dispatcher must not change meanwhile.
+
+        With ``apart`` the alerts are those of its accounts, and the groups of others stay as they are.
+        """
         known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
-        incidents = yield from self._assigning(known, now)
+        groups = self._groups_of(apart)
+        incidents = yield from self._assigning(known, groups, now)
         yield
         forgotten = [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT] if may_forget else []
         in_incidents = with_incidents(known, incidents)
-        plan = yield from self._planning(in_incidents, now, edits or SuppressionEdits(), forgotten)
+        plan = yield from self._planning(in_incidents, now, edits or SuppressionEdits(), apart, forgotten)
         plan.incidents = incidents
         yield
-        assembler = GroupAssembler(plan.input, self.groups, self.route, self._routes)
+        assembler = GroupAssembler(plan.input, groups, self.route, self._routes)
         builder = NotificationBuilder(
             plan.input, self.channels, self._editable, self._keeping, self.external_url, self.most
         )
@@ -198,15 +215,15 @@ class Dispatcher:
         yield
         here = (decision_of(key, members) for key, members in members_by_key.items() if key[0] in self.channels)
         decisions = yield from listed(here, AT_ONCE)
-        for one in limit_new_groups(decisions, self.groups, decision_of, builder.priority, now, self.most_groups):
+        for one in limit_new_groups(decisions, groups, decision_of, builder.priority, now, self.most_groups):
             yield from self._flush_group(one, builder, plan)
             yield
         plan.outbox, plan.views = builder.outbox, builder.views
         if self.by_account:
             shown = {view.fingerprint for view in plan.views if view.status == "firing"}
-            plan.untold = yield from untold_views(plan.input, shown, self.notified_fingerprints())
+            plan.untold = yield from untold_views(plan.input, shown, notified_in(groups.values()))
         self._watch(plan, now, well=well)
-        for at in [*assembler.change_at, *(ack.until for ack in plan.acks.values())]:
+        for at in [*assembler.change_at, *(ack.until for one, ack in plan.acks.items() if one in known)]:
             plan.flush_by(at)
         plan.flush_by(silences_change_at(plan.silences, now))
         if self._timed and any(one.members.route.mute or one.members.route.active for one in decisions):
@@ -226,7 +243,8 @@ class Dispatcher:
             if alert.state == "firing":
                 self.recent_starts.note(alert)
         self.recent_starts.sweep(plan.input.now)
-        self._destinations.sweep(plan.input.known)
+        for account in {routed.account for routed in plan.input.destinations.values()}:
+            self._destinations_in(account).sweep(plan.input.known)
 
     def adopt(
         self, groups: Iterable[AggregationGroup], acks: Iterable[Ack], begun: Iterable[tuple[str, Instant]]
@@ -257,21 +275,25 @@ class Dispatcher:
         """Forgets an account's groups, and the acknowledgements of its alerts."""
         self.groups = {key: group for key, group in self.groups.items() if group.account != account}
         self.acks = {one: ack for one, ack in self.acks.items() if one not in fingerprints}
+        self._destinations.pop(account, None)
         if account == self.leading:
             self.reported = None
             if self.watchdog is not None:
                 self.watchdog.group = None
 
-    def suppress(self, silences: Iterable[Silence], acks: Iterable[Ack]) -> None:
-        """Replaces all silences and acknowledgements. Equal silences stay, with what is known of whom they match."""
+    def suppress(self, silences: Iterable[Silence], acks: Iterable[Ack]) -> bool:
+        """Replaces all silences and acknowledgements, and returns whether they are others. Equal silences stay, with what is known of whom they
+        match."""
         stored = {silence.id: silence for silence in silences}
-        if stored != {silence.id: silence for silence in self.silences.all()}:
+        are_others = stored != {silence.id: silence for silence in self.silences.all()}
+        if are_others:
             self.silences = Silences(stored.values())
-        self.acks = {ack.fingerprint: ack for ack in acks}
+        before, self.acks = self.acks, {ack.fingerprint: ack for ack in acks}
+        return are_others or self.acks != before
 
-    def notified_fingerprints(self) -> set[str]:
-        """Returns the fingerprints of the alerts that some receiver believes to be firing."""
-        return {fingerprint for group in self.groups.values() for fingerprint in group.told}
+    def notified_fingerprints(self, apart: Apart | None = None) -> set[str]:
+        """Returns the fingerprints of the alerts that some receiver believes to be firing, with ``apart`` those of its accounts."""
+        return notified_in(self._groups_of(apart).values())
 
     # Reading
 
@@ -280,17 +302,28 @@ class Dispatcher:
         known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
         return (yield from self._planning(known, now, SuppressionEdits())).input
 
+    def _groups_of(self, apart: Apart | None) -> Mapping[Key, AggregationGroup]:
+        """Returns the groups that a flush is about."""
+        if apart is None:
+            return self.groups
+        return {key: group for key, group in self.groups.items() if group.account in apart.accounts}
+
     def _planning(
-        self, known: Known, now: Instant, edits: SuppressionEdits, forgotten: Sequence[str] = ()
+        self,
+        known: Known,
+        now: Instant,
+        edits: SuppressionEdits,
+        apart: Apart | None = None,
+        forgotten: Sequence[str] = (),
     ) -> Work[DispatchPlan]:
         """Plans with the edits made, and with the silences whose ids are ``forgotten`` dropped."""
         destinations = yield from self._destinations_of(known)
         dropped = [*edits.dropped_silences, *forgotten]
         silences = self._silences_after(edits.silences, dropped)
-        acks, gone = self._acks_after(edits, known, now)
+        acks, gone = self._acks_after(edits, known, now, apart)
         firing = {one: destinations[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}
-        apart = {one: known[one][0].account for one in firing} if self.by_account else {}
-        suppressed = yield from self._suppression.finding(firing, silences, now, apart)
+        owners = {one: known[one][0].account for one in firing} if self.by_account else {}
+        suppressed = yield from self._suppression.finding(firing, silences, now, owners)
         reports = {one: alert.firing_at for one, (alert, _, _) in known.items() if one in firing and alert.is_report}
         for one, since in reports.items():
             by = silenced_since(firing[one], silences, now if since is None else since, now)
@@ -304,31 +337,46 @@ class Dispatcher:
         destinations = {}
         for (one, (alert, views, _)), pauses in paced(known.items(), AT_ONCE):
             was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
-            destinations[one] = self._destinations.of(was, views)
+            destinations[one] = self._destinations_in(alert.account).of(was, views)
             if pauses:
                 yield
-        for part in self._parts(known):
+        for account, part in self._parts(known).items():
             failing = failing_receivers((alert for alert, _, _ in part.values()), self.channels)
             for one in part if failing else ():
                 about = dict(known[one][0].group).get("receiver")
                 if about is not None and known[one][0].rule == NOTIFICATION_FAILING.name:
-                    destinations[one] = self._destinations.avoiding(destinations[one], failing, about)
+                    cache = self._destinations_in(account)
+                    destinations[one] = cache.avoiding(destinations[one], failing, about)
         return destinations
 
-    def _parts(self, known: Known) -> list[Known]:
-        """Returns the alerts in the parts that are decided on apart from each other: by account, or all together."""
+    def _destinations_in(self, account: str) -> DestinationCache:
+        """Returns the destinations of the account's alerts."""
+        key = account if self.by_account else ""
+        found = self._destinations.get(key)
+        if found is None:
+            found = DestinationCache(self.route, tuple(self.channels), by_account=self.by_account)
+            self._destinations[key] = found
+        return found
+
+    def _parts(self, known: Known) -> Mapping[str, Known]:
+        """Returns the alerts in the parts that are decided on apart from each other: by account, or all together (empty)."""
         if not self.by_account:
-            return [known]
+            return {"": known}
         parts = dict[str, dict[str, tuple[Alert, Views, ViewContext]]]()
         for one, found in known.items():
             parts.setdefault(found[0].account, {})[one] = found
-        return list(parts.values())
+        return parts
 
-    def _assigning(self, known: Known, now: Instant) -> Work[dict[str, IncidentScope]]:
+    def _assigning(
+        self, known: Known, groups: Mapping[Key, AggregationGroup], now: Instant
+    ) -> Work[dict[str, IncidentScope]]:
         """Finds the incidents of the alerts that begin to fire."""
         found = dict[str, IncidentScope]()
-        for part in self._parts(known):
-            found |= yield from IncidentAssigner(part, self.groups.values(), self._routes, now).assigning()
+        groups_in = dict[str, list[AggregationGroup]]()
+        for group in groups.values():
+            groups_in.setdefault(group.account if self.by_account else "", []).append(group)
+        for account, part in self._parts(known).items():
+            found |= yield from IncidentAssigner(part, groups_in.get(account, ()), self._routes, now).assigning()
         return found
 
     def _silences_after(self, put: Iterable[Silence], dropped: Iterable[str]) -> Silences:
@@ -338,13 +386,16 @@ class Dispatcher:
             after.pop(one, None)
         return Silences(after.values()) if [*put, *dropped] else self.silences
 
-    def _acks_after(self, edits: SuppressionEdits, known: Known, now: Instant) -> tuple[dict[str, Ack], list[str]]:
-        """Returns the acknowledgements that hold, and the fingerprints of those to forget."""
+    def _acks_after(
+        self, edits: SuppressionEdits, known: Known, now: Instant, apart: Apart | None
+    ) -> tuple[dict[str, Ack], list[str]]:
+        """Returns the acknowledgements that hold, and the fingerprints of those to forget. Those of alerts that a flush is not about stay."""
         acks = self.acks | {ack.fingerprint: ack for ack in edits.acks}
+        others = apart.others() if apart is not None and not acks.keys() <= known.keys() else ()
         holding = {
             one: ack
             for one, ack in acks.items()
-            if one in known and one not in edits.dropped_acks and ack.holds(known[one][0], now)
+            if one not in edits.dropped_acks and (ack.holds(known[one][0], now) if one in known else one in others)
         }
         return holding, [one for one in self.acks if one not in holding]
 
@@ -397,6 +448,11 @@ class Dispatcher:
             plan.watchdog = group
             plan.outbox += to_all(notification, self.channels, group.account)
         plan.flush_by(self.watchdog.next_at(group, now))
+
+
+def notified_in(groups: Iterable[AggregationGroup]) -> set[str]:
+    """Returns the fingerprints of the alerts that receivers were notified of in these groups, and not yet of their end."""
+    return {fingerprint for group in groups for fingerprint in group.told}
 
 
 def _not_ahead(group: AggregationGroup, now: Instant) -> AggregationGroup:

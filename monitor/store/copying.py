@@ -1,14 +1,15 @@
 """Copies a store into an empty one, of another kind or of the same, and compares the two row by row before the copy is committed."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 from monitor.store.open import StoreLocation, open_exclusively
-from monitor.store.row_codec import UnreadableRow
+from monitor.store.row_codec import Row, UnreadableRow, fingerprints
 from monitor.store.sql_store import SqlStore, Table
 
 _USUAL: Final = 500
@@ -16,6 +17,15 @@ _LARGE: Final = 4
 """Blobs of the journal and states of rules may have megabytes."""
 
 QUARANTINED: Final = Table("aside", ("account", "search", "at", "why", "record", "first_at", "seen"), "id", _USUAL)
+NOTIFICATIONS: Final = Table(
+    "parcel",
+    (
+        *("id", "receiver", "channel", "key", "group_key", "episode", "state", "attempts", "next_at"),
+        *("created_at", "done_at", "error", "receipt", "notification", "account"),
+    ),
+    "id",
+    _USUAL,
+)
 TABLES: Final = (
     Table("secret", ("name", "value"), "name", _USUAL),
     Table("ended_session", ("digest", "began"), "digest", _USUAL),
@@ -25,15 +35,7 @@ TABLES: Final = (
     Table("alert", ("fingerprint", "resolved_at", "data"), "rowid", _USUAL),
     Table("transition", ("id", "fingerprint", "rule", "at", "what", "because", "value", "about"), "id", _USUAL),
     Table("alert_group", ("key", "receiver", "account", "episode", "data"), "rowid", _USUAL),
-    Table(
-        "parcel",
-        (
-            *("id", "receiver", "channel", "key", "group_key", "episode", "state", "attempts", "next_at"),
-            *("created_at", "done_at", "error", "receipt", "notification", "account"),
-        ),
-        "id",
-        _USUAL,
-    ),
+    NOTIFICATIONS,
     QUARANTINED,
     Table("silence", ("id", "data"), "rowid", _USUAL),
     Table("acknowledgement", ("fingerprint", "data"), "rowid", _USUAL),
@@ -54,9 +56,10 @@ def _quiet(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StoreCopy:
-    """What was copied: the number of rows of each table."""
+    """What was copied: the number of rows of each table. ``left_out`` has the notifications that cannot be read, by number, and why."""
 
     rows: dict[str, int]
+    left_out: dict[int, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -83,6 +86,8 @@ def _same(one: StoreLocation, other: StoreLocation) -> bool:
 def copy_store(source: SqlStore, target: SqlStore, progress: Callable[[int, int], None] = _quiet) -> StoreCopy:
     """Copies everything in one transaction. Raises StoreError; then the target is as empty as before.
 
+    A notification that cannot be read is left out: nobody can send or show it. Any other row that cannot be read is an error.
+
     Both stores belong to the caller alone. ``progress`` gets the rows that were copied or compared, and how many there are in all.
     """
     if callbacks := source.count_forwarded():
@@ -93,15 +98,15 @@ def copy_store(source: SqlStore, target: SqlStore, progress: Callable[[int, int]
         raise StoreError(f"the target is not empty (it has rows in {', '.join(filled)}): name a new file or database")
     with source.snapshot():
         counts = {table.name: source.count_rows(table) for table in TABLES}
-        counter = _Counter(progress, 2 * sum(counts.values()))
+        counter, left_out = _Counter(progress, 2 * sum(counts.values())), dict[int, str]()
         with target.copying():
-            written = [_copy(source, target, table, counter) for table in TABLES]
+            written = [_copy(source, target, table, counter, left_out) for table in TABLES]
             for name in NUMBERED:
                 target.set_last_number(name, source.last_number(name))
             target.set_ever_quarantined(source.counts()["quarantined"])
             _compare(target, written, counter)
-            _compare_following(source, target)
-    return StoreCopy({one.table.name: one.rows for one in written})
+            _compare_following(source, target, left_out)
+    return StoreCopy({one.table.name: one.rows for one in written}, left_out)
 
 
 @dataclass(slots=True)
@@ -124,9 +129,15 @@ class _TableContent:
     digest: bytes
 
 
-def _copy(source: SqlStore, target: SqlStore, table: Table, counter: _Counter) -> _TableContent:
+def _copy(
+    source: SqlStore, target: SqlStore, table: Table, counter: _Counter, left_out: dict[int, str]
+) -> _TableContent:
+    """Copies a table, except for the notifications that it adds to ``left_out``. Raises StoreDamaged."""
     digest, rows = hashlib.sha256(), 0
-    for batch in source.read_table(table):
+    for read in source.read_table(table):
+        batch = _readable(read, left_out) if table is NOTIFICATIONS else read
+        counter.total -= len(read) - len(batch)
+        counter.done += len(read) - len(batch)
         try:
             target.fill_table(table, batch)
         except UnreadableRow as error:
@@ -137,9 +148,27 @@ def _copy(source: SqlStore, target: SqlStore, table: Table, counter: _Counter) -
     return _TableContent(table, rows, digest.digest())
 
 
-def _content(store: SqlStore, table: Table, counter: _Counter | None = None) -> _TableContent:
+def _readable(batch: list[Row], left_out: dict[int, str]) -> list[Row]:
+    """Returns the notifications that can be read, and adds the others to ``left_out``."""
+    number, data = NOTIFICATIONS.columns.index("id"), NOTIFICATIONS.columns.index("notification")
+    found = []
+    for row in batch:
+        try:
+            fingerprints(row[data])
+        except UnreadableRow as error:
+            left_out[row[number]] = error.why
+        else:
+            found.append(row)
+    return found
+
+
+def _content(
+    store: SqlStore, table: Table, counter: _Counter | None = None, without: Collection[int] = ()
+) -> _TableContent:
+    """Reads a table, except for the rows about the notifications ``without``."""
     digest, rows = hashlib.sha256(), 0
-    for batch in store.read_table(table):
+    for read in store.read_table(table):
+        batch = [row for row in read if row[table.columns.index("parcel")] not in without] if without else read
         _add(digest, batch)
         rows += len(batch)
         if counter:
@@ -160,8 +189,8 @@ def _compare(target: SqlStore, written: list[_TableContent], counter: _Counter) 
             raise _different(before, after)
 
 
-def _compare_following(source: SqlStore, target: SqlStore) -> None:
-    before, after = _content(source, FOLLOWING), _content(target, FOLLOWING)
+def _compare_following(source: SqlStore, target: SqlStore, left_out: Collection[int]) -> None:
+    before, after = _content(source, FOLLOWING, without=left_out), _content(target, FOLLOWING)
     if before != after:
         raise _different(before, after)
 

@@ -114,7 +114,7 @@ def test_for_people_it_is_a_page(sale: Folder) -> None:
     lines = sale.invoke("campaign", "sale-1").stdout.splitlines()
     assert lines[0] == "Sale (sale-1) of account main"
     assert lines[2] == "Messages   100 for 400 recipients, 5.00 EUR spent"
-    assert lines[3] == "Delivered  75%, failed 25%"
+    assert lines[3] == "Delivered  75% of all messages, failed 25%"
     assert any(line.startswith("Reports    ") and "█" in line for line in lines)
 
 

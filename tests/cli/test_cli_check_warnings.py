@@ -193,6 +193,35 @@ def test_a_receiver_whose_secret_goes_in_clear_text_is_named(
     assert [one for one in warnings(folder) if "unencrypted" in one] == ([said] if is_named else [])
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise imports it
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("json://u:pass@hooks.example.org/x", ("json", "jsons")),
+        ("JSON://hooks.example.org", ("JSON", "jsons")),
+        ("mailto://u:pass@example.org", ("mailto", "mailtos")),
+        ("gotify://push.example.org/A1b2C3d4E5f6G7h", ("gotify", "gotifys")),
+        ("toot://Abc123@social.example.org/@ops", ("toot", "toots")),
+        ("ntfy://u:pass@ntfy.example.org/ops", ("ntfy", "ntfys")),
+        ("ntfy://ops-4711", None),
+        ("json://127.0.0.1:8080/x", None),
+        ("json://localhost/x", None),
+        ("jsons://hooks.example.org/x", None),
+        ("mailtos://u:pass@example.org", None),
+        ("mailto://u:pass@gmail.com", None),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops", None),
+    ],
+)
+def test_a_service_that_apprise_reaches_in_clear_text_is_named(
+    folder: Folder, url: str, said: tuple[str, str] | None
+) -> None:
+    pytest.importorskip("apprise", reason="the extra apprise is not installed")
+    folder.replace(folder.config, "  - {name: ops", f'  - {{name: open, apprise: [{{url: "{url}"}}]}}\n  - {{name: ops')
+    found = [one for one in warnings(folder) if "unencrypted" in one]
+    expected = "receiver open: url of apprise/0 is {}://: what it holds and all notifications go unencrypted; write {}:// if the server can"
+    assert found == ([] if said is None else [expected.format(*said)])
+
+
 def test_an_alertmanager_without_a_secret_and_a_web_address_with_tls_are_not_named(folder: Folder) -> None:
     channels = 'alertmanager: [{url: "http://alertmanager:9093"}], webhook: [{url: "https://hooks.example.org/1"}]'
     folder.replace(folder.config, "  - {name: ops", f"  - {{name: open, {channels}}}\n  - {{name: ops")

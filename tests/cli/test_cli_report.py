@@ -62,6 +62,9 @@ def test_text_fits_a_terminal_and_says_what_matters_first(reported: Folder) -> N
     assert re.fullmatch(r"  \d+(\.\d)?% delivered +[\d,]+ of [\d,]+ with a final status, .*", lines[2])
     heads = [line.split()[0] for line in lines if re.match(r"[A-Z]{4,} ", line)]
     assert heads == ["INCIDENT", "COUNTRY", "OPERATOR", "CAMPAIGN", "RULE", "RULES", "RULES"]
+    said = "Delivered: the share of the messages with a final status. Messages: all, also those without one."
+    assert " ".join(done.output.split()).count(said) == 1, "once, below the first table that has these columns"
+    assert done.output.index("\nDelivered: ") < done.output.index("\nOPERATOR")
     assert re.search(r"Operators Cosmote, GR +11-10 10:06 +59m +\d+ +\d+\.\d\d", done.output)
     assert lines[-5:] == [
         "RULES THAT NEVER FIRED (1)",
@@ -103,6 +106,7 @@ def test_html_is_one_file_that_needs_nothing_and_shows_data_as_text(reported: Fo
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+    assert page.count("Delivered: the share of the messages with a final status.") == 1
     for width in ("wide", "narrow"):  # one of them is shown
         assert page.count(f'<div class="{width}"><svg class="chart" role="img"') == 2
     assert page.count("<title>") == page.count("</title>") >= 3

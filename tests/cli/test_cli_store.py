@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -21,6 +22,7 @@ from monitor.store.open import open_store
 from monitor.store.postgresql import open_postgresql, open_worker
 from tests.fakes.alertmanager import free_port
 from tests.fakes.postgresql import PASSWORD, PostgresqlServer
+from tests.store.store_samples import enqueue, notification
 
 
 @pytest.fixture
@@ -56,6 +58,27 @@ def shown(address: PostgresqlAddress) -> str:
 
 def option(password: Path) -> Sequence[str]:
     return ("--password-file", str(password))
+
+
+def test_a_notification_that_cannot_be_read_is_left_out_and_said(stored: Folder) -> None:
+    source = f"sqlite://{stored.path}/monitor.db"
+    with open_store(stored.path / "monitor.db") as store:
+        for number in range(22):
+            enqueue(store, notification(f"k{number}"))
+    with closing(sqlite3.connect(stored.path / "monitor.db")) as connection, connection:
+        numbers = [number for (number,) in connection.execute("SELECT id FROM parcel ORDER BY id DESC LIMIT 21")]
+        marks = ", ".join("?" * len(numbers))
+        connection.execute(f"UPDATE parcel SET notification = x'00' WHERE id IN ({marks})", numbers)
+    done = run(stored, "store", "copy", source, f"sqlite://{stored.path}/copy.db")
+    assert done.exit_code == 1, done.output
+    assert "rows copied and compared" in done.stdout
+    *named, last = done.stderr.splitlines()
+    assert len(named) == 20
+    assert named[0].startswith(f"notification {min(numbers)} cannot be read, and was left out: ")
+    assert last == "21 notifications left out, 1 of which is not named (--json names all); all else was copied"
+    done = run(stored, "store", "copy", source, f"sqlite://{stored.path}/again.db", "--json")
+    assert done.exit_code == 1
+    assert [one["id"] for one in json.loads(done.stdout)["left_out"]] == sorted(numbers)
 
 
 def test_a_store_goes_to_postgresql_and_back(stored: Folder, postgresql: PostgresqlAddress, password: Path) -> None:

@@ -171,6 +171,49 @@ async def test_handing_over_commits_what_is_left_and_stays_if_it_cannot() -> Non
     assert list(pair.second.pipeline.accounts) == ["a", "b"], "as in the configuration"
 
 
+async def test_a_commit_is_about_its_account_alone_and_the_others_are_flushed_when_they_are_due() -> None:
+    pair = await Pair().start(("a", "b"), ())
+    worker = pair.first
+    await pair.fail(worker, "a")
+    assert pair.reasons("a") == ["first"]
+    repeat = pair.clock.at + 4 * HOUR
+    pair.clock.at = repeat - MINUTE
+    await worker.pipeline.flush_due()
+    await pair.fail(worker, "b")
+    assert pair.clock.at == repeat
+    assert (pair.reasons("a"), pair.reasons("b")) == (["first"], ["first"])
+    assert worker.pipeline.next_flush == repeat
+    await worker.pipeline.flush_due()
+    assert (pair.reasons("a"), pair.reasons("b")) == (["first", "repeat"], ["first"])
+
+
+async def test_an_acknowledgement_stays_while_other_accounts_are_polled_and_goes_with_its_alert() -> None:
+    pair = await Pair().start(("a", "b"), ())
+    worker = pair.first
+    await pair.fail(worker, "a")
+    [alert] = worker.firing("a")
+    await worker.actions.acknowledge(alert.fingerprint, "Ann")
+    await pair.fail(worker, "b")
+    assert [one.fingerprint for one in pair.store.load().acks] == [alert.fingerprint]
+    assert worker.pipeline.dispatcher.acks.keys() == {alert.fingerprint}
+    await pair.fail(worker, "a", failing=0)
+    await pair.fail(worker, "a", failing=0)
+    assert worker.firing("a") == []
+    assert (pair.store.load().acks, worker.pipeline.dispatcher.acks) == ([], {})
+
+
+async def test_a_silence_that_ends_has_every_account_flushed() -> None:
+    pair = await Pair().start(("a", "b"), ())
+    worker = pair.first
+    await worker.actions.put_silence(silence(pair))
+    for account in ("a", "b"):
+        await pair.fail(worker, account)
+    assert pair.reasons("a") == pair.reasons("b") == []
+    pair.clock.at += HOUR - 2 * MINUTE
+    await worker.pipeline.flush_due()
+    assert pair.reasons("a") == pair.reasons("b") == ["first"]
+
+
 async def test_an_account_is_adopted_although_the_store_fails_and_begins_with_the_next_flush() -> None:
     pair = await Pair().start((), ())
     await pair.first.adopt("a")

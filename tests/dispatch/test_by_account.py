@@ -78,14 +78,14 @@ class Apart(RuleBasedStateMachine):
             trio.run(one.start, (account,))
 
     def everywhere(self, account: str, act: Callable[[SharedWorker], Awaitable[None]], later: int = SECOND) -> None:
-        """Does something about an account, and then flushes all, as every commit does."""
+        """Does something about an account, and then flushes what is due, as the flush timer does."""
         self.clock.at += later
 
         async def run() -> None:
             for one in (self.together, self.alone[account]):
                 await act(one)
             for one in (self.together, *self.alone.values()):
-                await one.pipeline.flush()
+                await one.pipeline.flush_due()
 
         trio.run(run)
 
@@ -116,8 +116,8 @@ class Apart(RuleBasedStateMachine):
         return {"messageId": f"m{self.messages}", "date": self.clock.at} | row
 
     @rule(later=st.sampled_from([SECOND, 10 * SECOND, MINUTE, 61 * MINUTE]))
-    def flush(self, later: int) -> None:
-        self.everywhere("a", lambda one: one.pipeline.flush(), later)
+    def wait(self, later: int) -> None:
+        self.everywhere("a", lambda one: one.pipeline.flush_due(), later)
 
     @rule(operator=st.sampled_from(OPERATORS), minutes=st.sampled_from([1, 30]))
     def silence(self, operator: str, minutes: int) -> None:

@@ -221,13 +221,34 @@ def test_a_row_that_cannot_be_read_stops_the_copy_with_advice_about_its_store(
     with closing(opened(places(kind))) as old, closing(opened(places("postgresql"))) as new:
         fill(old)
         with old.copying():
-            old._run("UPDATE parcel SET notification = ? WHERE key = ?", (b'{"key": 1}', "k4"))
-        with pytest.raises(
-            StoreDamaged, match=f"notification in the (store|table) .*cannot be read.*{advice}"
-        ) as caught:
+            old._run("UPDATE alert SET data = ? WHERE fingerprint = ?", (b'{"rule": 1}', alert("Zeta").fingerprint))
+        with pytest.raises(StoreDamaged, match=f"a stored alert .*cannot be read.*{advice}") as caught:
             copy_store(old, new)
         assert ("file" in str(caught.value)) == (kind == "sqlite")
         assert [new.count_rows(table) for table in TABLES] == [0] * len(TABLES)
+
+
+@pytest.mark.parametrize("damage", [b'{"key": 1}', b"not JSON", b""], ids=["another shape", "no JSON", "empty"])
+@pytest.mark.parametrize("kinds", [(one, other) for one in KINDS for other in KINDS], ids="-".join)
+def test_a_notification_that_cannot_be_read_is_left_out_and_named(
+    places: Places, kinds: tuple[str, str], damage: bytes
+) -> None:
+    with closing(opened(places(kinds[0]))) as old, closing(opened(places(kinds[1]))) as new:
+        fill(old)
+        before = {table.name: old.count_rows(table) for table in TABLES}
+        [(number,)] = old._rows("SELECT id FROM parcel WHERE key = 'k4'")
+        with old.copying():
+            old._run("UPDATE parcel SET notification = ? WHERE key = ?", (damage, "k4"))
+        done = list[tuple[int, int]]()
+        made = copy_store(old, new, lambda *at: done.append(at))
+        assert list(made.left_out) == [number]
+        assert made.left_out[number]
+        assert made.rows == before | {"parcel": before["parcel"] - 1}
+        assert done[-1][0] == done[-1][1]
+        assert {table.name: new.count_rows(table) for table in TABLES} == made.rows
+        assert [kept for (kept,) in new._rows("SELECT id FROM parcel ORDER BY id")] == [
+            kept for (kept,) in old._rows("SELECT id FROM parcel ORDER BY id") if kept != number
+        ]
 
 
 SPANNING = '{}:{alertname="OperatorFailureRate"}'

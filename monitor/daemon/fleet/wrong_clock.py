@@ -11,11 +11,13 @@ from typing import Final
 
 from monitor.daemon.fleet.left_reasons import wrong_clock
 from monitor.model.fleet import Fleet
-from monitor.runtime.clock import MINUTE, Duration
+from monitor.runtime.clock import MINUTE, SECOND, Duration
 from monitor.runtime.dataclass import dataclass
 
 MOST_OFF: Final[Duration] = MINUTE
 """The most that the clock may differ from the database's; the same as from Routee's."""
+RIGHT_AGAIN: Final[Duration] = 45 * SECOND
+"""The most that a clock differs that counts as right again: one that is just at MOST_OFF would be wrong at one beat and right at the next."""
 
 
 @dataclass(slots=True)
@@ -30,7 +32,7 @@ class WrongClock:
 
         What it holds it keeps.
         """
-        was, self.is_wrong = self.is_wrong, abs(ahead) > MOST_OFF
+        was, self.is_wrong = self.is_wrong, abs(ahead) > (RIGHT_AGAIN if self.is_wrong else MOST_OFF)
         others = [one for one in fleet.living if one.id != worker] if self.is_wrong else []
         theirs = {account for one in others for account in (*fleet.accounts_of(one.id), *one.takes)}
         self.left_alone = dict.fromkeys(theirs.difference(held), wrong_clock(ahead))

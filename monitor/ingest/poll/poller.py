@@ -42,6 +42,7 @@ class Polls:
 
     async def _poll(self, figures: PollFigures) -> None:
         search, progress = self._search, self._search.progress
+        search.blindness.began()
         now = punctual(search.plan, search.clock.now())
         folded = self._folded(now)
         wanted = poll_range(search.plan, now, progress.watermark, max(folded, default=0))

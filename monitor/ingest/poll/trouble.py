@@ -1,16 +1,27 @@
 """Counts the failed tries of a search's requests since its last complete poll."""
 
+import trio
+
 from monitor.runtime.clock import Clock, Instant, iso
 
 
 class Trouble:
-    """The failures since the last complete poll: of each kind, how many tries failed and since when."""
+    """The failures since the last complete poll: of each kind, how many tries failed and since when.
+
+    ``told`` is not set while a poll is under way none of whose tries has failed.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._met: dict[str, tuple[int, Instant]] = {}
         self._last = ("", "")
         self._is_under_way = False
+        self.told = trio.Event()
+        self.told.set()
+
+    def began(self) -> None:
+        """Notes that a poll begins."""
+        self.told = trio.Event()
 
     def met(self, outcome: str, sentence: str) -> None:
         """Counts a failed try: ``outcome`` is a short word for its kind (``503``, ``timeout``), ``sentence`` explains it to people."""
@@ -18,17 +29,20 @@ class Trouble:
         self._met[outcome] = tries + 1, since
         self._last = outcome, sentence
         self._is_under_way = True
+        self.told.set()
 
     def ended(self, outcome: str, sentence: str) -> None:
         """Notes that a poll failed. Counts a try unless the poll's last try had the same reason and was counted already."""
         if not self._is_under_way or not sentence.startswith(self._last[1]):
             self.met(outcome, sentence)
         self._is_under_way = False
+        self.told.set()
 
     def over(self) -> None:
         """Records a complete poll, which clears all troubles."""
         self._met.clear()
         self._is_under_way = False
+        self.told.set()
 
     @property
     def sentence(self) -> str:

@@ -27,6 +27,7 @@ from monitor.ingest.routee.transport_errors import detail_of, unreachable
 from monitor.ingest.routee.wire import Malformed, decode_page, decode_parts
 from monitor.ingest.routee.worker_thread import in_worker
 from monitor.model.routee_query import PAGE_SIZE, AccountBalance, CampaignState, Page, RouteeQuery
+from monitor.runtime.bounded_transport import bounded_transport
 from monitor.runtime.certificates import trust
 from monitor.runtime.clock import SECOND, Clock, Instant
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
@@ -251,17 +252,13 @@ class ConnectionPool:
         headers = {"User-Agent": "routee-monitor", "Accept": "application/json", "Accept-Encoding": "gzip"}
         around = proxies()
         through = {url: proxy for url in self._urls if (proxy := around.of(url)) is not None}
-        transports = {
-            proxy: httpx.AsyncHTTPTransport(verify=trust(), limits=self._limits, proxy=proxy)
-            for proxy in through.values()
-        }
+        transports = {proxy: bounded_transport(trust(), proxy, limits=self._limits) for proxy in through.values()}
         self._proxied = bool(through)
         self._client = httpx.AsyncClient(
-            verify=trust(),
+            transport=bounded_transport(trust(), limits=self._limits),
             trust_env=False,
             follow_redirects=False,
             headers=headers,
-            limits=self._limits,
             mounts={_origin(url): transports[proxy] for url, proxy in through.items()},
         )
 

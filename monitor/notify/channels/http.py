@@ -14,6 +14,7 @@ import trio
 from monitor.notify.channels.origin import origin
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow, unreachable
 from monitor.notify.channels.redaction import authorisation, redacted
+from monitor.runtime.bounded_transport import bounded_transport
 from monitor.runtime.certificates import trust
 from monitor.runtime.clock import Instant
 from monitor.runtime.proxies import proxies
@@ -86,7 +87,10 @@ async def _answer(
 ) -> tuple[httpx.Response, str]:
     async with (
         httpx.AsyncClient(
-            verify=trust(), trust_env=False, proxy=proxies().of(url), follow_redirects=False, timeout=within
+            transport=bounded_transport(trust(), proxies().of(url)),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=within,
         ) as client,
         client.stream(method, url, content=body or None, headers=headers) as response,
     ):

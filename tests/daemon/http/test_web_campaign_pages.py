@@ -101,3 +101,6 @@ async def test_a_campaign_is_not_done_before_its_recipients_have_messages(tmp_pa
     assert ">25%</progress>" in one
     assert re.findall(r"<dt>(Final.*?)</dt><dd[^>]*>(.*?)</dd>", one) == [("Final of 12", "25%")]
     assert one.count("33.3%") == 5, "what was delivered: at the top, and of the one value of each field"
+    heads = re.findall(r"<th[^>]*>([^<]*(?:elivered|all messages|Share)[^<]*)</th>", listed + one)
+    shares = set(heads) - {"Delivered", "Undelivered"}  # those are statuses
+    assert shares == {"Delivered, of final", "Of all messages"}

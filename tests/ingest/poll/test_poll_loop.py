@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.search_tasks import poll_search
+from monitor.ingest.poll.trouble import Trouble
 from monitor.model.routee_query import Filter, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeRefused, RouteeUnavailable, StoreError
@@ -63,6 +64,7 @@ class World:
         self.sink = FakeSink()
         self.figures = Figures()
         self.cursor, self.overdue = cursor, False
+        self.trouble = Trouble(self.clock)
         self.plan = SearchPlan("main", "outbound", RouteeQuery(), EVERY, resweeps, settle, page_size)
 
     @asynccontextmanager
@@ -81,6 +83,7 @@ class World:
             self.clock,
             self.cursor,
             observer=self.figures,
+            trouble=self.trouble,
             overdue=self.overdue,
         )
 
@@ -464,6 +467,61 @@ async def test_a_poll_that_hangs_is_blindness_too(autojump_clock: MockClock) -> 
         world.tracking.hang.set()
         await world.pass_(SECOND)
     assert list(dict.fromkeys(world.sink.told("blind", "complete", "sighted"))) == ["blind", "complete", "sighted"]
+
+
+@asynccontextmanager
+async def third_poll(world: World, latency: float, hang: trio.Event | None = None) -> AsyncIterator[None]:
+    """Runs until a poll has begun that takes `latency`, after two that failed. The last complete one took 0.3 seconds: the deadline is 0.3
+    seconds after the poll begins, give or take a millisecond."""
+    world.tracking.latency = 0.3
+    async with world.running():
+        await world.pass_(2 * EVERY)
+        complete = world.polls()
+        world.tracking.down = OUTAGE
+        while world.polls("503") < 2:
+            await world.pass_(100 * MILLISECOND)
+        assert world.polls() == complete
+        world.tracking.down, world.tracking.latency, world.tracking.hang = None, latency, hang
+        requests = len(world.tracking.asked)
+        while len(world.tracking.asked) == requests:
+            await world.pass_(100 * MILLISECOND)
+        assert world.sink.told("blind") == []
+        yield
+
+
+@pytest.mark.parametrize("latency", [0.8, 5.0])
+async def test_a_poll_under_way_that_completes_is_no_blindness(latency: float, autojump_clock: MockClock) -> None:
+    world = World()
+    async with third_poll(world, latency):
+        await world.pass_(5 * MINUTE)
+    assert world.sink.told("blind") == []
+
+
+async def test_a_poll_under_way_that_hangs_delays_blindness_by_ten_seconds_at_most(autojump_clock: MockClock) -> None:
+    world = World()
+    async with third_poll(world, 0.3, trio.Event()):
+        await world.pass_(10 * SECOND)
+        assert world.sink.told("blind") == []
+        await world.pass_(SECOND)
+        assert world.sink.told("blind") == ["blind"]
+
+
+async def test_a_poll_under_way_whose_try_fails_delays_blindness_no_longer(autojump_clock: MockClock) -> None:
+    world = World()
+    async with third_poll(world, 0.3, trio.Event()):
+        await world.pass_(2 * SECOND)
+        assert world.sink.told("blind") == []
+        world.trouble.met("503", "Routee answers 503")
+        await world.pass_(MILLISECOND)
+        assert world.sink.told("blind") == ["blind"]
+
+
+async def test_a_poll_under_way_delays_blindness_by_an_interval_at_most(autojump_clock: MockClock) -> None:
+    world = World()
+    world.plan = replace(world.plan, every=2 * SECOND, resweeps=((5 * MINUTE, 2 * SECOND),))
+    async with third_poll(world, 0.3, trio.Event()):
+        await world.pass_(3 * SECOND)
+        assert world.sink.told("blind") == ["blind"]
 
 
 async def test_polls_that_are_too_slow_for_their_interval_say_how_slow_and_what_to_do(

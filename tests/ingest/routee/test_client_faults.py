@@ -49,6 +49,7 @@ MORE_FAULTS = [
     ("malformed", Reply(200, b"not gzip", {"Content-Encoding": "gzip"})),
     ("cut", Reply(cut=0)),
     ("cut", Reply(raw=b"not HTTP at all\r\n\r\n")),
+    ("cut", Reply(raw=b"HTTP/1.1 100 Continue\r\n\r\n" * 30 + PAGE.bytes())),
     ("cut", Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Le", cut=27)),
     ("timeout", Reply(200, PAGE.body, drip=1.0)),
     ("timeout", Reply(200, PAGE.body, drip=29.0)),

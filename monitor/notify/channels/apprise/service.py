@@ -5,6 +5,7 @@ import logging
 from importlib.util import find_spec
 from typing import Any, Final
 
+from monitor.config.yaml import is_loopback
 from monitor.model.notification import Notification
 from monitor.notify.render.notification_text import push, tone_of
 from monitor.notify.render.sanitize import Tone, clip
@@ -19,6 +20,9 @@ UNKNOWN: Final = (
 LONGEST_BODY: Final = 16_000
 """The longest body in characters; for services that accept less, Apprise cuts it."""
 _LONGEST_TITLE: Final = 250
+
+_HOSTED: Final = {"cloud", "official", "t2bot"}
+"""The modes of services in which Apprise asks the provider's own server, with TLS whatever the scheme."""
 
 _TYPES: Final[dict[Tone, str]] = {"critical": "failure", "warning": "warning", "info": "info", "resolved": "success"}
 
@@ -38,6 +42,27 @@ def problem_text(url: str) -> str:
     if find_spec("apprise") is None:
         return MISSING
     return "" if service(url) is not None else UNKNOWN
+
+
+def encrypted_scheme(url: str) -> str:
+    """Returns the scheme (``jsons://``) to write in place of that of an address which goes to another machine without TLS; empty if there is none.
+
+    Apprise knows which of its services have such a pair of schemes, and whether an address uses TLS all the same. The host is not told: with
+    some services it is the secret.
+    """
+    whole = service(url) if url and find_spec("apprise") is not None else None
+    if whole is None:
+        return ""
+    plugin = whole[0]
+    pairs = dict(zip(_written(plugin.protocol), _written(plugin.secure_protocol), strict=False))
+    meant = pairs.get(scheme(url).lower(), "")
+    is_open = not plugin.secure and getattr(plugin, "mode", None) not in _HOSTED
+    return meant if is_open and plugin.host and not is_loopback(plugin.host) else ""
+
+
+def _written(schemes: Any) -> tuple[str, ...]:
+    """Returns the schemes of a service, as `scheme` does. Apprise gives one text, several, or None."""
+    return tuple(f"{one}://" for one in ((schemes,) if isinstance(schemes, str) else schemes or ()))
 
 
 def service(url: str) -> Any:

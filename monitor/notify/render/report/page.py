@@ -76,6 +76,8 @@ def _body(report: DeliveryReport, link: str) -> Iterator[str]:
         yield f"<section><h2>{escaped(heading)}</h2>{_scrolling(escaped(heading), drawing)}</section>\n"
     for table in tables(report):
         yield f"<section><h2>{escaped(table.title)}</h2>{_table(table)}"
+        if table.note:
+            yield f'<p class="more">{escaped(table.note)}</p>'
         if table.key == "receivers":
             yield from _errors(report)
         yield "</section>\n"

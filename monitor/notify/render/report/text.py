@@ -58,6 +58,8 @@ def _table(table: ReportTable, most: int) -> Iterator[str]:
     others = len(table.rows) - len(rows) + table.more
     if others:
         yield f"and {number(others)} more"
+    if table.note:
+        yield from wrapped(table.note, WIDTH)
 
 
 def _errors(report: DeliveryReport) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What a report says in words, whatever shows it: its title, its main figures, and each table's columns and cells."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -24,6 +25,8 @@ from monitor.runtime.clock import Instant, to_datetime
 from monitor.runtime.dataclass import dataclass
 
 _LONGEST: Final = 80
+OF_FINAL: Final = "Delivered: the share of the messages with a final status. Messages: all, also those without one."
+"""What the columns of tables count; said once, below the first one that has them."""
 """The most characters of a name that comes from messages."""
 
 
@@ -38,13 +41,16 @@ class ReportFigure:
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """A table: its title, the heads of its columns, and its rows; the first one is text. ``more`` says how many rows were left out."""
+    """A table: its title, the heads of its columns, and its rows; the first one is text. ``more`` says how many rows were left out, and
+    ``note`` what has to be known of the columns.
+    """
 
     key: str
     title: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     more: int = 0
+    note: str = ""
 
 
 def local(at: Instant, zone: str, form: str = "%m-%d %H:%M") -> str:
@@ -156,7 +162,11 @@ def tables(report: DeliveryReport) -> list[ReportTable]:
             report, "receivers", "Receivers", ("CHANNEL", "SENT", "GIVEN UP", "WAITING"), report.receivers, _receiver
         ),
     ]
-    return [table for table in found if table.rows]
+    shown = [table for table in found if table.rows]
+    first = next((place for place, table in enumerate(shown) if "DELIVERED" in table.heads), None)
+    if first is not None:
+        shown[first] = replace(shown[first], note=OF_FINAL)
+    return shown
 
 
 def _table(
