@@ -391,8 +391,7 @@ class Window:
             has_first = np.zeros(len(new), np.bool_)
             has_first[of[columns["key"][parts[missing]] == 1]] = True
             first = self._same_id(new[~has_first], 1)
-            found = first[first >= 0]
-            alone = found[columns["kind"][found] & AS_MESSAGE > 0]  # said to be the whole message
+            alone = first[first >= 0]  # without a message's row, so it said to be the whole message
             if alone.size:
                 parts, heads = np.concatenate([parts, alone]), np.concatenate([heads, self._same_id(alone, HEAD)])
         loose = np.flatnonzero(~self._linked(parts, heads))

@@ -68,6 +68,20 @@ def test_only_what_does_not_change_can_be_hashed(maker: Maker) -> None:
         hash(_point(maker, slots=True)(1))
 
 
+def test_a_field_is_hashed_if_it_is_compared_unless_it_says_otherwise(maker: Maker) -> None:
+    @maker(frozen=True, slots=True)
+    class Named:
+        name: str
+        text: str = field(default="", hash=False)
+        number: int = field(default=0, compare=False, hash=True)
+
+    one = Named("a", "x", 1)
+    assert hash(one) == hash(Named("a", "y", 1))
+    assert one != Named("a", "y", 1)
+    assert hash(one) != hash(Named("a", "x", 2))
+    assert one == Named("a", "x", 2)
+
+
 def test_without_eq_each_object_is_equal_to_itself_alone(maker: Maker) -> None:
     point = _point(maker, eq=False)
     one = point(1)

@@ -16,7 +16,10 @@ ROWS = 40
 wholes = st.integers(-1, 3) | st.integers(-(1 << 50), 1 << 50)
 whole_seconds = st.integers(946_684_800, 1_900_000_000).map(lambda seconds: seconds * SECOND)
 milliseconds = st.integers(946_684_800_000, 1_900_000_000_000).map(lambda count: count * MILLISECOND)
-instants = whole_seconds | milliseconds | st.integers(-(1 << 60), 1 << 60)
+edges = st.sampled_from([0, 1 << 32, 1 << 33]).flatmap(
+    lambda edge: st.integers(edge - 1, edge).map(lambda s: s * SECOND)
+)
+instants = whole_seconds | milliseconds | edges | st.integers(-(1 << 60), 1 << 60)
 links = st.integers(-1, ROWS - 1) | st.integers(0, (1 << 31) - 1)
 
 
@@ -41,6 +44,11 @@ def check(make: Callable[[], CompactColumn], steps: list[dict[int, int]], at_fir
         assert column[5:9].tolist() == expected[5:9]
     table.reserve(100_000)
     assert table["value"][:ROWS].tolist() == expected
+    later = [
+        value for step in steps[-1:] for value in step.values() if value < ROWS or value > 100_000
+    ]  # no link to itself
+    table.write(np.arange(99_900, 99_900 + len(later)), {"value": np.array(later, np.int64)})
+    assert table["value"][99_895 : 99_900 + len(later)].tolist() == [at_first] * 5 + later
     column = table["value"]
     assert isinstance(column, CompactColumn)
     return column

@@ -141,10 +141,9 @@ class ShortPolls:
         changed = await self._changed(reader, span, seen)
         start = span.start
         while (end := self._full_until(start, until)) is not None:
-            read = await self._read_last(reader, Slice(start, end))
-            if read is None:
+            if not await self._read_last(reader, Slice(start, end)):
                 return None
-            changed, start = np.setdiff1d(changed, read), end
+            start = end
         return start if await self._read_again(reader, changed) else None
 
     async def _read_newest(self, reader: Reader, span: Slice) -> tuple[PartIds, PartIds] | None:
@@ -194,8 +193,7 @@ class ShortPolls:
         return groups
 
     async def _read_again(self, reader: Reader, changed: PartIds) -> bool:
-        """Reads the slices of these parts again. Returns whether all are complete, and no others were found than those that are known."""
-        before = len(self._parts)
+        """Reads the slices of those of these parts that were not read a last time. Returns whether all are complete."""
         for group in self._groups(changed):
             known = [self._slices.pop(piece) for piece in group]
             expected = sum(one.counts[0] for one in known)
@@ -208,7 +206,7 @@ class ShortPolls:
             self._parts = _merged(self._parts, found)
             if not all(np.isin(one.unfinished, found).all() for one in known):
                 return False
-        return len(self._parts) == before
+        return True
 
     def _full_until(self, start: Instant, until: Instant) -> Instant | None:
         """Returns until when there is nearly a page of messages from ``start`` on, but not after ``until``; None if there are fewer."""
@@ -222,24 +220,24 @@ class ShortPolls:
         end = max(on_grid(at), on_grid(start + SHORTEST_SLICE))
         return end if missing <= 0 and end <= until else None
 
-    async def _read_last(self, reader: Reader, piece: Slice) -> PartIds | None:
-        """Reads a slice that polls leave behind, and hands it over. Returns its parts; None if a full poll is needed."""
+    async def _read_last(self, reader: Reader, piece: Slice) -> bool:
+        """Reads a slice that polls leave behind, and hands it over. Returns whether that went well; otherwise a full poll is needed."""
         readings: list[SliceResult] = []
         await reader.read(piece, readings.append, int(FULL * self._size))
         found = _parts_of(readings)
         if any(one.parts is None or one.unfinished is None or not one.still for one in readings):
-            return None
+            return False
         self._ledger.remember(readings)
         self._parts = _others(self._parts, found)
         for older in [older for older in self._slices if older.start < piece.end]:
             known = self._slices.pop(older)
             rest = np.setdiff1d(known.unfinished, found)
             if older.end <= piece.end and len(rest):
-                return None
+                return False
             if older.end > piece.end:
                 count = known.counts[0] * (older.end - piece.end) // older.length
                 self._slices[Slice(piece.end, older.end)] = _KnownSlice((count, 0, len(rest)), rest, read=False)
-        return found
+        return True
 
     def _see(self, seen: PartIds, unfinished: PartIds) -> None:
         finished = np.setdiff1d(seen, unfinished)

@@ -83,6 +83,13 @@ def test_what_has_another_content_than_its_form_says_is_a_value_error(change: di
         decode(body)
 
 
+def test_a_field_that_is_not_known_is_a_value_error() -> None:
+    written = msgspec.msgpack.decode(encode(some(), RecipientMask("mask", KEY)))
+    written["texts"]["more"] = written["texts"]["to"]
+    with pytest.raises(ValueError, match=r"it has the fields .*more"):
+        decode(msgspec.msgpack.encode(written))
+
+
 @given(st.text(max_size=20), st.sampled_from(["mask", "hash", "show"]))
 def test_a_sealed_number_is_treated_as_the_number_itself(number: str, mode: Mode) -> None:
     privacy = RecipientMask(mode, KEY)

@@ -213,18 +213,21 @@ async def test_a_store_that_cannot_be_read_for_long_is_read_soon_again(autojump_
     assert await stage.shown() == ["Cosmote"]
 
 
-async def test_an_account_whose_rows_are_damaged_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("account", "shown"), [("c", ["Cosmote", "Wind"]), ("a", ["Cosmote"])])
+async def test_an_account_whose_rows_are_damaged_is_shown_as_it_was_and_hides_no_other(
+    account: str, shown: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
     stage = await Stage().start()
     await stage.fail("Cosmote")
     await stage.read()
 
     async def damaged(accounts: Collection[str] | None = None, **_: object) -> StoredState:
-        if accounts is None or "c" in accounts:
+        if accounts is None or account in accounts:
             raise StoreDamaged("a stored alert cannot be read")
         return stage.store.load(accounts)
 
     stage.asked.front.load = damaged  # type: ignore[method-assign]  # a row that cannot be read
     await stage.fail("Wind")
     await stage.read()
-    assert await stage.shown() == ["Cosmote", "Wind"]
-    assert "account c is shown as it was last: a stored alert cannot be read" in caplog.text
+    assert await stage.shown() == shown
+    assert f"account {account} is shown as it was last: a stored alert cannot be read" in caplog.text

@@ -309,3 +309,35 @@ def test_nothing_is_decided_before_a_good_account_was_asked_again_or_for_a_minut
     assert after(FAILING_FOR, "succeeds").left_alone == {"a"}
     assert after(FAILING_FOR - 1, "fails").left_alone == frozenset()
     assert after(FAILING_FOR, "fails").left_alone == {"a", "c"}
+
+
+def fleet_of(*theirs: str, worker: int = 2) -> Fleet:
+    """Returns a fleet of workers 1 and 2, which both would take ``theirs``; ``worker`` holds them."""
+    rows = tuple(WorkerView(number, f"w{number}", "1", "", 0, MINUTE, theirs) for number in (1, 2))
+    return Fleet(rows, tuple(LeaseView(account, 1, worker, 0, MINUTE) for account in theirs))
+
+
+def test_the_others_do_not_wait_for_an_account_that_is_gone() -> None:
+    unpolled = UnpolledAccounts()
+    for account in ("a", "b"):
+        unpolled.given_back(account, 0.0)
+    unpolled.follow(1, (), fleet_of("a", "b"), 0.0)
+    for account in ("a", "b"):
+        unpolled.probed(account, 20.0)
+    unpolled.follow(1, (), fleet_of("a", "b"), 20.0)
+    assert unpolled.left_alone == {"b"}, "a is tried first"
+    unpolled.follow(1, (), fleet_of("b"), 21.0)
+    assert unpolled.left_alone == frozenset()
+
+
+def test_an_answer_for_an_account_that_was_taken_meanwhile_proves_nothing() -> None:
+    unpolled = UnpolledAccounts()
+    unpolled.given_back("a", 0.0)
+    unpolled.follow(1, (), fleet_of("a"), 0.0)
+    assert unpolled.to_probe(20.0) == ("a",)
+    unpolled.follow(1, ("a",), fleet_of("a", worker=1), 21.0)
+    unpolled.probed("a", 22.0)
+    unpolled.failed("a", "401", 23.0)
+    unpolled.given_back("a", 40.0)
+    unpolled.follow(1, (), fleet_of("a"), 41.0)
+    assert unpolled.to_probe(100.0) == ("a",), "no probe has misled it, so it does not rest"

@@ -46,10 +46,12 @@ async def test_a_logout_is_stored_when_it_is_answered_and_known_to_who_reads_it(
     one, other = Daemon(store), Daemon(store)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(one.logouts.run)
+        before = trio.current_time()
         session, stays = one.sessions.begin("token"), one.sessions.begin("token")
         for _ in range(2):
             one.sessions.end(session)
             await one.logouts.stored()
+        assert trio.current_time() == before, "nobody waits longer than the store takes"
         assert other.sessions.holds(session, "token"), "not read yet"
         await other.logouts.read()
         restarted = Daemon(store)

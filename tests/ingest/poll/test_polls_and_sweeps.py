@@ -1,7 +1,7 @@
 """Polls and sweeps together: after each of them all that it reaches is known as it is at Routee."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import trio
@@ -74,6 +74,27 @@ class Traffic:
 
     def _move_on(self, one: Sms, at: int) -> None:
         self.tracking.report(one.id, min(at, self.clock.now()), self.chance.choice(NEXT[one.status]))
+
+
+async def test_a_sweep_that_is_due_while_a_poll_runs_ends_where_that_poll_begins(autojump_clock: MockClock) -> None:
+    """Otherwise what is between them would be known as of the poll before."""
+    traffic = Traffic(random.Random(1), "sent", 4 * SECOND)
+    clock, tracking = traffic.clock, traffic.tracking
+    plan = replace(PLAN, resweeps=((HOUR, 5 * MINUTE),), page_size=30)  # a poll is one request
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: poll_search(plan, tracking, FakeSink(), clock, None))
+        await clock.sleep(4 * MINUTE)
+        swept_at = next(one.at for one in tracking.asked if one.end < one.at - MINUTE // 2)
+        await clock.sleep(swept_at + 5 * MINUTE - EVERY // 2 - clock.now())
+        tracking.hang, tracking.hang_on = trio.Event(), lambda asked: asked.end == asked.at
+        await clock.sleep(EVERY)
+        poll, before = tracking.asked[-1], len(tracking.asked)
+        tracking.hang.set()
+        await clock.sleep(SECOND)
+        nursery.cancel_scope.cancel()
+    assert poll.end == poll.at < swept_at + 5 * MINUTE < poll.at + EVERY // 2
+    first, *_ = tracking.asked[before:]
+    assert poll.start <= first.end < poll.start + SECOND
 
 
 @pytest.mark.parametrize("faults", [False, True])

@@ -14,7 +14,7 @@ from poll_sink import FakeSink, Figures
 from trio.testing import MockClock
 
 from monitor.ingest.poll.plan import SearchPlan, Slice, next_tick
-from monitor.ingest.poll.reader import SliceResult
+from monitor.ingest.poll.reader import NOBODY, SliceResult
 from monitor.ingest.poll.search_tasks import poll_search
 from monitor.ingest.poll.short_poll import MOST, ShortPolls
 from monitor.ingest.poll.sweep_ledger import Ledger
@@ -280,6 +280,59 @@ def test_after_an_outage_parts_are_not_known_one_by_one_but_slices_are_handed_ov
     assert not polls.can_read(wanted), "four pages are older than the overlap: a full poll leaves them to the sweeps"
     polls.remember(Slice(slices[-6].start, end), readings[-6:])
     assert polls.can_read(wanted)
+
+
+def test_nothing_is_known_nor_handed_over_of_a_span_that_moved_while_it_was_read() -> None:
+    """Its counts may be wrong, and a sweep would believe them."""
+    ledger = Ledger()
+    polls = ShortPolls(100, ledger)
+    slices = [Slice(NOW + i * MINUTE, NOW + (i + 1) * MINUTE) for i in range(7)]
+    readings = [
+        SliceResult(piece, (100, 0, 0), still=i != 1, unfinished=NOBODY, parts=np.arange(i * 100, (i + 1) * 100))
+        for i, piece in enumerate(slices)
+    ]
+    end = slices[-1].end
+    polls.remember(Slice(NOW, end), readings)
+    wanted = Slice(end - 5 * MINUTE, end + EVERY)
+    assert not polls.can_read(wanted)
+    assert polls.hand_over(wanted) == wanted
+    assert ledger.dump(NOW) == {}
+
+
+async def test_full_polls_hand_over_no_slice_that_was_only_estimated(autojump_clock: MockClock) -> None:
+    """A short poll knows how many are new, and not when each was sent."""
+    busy = Busy(replace(PLAN, resweeps=((5 * MINUTE, EVERY), (DAY, HOUR)), page_size=20))
+    for i in range(0, 3000, 7):  # uneven: a message a second, and some twice
+        busy.tracking.send(f"also{i}", NOW - 400 * SECOND + i * SECOND, "Delivered")
+    for i in range(1200, 3000):
+        busy.tracking.send(f"m{i}", NOW - 400 * SECOND + i * SECOND, "Delivered" if i % 10 else "Sent")
+    async with busy.running():
+        for number in range(24):
+            for _ in range(1 + number % 3):
+                await busy.poll()
+            busy.tracking.faults[len(busy.tracking.asked) + 1] = OUTAGE
+            await busy.poll()
+            await busy.poll()
+            for key, (total, *_) in busy.sink.cursors[-1].counts.items():
+                start, end = map(int, key.split("-"))
+                assert total == sum(start <= one.sent < end for one in busy.tracking.messages.values())
+
+
+async def test_what_leaves_a_page_that_polls_leave_behind_is_found_at_its_new_place(autojump_clock: MockClock) -> None:
+    """Where Routee selects by the date of the status. The message is not among the newest, nor where it was."""
+    busy = Busy(by="status")
+    for i in range(1200, 3000):
+        busy.tracking.send(f"m{i}", NOW - 400 * SECOND + i * SECOND, "Delivered" if i % 10 else "Sent")
+    async with busy.running():
+        for quiet in range(8):
+            busy.tracking.faults[len(busy.tracking.asked) + 1] = OUTAGE
+            for _ in range(2 + quiet):  # none, a full one, and short ones
+                await busy.poll()
+            begin, now = busy.tracking.asked[-1].start, busy.clock.now()
+            one = next(one for one in busy.tracking.messages.values() if one.status == "Sent" and one.date > begin)
+            busy.tracking.report(one.id, now - 4 * MINUTE, "Failed")
+            await busy.poll()
+            assert busy.sink.seen()[one.id] == "Failed"
 
 
 async def test_the_slice_of_a_message_that_has_changed_is_read_again(autojump_clock: MockClock) -> None:

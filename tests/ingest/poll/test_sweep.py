@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from poll_sink import FakeSink
+from trio.testing import MockClock
 
-from monitor.ingest.poll.plan import SHORTEST_SLICE, Slice, horizon
+from monitor.ingest.poll.plan import LOOK_BACK, SHORTEST_SLICE, Slice, horizon
 from monitor.ingest.poll.reader import Reader
 from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.poll.sweep import Sweep
@@ -45,14 +46,19 @@ class Bench:
     async def take(self, batch: Batch, rejected: tuple[RejectedRecord, ...], origin: ReadOrigin) -> None:
         await self.sink.page("outbound", batch, rejected)
 
-    async def sweep(self) -> list[Asked]:
-        """Sweeps, and returns the requests."""
+    async def run(self) -> Sweep:
+        """Sweeps, whatever comes of it."""
         self.tracking.asked.clear()
         self.reached.clear()
         figures = PollFigures("outbound", "sweep")
         reader = Reader(self.tracking, RouteeQuery(), A_PAGE, self.take, figures, lambda: horizon(self.clock.now()))
         sweep = Sweep(reader, self.ledger, A_PAGE, figures, self.reached.append)
         await sweep.run(self.wanted)
+        return sweep
+
+    async def sweep(self) -> list[Asked]:
+        """Sweeps, and returns the requests."""
+        sweep = await self.run()
         assert self.sink.seen() == self.tracking.statuses()
         assert sweep.total == len(self.tracking._selected(self.reached[-1].start, WANTED.end, None))
         assert not sweep.moving
@@ -141,6 +147,49 @@ async def test_the_page_in_which_a_sweep_begins_is_not_cut() -> None:
     asked = await bench.sweep()
     assert [(one.size, one.status) for one in asked] == [(1, None), (A_PAGE, "Sent")]
     assert asked[0].start == oldest.slice.start
+
+
+async def test_of_several_pages_in_which_a_sweep_begins_no_more_is_read_than_it_wants() -> None:
+    bench = Bench()
+    await bench.sweep()
+    oldest = min(bench.ledger.parts(WANTED, A_PAGE, 0), key=lambda part: part.slice)
+    assert oldest.expected > A_PAGE
+    bench.wanted = Slice(oldest.slice.start + oldest.slice.length // 2, WANTED.end)
+    asked = await bench.sweep()
+    assert min(one.start for one in asked) == bench.wanted.start
+
+
+async def test_what_may_not_be_requested_any_more_of_the_oldest_page_is_left_out_and_the_rest_is_checked_as_one(
+    mock_clock: MockClock,
+) -> None:
+    bench = await Bench().swept()
+    for i in range(0, 1000, 30):
+        bench.tracking.report(f"m{i}", START, "Delivered")
+    await bench.sweep()  # into slices of one page
+    oldest = min(bench.ledger.parts(WANTED, A_PAGE, 0), key=lambda part: part.slice)
+    bench.wanted = Slice(oldest.slice.start + oldest.slice.length // 2, WANTED.end)
+    bench.clock = bench.tracking.clock = TrioClock(bench.wanted.start + LOOK_BACK)
+    asked = await bench.sweep()
+    assert [(one.size, one.status) for one in asked] == [(1, None), (A_PAGE, "Sent"), (A_PAGE, None)]
+    assert (asked[0].start, asked[-1].start) == (oldest.slice.end, bench.wanted.start)
+
+
+async def test_what_moves_whenever_it_is_read_is_not_counted_and_read_once_more() -> None:
+    """The sweep fails, and begins anew at the next interval."""
+    bench, second = Bench(), WANTED.start + 5 * HOUR + SECOND
+    for i in range(150):
+        bench.tracking.send(f"campaign{i}", second, "Sent" if i == 0 else "Delivered")
+    await bench.swept()
+    bench.tracking.report("campaign0", START, "Undelivered")
+
+    def move() -> None:
+        asked = bench.tracking.asked
+        if asked[-1].size > 1 and asked[-1].status is None:
+            bench.tracking.send(f"late{len(asked)}", second, "Delivered")
+
+    bench.tracking.drift = move
+    assert (await bench.run()).moving
+    assert [one.size for one in bench.tracking.asked].count(1) == 1
 
 
 async def test_what_went_from_queued_to_sent_stands_in_the_list() -> None:
