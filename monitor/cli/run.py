@@ -80,6 +80,8 @@ def _run(
     raise_limit()
     loaded = read_everything(config, late_secrets=False)
     look_outside()
+    if loaded.settings.config.web is not None:
+        daemon.import_listener()
     log_as_written(loaded.settings.config)
     for warning in exposed_secrets(loaded, find_config(config)):
         logging.getLogger(__name__).warning("%s", warning)

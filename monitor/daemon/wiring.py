@@ -12,7 +12,7 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -28,15 +28,11 @@ from monitor.daemon.fleet.async_leases import AsyncLeases
 from monitor.daemon.fleet.member import FleetMember
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.health import Health
-from monitor.daemon.http import html_pages
-from monitor.daemon.http.reloadable_app import ReloadableApp
-from monitor.daemon.http.server import serve
 from monitor.daemon.internal_errors import InternalErrors
 from monitor.daemon.metrics import Metrics
 from monitor.daemon.morning_report import report_tasks
 from monitor.daemon.past_work import work_through_the_past
 from monitor.daemon.pipeline import Pipeline
-from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.daemon.reload import Reloader, Reloads
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
@@ -52,6 +48,9 @@ from monitor.runtime.sd_notify import Systemd
 from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor, run_until
 from monitor.store.async_store import AsyncStore
 from monitor.window.malloc_trim import trim_heap
+
+if TYPE_CHECKING:
+    from monitor.daemon.http.reloadable_app import ReloadableApp
 
 log = logging.getLogger("monitor")
 _LONG_FIRST_POLLS: Final = 10.0
@@ -214,6 +213,10 @@ class Daemon:
         if config.web is None:
             self._has_listened.set()
             return ""
+        from monitor.daemon.http.reloadable_app import ReloadableApp
+        from monitor.daemon.http.server import serve
+        from monitor.daemon.read.daemon_reader import DaemonReader
+
         reader = DaemonReader(self._pipeline, self._store, lambda: self._present.settings, self._outbox)
         fleet = None if self._member is None else self._member.described
         app = self._app = ReloadableApp(
@@ -297,6 +300,8 @@ class Daemon:
 
     async def _prepare_pages(self) -> None:
         """Compiles the pages' templates once the first polls are through, which need the processor more, or are long in coming."""
+        from monitor.daemon.http import html_pages
+
         with trio.move_on_after(_LONG_FIRST_POLLS):
             await self._health.first_polls.wait()
         await trio.to_thread.run_sync(html_pages.prepare, abandon_on_cancel=True)
