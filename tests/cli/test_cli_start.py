@@ -33,6 +33,7 @@ NEVER = {
     "hypercorn",
     "prometheus_client",
     "pygments",
+    "re2",
     "rich",
     "slack_sdk",
     "starlette",
@@ -51,7 +52,7 @@ TEMPLATES = {"jinja2"}
 SCREEN = {"monitor.simulation.demo", "monitor.simulation.demo.screen"}
 """A terminal whose last line changes, which is all that the daemon uses of the simulation."""
 TLS = {"certifi", "ssl"}
-VALIDATION = {"pydantic", "msgspec", "re2", "yaml"}
+VALIDATION = {"pydantic", "msgspec", "yaml"}
 
 
 def command(folder: Folder, words: str, listed: Path) -> list[str]:
@@ -148,6 +149,7 @@ def test_the_daemon_imports_no_channel_that_it_does_not_have_and_nothing_of_the_
         "hpack",
         "priority",
         "pygments",
+        "re2",
         "rich",
         "slack_sdk",
         "trio_websocket",
