@@ -24,8 +24,6 @@ from monitor.daemon.alertmanager_tasks import pushing
 from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.catch_up import CatchUp
 from monitor.daemon.channel_health import DELIVERY, ChannelWatch
-from monitor.daemon.fleet.async_leases import AsyncLeases
-from monitor.daemon.fleet.member import FleetMember
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.health import Health
 from monitor.daemon.internal_errors import InternalErrors
@@ -50,6 +48,8 @@ from monitor.store.async_store import AsyncStore
 from monitor.window.malloc_trim import trim_heap
 
 if TYPE_CHECKING:
+    from monitor.daemon.fleet.async_leases import AsyncLeases
+    from monitor.daemon.fleet.member import FleetMember
     from monitor.daemon.http.reloadable_app import ReloadableApp
 
 log = logging.getLogger("monitor")
@@ -149,8 +149,11 @@ class Daemon:
         return not stop.is_set()
 
     async def _restore(self) -> None:
-        found = self._store.leases()
-        leases = None if found is None else AsyncLeases(found)
+        found, leases = self._store.leases(), None
+        if found is not None:
+            from monitor.daemon.fleet.async_leases import AsyncLeases
+
+            leases = AsyncLeases(found)
         try:
             await self._restore_parts(leases)
         except BaseException:
@@ -158,7 +161,7 @@ class Daemon:
                 await leases.withdraw()
             raise
 
-    async def _restore_parts(self, leases: AsyncLeases | None) -> None:
+    async def _restore_parts(self, leases: "AsyncLeases | None") -> None:
         gc.disable()  # restored objects stay alive, so collecting garbage among them is useless, now and later
         try:
             self._key = await self._store.secret("recipients")
@@ -173,6 +176,8 @@ class Daemon:
                 self._present.config, self._pipeline, self._internal_errors.keep_going, self._works, self._unpolled
             )
             if leases is not None:
+                from monitor.daemon.fleet.member import FleetMember
+
                 self._member = FleetMember(
                     leases,
                     self._store,

@@ -147,6 +147,7 @@ def test_the_daemon_imports_no_channel_that_it_does_not_have_and_nothing_of_the_
         "PIL",
         "apprise",
         "hpack",
+        "monitor.daemon.fleet.member",
         "priority",
         "pygments",
         "re2",
