@@ -61,6 +61,7 @@ def _run(
     from monitor.daemon import main as daemon
     from monitor.daemon.reload import Reloads
     from monitor.runtime import log as logs
+    from monitor.runtime.certificates import read_ahead
     from monitor.runtime.file_descriptors import raise_limit
     from monitor.runtime.heap import keep_heap, share_heap
     from monitor.runtime.sd_notify import Systemd
@@ -80,6 +81,9 @@ def _run(
     raise_limit()
     loaded = read_everything(config, late_secrets=False)
     look_outside()
+    read_ahead()
+    if loaded.settings.config.web is not None:
+        daemon.import_listener()
     log_as_written(loaded.settings.config)
     for warning in exposed_secrets(loaded, find_config(config)):
         logging.getLogger(__name__).warning("%s", warning)

@@ -12,7 +12,7 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -25,19 +25,13 @@ from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.catch_up import CatchUp
 from monitor.daemon.channel_health import DELIVERY, ChannelWatch
 from monitor.daemon.delivery_counters import MOST_PAIRS
-from monitor.daemon.fleet.async_leases import AsyncLeases
-from monitor.daemon.fleet.member import FleetMember
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.health import Health
-from monitor.daemon.http import html_pages
-from monitor.daemon.http.reloadable_app import ReloadableApp
-from monitor.daemon.http.server import serve
 from monitor.daemon.internal_errors import InternalErrors
 from monitor.daemon.metrics import Metrics
 from monitor.daemon.morning_report import report_tasks
 from monitor.daemon.past_work import work_through_the_past
 from monitor.daemon.pipeline import Pipeline
-from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.daemon.reload import Reloader, Reloads
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
@@ -53,6 +47,11 @@ from monitor.runtime.sd_notify import Systemd
 from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor, run_until
 from monitor.store.async_store import AsyncStore
 from monitor.window.malloc_trim import trim_heap
+
+if TYPE_CHECKING:
+    from monitor.daemon.fleet.async_leases import AsyncLeases
+    from monitor.daemon.fleet.member import FleetMember
+    from monitor.daemon.http.reloadable_app import ReloadableApp
 
 log = logging.getLogger("monitor")
 _LONG_FIRST_POLLS: Final = 10.0
@@ -153,8 +152,11 @@ class Daemon:
         return not stop.is_set()
 
     async def _restore(self) -> None:
-        found = self._store.leases()
-        leases = None if found is None else AsyncLeases(found)
+        found, leases = self._store.leases(), None
+        if found is not None:
+            from monitor.daemon.fleet.async_leases import AsyncLeases
+
+            leases = AsyncLeases(found)
         try:
             await self._restore_parts(leases)
         except BaseException:
@@ -162,7 +164,7 @@ class Daemon:
                 await leases.withdraw()
             raise
 
-    async def _restore_parts(self, leases: AsyncLeases | None) -> None:
+    async def _restore_parts(self, leases: "AsyncLeases | None") -> None:
         gc.disable()  # restored objects stay alive, so collecting garbage among them is useless, now and later
         try:
             self._key = await self._store.secret("recipients")
@@ -177,6 +179,8 @@ class Daemon:
                 self._present.config, self._pipeline, self._internal_errors.keep_going, self._works, self._unpolled
             )
             if leases is not None:
+                from monitor.daemon.fleet.member import FleetMember
+
                 self._member = FleetMember(
                     leases,
                     self._store,
@@ -217,6 +221,10 @@ class Daemon:
         if config.web is None:
             self._has_listened.set()
             return ""
+        from monitor.daemon.http.reloadable_app import ReloadableApp
+        from monitor.daemon.http.server import serve
+        from monitor.daemon.read.daemon_reader import DaemonReader
+
         reader = DaemonReader(self._pipeline, self._store, lambda: self._present.settings, self._outbox)
         fleet = None if self._member is None else self._member.described
         app = self._app = ReloadableApp(
@@ -300,6 +308,8 @@ class Daemon:
 
     async def _prepare_pages(self) -> None:
         """Compiles the pages' templates once the first polls are through, which need the processor more, or are long in coming."""
+        from monitor.daemon.http import html_pages
+
         with trio.move_on_after(_LONG_FIRST_POLLS):
             await self._health.first_polls.wait()
         await trio.to_thread.run_sync(html_pages.prepare, abandon_on_cancel=True)

@@ -9,12 +9,14 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-import re2  # type: ignore[import-untyped]  # it has no type hints; it is wrapped below
 
 from monitor.routing.matcher_syntax import Operator, Written, read_matcher, read_matchers, write_matcher
+
+if TYPE_CHECKING:
+    import re2  # type: ignore[import-untyped]  # it has no type hints; it is wrapped below
 
 _MEMORY: Final = 1 << 18
 """The most bytes of one compiled regular expression: about 10,000 instructions."""
@@ -163,6 +165,8 @@ class _Ready:
 
 
 def _made_ready(pattern: str) -> "re2._Regexp":
+    import re2  # most configurations have no regular expression, and it takes 2 MB
+
     if len(pattern) > _LONGEST:
         raise ValueError(
             f"a regular expression has at most {_LONGEST} characters; {pattern[:40]!r}… has {len(pattern)}"

@@ -3,6 +3,7 @@
 import os
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from monitor.runtime.errors import EnvironmentUnusable, of_environment
@@ -19,6 +20,21 @@ def is_from_environment() -> bool:
 def trust() -> "ssl.SSLContext":
     """Returns the TLS context for every outgoing connection. Raises EnvironmentUnusable."""
     return trusted(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
+
+
+def read_ahead() -> Thread:
+    """Reads certifi's certificates, unless the environment chooses others, in a thread that it returns: `trust` finds them read later on.
+
+    OpenSSL reads without the interpreter's lock, so that it takes no time of the start.
+    """
+    thread = Thread(target=_read_certifi, name="certificates", daemon=True)
+    thread.start()
+    return thread
+
+
+def _read_certifi() -> None:
+    if not is_from_environment():
+        trust()
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """Converts values to table rows and back, for any SQL database."""
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -72,8 +72,19 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def entry_rows(entries: Iterable[Entry]) -> list[Row]:
+def is_writable(text: str) -> bool:
+    """Returns whether `writable` would return the same text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def entry_rows(entries: Sequence[Entry]) -> Sequence[Row]:
     """Returns rows of (account, field, code, value)."""
+    if is_writable("".join([entry.value for entry in entries])):
+        return entries  # as nearly always, and there are ten thousand in the first commits
     return [(entry.account, entry.field, entry.code, writable(entry.value)) for entry in entries]
 
 

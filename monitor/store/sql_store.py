@@ -57,7 +57,7 @@ _OF_ACCOUNTS: Final = (
     statements.FIRST_EVALUATIONS,
 )
 """The queries for what is read of accounts at their start, but for states of rules."""
-ENTRIES_PAGE: Final = 4_000
+ENTRIES_PAGE: Final = 16_000
 """Entries of a page of the dictionaries."""
 ENTRIES_BEGIN: Final = ("", -1)
 """What is before the first entry: a field, and a code in it."""

@@ -45,9 +45,9 @@ class Dictionary:
             self._digests = np.concatenate([self._digests, np.frombuffer(fresh, np.uint64)])
         return self._digests
 
-    def unsaved(self) -> list[tuple[int, str]]:
-        """Returns the entries (code, text) that are not in the store yet."""
-        return list(enumerate(self.texts[self._saved :], self._saved))
+    def unsaved(self) -> tuple[int, Sequence[str]]:
+        """Returns the texts that are not in the store yet, and the code of the first one; the others follow it."""
+        return self._saved, self.texts[self._saved :]
 
     def saved(self, count: int) -> None:
         """Notes that the first ``count`` entries are in the store."""

@@ -5,14 +5,16 @@ A message is counted once for each status that it takes, however often and by wh
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.model.message import UNKNOWN
 from monitor.runtime.clock import Instant
 from monitor.window.columns import AS_MESSAGE, Columns
 from monitor.window.dictionary import Dictionary
+from monitor.window.fitting import fitting
 from monitor.window.index import Rows
 from monitor.window.table import ColumnTable
 
@@ -38,9 +40,30 @@ class StatusChanges:
         """The statuses that each row's message has taken, as bits."""
         self._counts: Counter[tuple[int, ...]] = Counter()
         self._put_back: Counter[tuple[str, str, str]] = Counter()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Takes the present status of all rows, by way of their profiles: without counting, that takes a tenth of the time of `note`."""
+        columns = self._columns
+        status = columns.profiles["status"][: columns.profiles.length]
+        bits = np.where(status == self._unknown, _NONE, self._bits(status))
+        bits = bits.astype(fitting(np.dtype(np.uint8), bits))
+        self._taken.reserve(columns.length)
         for first in range(0, columns.length, _AT_ONCE):  # so that it takes little memory for a moment
-            self.note(np.arange(first, min(first + _AT_ONCE, columns.length)))
-        self._counts.clear()
+            some = slice(first, min(first + _AT_ONCE, columns.length))
+            taken = bits[columns["profile"][some]]
+            taken[columns["kind"][some] & AS_MESSAGE == 0] = _NONE
+            self._taken.write(np.arange(some.start, some.stop), {"statuses": taken})
+
+    @property
+    def _unknown(self) -> int:
+        """The code of the status of a message that has left every search. It is not counted again if it comes back as it was."""
+        code = self._dictionaries["status"].code(UNKNOWN)
+        return -1 if code is None else code
+
+    @staticmethod
+    def _bits(status: NDArray[Any]) -> NDArray[np.int64]:
+        return np.asarray(np.left_shift(1, np.minimum(status.astype(np.int64), _MOST_STATUSES)))
 
     def note(self, rows: Rows, search: str | None = None) -> None:
         """Takes the present status of changed rows, each given once. ``search`` has returned them."""
@@ -48,12 +71,10 @@ class StatusChanges:
         self._taken.reserve(columns.length)
         taken = self._taken["statuses"]
         rows = rows[columns["kind"][rows] & AS_MESSAGE > 0]
-        status = columns.of("status", rows).astype(np.int64)
-        # A message that has left every search has an unknown status. It is not counted again if it comes back as it was.
-        unknown = self._dictionaries["status"].code(UNKNOWN)
-        bits = np.left_shift(1, np.minimum(status, _MOST_STATUSES))
+        status = columns.of("status", rows)
+        bits = self._bits(status)
         had = taken[rows].astype(np.int64)
-        new = (bits & had == 0) & (status != (-1 if unknown is None else unknown))
+        new = (bits & had == 0) & (status != self._unknown)
         rows = rows[new]
         self._taken.write(rows, {"statuses": (had | bits)[new]})
         if search is not None:

@@ -5,7 +5,7 @@ status and date are merged field by field (`monitor.window.merging`), and a know
 reports lead to the same state in any order and with any repetitions. Changed rows are journalled.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -47,11 +47,18 @@ _REPORTED = ("parts", "date", "latency", "price", "to", "recipient", *PROFILED)
 
 @dataclass(frozen=True, slots=True)
 class Unsaved:
-    """The data that the store does not have yet: a journal entry, new dictionary entries (field, code, text), and the dictionaries' sizes."""
+    """The data that the store does not have yet: a journal entry, new texts by dictionary with the code of the first, and the dictionaries' sizes."""
 
     entry: Rewritten
-    entries: list[tuple[str, int, str]]
+    texts: dict[str, tuple[int, Sequence[str]]]
     sizes: dict[str, int]
+
+    @property
+    def entries(self) -> Iterator[tuple[str, int, str]]:
+        """Yields the new dictionary entries (field, code, text)."""
+        return (
+            (name, code, text) for name, (first, texts) in self.texts.items() for code, text in enumerate(texts, first)
+        )
 
     @property
     def blob(self) -> bytes | None:
@@ -466,8 +473,8 @@ class Window:
     def unsaved(self, step: int = 20_000) -> Unsaved:
         """Returns the data to commit; call `saved` or `not_saved` next. It may repeat about ``step`` rows of old journal entries."""
         sizes = {name: len(dictionary) for name, dictionary in self.dictionaries.items()}
-        entries = [(name, *entry) for name, dictionary in self.dictionaries.items() for entry in dictionary.unsaved()]
-        return Unsaved(self._journal.next_entry(step), entries, sizes)
+        texts = {name: dictionary.unsaved() for name, dictionary in self.dictionaries.items()}
+        return Unsaved(self._journal.next_entry(step), texts, sizes)
 
     def saved(self, unsaved: Unsaved, seq: int | None) -> None:
         """Notes that the store has the data; ``seq`` is the journal entry's number. Changes since `unsaved` are still unsaved."""
@@ -479,7 +486,7 @@ class Window:
         """Notes that the data could not be stored: it is unsaved again."""
         self._journal.not_saved(unsaved.entry)
 
-    def restore_entries(self, entries: list[tuple[str, int, str]]) -> None:
+    def restore_entries(self, entries: Iterable[tuple[str, int, str]]) -> None:
         """Adds the stored dictionary entries (field, code, text), or the next ones of them, codes ascending within a field. Raises UnreadableBlob if
         there are not all of them: each text behind a missing one would be taken for another."""
         found: dict[str, tuple[list[int], list[str]]] = {}

@@ -33,6 +33,7 @@ NEVER = {
     "hypercorn",
     "prometheus_client",
     "pygments",
+    "re2",
     "rich",
     "slack_sdk",
     "starlette",
@@ -51,7 +52,7 @@ TEMPLATES = {"jinja2"}
 SCREEN = {"monitor.simulation.demo", "monitor.simulation.demo.screen"}
 """A terminal whose last line changes, which is all that the daemon uses of the simulation."""
 TLS = {"certifi", "ssl"}
-VALIDATION = {"pydantic", "msgspec", "re2", "yaml"}
+VALIDATION = {"pydantic", "msgspec", "yaml"}
 
 
 def command(folder: Folder, words: str, listed: Path) -> list[str]:
@@ -117,7 +118,8 @@ def test_alerts_that_fire_are_shown_without_a_client(polled: Folder, tmp_path: P
     assert "several threads" not in found
 
 
-def test_the_daemon_imports_no_channel_that_it_does_not_have_and_nothing_of_the_simulation(folder: Folder) -> None:
+def imported_by_the_daemon(folder: Folder) -> set[str]:
+    """The libraries and the modules of the program that the daemon has imported once it works."""
     listed = folder.path / "imported.json"
     arguments = [*command(folder, "run", listed), "--log-format", "text"]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
@@ -127,15 +129,28 @@ def test_the_daemon_imports_no_channel_that_it_does_not_have_and_nothing_of_the_
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
-    found = set(json.loads(listed.read_text()))
+    return set(json.loads(listed.read_text()))
+
+
+def test_a_daemon_that_does_not_listen_imports_no_web_server(folder: Folder) -> None:
+    folder.replace(folder.config, 'web: {listen: "127.0.0.1:0"}', "web: off")
+    found = imported_by_the_daemon(folder)
+    assert found >= {"httpx", "numpy", "garbage as usual"}
+    assert not found & {"hypercorn", "starlette", "monitor.daemon.http", "monitor.daemon.read"}
+
+
+def test_the_daemon_imports_no_channel_that_it_does_not_have_and_nothing_of_the_simulation(folder: Folder) -> None:
+    found = imported_by_the_daemon(folder)
     assert found >= {"httpx", "numpy", "starlette", "garbage as usual"}
     assert "all looked through" not in found
     assert not found & {
         "PIL",
         "apprise",
         "hpack",
+        "monitor.daemon.fleet.member",
         "priority",
         "pygments",
+        "re2",
         "rich",
         "slack_sdk",
         "trio_websocket",

@@ -148,7 +148,7 @@ def test_entries_are_per_account_ascending_and_can_be_dropped(store: Store) -> N
 
 
 def test_entries_are_read_in_pages_until_one_is_empty(store: Store) -> None:
-    entries = [Entry("main", field, code, f"v{code}") for field in ("country", "from") for code in range(5_000)]
+    entries = [Entry("main", field, code, f"v{code}") for field in ("country", "from") for code in range(10_000)]
     store.commit(Commit(entries=[*entries, Entry("other", "from", 2, "x")]))
     found = list[Entry]()
     while page := store.entries_page("main", *found[-1:]):

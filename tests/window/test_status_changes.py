@@ -67,6 +67,36 @@ def test_what_the_window_holds_at_the_start_is_not_counted() -> None:
     assert window.status_changes.take() == {("GR", "Cosmote", "Delivered"): 1}
 
 
+@settings(max_examples=80, deadline=None)
+@given(st.lists(reports(), max_size=20), st.integers(0, 6), st.lists(reports(), max_size=10), st.integers(0, 50))
+def test_counting_that_begins_late_knows_the_present_statuses(
+    held: list[dict[str, Any]], forgotten: int, later: list[dict[str, Any]], others: int
+) -> None:
+    window, expected = Window("main", RecipientMask()), Counter[tuple[str, ...]]()
+    window.dictionaries["status"].encode([f"Status{number}" for number in range(others)])
+    for report in held:
+        window.upsert(batch_of([report]), "all")
+    window.expire(forgotten)
+    window.count_status_changes()
+    taken = {one: {key[2]} for one, key in seen(window).items()}
+    for report in later:
+        window.upsert(batch_of([report | {"date": report["date"] + 7}]), "all")
+        for one, key in seen(window).items():
+            if key[2] not in taken.setdefault(one, set()):
+                taken[one].add(key[2])
+                expected[key] += 1
+    assert Counter(window.status_changes.take()) == expected
+
+
+def test_a_message_of_unknown_status_at_the_start_counts_once_it_has_one() -> None:
+    window = Window("main", RecipientMask())
+    window.upsert(batch_of([{"messageId": "m", "date": 1, "status": UNKNOWN}]), "all")
+    assert window.status_changes.take() == {}
+    window.upsert(batch_of([{"messageId": "m", "date": 2, "status": "Sent"}]), "all")
+    window.upsert(batch_of([{"messageId": "m", "date": 3, "status": UNKNOWN}]), "all")
+    assert window.status_changes.take() == {(UNKNOWN, UNKNOWN, "Sent"): 1}
+
+
 def test_the_past_that_a_new_search_reads_is_not_counted() -> None:
     window = Window("main", RecipientMask())
     window.status_changes.since["new"] = 10

@@ -175,10 +175,10 @@ def test_masks_on_a_page_are_those_of_each_number(numbers: list[str]) -> None:
 def test_a_dictionary_tells_each_new_text_once() -> None:
     dictionary = Dictionary()
     dictionary.encode(["a", "b", "a"])
-    assert dictionary.unsaved() == [(0, "a"), (1, "b")]
+    assert dictionary.unsaved() == (0, ["a", "b"])
     dictionary.saved(2)
     dictionary.encode(["b", "c"])
-    assert dictionary.unsaved() == [(2, "c")]
+    assert dictionary.unsaved() == (2, ["c"])
 
 
 class Kept:

@@ -43,7 +43,8 @@ class Polls:
     async def _poll(self, figures: PollFigures) -> None:
         search, progress = self._search, self._search.progress
         search.blindness.began()
-        now = punctual(search.plan, search.clock.now())
+        began = search.clock.now()
+        now = punctual(search.plan, began)
         folded = self._folded(now)
         wanted = poll_range(search.plan, now, progress.watermark, max(folded, default=0))
         reader = search.reader(figures, fresh_since=self._fresh_since())
@@ -54,7 +55,7 @@ class Polls:
         search.first_poll.set()
         search.reached()
         search.has_polled()
-        search.blindness.completed(progress.as_of, figures.requests, search.clock.now() - now)
+        search.blindness.completed(progress.as_of, figures.requests, search.clock.now() - began)
 
     def _may_be_short(self, wanted: Slice, folded: list[Duration]) -> bool:
         """Returns whether a short poll is possible. It proves nothing about messages that have left a search."""

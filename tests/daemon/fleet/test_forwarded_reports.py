@@ -36,7 +36,7 @@ def held(found: PushedReports, mode: Mode) -> object:
     window = Window("main", RecipientMask(mode, KEY))
     window.push(found.batch, frozenset())
     unsaved = window.unsaved()
-    return unsaved.blob, unsaved.entries
+    return unsaved.blob, list(unsaved.entries)
 
 
 @pytest.mark.parametrize("mode", ["mask", "hash", "show"])
