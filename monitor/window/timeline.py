@@ -21,6 +21,7 @@ from monitor.window.table import ColumnTable
 
 AS_PART = 1
 AS_MESSAGE = 2
+_SETTLED: Final = AS_PART | AS_MESSAGE
 
 SEGMENT = 4096
 """The rows of a segment. Segments are longer if the counts would be more than COUNTS numbers."""
@@ -34,7 +35,8 @@ TOGETHER = 8
 FAR: Final[Instant] = 1 << 62
 """Later than every date."""
 
-_NEW, _SETTLED, _RECENT = 0, 1, 2
+_NEW, _RECENT = 0, 4
+"""The state of a row that is not settled. That of a settled row is its ``kind``, so that one look at it says both."""
 
 Counts = NDArray[np.int64]
 Dates = NDArray[np.int64]
@@ -72,11 +74,11 @@ class Timeline:
     @property
     def begins(self) -> Instant | None:
         """Returns the date of the oldest message; None if none exists."""
-        dates = self._table[self._by][self._of_kind(self._recent_rows(), AS_MESSAGE)]
+        dates = self._table[self._by][self._of_kind(self._recent_rows().astype(np.int64), AS_MESSAGE)]
         oldest = [int(dates.min())] if dates.size else []
         for segment in range(len(self._marks)):
             rows = self._order[self._starts[segment] : self._starts[segment + 1]]
-            rows = self._of_kind(rows[self._state["state"][rows] == _SETTLED], AS_MESSAGE)
+            rows = self._settled_of_kind(rows.astype(np.int64), AS_MESSAGE)
             if rows.size:
                 oldest.append(int(self._table[self._by][rows[0]]))
                 break
@@ -87,8 +89,8 @@ class Timeline:
         self._state.reserve(self._table.length)
         self._recent_dates = None
         state = self._state["state"][rows]
-        settled = rows[state == _SETTLED]
-        messages = settled[(self._table["kind"][settled] & AS_MESSAGE) > 0]
+        settled = rows[(state & _SETTLED) > 0]
+        messages = rows[(state & AS_MESSAGE) > 0]
         if settled.size:
             self._stale.append(self._table[self._by][settled])
         if messages.size:
@@ -101,24 +103,23 @@ class Timeline:
 
     def rows(self, start: Instant, end: Instant, kind: int) -> Rows:
         """Returns the rows of a kind whose date lies in (start, end], in any order."""
-        recent = self._recent_between(start, end)
+        recent = self._recent_of_kind(start, end, kind)
         first, last = self._segments(start, end)
         if last - first > 2:  # all rows of the segments in the middle lie in the span
-            inner = self._order[self._starts[first] : self._starts[last - 1]]
-            edges = [self._settled_between(at - 1, at, start, end) for at in (first, last) if at]
-            settled = [*edges, inner[self._state["state"][inner] == _SETTLED]]
+            inner = self._order[self._starts[first] : self._starts[last - 1]].astype(np.int64)
+            edges = [self._settled_between(at - 1, at, start, end, kind) for at in (first, last) if at]
+            settled = [*edges, self._settled_of_kind(inner, kind)]
         else:
-            settled = [self._settled_between(max(first - 1, 0), last, start, end)]
-        rows = np.concatenate([*settled, recent])
-        return self._of_kind(rows, kind).astype(np.int64)
+            settled = [self._settled_between(max(first - 1, 0), last, start, end, kind)]
+        return np.concatenate([*settled, recent])
 
     def count(self, start: Instant, end: Instant, profiles: int) -> Counts:
         """Returns the number of messages by profile whose date lies in (start, end]."""
-        recent = self._recent_between(start, end)
+        recent = self._recent_of_kind(start, end, AS_MESSAGE)
         first, last = self._segments(start, end)
         edges = {first - 1, last - 1} - {-1}
-        settled = [self._settled_between(segment, segment + 1, start, end) for segment in edges]
-        messages = self._of_kind(np.concatenate([recent, *settled]), AS_MESSAGE)
+        settled = [self._settled_between(segment, segment + 1, start, end, AS_MESSAGE) for segment in edges]
+        messages = np.concatenate([recent, *settled])
         counts = np.bincount(self._table["profile"][messages], minlength=profiles)
         if first < last - 1:
             counts[: self._counts.shape[1]] += self._counts[last - 1] - self._counts[first]
@@ -152,7 +153,7 @@ class Timeline:
             rows = self._order[self._starts[first] : self._starts[last]]
             if is_changed:
                 entering = slice(*np.searchsorted(dates, self._edges(first, last)))
-                rows = self._merged(rows[state[rows] == _SETTLED], used[entering])
+                rows = self._merged(rows[(state[rows] & _SETTLED) > 0], used[entering])
                 self._cut(rows, made, step)
             else:
                 made.keep(rows, self._marks[first:last], self._starts[first:last], self._counts[first : last + 1])
@@ -160,7 +161,7 @@ class Timeline:
         if self._settled != began:
             return
         state[recent] = _NEW
-        state[used] = _SETTLED
+        state[used] = self._table["kind"][used]
         self._recent, self._recent_dates, self._gone, self._stale = [], None, [], []
         self._order, self._marks, self._starts, self._counts = made.arrays()
         self._settled += 1
@@ -205,7 +206,7 @@ class Timeline:
         starts: list[int] = np.searchsorted(dates, marks).tolist()
         counts = np.zeros((len(starts) + 1, made.profiles), np.int32)
         for segment, (start, end) in enumerate(pairwise([*starts, len(rows)])):
-            messages = self._of_kind(rows[start:end], AS_MESSAGE)
+            messages = self._of_kind(rows[start:end].astype(np.int64), AS_MESSAGE)
             found = np.bincount(self._table["profile"][messages], minlength=made.profiles)
             counts[segment + 1] = counts[segment] + found
         made.add(rows, marks, starts, counts)
@@ -240,15 +241,20 @@ class Timeline:
         first, last = np.searchsorted(self._marks, (start, end), side="right")
         return int(first), int(last)
 
-    def _settled_between(self, first: int, last: int, start: Instant, end: Instant) -> NDArray[np.int32]:
-        """Returns the rows of some segments that are still settled and whose date lies in (start, end]."""
-        rows: NDArray[np.int32] = self._order[self._starts[first] : self._starts[max(last, first)]]
+    def _settled_between(self, first: int, last: int, start: Instant, end: Instant, kind: int) -> Rows:
+        """Returns the rows of some segments that are still settled, and whose kind and date fit."""
+        rows = self._order[self._starts[first] : self._starts[max(last, first)]].astype(np.int64)
         dates = self._table[self._by][rows]
-        rows = rows[(dates > start) & (dates <= end)]  # few, so that what else is asked comes last
-        fits: NDArray[np.bool_] = self._state["state"][rows] == _SETTLED
+        return self._settled_of_kind(rows[(dates > start) & (dates <= end)], kind)
+
+    def _settled_of_kind(self, rows: Rows, kind: int) -> Rows:
+        fits: NDArray[np.bool_] = (self._state["state"][rows] & kind) > 0
         return rows[fits]
 
-    def _of_kind(self, rows: NDArray[np.int32], kind: int) -> NDArray[np.int32]:
+    def _recent_of_kind(self, start: Instant, end: Instant, kind: int) -> Rows:
+        return self._of_kind(self._recent_between(start, end).astype(np.int64), kind)
+
+    def _of_kind(self, rows: Rows, kind: int) -> Rows:
         fits: NDArray[np.bool_] = (self._table["kind"][rows] & kind) > 0
         return rows[fits]
 
