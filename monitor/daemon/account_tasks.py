@@ -24,6 +24,7 @@ from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.poll.trouble import Trouble
 from monitor.ingest.routee.client import Routee
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
+from monitor.runtime.certificates import read_beside
 from monitor.runtime.clock import MINUTE, Instant
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import RouteeError
@@ -79,6 +80,7 @@ class AccountSupervisor:
 
     async def _watch(self, account: Account, leave: trio.Event) -> None:
         observe = partial(self._services.metrics.request, account.name)
+        await read_beside()  # the client would hold the event loop for it
         async with routee_client(account, self._services.clock, observe) as client:
             if leave.is_set() or account.name not in self._pipeline.accounts:  # it was given away meanwhile
                 return

@@ -3,13 +3,16 @@
 import os
 from functools import lru_cache
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Final
 
 from monitor.runtime.errors import EnvironmentUnusable, of_environment
 
 if TYPE_CHECKING:
     import ssl
+
+_READING: Final = Lock()
+"""Held while certificates are read, so that threads of several accounts read them once."""
 
 
 def is_from_environment() -> bool:
@@ -19,7 +22,15 @@ def is_from_environment() -> bool:
 
 def trust() -> "ssl.SSLContext":
     """Returns the TLS context for every outgoing connection. Raises EnvironmentUnusable."""
-    return trusted(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
+    with _READING:
+        return trusted(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
+
+
+async def read_beside() -> None:
+    """Reads in a thread what `trust` returns from then on. Raises EnvironmentUnusable."""
+    import trio
+
+    await trio.to_thread.run_sync(trust)
 
 
 def read_ahead() -> Thread:

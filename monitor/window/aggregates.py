@@ -107,6 +107,28 @@ def last_seen(reading: WindowReader, question: Query, codes: Codes) -> Codes:
     return latest
 
 
+def last_seen_by_group(reading: WindowReader, question: Query) -> Codes:
+    """Returns the same of each group. The query must not group by recipient, because there are too many.
+
+    Queries that differ only in what they ask of profiles read the rows of their span once.
+    """
+    to = tuple(condition for condition in question.conditions if condition.field == RECIPIENT)
+    all_of_span = replace(question, by=(), conditions=to, final=False, search=None, reported=False)
+    latest = _once(reading, ("last seen", all_of_span), lambda: _last_seen_by_profile(reading, all_of_span))
+    groups, fits = reading.window.facets.groups(question.by), reading.fits(question)
+    chosen = slice(None) if fits is None else fits
+    found = np.full(len(groups), LONG_AGO)
+    np.maximum.at(found, groups.of[chosen], latest[chosen])
+    return found
+
+
+def _last_seen_by_profile(reading: WindowReader, question: Query) -> Codes:
+    columns, rows = reading.window.columns, reading.rows(question)
+    latest = np.full(columns.profiles.length, LONG_AGO)
+    np.maximum.at(latest, columns["profile"][rows], columns["first_seen"][rows])
+    return latest
+
+
 def distinct(reading: WindowReader, question: Query, field: str) -> GroupCounts:
     """Returns how many different values of a field each group has. A missing value does not count."""
     return _once(reading, ("distinct", field, question), lambda: _distinct(reading, question, field))

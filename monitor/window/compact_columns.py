@@ -75,7 +75,7 @@ class CodedColumn(CompactColumn):
         return self._rows.nbytes + values + self._slots.nbytes + self._sorted.nbytes + self._codes_sorted.nbytes
 
     def __getitem__(self, at: At) -> Any:
-        return self._rows[at] if self._values is None else self._values[self._rows[at]]
+        return self._rows[at] if self._values is None else self._values.take(self._rows[at])
 
     def __setitem__(self, at: At, values: NDArray[Any]) -> None:
         held = self._codes(values)

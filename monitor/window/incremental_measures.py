@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from monitor.window.aggregates import Spendings, last_seen, spendings, spent_by_group
+from monitor.window.aggregates import Spendings, last_seen_by_group, spendings, spent_by_group
 from monitor.window.columns import Columns
 from monitor.window.passed_rows import Passed
 from monitor.window.profile_index import Codes
@@ -67,7 +67,7 @@ class LastSeen:
     may_move_back = False
 
     def __init__(self, reading: WindowReader, question: Query, groups: Codes) -> None:
-        self.latest = last_seen(reading, question, np.arange(int(groups.max(initial=-1)) + 1))
+        self.latest = last_seen_by_group(reading, question)
         self._groups = groups
 
     def take(self, columns: Columns, left: Passed, come: Passed) -> None:

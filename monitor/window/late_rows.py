@@ -33,6 +33,10 @@ class LateRows:
 
 def delays(columns: Columns, rows: Rows) -> NDArray[np.int64]:
     """Returns the microseconds from sending to the present status: the latency, or the time since the first sight if it is not given."""
-    latency = columns["latency"][rows].astype(np.int64)
-    waited = columns["date"][rows] - columns["first_seen"][rows]
-    return np.asarray(np.where(latency == NOT_GIVEN, waited, latency * MILLISECOND))
+    latency = columns["latency"][rows]
+    delays: NDArray[np.int64] = latency.astype(np.int64)
+    delays *= MILLISECOND
+    missing = np.flatnonzero(latency == NOT_GIVEN)
+    some = rows[missing]
+    delays[missing] = columns["date"][some] - columns["first_seen"][some]
+    return delays

@@ -172,14 +172,10 @@ class WindowReader:
 
     def rows(self, question: Query, group: int | None = None) -> Rows:
         """Returns the rows that the query selects; only those of one group if ``group`` is given."""
-        rows = self._rows_of(self._span(question))
-        profiles = self.window.columns["profile"][rows]
-        fits = self.fits(question)
-        chosen = np.ones(len(rows), np.bool_) if fits is None else fits[profiles]
-        if group is not None:
-            chosen &= self._codes_of(question.by, rows) == group
-        meant: Rows = rows[chosen]
-        return meant
+        rows, fits = self._rows_of(self._span(question)), self.fits(question)
+        if fits is not None:
+            rows = rows[fits.take(self.window.columns["profile"][rows])]
+        return rows if group is None else rows[self._codes_of(question.by, rows) == group]
 
     def selects(self, question: Query, rows: Rows) -> Mask:
         """Returns which of ``rows``, which may be any, the query selects."""
@@ -206,7 +202,7 @@ class WindowReader:
     def meets(self, question: Query, rows: Rows) -> Mask:
         """Returns which of ``rows``, which lie in the query's span, meet its conditions."""
         fits = self.fits(question)
-        chosen = np.ones(len(rows), np.bool_) if fits is None else fits[self.window.columns["profile"][rows]]
+        chosen = np.ones(len(rows), np.bool_) if fits is None else fits.take(self.window.columns["profile"][rows])
         for condition in question.conditions:
             if condition.field == RECIPIENT:
                 chosen &= self._to(condition, rows)
@@ -251,7 +247,7 @@ class WindowReader:
         )
 
     def fits(self, question: Query) -> Mask | None:
-        """Returns which profiles meet the query's conditions on profiles; None if it has none. The mask must not be changed."""
+        """Returns which profiles meet the query's conditions on profiles; None if all do. The mask must not be changed."""
         what = question.conditions, question.final, question.search, question.reported and not question.seen
         if what not in self._masks:
             self._masks[what] = self._fitting(question)
@@ -266,7 +262,8 @@ class WindowReader:
             masks.append(facets.returned_by(question.search))
         if question.reported and not question.seen:
             masks.append(facets.reported(self.window.search_results.configured))
-        return np.logical_and.reduce(masks) if masks else None
+        fits = np.logical_and.reduce(masks) if masks else None
+        return None if fits is None or fits.all() else fits
 
     # From a query to rows, profiles and groups
 
@@ -339,8 +336,8 @@ class WindowReader:
         columns, masks = self.window.columns, []
         if span.pending_at is not None:
             profile = columns["profile"][rows]
-            masks.append(self._facets.known()[profile])
-            masks.append(~self._facets.final()[profile] | (columns["date"][rows] > span.pending_at))
+            masks.append(self._facets.known().take(profile))
+            masks.append(~self._facets.final().take(profile) | (columns["date"][rows] > span.pending_at))
         if span.slower is not None:
             masks.append(columns["latency"][rows] > max(span.slower, 0.0) * LATENCY_UNIT)
         if span.priced is not None:
@@ -352,7 +349,7 @@ class WindowReader:
         if not by:
             return np.zeros(len(rows), np.int64)
         groups = self._facets.groups(tuple(name for name in by if name != RECIPIENT))
-        codes: Codes = groups.of[self.window.columns["profile"][rows]]
+        codes: Codes = groups.of.take(self.window.columns["profile"][rows])
         if RECIPIENT in by:
             recipients = self._known_recipients()
             codes = codes * len(recipients) + np.searchsorted(recipients, self.window.columns["to"][rows])

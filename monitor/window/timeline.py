@@ -21,6 +21,7 @@ from monitor.window.table import ColumnTable
 
 AS_PART = 1
 AS_MESSAGE = 2
+_SETTLED: Final = AS_PART | AS_MESSAGE
 
 SEGMENT = 4096
 """The rows of a segment. Segments are longer if the counts would be more than COUNTS numbers."""
@@ -28,13 +29,16 @@ COUNTS = 1 << 21
 """The most counts by segment and profile."""
 RECENT = 1 << 15
 """The most recent rows, besides one in 32 of all rows, before a query settles them."""
+EDGES: Final = 64
+"""The most segments whose dates are kept because spans begin or end in them: those of one poll serve the next ones."""
 TOGETHER = 8
 """The most segments that are sorted again in one piece."""
 
 FAR: Final[Instant] = 1 << 62
 """Later than every date."""
 
-_NEW, _SETTLED, _RECENT = 0, 1, 2
+_NEW, _RECENT = 0, 4
+"""The state of a row that is not settled. That of a settled row is its ``kind``, so that one look at it says both."""
 
 Counts = NDArray[np.int64]
 Dates = NDArray[np.int64]
@@ -57,9 +61,9 @@ class Timeline:
         )  # where in the order each segment begins, and the end of the last one
         self._counts = np.zeros((1, 0), np.int32)  # the settled messages before each segment, by profile
         self._recent: list[NDArray[np.int32]] = []
-        self._recent_dates: Dates | None = (
-            None  # the dates of the recent rows, ascending; None if the rows are not sorted
-        )
+        self._recent_by_date: dict[int, tuple[Dates, Rows]] = {}  # by kind, the recent rows and their dates, ascending
+        self._edge_rows: dict[int, tuple[NDArray[np.int32], Dates]] = {}
+        """By segment, its rows that were settled when it was read, and their dates, ascending."""
         self._gone: list[tuple[Dates, NDArray[Any]]] = []  # dates and profiles of messages when they were settled
         self._gone_sorted = True  # whether that is one list, sorted by date
         self._stale: list[Dates] = []  # dates of all rows that are gone, when they were settled
@@ -72,11 +76,11 @@ class Timeline:
     @property
     def begins(self) -> Instant | None:
         """Returns the date of the oldest message; None if none exists."""
-        dates = self._table[self._by][self._of_kind(self._recent_rows(), AS_MESSAGE)]
+        dates = self._table[self._by][self._of_kind(self._recent_rows().astype(np.int64), AS_MESSAGE)]
         oldest = [int(dates.min())] if dates.size else []
         for segment in range(len(self._marks)):
             rows = self._order[self._starts[segment] : self._starts[segment + 1]]
-            rows = self._of_kind(rows[self._state["state"][rows] == _SETTLED], AS_MESSAGE)
+            rows = self._settled_of_kind(rows, AS_MESSAGE)
             if rows.size:
                 oldest.append(int(self._table[self._by][rows[0]]))
                 break
@@ -85,10 +89,10 @@ class Timeline:
     def changing(self, rows: Rows) -> None:
         """Notes that these rows, which are all different, are about to change or are new."""
         self._state.reserve(self._table.length)
-        self._recent_dates = None
+        self._recent_by_date.clear()
         state = self._state["state"][rows]
-        settled = rows[state == _SETTLED]
-        messages = settled[(self._table["kind"][settled] & AS_MESSAGE) > 0]
+        settled = rows[(state & _SETTLED) > 0]
+        messages = rows[(state & AS_MESSAGE) > 0]
         if settled.size:
             self._stale.append(self._table[self._by][settled])
         if messages.size:
@@ -101,24 +105,19 @@ class Timeline:
 
     def rows(self, start: Instant, end: Instant, kind: int) -> Rows:
         """Returns the rows of a kind whose date lies in (start, end], in any order."""
-        recent = self._recent_between(start, end)
+        recent = self._recent_between(start, end, kind)
         first, last = self._segments(start, end)
-        if last - first > 2:  # all rows of the segments in the middle lie in the span
-            inner = self._order[self._starts[first] : self._starts[last - 1]]
-            edges = [self._settled_between(at - 1, at, start, end) for at in (first, last) if at]
-            settled = [*edges, inner[self._state["state"][inner] == _SETTLED]]
-        else:
-            settled = [self._settled_between(max(first - 1, 0), last, start, end)]
-        rows = np.concatenate([*settled, recent])
-        return self._of_kind(rows, kind).astype(np.int64)
+        settled = [self._settled_between(at, start, end, kind) for at in {first - 1, last - 1} - {-1}]
+        if first < last - 1:
+            settled.append(self._settled_of_kind(self._order[self._starts[first] : self._starts[last - 1]], kind))
+        return np.concatenate([*settled, recent])
 
     def count(self, start: Instant, end: Instant, profiles: int) -> Counts:
         """Returns the number of messages by profile whose date lies in (start, end]."""
-        recent = self._recent_between(start, end)
+        recent = self._recent_between(start, end, AS_MESSAGE)
         first, last = self._segments(start, end)
-        edges = {first - 1, last - 1} - {-1}
-        settled = [self._settled_between(segment, segment + 1, start, end) for segment in edges]
-        messages = self._of_kind(np.concatenate([recent, *settled]), AS_MESSAGE)
+        settled = [self._settled_between(at, start, end, AS_MESSAGE) for at in {first - 1, last - 1} - {-1}]
+        messages = np.concatenate([recent, *settled])
         counts = np.bincount(self._table["profile"][messages], minlength=profiles)
         if first < last - 1:
             counts[: self._counts.shape[1]] += self._counts[last - 1] - self._counts[first]
@@ -152,7 +151,7 @@ class Timeline:
             rows = self._order[self._starts[first] : self._starts[last]]
             if is_changed:
                 entering = slice(*np.searchsorted(dates, self._edges(first, last)))
-                rows = self._merged(rows[state[rows] == _SETTLED], used[entering])
+                rows = self._merged(rows[(state[rows] & _SETTLED) > 0], used[entering])
                 self._cut(rows, made, step)
             else:
                 made.keep(rows, self._marks[first:last], self._starts[first:last], self._counts[first : last + 1])
@@ -160,8 +159,10 @@ class Timeline:
         if self._settled != began:
             return
         state[recent] = _NEW
-        state[used] = _SETTLED
-        self._recent, self._recent_dates, self._gone, self._stale = [], None, [], []
+        state[used] = self._table["kind"][used]
+        self._recent, self._gone, self._stale = [], [], []
+        self._recent_by_date.clear()
+        self._edge_rows.clear()
         self._order, self._marks, self._starts, self._counts = made.arrays()
         self._settled += 1
         del made, recent, used, dates, rows  # so that their memory can be returned
@@ -205,23 +206,25 @@ class Timeline:
         starts: list[int] = np.searchsorted(dates, marks).tolist()
         counts = np.zeros((len(starts) + 1, made.profiles), np.int32)
         for segment, (start, end) in enumerate(pairwise([*starts, len(rows)])):
-            messages = self._of_kind(rows[start:end], AS_MESSAGE)
+            messages = self._of_kind(rows[start:end].astype(np.int64), AS_MESSAGE)
             found = np.bincount(self._table["profile"][messages], minlength=made.profiles)
             counts[segment + 1] = counts[segment] + found
         made.add(rows, marks, starts, counts)
 
-    def _recent_between(self, start: Instant, end: Instant) -> NDArray[np.int32]:
-        """Returns the recent rows whose date lies in (start, end]. If there are too many recent rows, settles all first and returns none."""
-        rows = self._recent_rows()
+    def _recent_between(self, start: Instant, end: Instant, kind: int) -> Rows:
+        """Returns the recent rows of a kind whose date lies in (start, end]. If there are too many recent rows, settles all first and returns
+        none."""
         if self.is_unsettled():
             self.settle()
-            return rows[:0]
-        if self._recent_dates is None:
+            return np.zeros(0, np.int64)
+        if kind not in self._recent_by_date:
+            rows = self._of_kind(self._recent_rows().astype(np.int64), kind)
             dates = self._table[self._by][rows]
-            by_date = np.argsort(dates, kind="stable")
-            self._recent, self._recent_dates = [rows[by_date]], dates[by_date]
-        first, last = np.searchsorted(self._recent_dates, (start, end), side="right")
-        return self._recent[0][first:last]
+            by_date = stable_order(dates)
+            self._recent_by_date[kind] = dates[by_date], rows[by_date]
+        dates, rows = self._recent_by_date[kind]
+        first, last = np.searchsorted(dates, (start, end), side="right")
+        return rows[first:last]
 
     def _recent_rows(self) -> NDArray[np.int32]:
         if len(self._recent) != 1:
@@ -240,15 +243,30 @@ class Timeline:
         first, last = np.searchsorted(self._marks, (start, end), side="right")
         return int(first), int(last)
 
-    def _settled_between(self, first: int, last: int, start: Instant, end: Instant) -> NDArray[np.int32]:
-        """Returns the rows of some segments that are still settled and whose date lies in (start, end]."""
-        rows: NDArray[np.int32] = self._order[self._starts[first] : self._starts[max(last, first)]]
-        dates = self._table[self._by][rows]
-        rows = rows[(dates > start) & (dates <= end)]  # few, so that what else is asked comes last
-        fits: NDArray[np.bool_] = self._state["state"][rows] == _SETTLED
+    def _settled_between(self, segment: int, start: Instant, end: Instant, kind: int) -> Rows:
+        """Returns the rows of a segment that are still settled, and whose kind and date fit."""
+        rows, dates = self._edge(segment)
+        first, last = np.searchsorted(dates, (start, end), side="right")
+        return self._settled_of_kind(rows[first:last], kind)
+
+    def _edge(self, segment: int) -> tuple[NDArray[np.int32], Dates]:
+        """Returns `_edge_rows` of a segment. The dates of rows that are settled no more may be others by now."""
+        found = self._edge_rows.pop(segment, None)
+        if found is None:
+            rows = self._order[self._starts[segment] : self._starts[segment + 1]]
+            rows = rows[(self._state["state"][rows] & _SETTLED) > 0]
+            found = rows, self._table[self._by][rows]
+            if len(self._edge_rows) == EDGES:
+                del self._edge_rows[next(iter(self._edge_rows))]
+        self._edge_rows[segment] = found  # as the last one that was asked for
+        return found
+
+    def _settled_of_kind(self, found: NDArray[np.int32], kind: int) -> Rows:
+        rows = found.astype(np.int64)
+        fits: NDArray[np.bool_] = (self._state["state"][rows] & kind) > 0
         return rows[fits]
 
-    def _of_kind(self, rows: NDArray[np.int32], kind: int) -> NDArray[np.int32]:
+    def _of_kind(self, rows: Rows, kind: int) -> Rows:
         fits: NDArray[np.bool_] = (self._table["kind"][rows] & kind) > 0
         return rows[fits]
 

@@ -22,7 +22,9 @@ def test_right_files_are_shown(folder: Folder) -> None:
     ):
         assert word in outcome.stdout
     assert "nothing: no route leads here" in outcome.stdout
-    assert "monitor.yaml: good. 2 rules, 2 receivers, 1 warning. " in outcome.stdout.splitlines()[-1], "seen however long the tables are"
+    assert "monitor.yaml: good. 2 rules, 2 receivers, 1 warning. " in outcome.stdout.splitlines()[-1], (
+        "seen however long the tables are"
+    )
     assert "cli-test-secret" not in outcome.output
     assert "secret-path" not in outcome.output
 

@@ -34,7 +34,14 @@ class Dumps:
         await self._run("pg_dump", "--schema=routee_monitor", "--format=custom", f"--file={path}")
 
     async def restore(self, path: Path) -> None:
-        await self._run("pg_restore", "--clean", "--if-exists", "--single-transaction", f"--dbname={self._address.database}", str(path))
+        await self._run(
+            "pg_restore",
+            "--clean",
+            "--if-exists",
+            "--single-transaction",
+            f"--dbname={self._address.database}",
+            str(path),
+        )
 
     async def _run(self, program: str, *options: str) -> None:
         binaries, it = programs(), self._address

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from monitor.model.batch import batch_of
 from monitor.window import Query, Window, WindowReader
 from monitor.window.table import ColumnTable
-from monitor.window.timeline import AS_MESSAGE, AS_PART, RECENT, Timeline
+from monitor.window.timeline import AS_MESSAGE, AS_PART, EDGES, RECENT, Timeline
 
 ROWS = 60
 changes = st.lists(
@@ -38,6 +38,26 @@ def test_every_span_is_what_a_look_at_all_rows_finds(history: list[object], segm
             assert sorted(timeline.rows(start, end, kind).tolist()) == wanted.tolist()
         assert timeline.begins == min(dates[(kinds & AS_MESSAGE) > 0].tolist(), default=None)
         assert (timeline.count(start, end, 5) == np.bincount(table["profile"][wanted], minlength=5)).all()
+
+
+def test_spans_with_more_edges_than_are_kept_are_read_again_also_after_their_rows_have_changed() -> None:
+    count = 3 * EDGES
+    table = ColumnTable({"date": np.int64, "kind": np.uint8, "profile": np.uint8})
+    table.reserve(count)
+    timeline = Timeline(table, segment=2)
+    every = np.arange(count)
+    timeline.changing(every)
+    table.write(every, {"date": every, "kind": np.full(count, AS_MESSAGE), "profile": every % 3})
+    timeline.settle()
+    for changed in ([], [5, 6, 100], range(0, count, 7)):
+        rows = np.array(changed, np.int64)
+        timeline.changing(rows)
+        table.write(rows, {"date": (rows * 31 + 7) % count})
+        for _ in range(2):
+            for start in range(-1, count):
+                wanted = np.flatnonzero((table["date"][:count] > start) & (table["date"][:count] <= start + 2))
+                assert sorted(timeline.rows(start, start + 2, AS_MESSAGE).tolist()) == wanted.tolist()
+                assert timeline.count(start, start + 2, 3).sum() == len(wanted)
 
 
 messages = st.fixed_dictionaries(

@@ -14,7 +14,7 @@ from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
 from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import sums, unpriced
-from monitor.window.campaign_progress import BY, IN_A_CAMPAIGN, IS_KNOWN
+from monitor.window.campaign_progress import BY, IN_A_CAMPAIGN, IS_KNOWN, among
 
 BINS: Final = 48
 """The number of spans of a campaign's timeline."""
@@ -211,11 +211,10 @@ class CampaignBreakdown:
     def _date(self, reading: WindowReader, question: Query) -> None:
         begin, finish = self._span
         rows = reading.rows(question)
-        failing = reading.fits(Query(0, 0, (), (Condition("status", "is", tuple(sorted(FAILURES))),)))
         columns = reading.window.columns
         at = (columns["date"][rows] - begin - 1) * BINS // max(finish - begin, 1)
         bins = np.clip(at, 0, BINS - 1)
-        failed = bins[failing[columns["profile"][rows]]] if failing is not None else bins[:0]
+        failed = bins[among(reading, rows, FAILURES)]
         for number, counts in enumerate((np.bincount(bins, minlength=BINS), np.bincount(failed, minlength=BINS))):
             for position, count in enumerate(counts.tolist()):
                 self._bins[position][number] += count
