@@ -135,6 +135,8 @@ def _addresses(entry: "ChannelModel") -> Iterator[tuple[str, str]]:
     if not any(getattr(entry, key) for key in entry.secrets if not why_unread(getattr(entry, key))):
         return
     for key in type(entry).model_fields:
+        if "url" not in key or key.endswith("_file"):  # of another one a secret may look like an address
+            continue
         value = getattr(entry, key)
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, SecretStr) and not why_unread(one):

@@ -80,9 +80,9 @@ class Timeline:
         oldest = [int(dates.min())] if dates.size else []
         for segment in range(len(self._marks)):
             rows = self._order[self._starts[segment] : self._starts[segment + 1]]
-            rows = self._settled_of_kind(rows, AS_MESSAGE)
-            if rows.size:
-                oldest.append(int(self._table[self._by][rows[0]]))
+            messages = self._settled_of_kind(rows, AS_MESSAGE)
+            if messages.size:
+                oldest.append(int(self._table[self._by][messages[0]]))
                 break
         return min(oldest, default=None)
 

@@ -226,3 +226,11 @@ def test_an_alertmanager_without_a_secret_and_a_web_address_with_tls_are_not_nam
     channels = 'alertmanager: [{url: "http://alertmanager:9093"}], webhook: [{url: "https://hooks.example.org/1"}]'
     folder.replace(folder.config, "  - {name: ops", f"  - {{name: open, {channels}}}\n  - {{name: ops")
     assert [one for one in warnings(folder) if "unencrypted" in one] == []
+
+
+@pytest.mark.parametrize("secret", ["//[pass", "//se℀cret", "http://words.example.org"])
+def test_a_secret_that_looks_like_an_address_is_not_taken_for_one(folder: Folder, secret: str) -> None:
+    channels = f'alertmanager: [{{url: "https://am.example.org", username: u, password: "{secret}"}}]'
+    folder.replace(folder.config, "  - {name: ops", f"  - {{name: open, {channels}}}\n  - {{name: ops")
+    outcome = folder.invoke("check")
+    assert (outcome.exit_code, "unencrypted" in outcome.output, secret in outcome.output) == (0, False, False)
