@@ -23,6 +23,7 @@ from monitor.daemon.startup import log_damage
 from monitor.daemon.systemd_status import SystemdStatus
 from monitor.daemon.validate import SettingsWithTemplates, load
 from monitor.model.announced_rules import AnnouncedRules
+from monitor.model.format import number
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.environment_values import named
@@ -31,6 +32,10 @@ from monitor.store.async_store import AsyncStore
 
 CHECK_EVERY: Final = 3.0
 """Seconds between two checks of the files. A change is loaded once two checks in a row find the same, so that no half-written file is."""
+
+MOST_LOGGED: Final = 100
+"""The most errors of changed files that are logged. There may be a hundred thousand, and each line is written while nothing else runs."""
+_STAYS: Final = "the changed configuration has errors, the previous one stays in use: %s"
 
 log = logging.getLogger("monitor")
 
@@ -147,9 +152,12 @@ class Reloader:
 
     def _refused(self, why: str) -> None:
         first, *others = named(why).splitlines()
-        for line in (first, *others):
-            log.error("the changed configuration has errors, the previous one stays in use: %s", line)
-        more = f" (and {len(others)} more; the log has all)" if others else ""
+        for line in (first, *others[: MOST_LOGGED - 1]):
+            log.error(_STAYS, line)
+        if (unlogged := len(others) + 1 - MOST_LOGGED) > 0:
+            log.error(_STAYS, f"{number(unlogged)} more errors: `routee-monitor check` shows them all")
+        where = "`routee-monitor check` shows them" if unlogged > 0 else "the log has all"
+        more = f" (and {number(len(others))} more; {where})" if others else ""
         self._pipeline.services.health.reload_failed(first + more)
         self._pipeline.services.metrics.reloaded(successful=False)
 

@@ -209,6 +209,21 @@ async def test_wrong_files_change_nothing_and_are_shown_until_they_are_right(
         assert "warnings" not in (await ask(running.url, "/readyz")).body
 
 
+async def test_of_very_many_errors_the_first_are_logged_and_the_others_counted(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world.daemon() as running:
+        world.rules = [RULE | {"name": f"R{number}", "abvoe": "30%"} for number in range(1_101)]
+        world.write()
+        with caplog.at_level(logging.ERROR, "monitor"):
+            said = await world.refused(running)
+        logged = [line for line in caplog.messages if "stays in use" in line]
+        assert len(logged) == 101
+        assert all("abvoe" in line for line in logged[:-1])
+        assert logged[-1].endswith("in use: 1,001 more errors: `routee-monitor check` shows them all")
+        assert "(and 1,100 more; `routee-monitor check` shows them)" in said
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -1,6 +1,7 @@
 """The models of all kinds of rules, by their ``kind`` key. A new kind must be listed here."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated, Any, Final, Union, get_args
 
 from pydantic import Field, PlainValidator, TypeAdapter, ValidationError, ValidationInfo
@@ -89,10 +90,16 @@ def _likeliest(kind: object, data: dict[str, Any]) -> tuple[type[Rule], dict[str
 
 def _unknown_to_all(data: dict[str, Any], checked: dict[str, Any]) -> Iterator[FieldProblem]:
     """Yields the unchecked keys that no kind has."""
-    known = list(dict.fromkeys(key for model in MODELS.values() for key in model.keys()))  # noqa: SIM118 - a class is no mapping
+    known = _every_key(tuple(MODELS.values()))
     for key in data:
         if key not in checked and key not in known:
             yield FieldProblem((key,), f"unknown key{suggest(key, known)}", at_key=True)
+
+
+@lru_cache(maxsize=1)  # a file may have many rules of unknown kinds
+def _every_key(models: tuple[type[Rule], ...]) -> tuple[str, ...]:
+    """Returns the keys of all kinds."""
+    return tuple(dict.fromkeys(key for model in models for key in model.keys()))  # noqa: SIM118 - a class is no mapping
 
 
 def _wrong_kind(kind: object) -> str:

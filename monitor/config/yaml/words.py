@@ -2,12 +2,18 @@
 
 import difflib
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Returns the word of ``known`` that is most similar to ``word``, ignoring case; None if none is similar."""
+    return _nearest(word.lower(), tuple(known), cutoff)
+
+
+@lru_cache(maxsize=256)  # a mistake that stands in one rule stands in many
+def _nearest(lower: str, known: tuple[str, ...], cutoff: float) -> str | None:
     by_lower = {candidate.lower(): candidate for candidate in known}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
+    found = difflib.get_close_matches(lower, by_lower, n=1, cutoff=cutoff)
     return by_lower[found[0]] if found else None
 
 

@@ -1,5 +1,6 @@
 """Rule files as a whole: what is right loads, what is wrong is listed in full."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -290,3 +291,31 @@ def test_a_wrong_kind_hides_no_other_error(tmp_path: Path) -> None:
         "rules[2].by[0]",
         "rules[3].limit",
     ]
+
+
+def calls_of_reading(path: Path, count: int) -> int:
+    """Returns how many calls of functions it takes to read so many broken rules that stand in one line."""
+    broken = [f"{{name: 1x{number}, kind: rat, abov: 2}}" for number in range(count)]
+    path.write_text(f"rules: [{', '.join(broken)}]\n")
+    calls = 0
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(note)
+    try:
+        with pytest.raises(InputError) as caught:
+            load_rules([path])
+    finally:
+        sys.setprofile(None)
+    assert len(caught.value.problems) == 5 * count, "each of them is named"
+    return calls
+
+
+def test_many_broken_rules_take_little_more_than_a_few(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    calls_of_reading(path, 1)  # what is built at the first use
+    few, many = calls_of_reading(path, 50), calls_of_reading(path, 800)
+    assert few < 50 * 500
+    assert many < 16 * few * 1.05, "with the number of rules, and no faster"
