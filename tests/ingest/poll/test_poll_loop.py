@@ -439,6 +439,17 @@ async def test_a_poll_that_hangs_is_blindness_too(autojump_clock: MockClock) -> 
     assert list(dict.fromkeys(world.sink.told("blind", "complete", "sighted"))) == ["blind", "complete", "sighted"]
 
 
+async def test_of_a_poll_that_hangs_after_quick_ones_it_is_not_said_how_long_those_took(
+    autojump_clock: MockClock,
+) -> None:
+    world = World()
+    async with world.running():
+        await world.pass_(EVERY)
+        world.tracking.hang = trio.Event()
+        await world.pass_(4 * EVERY)
+    assert [reason for name, reason in world.sink.events if name == "blind"] == ["the poll takes too long"]
+
+
 async def test_polls_that_are_too_slow_for_their_interval_say_how_slow_and_what_to_do(
     autojump_clock: MockClock,
 ) -> None:
