@@ -8,6 +8,10 @@ STAMP := $(VENV)/.installed
 # More than the two cores of a small machine: much of the time a test waits, for a lease to lapse or for the next poll. Quick ones do not wait.
 JOBS ?= 4
 FAST_JOBS ?= 2
+# What runs alone is found without importing all other tests once more.
+ALONE = $(shell grep -rlw --include='test_*.py' 'pytest\.mark\.alone' tests)
+# What is imported before tests/conftest.py is read, all of hypothesis, is compiled once too.
+unexport PYTHONDONTWRITEBYTECODE
 # Whoever has no tests left takes half of another one's, so that no long file is waited for at the end.
 PYTEST := $(BIN)/pytest --dist worksteal -m 'not alone'
 
@@ -25,7 +29,7 @@ demo: $(STAMP)
 
 test: check
 	$(PYTEST) -n $(JOBS) $(ARGS)
-	$(BIN)/pytest -n 0 -m alone
+	$(BIN)/pytest -n 0 -m alone $(ALONE)
 
 # For someone at work: what takes long is left out (tests/slow.txt).
 test-fast: $(STAMP)

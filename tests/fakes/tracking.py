@@ -36,7 +36,7 @@ class Asked:
 
 @dataclass(slots=True)
 class FakeTracking:
-    """Implements `Tracking`. ``by`` says which dates a search selects by, and ``ends`` what becomes of those on its ends (`_is_within`).
+    """Implements `Tracking`. ``by`` says which dates a search selects by, and ``ends`` what becomes of those on its ends (`_bounds`).
 
     ``longest_page`` is the most that it shows on a page, whatever is asked for. It calls ``drift`` before every answer and ``twist`` to
     change the answer. It raises a fault of ``faults`` at the request of that number, and ``down`` at every request.
@@ -104,14 +104,14 @@ class FakeTracking:
             raise RouteeRejected("the range is older than 7 days")
 
     def _selected(self, start: Instant, end: Instant, status: str | None) -> list[Sms]:
-        def when(sms: Sms) -> Instant:
-            return sms.date if self.by == "status" else sms.sent
-
-        found = [
-            sms
-            for sms in self.messages.values()
-            if status in (None, sms.status) and _is_within(when(sms), start, end, self.ends)
-        ]
+        first, last, unit = _bounds(start, end, self.ends)
+        messages = self.messages.values()
+        if self.by == "status":
+            found = [sms for sms in messages if first <= sms.date // unit <= last]
+        else:
+            found = [sms for sms in messages if first <= sms.sent // unit <= last]
+        if status is not None:
+            found = [sms for sms in found if sms.status == status]
         return sorted(found, key=lambda sms: (sms.date, sms.id), reverse=self.newest_first)
 
     def downloads(self) -> Counter[int]:
@@ -119,16 +119,15 @@ class FakeTracking:
         return Counter(one.page for one in self.asked if one.size > 1)
 
 
-def _is_within(date: Instant, start: Instant, end: Instant, ends: str) -> bool:
-    """Returns whether a search returns a date. Its ends are rounded outwards to milliseconds, as the client writes them.
+def _bounds(start: Instant, end: Instant, ends: str) -> tuple[int, int, int]:
+    """Returns the first and the last date that a search returns, and their unit. Its ends are rounded outwards to milliseconds, as the client
+    writes them.
 
     ``ends`` says which ones belong to the range: ``included``, ``start``, ``end``. With ``of seconds`` behind it, Routee leaves
     out the fractions of all.
     """
-    start, end = start - start % MILLISECOND, end + -end % MILLISECOND
-    if ends.endswith(" of seconds"):
-        date, start, end = date // SECOND, start // SECOND, end // SECOND
-    if date in (start, end) and start < end:
-        kind = ends.removesuffix(" of seconds")
-        return kind == "included" or (date == start and kind == "start") or (date == end and kind == "end")
-    return start <= date <= end
+    kind, unit = ends.removesuffix(" of seconds"), SECOND if ends.endswith(" of seconds") else 1
+    first, last = (start - start % MILLISECOND) // unit, (end + -end % MILLISECOND) // unit
+    if first == last:
+        return first, last, unit
+    return first + (kind not in ("included", "start")), last - (kind not in ("included", "end")), unit

@@ -524,6 +524,17 @@ async def test_a_poll_under_way_delays_blindness_by_an_interval_at_most(autojump
         assert world.sink.told("blind") == ["blind"]
 
 
+async def test_of_a_poll_that_hangs_after_quick_ones_it_is_not_said_how_long_those_took(
+    autojump_clock: MockClock,
+) -> None:
+    world = World()
+    async with world.running():
+        await world.pass_(EVERY)
+        world.tracking.hang = trio.Event()
+        await world.pass_(4 * EVERY)
+    assert [reason for name, reason in world.sink.events if name == "blind"] == ["the poll takes too long"]
+
+
 async def test_polls_that_are_too_slow_for_their_interval_say_how_slow_and_what_to_do(
     autojump_clock: MockClock,
 ) -> None:
