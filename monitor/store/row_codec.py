@@ -110,9 +110,9 @@ def transition_rows(transitions: Iterable[Transition]) -> list[Row]:
 
 
 def transition(row: Row) -> Transition:
-    """Reads a row that `transition_rows` wrote. Raises StoreDamaged."""
+    """Reads a row that `transition_rows` wrote. What it is about is not known if it cannot be read, as in rows of older versions."""
     fingerprint, rule, at, what, because, value, about = row
-    known = None if about is None else structs(TransitionSubject, [(about,)])[0]
+    known = None if about is None else next(iter(readable(TransitionSubject, [(about,)])), None)
     return Transition(fingerprint, rule, at, what, because, value, known)
 
 

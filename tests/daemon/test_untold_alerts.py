@@ -1,6 +1,7 @@
 """What a worker tells of alerts that began at another one, which could not tell them any more, and whose rule it has not read yet."""
 
 import msgspec
+import pytest
 from test_shared_pipeline import CONFIG, Pair, reload
 
 from monitor.model.notification import Notification
@@ -154,3 +155,10 @@ async def test_an_alert_that_an_older_version_stored_untold_has_at_least_its_acc
     pair.clock.at += 10 * SECOND
     await pair.second.pipeline.flush()
     assert shown(told(pair)[-1]) == ("ops", "firing", {"alertname": "New", "account": "a", "severity": "warning"})
+
+
+async def test_what_explains_an_alert_is_not_missed_before_it_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    pair = await pair_of(NEW.replace("Look at {{ labels.team }}", "such as {{ samples[0].status }}"))
+    await begin(pair, 15)
+    assert "template" not in caplog.text
+    assert "annotation" not in caplog.text

@@ -643,7 +643,6 @@ def test_the_servers_detail_of_rows_is_not_shown(postgresql: PostgresqlAddress) 
         ("alert", "data", PostgresqlStore.load),
         ("alert_group", "data", PostgresqlStore.load),
         ("cursor", "data", PostgresqlStore.load),
-        ("transition", "about", PostgresqlStore.transitions),
     ],
 )
 def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
@@ -661,6 +660,16 @@ def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
         ) as caught:
             read(store)
     assert "file" not in str(caught.value)
+
+
+def test_of_a_transition_that_is_damaged_the_rest_is_shown(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(poll(1))
+        [written] = store.transitions()
+        postgresql_server.administer("UPDATE routee_monitor.transition SET about = '{}'", database=postgresql.database)
+        assert store.transitions() == [replace(written, about=None)]
 
 
 def test_an_unreadable_silence_or_acknowledgement_stops_no_daemon(

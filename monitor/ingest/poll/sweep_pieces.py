@@ -17,7 +17,8 @@ GOOD: Final = 0.93
 """A part with at least so many pages, and at most one, stays as it is: how many messages a new piece will have is not certain."""
 
 GUESSED: Final = 10
-"""The most pages of unknown time that are cut by an estimate. More stay whole: the reader cuts them as it finds them."""
+"""The most pages of a part that are cut by an estimate, or by what Routee once said that it has. More stay whole, since no slice that was read has so
+many: the reader cuts them as it finds them."""
 
 DEEP: Final = 8
 """The pages of a piece of time in which nearly every page has changed. Its messages can be estimated better than those of a page."""
@@ -33,7 +34,7 @@ def divide(run: Sequence[SweepSlice], size: int, *, deeply: bool = False) -> lis
 
     Parts that nearly fill their pages stay. Others are cut anew, together with so many neighbours that the pieces are nearly full.
     """
-    if any(part.counts is None and part.expected > GUESSED * size for part in run):
+    if any(part.expected > GUESSED * size for part in run):
         return list(run)
     return _divide_deeply(run, size) if deeply else _divide_into_pages(run, size)
 
