@@ -1,6 +1,7 @@
 """Adds up what incidents of one account cost, each message once, although two incidents may be about the same messages. Pure.
 
-The incident that lost most counts as it is. Each other one counts the messages that none before it has counted, with its own usual share.
+The incident that lost most counts as it is. Each other one counts the messages that none before it has counted, with its own usual share, but never
+more than it has lost itself: those that were counted may be the ones that were delivered.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,7 +38,10 @@ def losses_once(
         tally = LossTally()
         tally.add(reading, rows[~counted[rows]])
         counted[rows] = True
-        yield tally.loss(loss.usual)
+        lost, spent = tally.loss(loss.usual)
+        if lost is not None and lost > loss.lost:
+            lost, spent = loss.lost, None if spent is None else spent * loss.lost / lost
+        yield lost, spent
 
 
 def _overlap(one: IncidentLoss, other: IncidentLoss) -> bool:

@@ -211,6 +211,27 @@ def test_the_total_counts_all_that_is_new_in_a_wider_incident() -> None:
     assert both.lost == alone.lost
 
 
+def test_an_incident_adds_no_more_than_it_has_lost_itself() -> None:
+    """What the worse one has counted of it are messages that were delivered."""
+    country = rule_of({"name": "Country", "kind": "rate", "by": ["country"], "window": "15m", "above": "20%"})
+    mine = rule_of({"name": "Mine", "kind": "rate", "by": ["operator", "country"], "window": "1h", "above": "20%"})
+    good = {"country": "GR", "operator": "Cosmote", "direction": "Outbound", "status": "Delivered", "price": 0.05}
+    delivered = [
+        good | {"messageId": f"good-{i}", "date": BEGUN + HOUR + i * HOUR // 1500} for i in range(1500)
+    ]  # between the two outages, in the time of both
+    found = messages(1) + outage(1, BEGUN, HOUR, "Nova", count=900)
+    found += delivered + outage(2, BEGUN + 2 * HOUR, HOUR, count=400)
+    moves = [
+        *episode("Country", {"country": "GR"}, BEGUN, BEGUN + 2 * HOUR),
+        *episode("Mine", GREECE, BEGUN + 2 * HOUR, BEGUN + 3 * HOUR),
+    ]
+    report = made(found, moves, rules=[*RULES, mine, country])
+    lost, spent = [one.loss.lost or 0 for one in report.incidents], [one.loss.spent or 0 for one in report.incidents]
+    assert min(lost) > 0
+    assert report.lost == sum(lost)
+    assert report.spent_on_lost == pytest.approx(sum(spent))
+
+
 def test_an_incident_of_another_account_shares_no_message() -> None:
     found = messages(1) + outage(1, BEGUN, HOUR)
     accounts = [AccountSource(window_of(found, name), UNTIL, {"all": START}, MINUTE) for name in ("main", "second")]
