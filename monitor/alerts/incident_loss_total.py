@@ -39,9 +39,7 @@ def losses_once(
         tally.add(reading, rows[~counted[rows]])
         counted[rows] = True
         lost, spent = tally.loss(loss.usual)
-        if lost is not None and lost > loss.lost:
-            lost, spent = loss.lost, None if spent is None else spent * loss.lost / lost
-        yield lost, spent
+        yield (loss.lost, loss.spent) if lost is not None and lost > loss.lost else (lost, spent)
 
 
 def _overlap(one: IncidentLoss, other: IncidentLoss) -> bool:
