@@ -43,7 +43,7 @@ SECOND = (
     "    above: 10"
 )
 ENV = {"MOST_SPENT": "1"}
-WORDS = ("backtest", "--suggest", "--every", "20m")
+WORDS = ("backtest", "--suggest", "--every", "30m")
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_the_patched_rules_are_good_and_alert_as_promised(
     found, patch = promised
     _apply(patch, copied, "git", "apply")
     assert copied.invoke("check").exit_code == 0
-    judged = json.loads(copied.invoke("backtest", "--every", "20m", "--json").stdout)
+    judged = json.loads(copied.invoke("backtest", "--every", "30m", "--json").stdout)
     totals = {rule["rule"]: rule["total"] for rule in judged["rules"]}
     changed = {name for name, one in found.items() if one["proposed"] and name != "Cheap"}
     assert changed >= {"Failures", "Escalating", "Many", "Slow", "Sold"}
@@ -188,7 +188,7 @@ def test_for_people_each_proposal_has_a_picture(weekly: Folder, piping: bool) ->
     assert lines[at + 2].startswith("  proposed  above ")
     assert lines[at + 3].startswith("  keeps ")
     loses = next(line for line in lines if line.startswith("  to keep more of them: --alerts-a-week "))
-    assert loses.split()[-4:-2] == ["--alerts-a-week", "4"]
+    assert loses.split()[-4:-2] == ["--alerts-a-week", "6"]
     days = [line for line in lines[at:] if line.startswith("  Tue 10 Nov  ")]
     assert set("·▄█") <= set(days[0])
     assert "Rare: no suggestion: not enough data: there were values for 0s" in lines

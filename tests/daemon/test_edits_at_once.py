@@ -68,6 +68,29 @@ async def test_an_acknowledgement_that_both_remove_is_removed_once(account: str)
     assert [one.what for one in pair.store.transitions] == ["fired", "acknowledged", "unacknowledged"]
 
 
+async def test_who_acknowledges_while_another_does_is_told_what_is_stored() -> None:
+    pair = await Pair().start()
+    await pair.fail(pair.first, "a")
+    [alert] = pair.first.firing("a")
+
+    others = 0
+
+    async def twice() -> bool:
+        nonlocal others
+        others += 1
+        if others == 1:
+            await pair.second.actions.acknowledge(alert.fingerprint, "Bob")
+        else:
+            pair.clock.at += MINUTE
+        return others == 1
+
+    pair.first.front.meanwhile = twice
+    told = await pair.first.actions.acknowledge(alert.fingerprint, "Ann")
+    assert others == 2, "the first try was decided too late"
+    assert (told.by, told.at) == ("Ann", pair.clock.at)
+    assert pair.store.load().acks == [told]
+
+
 async def test_a_change_is_given_up_while_others_never_stop_changing() -> None:
     pair = await with_silence()
     health = pair.first.services.health
