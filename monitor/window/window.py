@@ -493,6 +493,10 @@ class Window:
         for name, some in texts.items():
             self.dictionaries[name].restore(some)
 
+    def restore_texts(self, field: str, texts: Sequence[str]) -> None:
+        """Adds stored dictionary entries of a field, or the next ones of them, ascending by their codes."""
+        self.dictionaries[field].restore(texts)
+
     def restore(self, entries: Iterable[tuple[int, bytes]]) -> None:
         """Reads stored journal entries with their numbers; call it with the oldest first, and `restored` after the last ones. Raises
         UnreadableBlob."""
