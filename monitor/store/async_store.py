@@ -17,7 +17,6 @@ from monitor.store.protocol import (
     BEFORE_ALL_TEXTS,
     EVERY_NOTIFICATION,
     Commit,
-    Entry,
     FirstPages,
     ForwardedCallback,
     NotificationFilter,
@@ -129,9 +128,6 @@ class AsyncStore:
 
     async def owners(self) -> list[str]:
         return await self.run(lambda store: store.owners())
-
-    async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
-        return await self.run(lambda store: store.entries_page(account, after))
 
     async def texts_page(self, account: str, after: tuple[str, int] = BEFORE_ALL_TEXTS) -> list[Texts]:
         return await self.run(lambda store: store.texts_page(account, after))
