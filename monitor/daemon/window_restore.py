@@ -1,6 +1,6 @@
 """Restores an account's window from the store: for a command at once, for a daemon in small steps."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from functools import partial
 from operator import itemgetter
@@ -10,7 +10,7 @@ from monitor.config.monitor import Config
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.pieces import Work
-from monitor.store.protocol import Commit, Entry, FirstPages, Store
+from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Entry, FirstPages, Store, Texts
 from monitor.window import UnreadableBlob, Window
 from monitor.window.malloc_trim import trim_heap
 
@@ -30,10 +30,10 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
     """
     window = _empty(account, config, key)
     if _is_watched(account, config):
-        entry = None
-        while entries := store.entries_page(account, entry):
-            _add_entries(window, entries)
-            entry = entries[-1]
+        texts = store.texts_page(account)
+        while texts:
+            _add_texts(window, texts)
+            texts = store.texts_page(account, _end(texts))
         _add_rows(window, store.journal(account))
         with _damage_of(window):
             window.restored()
@@ -81,12 +81,14 @@ async def _fill(window: Window, store: "AsyncStore", first: FirstPages) -> None:
 
 async def _pages(window: Window, store: "AsyncStore", first: FirstPages) -> AsyncGenerator[Callable[[], None], None]:
     """Reads the dictionaries and the journal, a page at a time; yields what adds each page to the window."""
-    entries, has_more = first.entries, first.has_more_entries
-    while entries or has_more:
-        if entries:
-            yield partial(_add_entries, window, entries)
-        entries = await store.entries_page(window.account, *entries[-1:]) if has_more else []
-        has_more = bool(entries)
+    end = BEFORE_ALL_TEXTS
+    if first.entries:
+        yield partial(_add_entries, window, first.entries)
+        end = first.entries[-1].field, first.entries[-1].code
+    texts = await store.texts_page(window.account, end) if first.has_more_entries else []
+    while texts:
+        yield partial(_add_texts, window, texts)
+        texts = await store.texts_page(window.account, _end(texts))
     page, has_more = first.journal, first.has_more_journal
     while page or has_more:
         if page:
@@ -143,6 +145,16 @@ def _is_watched(account: str, config: Config) -> bool:
 def _add_entries(window: Window, entries: Iterable[Entry]) -> None:
     with _damage_of(window):
         window.restore_entries(list(map(_FIELD_CODE_VALUE, entries)))
+
+
+def _add_texts(window: Window, texts: Iterable[Texts]) -> None:
+    with _damage_of(window):
+        for some in texts:
+            window.restore_texts(some.field, some.values, some.last)
+
+
+def _end(texts: Sequence[Texts]) -> tuple[str, int]:
+    return texts[-1].field, texts[-1].last
 
 
 def _add_rows(window: Window, journal: Iterable[tuple[int, bytes]]) -> None:

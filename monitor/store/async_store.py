@@ -14,9 +14,9 @@ from monitor.runtime.errors import StoreOutdated
 from monitor.runtime.pieces import Work, at_once
 from monitor.store.leases import LeaseStore
 from monitor.store.protocol import (
+    BEFORE_ALL_TEXTS,
     EVERY_NOTIFICATION,
     Commit,
-    Entry,
     FirstPages,
     ForwardedCallback,
     NotificationFilter,
@@ -28,6 +28,7 @@ from monitor.store.protocol import (
     Store,
     StoredState,
     StoredSuppressions,
+    Texts,
 )
 
 T = TypeVar("T")
@@ -128,8 +129,8 @@ class AsyncStore:
     async def owners(self) -> list[str]:
         return await self.run(lambda store: store.owners())
 
-    async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
-        return await self.run(lambda store: store.entries_page(account, after))
+    async def texts_page(self, account: str, after: tuple[str, int] = BEFORE_ALL_TEXTS) -> list[Texts]:
+        return await self.run(lambda store: store.texts_page(account, after))
 
     async def journal_page(self, account: str, after: int) -> list[tuple[int, bytes]]:
         return await self.run(lambda store: store.journal_page(account, after))

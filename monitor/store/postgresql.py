@@ -32,6 +32,7 @@ from monitor.store.postgresql_statements import translated
 from monitor.store.postgresql_worker import NewWorker
 from monitor.store.protocol import (
     ANNOUNCED_FOR,
+    BEFORE_ALL_TEXTS,
     QUARANTINED_KEPT,
     Commit,
     Entry,
@@ -43,7 +44,7 @@ from monitor.store.protocol import (
     UnusableAlert,
     UnusableSilence,
 )
-from monitor.store.sql_store import ENTRIES_BEGIN, ENTRIES_PAGE, SqlStore, Table
+from monitor.store.sql_store import ENTRIES_PAGE, SqlStore, Table
 
 log = logging.getLogger("monitor.store")
 P = ParamSpec("P")
@@ -357,7 +358,7 @@ class PostgresqlStore(SqlStore):
         return dict.fromkeys(accounts, 0) | dict(self._rows(own.JOURNAL_SIZES, list(accounts)))
 
     def first_pages(self, accounts: Sequence[str]) -> dict[str, FirstPages]:
-        entries = [(statements.ENTRIES, one, *ENTRIES_BEGIN, ENTRIES_PAGE) for one in accounts]
+        entries = [(statements.ENTRIES, one, *BEFORE_ALL_TEXTS, ENTRIES_PAGE) for one in accounts]
         journals = [(own.JOURNAL, one, 0, _BLOBS_PAGE, _LARGE) for one in accounts]
         found = self._read(*entries, *journals)
         return {

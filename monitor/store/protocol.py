@@ -51,6 +51,18 @@ class Entry(NamedTuple):
     value: str
 
 
+class Texts(NamedTuple):
+    """Values of a field's dictionary that follow each other, ascending by their codes, of which ``last`` is the last one's."""
+
+    field: str
+    last: int
+    values: list[str]
+
+
+BEFORE_ALL_TEXTS: Final = ("", -1)
+"""A field and a code before every entry."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantinedRecord:
     """Something that could not be read or used, kept for people: a record or a value of Routee's, or a stored silence.
@@ -440,6 +452,9 @@ class Store(Protocol):
 
         It is empty at the end.
         """
+
+    def texts_page(self, account: str, after: tuple[str, int] = BEFORE_ALL_TEXTS) -> list[Texts]:
+        """Returns the same as `entries_page` without codes, after that field and code: a third sooner, of ten thousands of entries."""
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         """Yields the journal of an account's window as (sequence number, blob), oldest first. Commits may happen while it is read."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from monitor.model.alert import Alert, Transition
@@ -23,6 +25,7 @@ from monitor.store import statements
 from monitor.store.accounts import merged, of_accounts
 from monitor.store.leases import LeaseStore
 from monitor.store.protocol import (
+    BEFORE_ALL_TEXTS,
     BEGUN_KEPT,
     EVERY_NOTIFICATION,
     PRUNED_AT_ONCE,
@@ -43,6 +46,7 @@ from monitor.store.protocol import (
     Retried,
     StoredState,
     StoredSuppressions,
+    Texts,
     UnusableAlert,
     UnusableSilence,
 )
@@ -59,8 +63,6 @@ _OF_ACCOUNTS: Final = (
 """The queries for what is read of accounts at their start, but for states of rules."""
 ENTRIES_PAGE: Final = 16_000
 """Entries of a page of the dictionaries."""
-ENTRIES_BEGIN: Final = ("", -1)
-"""What is before the first entry: a field, and a code in it."""
 _JOURNAL_PAGE: Final = 16
 _entry: Final = partial(tuple.__new__, Entry)
 """What a row is as an entry: there are tens of thousands."""
@@ -296,9 +298,16 @@ class SqlStore(ABC):
         return found
 
     def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
-        begin = ENTRIES_BEGIN if after is None else (after.field, after.code)
+        begin = BEFORE_ALL_TEXTS if after is None else (after.field, after.code)
         found = self._rows(statements.ENTRIES, account, *begin, ENTRIES_PAGE)
         return [_entry((account, *row)) for row in found]
+
+    def texts_page(self, account: str, after: tuple[str, int] = BEFORE_ALL_TEXTS) -> list[Texts]:
+        found = groupby(self._rows(statements.ENTRIES, account, *after, ENTRIES_PAGE), itemgetter(0))
+        return [
+            Texts(field, entries[-1][1], [value for _, _, value in entries])
+            for field, entries in ((field, list(some)) for field, some in found)
+        ]
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
         # A few blobs at a time, so that no open statement blocks a commit or a checkpoint.

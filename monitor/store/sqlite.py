@@ -8,17 +8,21 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from monitor.runtime.clock import SECOND, Duration
 from monitor.runtime.errors import DecidedTooLate, StoreDamaged
 from monitor.store import row_codec as rows
 from monitor.store import statements
 from monitor.store.migrate import migrate, require_current
-from monitor.store.protocol import Commit
+from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Texts
 from monitor.store.salvage import Salvage, insert_salvaged
-from monitor.store.sql_store import SqlStore, Table
+from monitor.store.sql_store import ENTRIES_PAGE, SqlStore, Table
 from monitor.store.sqlite_file import DaemonLock, connect, explained, quick_check
+
+_texts: Final = msgspec.json.Decoder(list[str])
 
 
 def open_sqlite(
@@ -89,6 +93,22 @@ class SqliteStore(SqlStore):
             yield
         finally:
             self._undo()
+
+    def texts_page(self, account: str, after: tuple[str, int] = BEFORE_ALL_TEXTS) -> list[Texts]:
+        # As JSON, which SQLite makes without the interpreter's lock: row by row it is taken and given back each time.
+        found: list[Texts] = []
+        field, code = after
+        left = ENTRIES_PAGE
+        while left:
+            ((count, last, values),) = self._rows(statements.TEXTS, account, field, code, left)
+            if count:
+                found.append(Texts(field, last, _texts.decode(values)))
+            if count < left:
+                ((field,),), code = self._rows(statements.NEXT_FIELD, account, field), -1
+                if field is None:
+                    break
+            left -= count
+        return found
 
     def copy_to(self, target: sqlite3.Connection, pages: int, progress: Callable[[int, int], None]) -> None:
         """Copies the whole file as it is at one moment, ``pages`` at a time. ``progress`` gets the pages left and the pages in all."""

@@ -496,15 +496,22 @@ class Window:
                 codes.append(code)
                 texts.append(text)
         for name, (codes, texts) in found.items():
-            dictionary = self.dictionaries.get(name)
-            if dictionary is None:
-                raise UnreadableBlob(f"it has texts of {name!r}, which no message has")
-            known = len(dictionary)
-            if codes != list(range(known, known + len(codes))):
+            if codes != list(range(codes[0], codes[0] + len(codes))):
                 raise UnreadableBlob(f"texts of {name} are missing")
-            dictionary.restore(texts)
-            if len(dictionary) != known + len(codes):
-                raise UnreadableBlob(f"texts of {name} occur twice")
+            self.restore_texts(name, texts, codes[-1])
+
+    def restore_texts(self, field: str, texts: Sequence[str], last: int) -> None:
+        """Adds stored dictionary entries of a field, or the next ones of them, ascending by their codes up to ``last``. Raises UnreadableBlob as
+        `restore_entries` does."""
+        dictionary = self.dictionaries.get(field)
+        if dictionary is None:
+            raise UnreadableBlob(f"it has texts of {field!r}, which no message has")
+        count = len(dictionary) + len(texts)
+        if last != count - 1:
+            raise UnreadableBlob(f"texts of {field} are missing")
+        dictionary.restore(texts)
+        if len(dictionary) != count:
+            raise UnreadableBlob(f"texts of {field} occur twice")
 
     def restore(self, entries: Iterable[tuple[int, bytes]]) -> None:
         """Reads stored journal entries with their numbers; call it with the oldest first, and `restored` after the last ones. Raises

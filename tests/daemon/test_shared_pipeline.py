@@ -18,7 +18,7 @@ from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import DAY, HOUR, MINUTE, parse_iso
 from monitor.runtime.errors import LeaseLost, NothingThere, StoreError
-from monitor.store.protocol import Entry
+from monitor.store.protocol import BEFORE_ALL_TEXTS, Texts
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.memory_store import MemoryStore
@@ -470,11 +470,11 @@ class SlowFront(InlineStoreFront):
 
     reads = 0
 
-    async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
+    async def texts_page(self, account: str, after: tuple[str, int] = BEFORE_ALL_TEXTS) -> list[Texts]:
         if account == "a":
             self.reads += 1
             await trio.sleep(60)
-        return await super().entries_page(account, after)
+        return await super().texts_page(account, after)
 
 
 async def test_a_small_account_does_not_wait_for_a_large_one(autojump_clock: trio.testing.MockClock) -> None:

@@ -16,6 +16,7 @@ from monitor.runtime.errors import DecidedTooLate, StoreError
 from monitor.store.accounts import of_accounts
 from monitor.store.protocol import (
     ANNOUNCED_FOR,
+    BEFORE_ALL_TEXTS,
     Commit,
     Cursor,
     Entry,
@@ -23,6 +24,7 @@ from monitor.store.protocol import (
     Pending,
     StoredState,
     StoredSuppressions,
+    Texts,
 )
 
 
@@ -154,6 +156,9 @@ class MemoryStore:
     def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
         begin = () if after is None else after[1:3]
         return [entry for entry in self.entries(account) if entry[1:3] > begin][:2]
+
+    def texts_page(self, account: str, after: tuple[str, int] = BEFORE_ALL_TEXTS) -> list[Texts]:
+        return [Texts(one.field, one.code, [one.value]) for one in self.entries(account) if one[1:3] > after][:2]
 
     def journal(self, account: str) -> list[tuple[int, bytes]]:
         return [(sequence, blob) for sequence, (of, blob) in self._journal.items() if of == account]

@@ -17,6 +17,7 @@ from monitor.runtime.errors import DecidedTooLate, StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.postgresql import open_postgresql
 from monitor.store.protocol import (
+    BEFORE_ALL_TEXTS,
     BEGUN_KEPT,
     QUARANTINED_KEPT,
     QUARANTINED_LENGTH,
@@ -155,6 +156,22 @@ def test_entries_are_read_in_pages_until_one_is_empty(store: Store) -> None:
         assert len(page) < len(entries)
         found += page
     assert found == entries == store.entries("main")
+
+
+def test_texts_are_read_in_pages_as_the_entries_are(store: Store) -> None:
+    values = ["", "+30691•••••78", 'a "b" \\ c', "nul\x00in it", "line\nfeed", "😀", "\x1e\x1f\x7f\u2028"]
+    texts = [*values, *map(str, range(9_000))]
+    entries = [
+        Entry("main", name, 2 * code, text) for name in ("country", "from", "to") for code, text in enumerate(texts)
+    ]
+    store.commit(Commit(entries=[*entries[::-1], Entry("other", "from", 2, "x"), Entry("zero", "", 0, "y")]))
+    for account in ("main", "other", "none", "zero"):
+        found, end = list[tuple[str, str]](), BEFORE_ALL_TEXTS
+        while page := store.texts_page(account, end):
+            assert sum(len(one.values) for one in page) < len(entries)
+            end = page[-1].field, page[-1].last
+            found += [(one.field, value) for one in page for value in one.values]
+        assert found == [(one.field, one.value) for one in store.entries(account)]
 
 
 def test_a_text_that_utf8_cannot_hold_does_not_stop_the_poll(store: Store) -> None:

@@ -45,7 +45,7 @@ async def test_every_call_of_the_daemon_goes_through(tmp_path: Path) -> None:
     )
     assert await front.run(lambda store: list(store.journal("main"))) == [(sequence, b"x")]
     assert (await front.load()).cursors == [cursor()]
-    assert (await front.entries_page("main"), await front.transitions(), await front.quarantined()) == ([], [], [])
+    assert (await front.texts_page("main"), await front.transitions(), await front.quarantined()) == ([], [], [])
     [head] = await front.heads("ops", "slack/0", 5)
     assert await front.successor(head.id) == "k2"
     await front.postponed(head.id, "503", 1)
