@@ -14,7 +14,7 @@ from monitor.config.rules import load_rules
 
 ROUNDS = 15
 LONGEST = 6
-"""The number of rules that are shown."""
+"""The number of rules that are shown. What several rules ask takes its time in the first of them; ``LowBalance`` alone reads the prices of a day."""
 WITH_NEWS, WITH_NEWS_OF_TEN_MILLION, WITHOUT_NEWS = 30, 120, 10
 """The most milliseconds that a poll may take."""
 

@@ -29,7 +29,7 @@ COUNTS = 1 << 21
 """The most counts by segment and profile."""
 RECENT = 1 << 15
 """The most recent rows, besides one in 32 of all rows, before a query settles them."""
-EDGES: Final = 64
+EDGES: Final = 32
 """The most segments whose dates are kept because spans begin or end in them: those of one poll serve the next ones."""
 TOGETHER = 8
 """The most segments that are sorted again in one piece."""
@@ -254,7 +254,8 @@ class Timeline:
         found = self._edge_rows.pop(segment, None)
         if found is None:
             rows = self._order[self._starts[segment] : self._starts[segment + 1]]
-            rows = rows[(self._state["state"][rows] & _SETTLED) > 0]
+            is_settled = (self._state["state"][rows] & _SETTLED) > 0
+            rows = rows if is_settled.all() else rows[is_settled]  # mostly a part of the order, which takes no memory
             found = rows, self._table[self._by][rows]
             if len(self._edge_rows) == EDGES:
                 del self._edge_rows[next(iter(self._edge_rows))]
