@@ -87,7 +87,7 @@ class _Crowded:
 
 
 @dataclass(slots=True)
-class _Pages:
+class _PagesRead:
     """What one pass has read so far: the totals in the order of requests, the parts and dates of each page, and whether all pages after page
     0 were read downwards."""
 
@@ -217,7 +217,7 @@ class Reader:
 
     async def page_of(self, wanted: Slice, number: int) -> SliceResult:
         """Reads one page of a slice, and returns what is on it with the total of all. It is still if that is the last. Raises RouteeError."""
-        page, found = await self._taken_page(wanted, number), _Pages()
+        page, found = await self._taken_page(wanted, number), _PagesRead()
         found.add(page)
         return found.complete().result(wanted, still=page.last)
 
@@ -267,7 +267,7 @@ class Reader:
         return previous.result(piece, still=False)
 
     async def _pass(self, piece: Slice) -> _Pass | _Crowded:
-        first, found = await self._page(piece, 0), _Pages()
+        first, found = await self._page(piece, 0), _PagesRead()
         found.add(first)
         if first.last:
             return found.complete()
@@ -285,7 +285,7 @@ class Reader:
             found.add(await self._page(piece, 0))
         return found.complete()
 
-    async def _down_to_the_last(self, piece: Slice, first: Page, bottom: int, found: _Pages) -> None:
+    async def _down_to_the_last(self, piece: Slice, first: Page, bottom: int, found: _PagesRead) -> None:
         """Reads page ``bottom``, the last one by the total, and further pages until one says that it is the last. Raises RouteeUnavailable if
         none does."""
         shown = len(first.batch) + len(first.rejected)
