@@ -104,12 +104,12 @@ class FakeTracking:
             raise RouteeRejected("the range is older than 7 days")
 
     def _selected(self, start: Instant, end: Instant, status: str | None) -> list[Sms]:
-        first, last, unit = _bounds(start, end, self.ends)
+        first, last = _bounds(start, end, self.ends)
         messages = self.messages.values()
         if self.by == "status":
-            found = [sms for sms in messages if first <= sms.date // unit <= last]
+            found = [sms for sms in messages if first <= sms.date <= last]
         else:
-            found = [sms for sms in messages if first <= sms.sent // unit <= last]
+            found = [sms for sms in messages if first <= sms.sent <= last]
         if status is not None:
             found = [sms for sms in found if sms.status == status]
         return sorted(found, key=lambda sms: (sms.date, sms.id), reverse=self.newest_first)
@@ -119,8 +119,8 @@ class FakeTracking:
         return Counter(one.page for one in self.asked if one.size > 1)
 
 
-def _bounds(start: Instant, end: Instant, ends: str) -> tuple[int, int, int]:
-    """Returns the first and the last date that a search returns, and their unit. Its ends are rounded outwards to milliseconds, as the client
+def _bounds(start: Instant, end: Instant, ends: str) -> tuple[Instant, Instant]:
+    """Returns the first and the last instant that a search returns. Its ends are rounded outwards to milliseconds, as the client
     writes them.
 
     ``ends`` says which ones belong to the range: ``included``, ``start``, ``end``. With ``of seconds`` behind it, Routee leaves
@@ -128,6 +128,6 @@ def _bounds(start: Instant, end: Instant, ends: str) -> tuple[int, int, int]:
     """
     kind, unit = ends.removesuffix(" of seconds"), SECOND if ends.endswith(" of seconds") else 1
     first, last = (start - start % MILLISECOND) // unit, (end + -end % MILLISECOND) // unit
-    if first == last:
-        return first, last, unit
-    return first + (kind not in ("included", "start")), last - (kind not in ("included", "end")), unit
+    if first < last:
+        first, last = first + (kind not in ("included", "start")), last - (kind not in ("included", "end"))
+    return first * unit, last * unit + unit - 1
