@@ -7,7 +7,7 @@ from benchmarks.fleet.costs import Costs
 from benchmarks.fleet.fleet import KEPT, work_a_day, work_busiest
 from benchmarks.fleet.simulation import Fleet
 
-DAYS: Final = (100_000, 1_000_000, 10_000_000)
+DAYS: Final = (100_000, 1_000_000, 3_000_000, 10_000_000)
 """Messages a day."""
 STARTED: Final = 99e6
 """Resident bytes of a daemon that is ready and has no messages (`run` in docs/performance.md)."""

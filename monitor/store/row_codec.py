@@ -39,6 +39,8 @@ Row = tuple[Any, ...]
 _CHECKSUM: Final = 4
 """Bytes of the checksum before a rule's state."""
 
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError)
+"""What msgspec raises for bytes that it cannot decode."""
 _TABLES: Final = {
     "cursor": "cursor",
     "alert": "alert",
@@ -173,7 +175,7 @@ def alerts(found: Iterable[Row]) -> tuple[list[Alert], list[UnusableAlert]]:
     for data, account, fingerprint in found:
         try:
             known.append(decoder.decode(data))
-        except msgspec.MsgspecError as reason:
+        except _UNREADABLE as reason:
             if account:
                 raise UnreadableRow("a stored alert", "alert", reason) from reason
             unusable.append(UnusableAlert(fingerprint, str(reason), _start(data)))
@@ -209,7 +211,7 @@ def account_states(found: Iterable[Row]) -> dict[str, AccountState]:
     """Reads (account, data) rows. Skips unreadable ones, since Routee is soon queried again."""
     known = {}
     for account, data in found:
-        with suppress(msgspec.MsgspecError):
+        with suppress(*_UNREADABLE):
             known[account] = msgspec.json.decode(data, type=AccountState)
     return known
 
@@ -252,7 +254,7 @@ def outbox_row(row: Row) -> OutboxRow:
     number, channel, notification, state, attempts, next_at, error, receipt, done_at, account = row
     try:
         decoded, back = decode(notification), _receipt(receipt)
-    except msgspec.MsgspecError as reason:
+    except _UNREADABLE as reason:
         raise UnreadableRow(f"notification {number} in the store", "parcel", reason, number) from reason
     return OutboxRow(number, channel, decoded, state, attempts, next_at, error, back, done_at, account)
 
@@ -266,7 +268,7 @@ def is_readable(notification: bytes) -> bool:
     """Returns whether a stored notification can be read, so that it can be sent."""
     try:
         decode(notification)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return False
     return True
 
@@ -284,7 +286,7 @@ def notification_record(row: Row) -> NotificationRecord:
     number, at, receiver, channel, state, attempts, error, receipt, done_at, notification = row
     try:
         notified, back = msgspec.json.decode(notification, type=_NotifiedAlerts), _receipt(receipt)
-    except msgspec.MsgspecError as reason:
+    except _UNREADABLE as reason:
         raise UnreadableRow(f"notification {number} in the store", "parcel", reason, number) from reason
     outcome: Fate = "superseded" if back is not None and SUPERSEDED in back else state
     return NotificationRecord(
@@ -316,7 +318,7 @@ def head_view(notification: bytes) -> AlertView | None:
 def _decoded(notification: bytes) -> Notification:
     try:
         return decode(notification)
-    except msgspec.MsgspecError as reason:
+    except _UNREADABLE as reason:
         raise UnreadableRow("a notification in the store", "parcel", reason) from reason
 
 
@@ -348,7 +350,7 @@ def readable(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
     """Reads those rows of one column of JSON that can be read."""
     decoder, found = msgspec.json.Decoder(kind), []
     for (data,) in rows:
-        with suppress(msgspec.MsgspecError):
+        with suppress(*_UNREADABLE):
             found.append(decoder.decode(data))
     return found
 
@@ -358,6 +360,6 @@ def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
     decoder = msgspec.json.Decoder(kind)
     try:
         return [decoder.decode(data) for (data,) in rows]
-    except msgspec.MsgspecError as reason:
+    except _UNREADABLE as reason:
         name = kind.__name__.lower()
         raise UnreadableRow(f"a stored {name}", _TABLES.get(name, "acknowledgement"), reason) from reason

@@ -645,16 +645,19 @@ def test_the_servers_detail_of_rows_is_not_shown(postgresql: PostgresqlAddress) 
         ("cursor", "data", PostgresqlStore.load),
     ],
 )
+@pytest.mark.parametrize("value", ["x", "\\x7b2261223a22ff227d"], ids=["no JSON", "no UTF-8"])
 def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
     postgresql: PostgresqlAddress,
     postgresql_server: PostgresqlServer,
     table: str,
     column: str,
     read: Callable[[PostgresqlStore], object],
+    value: str,
 ) -> None:
     with closing(open_postgresql(postgresql)) as store:
         store.commit(poll(1))
-        postgresql_server.administer(f"UPDATE routee_monitor.{table} SET {column} = 'x'", database=postgresql.database)
+        statement = f"UPDATE routee_monitor.{table} SET {column} = '{value}'"
+        postgresql_server.administer(statement, database=postgresql.database)
         with pytest.raises(
             StoreDamaged, match=f"in the table routee_monitor.{table} cannot be read: .*delete that row"
         ) as caught:
