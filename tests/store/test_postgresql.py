@@ -645,7 +645,7 @@ def test_the_servers_detail_of_rows_is_not_shown(postgresql: PostgresqlAddress) 
         ("cursor", "data", PostgresqlStore.load),
     ],
 )
-@pytest.mark.parametrize("value", ["x", "\\x7b2261223a22ff227d"], ids=["no JSON", "no UTF-8"])
+@pytest.mark.parametrize("value", ["x", "\\x7b226163636f756e74223a22ff227d"], ids=["no JSON", "no UTF-8"])
 def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
     postgresql: PostgresqlAddress,
     postgresql_server: PostgresqlServer,
