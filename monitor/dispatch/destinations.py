@@ -107,7 +107,12 @@ class DestinationCache:
     def sweep(self, known: Mapping[str, object]) -> None:
         """Forgets alerts that are not in ``known``, once more than twice as many and 1,000 are remembered."""
         if len(self._known) > 2 * len(known) + 1_000:
-            self._known = {one: routed for one, routed in self._known.items() if one in known}
+            self.keep(known)
+
+    def keep(self, known: Mapping[str, object]) -> bool:
+        """Forgets alerts that are not in ``known``. Returns whether any is left."""
+        self._known = {one: routed for one, routed in self._known.items() if one in known}
+        return bool(self._known)
 
     def _working(self, failing: Mapping[str, bool], about: str) -> list[str]:
         """Returns the receivers other than ``about`` that can be reached, those without any failing channel first."""

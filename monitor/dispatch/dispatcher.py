@@ -298,8 +298,12 @@ class Dispatcher:
     # Reading
 
     def reading_input(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> Work[DispatchInput]:
-        """Returns what a flush at ``now`` would decide from, in pieces and without changing anything. A flush may be worked out meanwhile."""
+        """Returns what a flush at ``now`` would decide from, in pieces and without changing anything. A flush may be worked out meanwhile.
+        ``alerts`` are all that there are."""
         known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
+        for account, cache in list(self._destinations.items()):  # those of alerts that other daemons hold, too
+            if not cache.keep(known):
+                del self._destinations[account]
         return (yield from self._planning(known, now, SuppressionEdits())).input
 
     def _groups_of(self, apart: Apart | None) -> Mapping[Key, AggregationGroup]:

@@ -1,5 +1,7 @@
 """Alerts of accounts that other daemons hold, as this one shows them: all of them to people, none to whatever sends."""
 
+import gc
+import weakref
 from collections.abc import Collection
 
 import msgspec
@@ -8,6 +10,7 @@ import trio
 import trio.testing
 
 from monitor.daemon.alert_actions import AlertActions
+from monitor.daemon.elsewhere import Elsewhere
 from monitor.daemon.fleet.others import READ_EVERY, OthersReader
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.runtime.clock import MINUTE
@@ -169,6 +172,19 @@ async def test_only_accounts_that_changed_are_made_anew() -> None:
     stage.asked.present = SharedWorker(settings(RULES, CONFIG), stage.clock, stage.store).present
     await stage.read()
     assert stage.asked.pipeline.elsewhere.accounts["c"] is not before.accounts["c"], "another configuration is in force"
+
+
+async def test_what_was_shown_of_an_account_is_not_kept_once_it_is_not_there() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    await stage.read()
+    assert await stage.shown() == ["Cosmote"]
+    shown = weakref.ref(stage.asked.pipeline.elsewhere.accounts["a"].evaluator)
+    stage.reader = None  # type: ignore[assignment]  # it keeps what it has read, to compare
+    stage.asked.pipeline.show_elsewhere(Elsewhere())
+    assert await stage.shown() == []
+    gc.collect()
+    assert shown() is None
 
 
 async def test_other_tasks_run_while_accounts_of_others_are_read() -> None:
