@@ -11,6 +11,7 @@ from plain_client import ask, served
 from monitor.config.monitor import Web
 from monitor.daemon.http.reloadable_app import ReloadableApp
 from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.model.format import datetime
 from monitor.runtime.clock import MINUTE
 from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
@@ -113,6 +114,27 @@ async def test_an_alert_below_its_threshold_says_on_the_first_page_why_it_fires_
     assert b"threshold crossed since" not in after.body
     assert (b"<dt>Crossed for</dt>" in crossed.body, b"<dt>Crossed for</dt>" in after.body) == (True, False)
     reading.harness.store.close()
+
+
+async def test_an_alert_that_is_held_for_lack_of_data_says_so_on_its_pages(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "monitor.db", RULES.replace("    for: 1m\n", "    forget_after: 30m\n"))
+    await reading.poll(Cosmote=5)
+    app = ReloadableApp(
+        Web(), reading.harness.settings.config, reading.harness.pipeline, reading.harness.front, reading.reader
+    )
+    async with served(app) as url:
+        seen = await ask(url, "/", Accept="text/html")
+        await reading.poll(10 * MINUTE)
+        after = await ask(url, "/", Accept="text/html")
+        [alert] = (await reading.reader.alerts.page()).items
+        of_alert = await ask(url, f"/alerts/{alert.fingerprint}", Accept="text/html")
+    reading.harness.store.close()
+    ends = reading.clock.at + 30 * MINUTE
+    assert b"ot enough data" not in seen.body
+    assert f", ends at {datetime(ends, '%H:%M UTC')} unless there is again" in after.body.decode()
+    assert b"crossed since" not in after.body
+    assert f"the alert ends at {datetime(ends)} unless there is enough again" in of_alert.body.decode()
+    assert b"Threshold first crossed" in of_alert.body
 
 
 async def test_a_built_in_alert_has_its_severity_everywhere_and_no_link_to_a_rule(tmp_path: Path) -> None:
