@@ -30,7 +30,7 @@ WEBHOOK_FILE: Final = "secrets/webhook_url"
 
 _TEXT: Final = """\
 # routee-monitor: what is watched, by which rules, and who is told. `routee-monitor check --online` tries all of it.
-# All keys: docs/configuration.md
+# All keys: docs/configuration.md where routee-monitor comes from; `routee-monitor schema config` is for editors.
 accounts:
   - name: main
     {application_id}
