@@ -86,6 +86,30 @@ async def test_who_takes_care_of_an_alert_is_said_once(tmp_path: Path) -> None:
     assert page.count("called them") == 1
 
 
+async def test_alerts_of_an_incident_that_nobody_takes_care_of_are_counted_beside_one_that_somebody_does(
+    tmp_path: Path,
+) -> None:
+    reading = Reading(tmp_path / "monitor.db")
+    for _ in range(3):
+        await reading.poll(Cosmote=10, Nova=5)
+    harness = reading.harness
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    async with served(app) as url:
+        before = (await ask(url, "/", Accept="text/html")).body.decode()
+        for name in ("Cosmote", "Nova"):
+            [fingerprint] = [
+                one.fingerprint for one in harness.pipeline.every_alert() if ("operator", name) in one.group
+            ]
+            await harness.actions.acknowledge(fingerprint, "Ann", "called them", None)
+            if name == "Cosmote":
+                during = (await ask(url, "/", Accept="text/html")).body.decode()
+        after = (await ask(url, "/", Accept="text/html")).body.decode()
+    harness.store.close()
+    assert "1 more alert of this incident</summary>" in before
+    assert "1 more alert of this incident, <strong>1 not acknowledged</strong></summary>" in during
+    assert "1 more alert of this incident</summary>" in after
+
+
 async def test_an_alert_below_its_threshold_says_on_the_first_page_why_it_fires_on(tmp_path: Path) -> None:
     reading = Reading(tmp_path / "monitor.db", RULES.replace("    for: 1m\n", "    keep_firing_for: 10m\n"))
     await reading.poll(Cosmote=5)
