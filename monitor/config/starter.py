@@ -40,6 +40,7 @@ receivers:
   - name: ops
     {receiver}
 store: sqlite:monitor.db
+# retention: 8d    # 30d unless written. 8d is enough for the starter rules, and takes about a quarter of the memory.
 """
 
 
