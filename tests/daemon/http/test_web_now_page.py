@@ -152,8 +152,12 @@ async def test_an_alert_that_is_held_for_lack_of_data_says_so_on_its_pages(tmp_p
         after = await ask(url, "/", Accept="text/html")
         [alert] = (await reading.reader.alerts.page()).items
         of_alert = await ask(url, f"/alerts/{alert.fingerprint}", Accept="text/html")
+        of_incident = await ask(url, f"/incidents/{alert.incident}", Accept="text/html")
+        [present] = [one.present for one in [await reading.reader.alerts.one(alert.fingerprint)]]
     reading.harness.store.close()
+    assert b"Threshold first crossed" in of_incident.body
     ends = reading.clock.at + 30 * MINUTE
+    assert (present.no_data_since, present.forgotten_at) == (reading.clock.at, ends)
     assert b"ot enough data" not in seen.body
     assert f", ends at {datetime(ends, '%H:%M UTC')} unless there is again" in after.body.decode()
     assert b"crossed since" not in after.body
