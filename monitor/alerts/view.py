@@ -16,7 +16,7 @@ from monitor.alerts.kinds import EvaluationInput, evaluate, matched, unit_of
 from monitor.alerts.lifecycle import policy_of
 from monitor.alerts.sampled_series import SPACED
 from monitor.config.rules import Rule
-from monitor.model.alert import Alert, fires_on_until
+from monitor.model.alert import Alert, fires_on_until, forgotten_at
 from monitor.model.builtin_alerts import BUILT_IN, BuiltIn
 from monitor.model.notification import AlertView, Link
 from monitor.routing.route import RANKS
@@ -86,6 +86,11 @@ class Views:
         """See `monitor.model.alert.fires_on_until`."""
         rule = self.evaluator.rules.get(alert.rule)
         return None if rule is None else fires_on_until(alert, policy_of(rule))
+
+    def forgotten_at(self, alert: Alert) -> Instant | None:
+        """See `monitor.model.alert.forgotten_at`."""
+        rule = self.evaluator.rules.get(alert.rule)
+        return None if rule is None else forgotten_at(alert, policy_of(rule))
 
     def ranks(self) -> dict[str, float]:
         """Returns the rank of each severity; a severity of the user's own ranks a little above the level below it."""

@@ -36,8 +36,8 @@ _STATES: Final = {"firing": "active", "pending": "unprocessed", "resolved": "res
 @level_option
 @click.option(
     "--state",
-    type=OneOf(["firing", "pending", "resolved", "all"]),
-    help="Only alerts in this state; default: firing and pending.",
+    type=OneOf(["firing", "pending", "report", "resolved", "all"]),
+    help="Only alerts in this state; default: firing, pending and reports.",
 )
 @click.option("--fail", is_flag=True, help="Exit with 1 if anything fires, for scripts. A report does not count.")
 @click.option("--dead-letters", is_flag=True, help="Show notifications that were given up, with the reason.")
@@ -110,7 +110,8 @@ def alerts(
 
 
 def _is_wanted(alert: "Alert", state: str | None) -> bool:
-    return alert.state in ("firing", "pending") if state is None else state in ("all", alert.state)
+    shown = "report" if alert.is_report and alert.state == "firing" else alert.state
+    return shown in ("firing", "pending", "report") if state is None else state in ("all", shown)
 
 
 def views_of(settings: "Settings", kept: "StoredState", *, annotated: bool) -> "Iterable[tuple[Alert, AlertView]]":

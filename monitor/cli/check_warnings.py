@@ -17,6 +17,8 @@ FEWEST_EXPECTED: Final = 5
 """Of fewer messages that are expected none comes by chance in more than one time in 150."""
 MOST_EXPECTED: Final = 1_000
 """Nobody needs to miss so many messages to see a silence."""
+SHOWN_ANNOTATIONS: Final = ("summary", "description", "runbook_url")
+"""The annotations that notifications have a place for; templates may use others."""
 LEAST_CHANGE: Final = 1.2
 """A smaller factor of the odds takes some hundred failures more than usual to see."""
 
@@ -70,11 +72,18 @@ def ending_certificate(loaded: "SettingsWithTemplates") -> Iterator[str]:
 
 def _without_effect(loaded: "SettingsWithTemplates") -> Iterator[str]:
     """Yields the matchers that no alert of these rules can meet."""
-    from monitor.config.possible_labels import PossibleAlerts, idle_inhibitions, idle_routes, unknown_severities
+    from monitor.config.possible_labels import (
+        PossibleAlerts,
+        idle_groupings,
+        idle_inhibitions,
+        idle_routes,
+        unknown_severities,
+    )
 
     config, rules = loaded.settings.config, loaded.settings.rules
     root, alerts = config.route_tree(), PossibleAlerts.of(config, rules)
     yield from idle_routes(root, alerts)
+    yield from idle_groupings(root, alerts)
     yield from idle_inhibitions(config, alerts)
     yield from unknown_severities(root, rules)
     for silence in _stored_silences(config):
@@ -197,6 +206,7 @@ def _misspelt_families(rules: "Sequence[Rule]") -> Iterator[str]:
 
 def _odd(rule: "Rule") -> Iterator[str]:
     """Yields what is probably not intended in one rule."""
+    from monitor.config.yaml import near_miss
     from monitor.routing.route import RANKS
     from monitor.runtime.clock import format_duration
 
@@ -206,6 +216,9 @@ def _odd(rule: "Rule") -> Iterator[str]:
     if rule.every is not None and rule.alert_window is not None and rule.every > rule.alert_window:
         every, window = format_duration(rule.every), format_duration(rule.alert_window)
         yield f"rule {rule.name} is evaluated every {every} and looks {window} back: it never sees the messages in between"
+    for name in rule.annotations:
+        if meant := near_miss(name, SHOWN_ANNOTATIONS):
+            yield f"rule {rule.name}: no message shows the annotation {name!r}; did you mean {meant!r}?"
     yield from (f"rule {rule.name}: {why}" for why in _odd_numbers(rule))
 
 

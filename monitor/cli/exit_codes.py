@@ -93,12 +93,25 @@ def report_error(error: BaseException, tell: Callable[[str], None] = _print) -> 
 def _code(error: BaseException) -> int:
     if isinstance(error, MonitorError):
         return error.exit_code
-    return EXIT_UNAVAILABLE if _is_forbidden(error) else EXIT_INTERNAL
+    return EXIT_UNAVAILABLE if _is_forbidden(error) or _is_without_folder(error) else EXIT_INTERNAL
 
 
 def _is_forbidden(error: BaseException) -> bool:
     """Returns whether this user may not use a file, which may show anywhere: already looking for it is forbidden in a folder of others."""
     return isinstance(error, PermissionError) and error.filename is not None
+
+
+def _is_without_folder(error: BaseException) -> bool:
+    """Returns whether the folder in which the command runs was deleted."""
+    if not isinstance(error, FileNotFoundError) or error.filename is not None:
+        return False
+    from pathlib import Path
+
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _line(error: BaseException) -> str:
@@ -108,6 +121,8 @@ def _line(error: BaseException) -> str:
         return (
             f"{error.filename}: permission denied: run this as a user who may use it, such as root, or change its owner"
         )
+    if _is_without_folder(error):
+        return "the folder in which this runs was deleted: change to another one"
     what = " ".join(str(error).split())
     return f"internal error, please report it: {type(error).__name__}: {what} (--log-level debug shows where)"
 

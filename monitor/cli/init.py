@@ -224,13 +224,16 @@ def _tell_next(config: Path, answers: "StarterAnswers", rules: int, secrets: lis
     if answers.routee and is_local(answers.routee):
         where = urlsplit(answers.routee)
         listen = where.netloc if where.port else f"{where.netloc.rstrip(':')}:80"
-        first = f"  routee-monitor sandbox --listen {listen}    # in another terminal, unless it runs already"
+        first = f"  routee-monitor sandbox --listen {listen}"
     named = "" if config == CONFIG_PATHS[0] else f" --config {config}"
     say("")
+    if first:
+        say("In another terminal, unless it runs already:")
+        say("")
+        say(first)
+        say("")
     say("Next, type:")
     say("")
-    if first:
-        say(first)
     if answers.variables:
         say(f"  export {' '.join(f'{name}=…' for name in answers.variables)}")
     say(f"  routee-monitor check --online{named}")

@@ -28,8 +28,8 @@ def store(ctx: click.Context, config: Path | None) -> None:
     """Copy the store into another one, of the same kind or of the other.
 
     \b
-    Exit codes: 0 done; 1 something was left out; 2 wrong usage; 69 a store is not available, not empty,
-    or a daemon works on it; 78 bad configuration.
+    Exit codes: 0 done; 1 something was left out; 2 wrong usage; 69 a store is
+    not available, not empty, or a daemon works on it; 78 bad configuration.
     """
     ctx.obj = config
 

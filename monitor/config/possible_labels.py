@@ -10,8 +10,9 @@ from monitor.config.monitor import Config, every_route
 from monitor.config.rules import Rule
 from monitor.config.yaml import near_miss, nearest
 from monitor.model.builtin_alerts import BUILT_IN
+from monitor.model.message import FIELDS
 from monitor.routing.matchers import Matcher
-from monitor.routing.route import RANKS, Route
+from monitor.routing.route import ALL_LABELS, RANKS, Route
 from monitor.runtime.dataclass import dataclass
 
 Labels = Mapping[str, frozenset[str] | None]
@@ -124,3 +125,13 @@ def unknown_severities(root: Route, rules: Iterable[Rule]) -> Iterator[str]:
             if asked or near:
                 guess = f"; did you mean {near!r}?" if near else ""
                 yield f"rule {rule.name}: no route asks for the severity {severity!r}{guess}"
+
+
+def idle_groupings(root: Route, alerts: PossibleAlerts) -> Iterator[str]:
+    """Yields a sentence for each name in a route's ``group_by`` that is no label of an alert, and no field by which a rule may group."""
+    names = sorted({"account", *FIELDS, *(name for kind in alerts.kinds for name in kind)})
+    for name in dict.fromkeys(name for route in every_route(root) for name in route.group_by):
+        if name not in names and name != ALL_LABELS:
+            near = near_miss(name, names)
+            guess = f"; did you mean {near!r}?" if near else ""
+            yield f"group_by: no alert has a label {name!r}{guess}"

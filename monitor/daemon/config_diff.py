@@ -52,9 +52,10 @@ def changes(before: Settings, after: Settings) -> list[ConfigChange]:
     """Returns the differences in the order of the configuration's sections, without values, because some are secret."""
     found: list[ConfigChange] = []
     old, new = before.config, after.config
+    several = max(len(old.accounts), len(new.accounts)) > 1
     named: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
         ("account", _named(old.accounts), _named(new.accounts)),
-        ("search", _searches(old), _searches(new)),
+        ("search", _searches(old, several=several), _searches(new, several=several)),
         ("rule", _named(before.rules), _named(after.rules)),
         ("receiver", _named(old.receivers), _named(new.receivers)),
         ("time interval", _named(old.time_intervals), _named(new.time_intervals)),
@@ -81,8 +82,7 @@ def _named(entries: Iterable[YamlModel]) -> dict[str, object]:
     return {entry.name: entry for entry in entries}  # type: ignore[attr-defined]  # all of these have names
 
 
-def _searches(config: Config) -> dict[str, object]:
-    several = len(config.accounts) > 1
+def _searches(config: Config, *, several: bool) -> dict[str, object]:
     return {f"{one.name} of {one.account}" if several else one.name: one for one in config.searches}
 
 

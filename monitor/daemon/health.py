@@ -185,7 +185,9 @@ class Health:
         starting = ["The daemon is starting"] if self._starting else []
         failing = [search for search in self._taken if search not in self._tried]
         polls = [self._unpolled_yet(*search) for search in (*self._unpolled, *failing)]
-        store = [f"The store cannot be written: {self._store_error}"] if self._store_error else []
+        same = bool(self._fleet) and self._fleet_why() == self._store_error
+        because = ", for the same reason" if same else f": {self._store_error}"
+        store = [f"The store cannot be written{because}"] if self._store_error else []
         unread = [
             f"Account {account} cannot be read from the store, and is not watched by this daemon: {why}"
             for account, why in self._unreadable.items()

@@ -51,6 +51,12 @@ class AlertStatus:
     fires_on_until: Instant | None = None
     """Until when it fires on for ``keep_firing_for``, if its threshold is no longer crossed."""
 
+    no_data_since: Instant | None = None
+    """Since when a firing alert has not enough data; None if it has."""
+
+    forgotten_at: Instant | None = None
+    """When it ends if that stays so."""
+
     next_at: Instant | None = None
     """When a notification of it can be made next; None if it is in no group yet."""
 
@@ -241,6 +247,8 @@ class StatusSnapshot:
             ack=self._input.acked.get(fingerprint),
             incident="" if alert.incident is None else alert.incident.id,
             fires_on_until=views.fires_on_until(alert),
+            no_data_since=alert.no_data_since if alert.state == "firing" else None,
+            forgotten_at=views.forgotten_at(alert),
             next_at=self._next_at(routed),
         )
 

@@ -206,6 +206,13 @@ def fires_on_until(alert: Alert, policy: Policy) -> Instant | None:
     return max((clock.last + policy.keep_firing_for for clock in on if clock.last is not None), default=None)
 
 
+def forgotten_at(alert: Alert, policy: Policy) -> Instant | None:
+    """Returns when a firing alert ends if there is not enough data until then. Returns None if it does not fire, or there is enough."""
+    if alert.state != "firing" or alert.no_data_since is None:
+        return None
+    return alert.no_data_since + policy.forget_after
+
+
 def next_level(alert: Alert, policy: Policy) -> tuple[Instant, int] | None:
     """Returns when the alert fires or escalates if its value stays the same, and at which level. Returns None if it will not, or if it is
     held back."""

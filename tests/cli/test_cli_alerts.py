@@ -29,6 +29,17 @@ def test_firing_and_pending_ones_are_shown(polled: Folder) -> None:
     assert len(states(polled, "--state", "all")) == 2
 
 
+def test_a_report_is_shown_without_a_state_or_when_it_is_asked_for(polled: Folder, tmp_path: Path) -> None:
+    folder = Folder(shutil.copytree(polled.path, tmp_path / "own"))
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        (fires,) = (alert for alert in store.load().alerts if alert.state == "firing")
+        ended = msgspec.structs.replace(fires, group=(("campaign", "Autumn"), ("problem", "ended")))
+        store.commit(Commit(alerts=[ended]))
+    assert json.loads(folder.invoke("alerts", "--json", "--state", "report").stdout)[0]["report"] is True
+    assert states(folder, "--state", "firing") == states(polled, "--state", "firing")
+    assert len(states(folder)) == 3
+
+
 def test_the_form_is_alertmanagers(polled: Folder) -> None:
     alert = json.loads(polled.invoke("alerts", "--json").stdout)[0]
     assert alert["labels"] == {

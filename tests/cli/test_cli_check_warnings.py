@@ -83,6 +83,25 @@ def test_a_severity_that_no_route_asks_for_is_named(folder: Folder) -> None:
     )
 
 
+def test_a_label_to_group_by_that_no_alert_has_is_named(folder: Folder) -> None:
+    folder.replace(
+        folder.config, "route: {receiver: ops}", "route: {receiver: ops, group_by: [alertnam, country, account, site]}"
+    )
+    assert [one for one in warnings(folder) if "no route leads" not in one] == [
+        "group_by: no alert has a label 'alertnam'; did you mean 'alertname'?",
+        "group_by: no alert has a label 'site'",
+    ]
+    folder.replace(folder.config, "[alertnam, country, account, site]", '["..."]')
+    assert "group_by" not in str(warnings(folder))
+
+
+def test_an_annotation_that_is_nearly_one_that_messages_show_is_named(folder: Folder) -> None:
+    folder.replace(folder.rules, "{summary: ", "{dashboard_url: x, sumary: ")
+    assert [one for one in warnings(folder) if "no route leads" not in one] == [
+        "rule OperatorFailureRate: no message shows the annotation 'sumary'; did you mean 'summary'?"
+    ]
+
+
 def test_a_stored_silence_that_hides_nothing_is_named_while_it_lasts(folder: Folder) -> None:
     now = time.time_ns() // 1000
     matchers = (Matcher("alertname", "=", "Gone"),)

@@ -67,6 +67,18 @@ def test_a_pending_group_says_since_when(polled: Folder) -> None:
     assert "since 2" in group["why"]
 
 
+def test_what_is_crossed_since_the_last_evaluation_is_said_to_be_not_yet_evaluated(
+    polled: Folder, tmp_path: Path
+) -> None:
+    folder = copied(polled, tmp_path)
+    new = "  - {name: New, kind: rate, by: [operator], window: 15m, above: 20%, min_messages: 50}\n"
+    folder.rules.write_text(folder.rules.read_text("utf-8") + new, "utf-8")
+    worst, well, _ = json.loads(folder.invoke("explain", "New", "--json").stdout)["groups"]
+    assert worst["state"] == "inactive"
+    assert worst["why"] == "40% (40 of 100 messages) is above 20%; the daemon has not yet evaluated the rule on it"
+    assert "not yet evaluated" not in well["why"]
+
+
 def test_for_people_it_is_a_table_with_units(polled: Folder) -> None:
     lines = polled.invoke("explain", "OperatorFailureRate").stdout.splitlines()
     assert lines[0].startswith("OperatorFailureRate (rate, ")

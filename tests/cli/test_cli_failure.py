@@ -55,6 +55,16 @@ def test_errors_out_of_nurseries_are_told_one_by_one() -> None:
     assert (outcome.exit_code, outcome.stderr) == (69, "the disk is full\nno answer\n")
 
 
+def test_a_folder_that_was_deleted_is_no_internal_error(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    script = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
+    outcome = subprocess.run(
+        ["sh", "-c", script, "sh", tmp_path / "gone", *PROGRAM, "check"], capture_output=True, text=True, check=False
+    )
+    assert outcome.stderr == "the folder in which this runs was deleted: change to another one\n"
+    assert outcome.returncode == 69
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [

@@ -291,7 +291,7 @@ async def test_with_a_local_routee_what_is_written_works_without_tls_and_without
         url, _ = await nursery.start(partial(run_sandbox, listen="127.0.0.1:0", rate=60.0, history=MINUTE))
         outcome = init(tmp_path, "--routee", url, "--tell", "console")
         assert (outcome.exit_code, outcome.stderr) == (0, "")
-        assert f"  routee-monitor sandbox --listen {url.removeprefix('http://')}    # in another" in outcome.stdout
+        assert f"  routee-monitor sandbox --listen {url.removeprefix('http://')}\n" in outcome.stdout
         assert "export" not in outcome.stdout
         online = ["check", "--online", "--config", str(tmp_path / "monitor.yaml")]
         tried = await trio.to_thread.run_sync(lambda: CliRunner().invoke(cli, online, env=NO_PROXY))
@@ -313,7 +313,7 @@ def test_the_own_credentials_of_another_local_routee_are_kept(tmp_path: Path) ->
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "http://127.0.0.1:", "http://127.0.0.1:/"])
 def test_a_local_routee_without_a_port_is_at_that_of_http(tmp_path: Path, url: str) -> None:
     outcome = init(tmp_path, "--routee", url, "--tell", "console")
-    assert "  routee-monitor sandbox --listen 127.0.0.1:80 " in outcome.stdout, outcome.output
+    assert "  routee-monitor sandbox --listen 127.0.0.1:80\n" in outcome.stdout, outcome.output
 
 
 @pytest.mark.parametrize(

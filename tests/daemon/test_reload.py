@@ -34,6 +34,14 @@ def test_what_changed_is_named_without_values() -> None:
     ]
 
 
+def test_a_search_that_stays_is_not_named_when_one_account_of_two_goes() -> None:
+    first = "accounts:\n  - {name: main, application_id: a, application_secret: b}\n"
+    rest = "receivers: [{name: ops, console: [{}]}]\nstore: sqlite:monitor.db\n"
+    two = first + "  - {name: otp, application_id: c, application_secret: d}\n" + rest
+    found = [str(change) for change in changes(settings(RULES, two), settings(RULES, first + rest))]
+    assert found == ["account otp removed", "search all of otp removed"]
+
+
 def test_a_rule_that_only_moved_in_its_file_has_not_changed() -> None:
     assert changes(settings(RULES), settings("# a comment\n" + RULES, "# another\n" + CONFIG)) == []
 

@@ -63,5 +63,11 @@ def test_fields_of_the_journal_are_those_that_the_code_hands_over() -> None:
         assert json.dumps(field) in written or f'"{field.lower()}":' in written, field
 
 
+def test_every_secret_that_the_unit_loads_has_a_line_that_makes_its_file() -> None:
+    loaded = set(re.findall(r"^LoadCredential=\w+:(\S+)", PAGES["systemd"], re.MULTILINE))
+    assert len(loaded) == 2
+    assert {f"install -m 0600 /dev/stdin {file}" for file in loaded} <= shown("systemd")
+
+
 def test_every_page_is_on_the_map() -> None:
     assert {f"{name}.md" for name in PAGES} - {"index.md"} == set(re.findall(r"\]\(([a-z-]+\.md)\)", PAGES["index"]))

@@ -190,7 +190,7 @@ class Config(YamlModel):
     @classmethod
     def completed(cls, data: dict[str, Any], reading: ValidationContext) -> dict[str, Any]:
         """Fills in what may be left out: the searches, their account, the receivers and the route's receiver."""
-        accounts = [str(entry.get("name")) for _, entry in _mappings(data.get("accounts"))]
+        accounts = list(dict.fromkeys(str(entry.get("name")) for _, entry in _mappings(data.get("accounts"))))
         searches = data.get("searches", [{"name": "all", "account": account} for account in accounts])
         if isinstance(searches, list) and len(accounts) == 1:
             searches = [{"account": accounts[0]} | entry if isinstance(entry, dict) else entry for entry in searches]
@@ -204,8 +204,12 @@ class Config(YamlModel):
     @classmethod
     def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[FieldProblem]:
         """Yields the problems; one about a missing receiver of the route names the receivers that exist."""
-        names = [str(entry["name"]) for _, entry in _mappings(data.get("receivers")) if entry.get("name")]
+        given = [entry["name"] for _, entry in _mappings(data.get("receivers")) if entry.get("name")]
+        names = [str(name) for name in given]
+        is_filled_in = "receiver" not in (data.get("route") or {})
         for note in super()._notes_of(error, data):
+            if note.path == ("route", "receiver") and is_filled_in and not all(isinstance(name, str) for name in given):
+                continue  # it only follows from what is said of the receiver's name
             if note.path == ("route", "receiver") and note.message == MISSING and names:
                 said = f"is missing: write who gets what no other route takes, as in route: {{receiver: {names[0]}}}"
                 note = replace(note, message=f"{said}; the receivers are {', '.join(names)}")

@@ -1,6 +1,7 @@
 """The models of all kinds of rules, by their ``kind`` key. A new kind must be listed here."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Final, Union, get_args
 
@@ -78,7 +79,17 @@ def _validated(model: type[Rule], data: object, info: ValidationInfo) -> Rule:
     try:
         return model.model_validate(data, context=info.context)
     except ValidationError as error:
-        raise NestedProblems(notes_of(error, data)) from None
+        notes = notes_of(error, data)
+        raise NestedProblems(_of_another_kind(note, model) for note in notes) from None
+
+
+def _of_another_kind(note: FieldProblem, model: type[Rule]) -> FieldProblem:
+    """Returns the problem; of an unknown key that other kinds have, one that says which keys this kind has."""
+    key = note.path[0] if len(note.path) == 1 else None
+    if not note.message.startswith("unknown key") or key not in _every_key(tuple(MODELS.values())):
+        return note
+    own = ", ".join(name for name in model.keys() if name not in Rule.keys())  # noqa: SIM118 - a class is no mapping
+    return replace(note, message=f"kind {name_of(model)} has no such key; it has {own}, and what all rules have")
 
 
 def _likeliest(kind: object, data: dict[str, Any]) -> tuple[type[Rule], dict[str, Any]]:

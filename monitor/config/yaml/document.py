@@ -26,6 +26,9 @@ MOST_PROBLEMS: Final = 100
 """The most problems of one file that are listed before reading stops."""
 
 _STRAY: Final = "this looks like an entry of a list, but continues the text of line {}: take it out, or put the whole text in quotes"
+_BRACES: Final = 'text with {{ }} needs quotes: "{{ … }}"'
+_COMMENTED: Final = re.compile(r"(?:[:\[]|^\s*-)\s+(#\w[\w-]*)")
+"""Text that begins with ``#`` without quotes, which is a comment."""
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -217,9 +220,13 @@ class _Reader:
 
     def _key(self, event: yaml.Event) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            self._refuse(event, "a key must be one word or text")
+            self._refuse(event, _BRACES if self._is_second_brace(event) else "a key must be one word or text")
             raise _Stop
         return self._fill(event)
+
+    def _is_second_brace(self, event: yaml.Event) -> bool:
+        line, column = _start(event)
+        return self._lines[line - 1][max(column - 2, 0) : column] == "{{"
 
     def _scalar(self, event: yaml.ScalarEvent) -> object:
         if event.implicit[0]:
@@ -264,13 +271,12 @@ class _Reader:
         line, column = (mark.line, mark.column) if mark else (0, 0)
         self._path.clear()
         try:
-            self._report(line + 1, column + 1, _syntax_message(self._text, line, column, error))
+            self._report(line + 1, column + 1, _syntax_message(self._lines, line, column, error))
         except _Stop:
             return
 
 
-def _syntax_message(text: str, line: int, column: int, error: yaml.MarkedYAMLError) -> str:
-    lines = text.splitlines()
+def _syntax_message(lines: list[str], line: int, column: int, error: yaml.MarkedYAMLError) -> str:
     here = lines[line] if line < len(lines) else ""
     problem = error.problem or "it cannot be read"
     if "\t" in here[: column + 1]:
@@ -281,6 +287,16 @@ def _syntax_message(text: str, line: int, column: int, error: yaml.MarkedYAMLErr
         hint = "a colon stands where none can; check the indentation, or put the text in quotes"
     elif "cannot start any token" in problem:
         hint = f"text cannot begin with {here[column : column + 1]!r}; put it in quotes"
+    elif error.context_mark and (found := _commented_out(lines, error.context_mark.line, line)):
+        hint = f'after a blank, # begins a comment (line {found[0]}): put text with # in quotes: "{found[1]}"'
     else:
         hint = "check the indentation, brackets and quotes around it"
     return f"is not valid YAML ({problem}): {hint}"
+
+
+def _commented_out(lines: list[str], first: int, last: int) -> tuple[int, str] | None:
+    """Returns the line (from 1) and the text of what seems to be a value, but is a comment; None if nothing is."""
+    for number, line in enumerate(lines[first : last + 1], first + 1):
+        if found := _COMMENTED.search(line):
+            return number, found[1]
+    return None

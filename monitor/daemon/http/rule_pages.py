@@ -114,7 +114,7 @@ def rule_look(rule: RuleSummary) -> tuple[str, str]:
     if rule.error:
         return "critical", "fails"
     if rule.state == "firing":
-        return tone(rule.severities[-1], "firing"), WORDS["firing"]
+        return tone(rule.severity, "firing"), WORDS["firing"]
     return _TONES[rule.state], WORDS[rule.state]
 
 

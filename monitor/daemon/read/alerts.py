@@ -69,6 +69,10 @@ class AlertSummary:
     """How long it has lasted up to `asOf`, or until its end."""
     fires_on_until: Time | None
     """Until when it fires on for `keep_firing_for`; null while its threshold is crossed."""
+    no_data_since: Time | None
+    """Since when it fires without enough data; null while there is enough."""
+    forgotten_at: Time | None
+    """When it ends if there is not enough data until then (`forget_after`)."""
     receivers: tuple[str, ...]
     """The receivers that it is routed to."""
     acknowledgement: Acknowledgement | None
@@ -191,6 +195,8 @@ def alert_of(one: AlertStatus, account: str) -> AlertSummary:
         as_of=view.as_of,
         lasted=max(view.duration, 0),
         fires_on_until=one.fires_on_until,
+        no_data_since=one.no_data_since,
+        forgotten_at=one.forgotten_at,
         receivers=one.receivers,
         acknowledgement=acknowledgement_of(one.ack),
         silenced_by=one.silenced_by,

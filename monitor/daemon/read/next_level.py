@@ -1,11 +1,11 @@
-"""Words for when a pending alert fires, when a firing one becomes more severe, and why one fires on."""
+"""Words for when a pending alert fires, when a firing one becomes more severe, and why one fires on although nothing crosses its threshold."""
 
 from typing import Final
 
 from monitor.alerts.lifecycle import policy_of
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
-from monitor.model.alert import Alert, fires_on_until, next_level
+from monitor.model.alert import Alert, fires_on_until, forgotten_at, next_level
 from monitor.runtime.clock import SECOND, Duration, Instant, format_duration, iso
 
 LATE: Final = 2
@@ -19,7 +19,8 @@ def next_level_words(alert: Alert | None, rule: Rule | None, config: Config, now
 
     With ``now``, the words of an alert that nobody judges are that it was due.
 
-    ``; fires at 2026-11-21T18:00:00Z``, ``; fires as warning at …``, ``; becomes critical at …``, ``; keeps firing until … (keep_firing_for 10m)``
+    ``; fires at 2026-11-21T18:00:00Z``, ``; fires as warning at …``, ``; becomes critical at …``, ``; keeps firing until … (keep_firing_for 10m)``,
+    ``; not enough data since …, ends at … unless there is again (forget_after 30m)``
     """
     if alert is None or rule is None:
         return ""
@@ -27,6 +28,10 @@ def next_level_words(alert: Alert | None, rule: Rule | None, config: Config, now
     if until is not None:
         lasts = format_duration(rule.keep_firing_for)
         return f"; keeps firing until {_seconds(until)} (keep_firing_for {lasts}), its threshold is no longer crossed"
+    forgotten = forgotten_at(alert, policy_of(rule))
+    if forgotten is not None:
+        since, lasts = _seconds(alert.no_data_since or alert.as_of), format_duration(rule.forget_after)
+        return f"; not enough data since {since}, ends at {_seconds(forgotten)} unless there is again (forget_after {lasts})"
     found = next_level(alert, policy_of(rule))
     if found is None:
         return ""

@@ -27,6 +27,10 @@ MOST_KNOWN: Final = 500
 """The most groups with an alert that are evaluated at once although they may have no messages."""
 
 
+UNJUDGED: Final = "; the daemon has not yet evaluated the rule on it"
+"""Why a group beyond its threshold has no alert: its rule is new, or is evaluated more rarely than polls come."""
+
+
 @read_model
 class GroupSummary:
     """A group of a rule as of the latest poll."""
@@ -156,7 +160,8 @@ def state_of(rule: Rule, finding: Finding, alert: Alert | None, blind: str, conf
         held = f", held back: limit is {rule.limit}" if is_held_back(alert) else ""
         since = iso(_whole_second(alert.pending_at))
         return state, f"{finding.why}, since {since}{held}{next_level_words(alert, rule, config)}"
-    return state, finding.why + next_level_words(alert, rule, config)
+    unjudged = UNJUDGED if state == "inactive" and finding.breached else ""
+    return state, finding.why + unjudged + next_level_words(alert, rule, config)
 
 
 def _whole_second(instant: Instant) -> Instant:

@@ -55,6 +55,8 @@ class RuleSummary:
     """When it fires, in words."""
     severities: tuple[str, ...]
     """The severity of each of its levels, the lowest first."""
+    severity: str
+    """The worst severity of its firing alerts; empty if none fires."""
     labels: dict[str, str]
     states: StateCounts
     evaluated_as_of: Time | None
@@ -140,6 +142,7 @@ def summary_of(rule: Rule, evaluator: RuleEvaluator, states: StateCounts) -> Rul
         by=rule.grouping,
         condition=condition_words(rule),
         severities=severities_of(rule),
+        severity=_firing_severity(rule, evaluator),
         labels=dict(rule.labels),
         states=states,
         evaluated_as_of=as_of,
@@ -212,6 +215,11 @@ def states_of(rule: Rule, evaluator: RuleEvaluator, numbers: GroupNumbers) -> St
     lacking = max(numbers.lacking - unseen, 0)
     pending = len(alerts) - firing
     return StateCounts(firing, pending, 0, lacking, max(groups - firing - pending - lacking, 0))
+
+
+def _firing_severity(rule: Rule, evaluator: RuleEvaluator) -> str:
+    level = max((alert.level for alert in unresolved(rule, evaluator) if alert.state == "firing"), default=0)
+    return rule.severity_at(level) if level else ""
 
 
 def unresolved(rule: Rule, evaluator: RuleEvaluator) -> list[Alert]:

@@ -106,7 +106,9 @@ def _problem(error: Exception, name: str) -> TemplateProblem:
 def _syntax(message: str) -> str:
     """Returns Jinja2's error message, with a suggestion if a filter is unknown."""
     found = _NO_FILTER.search(message)
-    return f"there is no filter {found[1]!r}{nearest(found[1], FILTERS)}" if found else clean(message, 300)
+    if found:
+        return f"there is no filter {found[1]!r}{nearest(found[1], FILTERS)}"
+    return clean(message, 300) + ("; {{ needs }} at its end" if message == "unexpected '}'" else "")
 
 
 def _refuse_unknown(tree: nodes.Template) -> None:

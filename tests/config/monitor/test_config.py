@@ -125,6 +125,16 @@ def test_accounts_alone_are_enough_to_look_at_messages(folder: Path) -> None:
     assert (config.web.host, config.web.port) == ("127.0.0.1", 9465)
 
 
+def test_what_only_follows_from_a_wrong_name_is_not_listed(folder: Path) -> None:
+    account = "  - {name: main, application_id: a, application_secret: b}\n"
+    receiver = "receivers: [{name: ops, console: [{}]}]\n"
+    store = "store: sqlite:monitor.db\n"
+    assert problems_of(folder, f"accounts:\n{account}{account}{receiver}{store}").count("\n") == 0
+    said = problems_of(folder, f"accounts:\n{account}{receiver.replace('ops', '12')}{store}")
+    assert "receivers[0].name: should be text" in said
+    assert said.count("should be text") == 1
+
+
 @pytest.mark.parametrize("name", ["config-bad", "config-bad-routing"])
 def test_every_problem_is_listed_at_its_line(folder: Path, name: str) -> None:
     path = folder / f"{name}.yaml"

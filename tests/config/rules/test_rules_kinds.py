@@ -26,6 +26,26 @@ def test_every_problem_of_a_bad_file_is_listed_with_its_line() -> None:
     assert_as_marked(path, caught.value.problems)
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            "{name: A, kind: slo, objective: 98%, window: 15m}",
+            "window: kind slo has no such key; it has objective, period, match, of, min_messages, and what all rules have",
+        ),
+        ("{name: A, kind: balance, below: 50, above: 1}", "above: kind balance has no such key; it has below, "),
+        ("{name: A, kind: slo, objective: 98%, windoww: 15m}", "windoww: unknown key"),
+        ("{name: A, kind: shift, window: 15m}", "window: a shift has none: "),
+    ],
+)
+def test_a_key_of_another_kind_is_told_from_an_unknown_one(tmp_path: Path, rule: str, said: str) -> None:
+    (tmp_path / "r.yaml").write_text(f"rules: [{rule}]\n", "utf-8")
+    with pytest.raises(InputError) as caught:
+        load_rules([tmp_path / "r.yaml"], {})
+    (problem,) = caught.value.problems
+    assert f"rules[0].{said}" in str(problem)
+
+
 def test_a_latency_is_in_seconds_and_of_the_95th_percentile_unless_told() -> None:
     assert GOOD["SlowDelivery"].levels_ == (Level("warning", 30.0),)
     assert GOOD["SlowOtp"].levels_ == (Level("warning", 10.0), Level("critical", 90.0))

@@ -40,6 +40,13 @@ def test_places_of_keys_and_values_are_known() -> None:
         ("a: [1\nb: 2\n", "f.yaml:2:2: is not valid YAML"),
         ("a: {b: ${X}}\n", 'a variable needs quotes: "${NAME}"'),
         ("a: @b\n", "put it in quotes"),
+        (
+            'a: [{b: #c-d, e: "f"}]\ng: h\n',
+            'after a blank, # begins a comment (line 1): put text with # in quotes: "#c-d"',
+        ),
+        ("a: [\n  {b: 'x # y'}, # note\n  c\nd: e\n", "check the indentation, brackets and quotes"),
+        ("a: {{ b }} c\n", 'text with {{ }} needs quotes: "{{ … }}"'),
+        ("a:\n  b: {{ c.d | e }}: f\n", 'f.yaml:2:7: a.b: text with {{ }} needs quotes: "{{ … }}"'),
         ("a: b: c\n", "a colon stands where none can"),
         ("a: \x01\n", "U+0001"),
         ('a: "\\0"\n', "\\0 is not allowed"),

@@ -22,7 +22,7 @@ from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.runtime.sd_notify import Systemd
 from monitor.store.async_store import AsyncStore
 from monitor.store.postgresql import open_worker
-from monitor.store.protocol import Entry, Store
+from monitor.store.protocol import BEFORE_ALL_TEXTS, Store, Texts
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.listener import ask
 from tests.fakes.postgresql import store_keys
@@ -54,11 +54,11 @@ class SlowStore(AsyncStore):
     async def journal_sizes(self, accounts: Sequence[str]) -> dict[str, int]:
         return await super().journal_sizes(accounts) | {one: SMALL + 1 for one in accounts if one == "large"}
 
-    async def entries_page(self, account: str, after: Entry | None = None) -> list[Entry]:
+    async def texts_page(self, account: str, after: tuple[str, int] = BEFORE_ALL_TEXTS) -> list[Texts]:
         if account == "large":
             self.reading.set()
             await self.go.wait()
-        return await super().entries_page(account, after)
+        return await super().texts_page(account, after)
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,20 @@ def test_is_not_ready_while_the_store_cannot_be_written(health):
     assert health.unready() == []
 
 
+def test_one_reason_for_leases_and_store_is_said_once(health):
+    health.searches([])
+    health.fleet("The leases cannot be renewed", lambda: "connection refused")
+    health.store("connection refused")
+    assert health.unready() == [
+        "The leases cannot be renewed: connection refused",
+        "The store cannot be written, for the same reason",
+    ]
+    health.store("the disk is full")
+    assert health.unready()[1:] == ["The store cannot be written: the disk is full"]
+    health.fleet()
+    assert health.unready() == ["The store cannot be written: the disk is full"]
+
+
 def test_what_a_ready_daemon_takes_from_others_it_has_to_be_able_to_poll(health):
     health.searches([])
     health.accounts([("main", "a")])

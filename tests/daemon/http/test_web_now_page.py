@@ -11,6 +11,7 @@ from plain_client import ask, served
 from monitor.config.monitor import Web
 from monitor.daemon.http.reloadable_app import ReloadableApp
 from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.model.format import datetime
 from monitor.runtime.clock import MINUTE
 from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
@@ -85,6 +86,30 @@ async def test_who_takes_care_of_an_alert_is_said_once(tmp_path: Path) -> None:
     assert page.count("called them") == 1
 
 
+async def test_alerts_of_an_incident_that_nobody_takes_care_of_are_counted_beside_one_that_somebody_does(
+    tmp_path: Path,
+) -> None:
+    reading = Reading(tmp_path / "monitor.db")
+    for _ in range(3):
+        await reading.poll(Cosmote=10, Nova=5)
+    harness = reading.harness
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    async with served(app) as url:
+        before = (await ask(url, "/", Accept="text/html")).body.decode()
+        for name in ("Cosmote", "Nova"):
+            [fingerprint] = [
+                one.fingerprint for one in harness.pipeline.every_alert() if ("operator", name) in one.group
+            ]
+            await harness.actions.acknowledge(fingerprint, "Ann", "called them", None)
+            if name == "Cosmote":
+                during = (await ask(url, "/", Accept="text/html")).body.decode()
+        after = (await ask(url, "/", Accept="text/html")).body.decode()
+    harness.store.close()
+    assert "1 more alert of this incident</summary>" in before
+    assert "1 more alert of this incident, <strong>1 not acknowledged</strong></summary>" in during
+    assert "1 more alert of this incident</summary>" in after
+
+
 async def test_an_alert_below_its_threshold_says_on_the_first_page_why_it_fires_on(tmp_path: Path) -> None:
     reading = Reading(tmp_path / "monitor.db", RULES.replace("    for: 1m\n", "    keep_firing_for: 10m\n"))
     await reading.poll(Cosmote=5)
@@ -113,6 +138,31 @@ async def test_an_alert_below_its_threshold_says_on_the_first_page_why_it_fires_
     assert b"threshold crossed since" not in after.body
     assert (b"<dt>Crossed for</dt>" in crossed.body, b"<dt>Crossed for</dt>" in after.body) == (True, False)
     reading.harness.store.close()
+
+
+async def test_an_alert_that_is_held_for_lack_of_data_says_so_on_its_pages(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "monitor.db", RULES.replace("    for: 1m\n", "    forget_after: 30m\n"))
+    await reading.poll(Cosmote=5)
+    app = ReloadableApp(
+        Web(), reading.harness.settings.config, reading.harness.pipeline, reading.harness.front, reading.reader
+    )
+    async with served(app) as url:
+        seen = await ask(url, "/", Accept="text/html")
+        await reading.poll(10 * MINUTE)
+        after = await ask(url, "/", Accept="text/html")
+        [alert] = (await reading.reader.alerts.page()).items
+        of_alert = await ask(url, f"/alerts/{alert.fingerprint}", Accept="text/html")
+        of_incident = await ask(url, f"/incidents/{alert.incident}", Accept="text/html")
+        [present] = [one.present for one in [await reading.reader.alerts.one(alert.fingerprint)]]
+    reading.harness.store.close()
+    assert b"Threshold first crossed" in of_incident.body
+    ends = reading.clock.at + 30 * MINUTE
+    assert (present.no_data_since, present.forgotten_at) == (reading.clock.at, ends)
+    assert b"ot enough data" not in seen.body
+    assert f", ends at {datetime(ends, '%H:%M UTC')} unless there is again" in after.body.decode()
+    assert b"crossed since" not in after.body
+    assert f"the alert ends at {datetime(ends)} unless there is enough again" in of_alert.body.decode()
+    assert b"Threshold first crossed" in of_alert.body
 
 
 async def test_a_built_in_alert_has_its_severity_everywhere_and_no_link_to_a_rule(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from monitor.daemon.http.rule_pages import rule_look
 from monitor.daemon.read.incident_reader import MOST_MEMBERS
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Transition, TransitionSubject
@@ -29,6 +30,8 @@ async def test_a_rule_says_what_its_groups_do(reading):
     assert failing.condition == "above 20% / 60% in 5m, for 1m, with at least 5 messages"
     assert failing.evaluated_as_of == reading.clock.at
     assert (failing.severities, failing.error, failing.blind) == (("warning", "critical"), "", "")
+    assert (failing.severity, volume.severity) == ("warning", "")
+    assert rule_look(failing) == ("warning", "firing")
     assert failing.evaluation_seconds is not None
     assert (off.enabled, off.states.total, off.next_at) == (False, 0, None)
     assert (volume.states.inactive, volume.states.total) == (1, 1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from monitor.daemon.read.next_level import next_level_words
 from monitor.model.alert import Alert
-from monitor.runtime.clock import MINUTE, SECOND
+from monitor.runtime.clock import MINUTE, SECOND, iso
 from tests.fakes.daemon_reading import RULES, Reading
 
 KEPT = RULES.replace("    for: 1m\n", "    for: 2m\n    keep_firing_for: 10m\n").replace(
@@ -46,3 +46,18 @@ async def test_a_pending_alert_that_nobody_judges_is_not_said_to_fire_at_a_time_
     assert words(reading, "pending", 2 * MINUTE + 20 * SECOND) == words(reading, "pending"), (
         "a poll may be a little late"
     )
+
+
+async def test_an_alert_that_is_held_for_lack_of_data_says_since_when_and_until_when(tmp_path: Path) -> None:
+    rules = RULES.replace("    for: 1m\n", "    for: 1m\n    forget_after: 30m\n").replace(
+        "window: 5m\n", "window: 1m\n", 1
+    )
+    reading = Reading(tmp_path / "monitor.db", rules)
+    for _ in range(4):
+        await reading.poll(Cosmote=10)
+    await reading.poll(10 * MINUTE)
+    since, until = reading.clock.at, reading.clock.at + 30 * MINUTE
+    expected = f"; not enough data since {iso(since)}, ends at {iso(until)} unless there is again (forget_after 30m)"
+    assert words(reading, "firing") == expected
+    [card] = [one for one in (await reading.harness.actions.status()).alerts() if one.state == "firing"]
+    assert (card.no_data_since, card.forgotten_at, card.fires_on_until) == (since, until, None)

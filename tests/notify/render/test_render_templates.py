@@ -27,6 +27,7 @@ def test_everything_that_the_documentation_names_can_be_used() -> None:
         ("\n\n{{ valeu }}", "line 3: there is no 'valeu' here; did you mean 'value'?"),
         ("{{ labels.opertor }}", "line 1: there is no 'opertor' here; did you mean 'operator'?"),
         ("{{ labels['nothing'] }}", "line 1: there is no 'nothing' here"),
+        ("{{ labels.operator } fails", "line 1: unexpected '}'; {{ needs }} at its end"),
         ("{{ value | percnt }}", "line 1: there is no filter 'percnt'; did you mean 'percent'?"),
         ("a\n{{ value | }}", "line 2: expected token 'name'"),
         ("{% if value %}", "line 1: Unexpected end of template"),
