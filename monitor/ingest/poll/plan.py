@@ -21,8 +21,8 @@ STEADY: Duration = 5 * MINUTE
 """The spans of polls of a search by status begin at multiples of this, so that most of them begin at the same instant."""
 LEAST_OVERLAP: Duration = MINUTE
 """The least time that each poll reads again: Routee's clock may be behind ours, and a change may appear late."""
-LATE: Duration = SECOND
-"""A poll that begins so much later than it was due reads up to when it begins; with a shorter interval than ten seconds, a tenth of it."""
+LATE: Duration = SECOND // 4
+"""A poll that begins so much later than it was due reads up to when it begins; with a shorter interval than 2.5 seconds, a tenth of it."""
 SHORTEST_SLICE: Duration = SECOND
 DEEPEST = 3
 """The most pages of a slice; a slice with more is cut by time."""

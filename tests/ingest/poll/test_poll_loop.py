@@ -37,7 +37,7 @@ class SteppingClock(TrioClock):
 
 
 class LateClock(SteppingClock):
-    """Its waits end up to 12 ms late, and one in seven 0.99 s."""
+    """Its waits end up to 12 ms late, and one in seven 0.24 s."""
 
     def __init__(self, start: Instant) -> None:
         super().__init__(start)
@@ -45,7 +45,7 @@ class LateClock(SteppingClock):
 
     async def sleep(self, duration: Duration) -> None:
         self._waits += 1
-        late = 990 if self._waits % 7 == 0 else self._waits * 5 % 13
+        late = 240 if self._waits % 7 == 0 else self._waits * 5 % 13
         await super().sleep(duration + late * MILLISECOND)
 
 
