@@ -13,7 +13,7 @@ import trio
 
 from monitor.config.monitor import Account, Config, Search
 from monitor.daemon.account_client import routee_client
-from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
+from monitor.daemon.fleet.unpolled_accounts import UNCONFIGURED, UnpolledAccounts
 from monitor.daemon.services import Services
 from monitor.ingest.routee.retry import RetryPolicy
 from monitor.runtime.clock import MINUTE, SECOND
@@ -57,7 +57,7 @@ class Probes:
                 if name in accounts and name in searches:
                     nursery.start_soon(self._probe, accounts[name], searches[name], limiter, name=f"probe of {name}")
                 else:
-                    self._unpolled.probed(name, trio.current_time(), "unconfigured")
+                    self._unpolled.probed(name, trio.current_time(), UNCONFIGURED)
 
     async def _probe(self, account: Account, search: Search, limiter: trio.CapacityLimiter) -> None:
         async with limiter:

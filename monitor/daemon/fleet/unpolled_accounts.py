@@ -33,6 +33,8 @@ FIRST_REST: Final = 600.0
 """Seconds for which a worker tries nothing after polls have failed although a probe was answered; twice as long each time, up to LONGEST_REST."""
 LONGEST_REST: Final = 14_400.0
 
+UNCONFIGURED: Final = "unconfigured"
+"""The outcome of a probe where there is nothing to ask for."""
 _OF_THE_QUESTION: Final = frozenset({"429", "cancelled", "paging", "malformed"})
 """Outcomes that another worker would get as well."""
 
@@ -131,7 +133,7 @@ class UnpolledAccounts:
         from here again."""
         if account in self._doubtful:
             self._doubtful -= {account}
-            if outcome:
+            if outcome == UNCONFIGURED or (outcome and is_out_of_reach(outcome)):
                 self._in_vain[account] = now
             else:
                 self._succeeded_at = now

@@ -320,6 +320,8 @@ async def _exchange(
 
 
 _POOL_TIMEOUT = 2.0
+_CHUNKS_AT_ONCE: Final = 50
+"""The pieces of a body that are taken before other tasks have their turn."""
 
 
 class _Content(httpx.AsyncByteStream):
@@ -345,6 +347,8 @@ async def _body(answer: httpx.Response, host: str) -> bytes:
         async for chunk in answer.aiter_raw():
             size += len(chunk)
             chunks.append(chunk)
+            if len(chunks) % _CHUNKS_AT_ONCE == 0:  # many small ones come with one read, without a pause
+                await trio.lowlevel.checkpoint()
             if size > LARGEST_BODY:
                 reading.cancel()  # ends the next read inside of httpx's generators, which closes each of them
     if size > LARGEST_BODY:

@@ -289,6 +289,23 @@ def test_what_fails_alone_moves_although_others_are_polled_rarely_or_never(every
     assert world.holder(bad) is good
 
 
+@pytest.mark.parametrize(
+    ("outcome", "is_cut_off"), [("timeout", True), ("unconfigured", True), ("429", False), ("", False)]
+)
+def test_a_probe_that_another_worker_would_fare_no_better_with_tells_that_routee_is_within_reach(
+    outcome: str, is_cut_off: bool
+) -> None:
+    unpolled, fleet = UnpolledAccounts(), Fleet((), ())
+    unpolled.failed("a", "timeout", 0.0)
+    unpolled.follow(1, ("a", "b"), fleet, FAILING_FOR)
+    assert unpolled.to_probe(FAILING_FOR) == ("b",)
+    unpolled.probed("b", FAILING_FOR + 1, outcome)
+    unpolled.follow(1, ("a", "b"), fleet, FAILING_FOR + 2)
+    assert unpolled.to_probe(FAILING_FOR + 2) == ()
+    assert unpolled.left_alone == {"a"}
+    assert unpolled._is_cut_off == is_cut_off
+
+
 def test_nothing_is_decided_before_a_good_account_was_asked_again_or_for_a_minute_and_a_half() -> None:
     both = ("a", "b")
     rows = tuple(WorkerView(number, f"w{number}", "1", "", 0, MINUTE, both) for number in (1, 2))

@@ -228,6 +228,24 @@ async def test_requests_at_once_are_bounded() -> None:
     assert b.server.at_once == 3
 
 
+async def test_a_body_in_thousands_of_pieces_lets_other_tasks_run() -> None:
+    body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 30_000 + b"0\r\n\r\n"
+    turns = 0
+    async with bench(Reply(raw=body), retry_policy=RetryPolicy(attempts=1)) as b, trio.open_nursery() as nursery:
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await trio.lowlevel.checkpoint()
+                turns += 1
+
+        nursery.start_soon(count)
+        with pytest.raises(RouteeUnavailable):
+            await b.search()
+        nursery.cancel_scope.cancel()
+    assert turns > 30_000 / 60
+
+
 async def test_requests_a_second_are_bounded(autojump_clock: MockClock) -> None:
     async with bench(otherwise=PAGE, requests_per_second=5) as b:
         await at_once(30, b.search)

@@ -25,9 +25,9 @@ from monitor.runtime.clock import Instant, to_datetime
 from monitor.runtime.dataclass import dataclass
 
 _LONGEST: Final = 80
+"""The most characters of a name that comes from messages."""
 OF_FINAL: Final = "Delivered: the share of the messages with a final status. Messages: all, also those without one."
 """What the columns of tables count; said once, below the first one that has them."""
-"""The most characters of a name that comes from messages."""
 
 
 @dataclass(frozen=True, slots=True)
