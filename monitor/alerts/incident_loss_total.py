@@ -5,6 +5,7 @@ more than it has lost itself: those that were counted may be the ones that were 
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from monitor.alerts.incident_loss import IncidentLoss, LossScope, LossTally, row
 from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
 from monitor.window import Window, WindowReader
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,11 @@ def losses_once(
         tally.add(reading, rows[~counted[rows]])
         counted[rows] = True
         lost, spent = tally.loss(loss.usual)
-        yield (loss.lost, loss.spent) if lost is not None and lost > loss.lost else (lost, spent)
+        yield _least(lost, loss.lost), _least(spent, loss.spent)
+
+
+def _least(added: Number | None, own: Number | None) -> Number | None:
+    return min(added, own) if added is not None and own is not None else added
 
 
 def _overlap(one: IncidentLoss, other: IncidentLoss) -> bool:

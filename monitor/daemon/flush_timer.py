@@ -1,5 +1,6 @@
 """Flushes groups when they are due: a group has waited, an interval has passed, or a silence ends."""
 
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -28,6 +29,8 @@ async def flush_when_due(pipeline: Pipeline) -> None:
         try:
             await (pipeline.begin() if pipeline.begin_is_due else pipeline.flush_due())
         except StoreError:
+            with suppress(StoreError):  # what is due of other accounts does not wait for one that cannot begin
+                await pipeline.flush_due()
             await services.clock.sleep(RETRY_AFTER)
 
 
