@@ -29,8 +29,9 @@ async def flush_when_due(pipeline: Pipeline) -> None:
         try:
             await (pipeline.begin() if pipeline.begin_is_due else pipeline.flush_due())
         except StoreError:
-            with suppress(StoreError):  # what is due of other accounts does not wait for one that cannot begin
-                await pipeline.flush_due()
+            if pipeline.begin_is_due:
+                with suppress(StoreError):  # what is due of other accounts does not wait for one that cannot begin
+                    await pipeline.flush_due()
             await services.clock.sleep(RETRY_AFTER)
 
 

@@ -193,7 +193,7 @@ class Health:
             for account, why in self._unreadable.items()
         ]
         fleet = [": ".join(filter(None, (self._fleet, self._fleet_why())))] if self._fleet else []
-        return starting + fleet + unread + polls + store
+        return starting + fleet + store + unread + polls
 
     def beside_searches(self) -> list[str]:
         """Returns all that is stuck, missing or wrong, without what `trouble_of` says of each search."""

@@ -206,7 +206,8 @@ class Config(YamlModel):
         """Yields the problems; one about a missing receiver of the route names the receivers that exist."""
         given = [entry["name"] for _, entry in _mappings(data.get("receivers")) if entry.get("name")]
         names = [str(name) for name in given]
-        is_filled_in = "receiver" not in (data.get("route") or {})
+        route = data.get("route")
+        is_filled_in = not isinstance(route, Mapping) or "receiver" not in route
         for note in super()._notes_of(error, data):
             if note.path == ("route", "receiver") and is_filled_in and not all(isinstance(name, str) for name in given):
                 continue  # it only follows from what is said of the receiver's name

@@ -537,3 +537,11 @@ def test_a_daemon_that_listens_everywhere_may_be_reached_by_the_name_by_which_it
     named = urlsplit(web.own_url).hostname
     assert named == socket.gethostname().lower()
     assert set(web.names("https://sms.example.com/monitor")) >= {named, "sms.example.com", "sms.internal"}
+
+
+@pytest.mark.parametrize("route", ["5", "true", "[a]", "text", "[]", "null"])
+def test_a_route_of_another_form_is_an_error_with_its_place(tmp_path: Path, route: str) -> None:
+    (tmp_path / "monitor.yaml").write_text(f"route: {route}\n")
+    with pytest.raises(InputError) as caught:
+        load(tmp_path / "monitor.yaml", {})
+    assert any(problem.path == "route" and problem.line == 1 for problem in caught.value.problems)
