@@ -10,7 +10,8 @@ fell meanwhile. Such a pass is complete in one of these cases:
    its members were seen.
 2. The total only fell. Then messages only left, so the position of those that stay never rises, and no message can be missed by reading
    from the last page downwards. A message that is read twice is harmless: the later record counts.
-3. The previous pass saw exactly the same. Nothing moves, and Routee's total follows some rule of its own (or it repeats a record).
+3. The previous pass saw exactly the same, in the same states. Nothing moves, and Routee's total follows some rule of its own (or it repeats a
+   record).
 
 Otherwise the slice is read again, and after three passes it is cut into smaller slices. A slice of a second that has several pages and
 keeps changing is returned as not still; the caller then does not count the time from there on as read.
@@ -126,7 +127,9 @@ class _Pass:
 
     def same_as(self, other: "_Pass | None") -> bool:
         """Returns whether case 3 of the module's argument holds."""
-        return other is not None and self.totals == other.totals and np.array_equal(self.seen.ids, other.seen.ids)
+        if other is None or self.totals != other.totals:
+            return False
+        return np.array_equal(self.seen.ids, other.seen.ids) and np.array_equal(self.seen.states, other.seen.states)
 
     def result(self, piece: Slice, *, still: bool = True) -> SliceResult:
         """Returns the result of this pass over ``piece``."""
