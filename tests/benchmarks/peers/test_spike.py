@@ -9,7 +9,7 @@ from benchmarks.peers.spike_traffic import HEIGHT, LEAST, SPIKING, WINDOW, docum
 from monitor.runtime.clock import DAY, Instant, iso
 from tests.fakes.http import Asked
 
-MESSAGES = 10_000
+MESSAGES = 20_000
 
 
 def query(start: Instant, end: Instant) -> bytes:
