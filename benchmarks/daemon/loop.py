@@ -28,7 +28,7 @@ from benchmarks.figure import Figure
 from benchmarks.messages import MILLION
 from benchmarks.routee_process import routee_with
 from monitor.config.starter import rules
-from monitor.daemon.main import Running
+from monitor.daemon.main import Running, import_listener
 from monitor.daemon.main import run as run_daemon
 from monitor.daemon.validate import load
 from monitor.runtime.clock import SystemClock, iso
@@ -98,6 +98,7 @@ async def _watch(folder: Path, address: tuple[str, int], seconds: float) -> tupl
     """Runs the daemon until it has read the past and for so many seconds more."""
     settings = load(folder / "monitor.yaml", {})
     past, present, stop = HeldLoop(), HeldLoop(), trio.Event()
+    import_listener()  # as the command does before its loop begins
     async with trio.open_nursery() as nursery:
         trio.lowlevel.add_instrument(past)
         running: Running = await nursery.start(partial(run_daemon, settings.settings, settings.templates, stop=stop))

@@ -37,9 +37,8 @@ def untold_views(given: DispatchInput, shown: Collection[str], told: Collection[
 def _view(alert: Alert, views: Views, context: ViewContext, *, is_told: bool) -> Work[AlertView]:
     known = len(views.errors)
     view = yield from views.viewing(alert, context)
-    del views.errors[
-        known:
-    ]  # what explains the alert is not made yet, and annotations that use it are rendered again when it is told
+    # What explains the alert is not made yet, and annotations that use it are rendered again when it is told.
+    del views.errors[known:]
     if is_told and alert.view is not None:
         view = msgspec.structs.replace(view, labels=alert.view.labels | {"severity": view.severity})
     return kept(view)

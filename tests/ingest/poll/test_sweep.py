@@ -137,13 +137,19 @@ async def test_slices_become_pages_again_where_little_changes() -> None:
     assert len(downloads(asked)) <= 2
 
 
-async def test_the_page_in_which_a_sweep_begins_is_not_cut() -> None:
+async def beginning_within_a_page() -> tuple[Bench, SweepSlice]:
+    """Returns a bench whose next sweep begins in the middle of the oldest page, and that page."""
     bench = await Bench().swept()
     for i in range(0, 1000, 30):
         bench.tracking.report(f"m{i}", START, "Delivered")
     await bench.sweep()  # into slices of one page
     oldest = min(bench.ledger.parts(WANTED, A_PAGE, 0), key=lambda part: part.slice)
     bench.wanted = Slice(oldest.slice.start + oldest.slice.length // 2, WANTED.end)
+    return bench, oldest
+
+
+async def test_the_page_in_which_a_sweep_begins_is_not_cut() -> None:
+    bench, oldest = await beginning_within_a_page()
     asked = await bench.sweep()
     assert [(one.size, one.status) for one in asked] == [(1, None), (A_PAGE, "Sent")]
     assert asked[0].start == oldest.slice.start
@@ -162,12 +168,7 @@ async def test_of_several_pages_in_which_a_sweep_begins_no_more_is_read_than_it_
 async def test_what_may_not_be_requested_any_more_of_the_oldest_page_is_left_out_and_the_rest_is_checked_as_one(
     mock_clock: MockClock,
 ) -> None:
-    bench = await Bench().swept()
-    for i in range(0, 1000, 30):
-        bench.tracking.report(f"m{i}", START, "Delivered")
-    await bench.sweep()  # into slices of one page
-    oldest = min(bench.ledger.parts(WANTED, A_PAGE, 0), key=lambda part: part.slice)
-    bench.wanted = Slice(oldest.slice.start + oldest.slice.length // 2, WANTED.end)
+    bench, oldest = await beginning_within_a_page()
     bench.clock = bench.tracking.clock = TrioClock(bench.wanted.start + LOOK_BACK)
     asked = await bench.sweep()
     assert [(one.size, one.status) for one in asked] == [(1, None), (A_PAGE, "Sent"), (A_PAGE, None)]
