@@ -24,7 +24,7 @@ from monitor.store.postgresql_leases import FOR_LEASES
 from monitor.store.protocol import Commit, Cursor, Entry, Pending
 from tests.fakes.far_link import Cut, far_link
 from tests.fakes.patience import until
-from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.postgresql import OWNER, PostgresqlServer
 from tests.fakes.postgresql_link import linked
 from tests.store.store_samples import NOW, ack, alert, group, keys, notification, silence
 
@@ -92,6 +92,20 @@ def polls_of(store: PostgresqlStore, account: str) -> list[int]:
 
 def holders(view: FleetView) -> dict[str, tuple[int | None, int]]:
     return {lease.account: (lease.worker, lease.token) for lease in view.fleet.leases}
+
+
+@pytest.mark.parametrize("table", ["worker", "lease"])
+def test_leases_that_could_not_be_renewed_for_long_are_renewed_once_they_can_be(fleet: Fleet, table: str) -> None:
+    daemon = fleet.daemon()
+    for beats in range(1, 9):
+        taken = daemon.take("main")
+        fleet.tell(f"REVOKE ALL ON {table} FROM {OWNER}")
+        for _ in range(beats):
+            with pytest.raises(StoreError, match="permission denied"):
+                daemon.leases.beat(["main"], taken)
+        fleet.tell(f"GRANT ALL ON {table} TO {OWNER}")
+        daemon.leases.beat(["main"], taken)
+        daemon.leases.release("main", taken["main"])
 
 
 def test_one_takes_what_is_free_and_all_see_who_holds_what(fleet: Fleet) -> None:
