@@ -232,8 +232,8 @@ def samples_of(view: AlertView) -> tuple[SampleMessage, ...]:
 
 
 def severity_after(one: Transition, rules: Mapping[str, Rule]) -> str:
-    """Returns the severity after a transition, by the rule's present levels; empty if it is unknown."""
-    return "" if one.about is None else severity_of(one.rule, one.about.level, rules)
+    """Returns the severity after a transition, of rows that older versions stored by the rule's present levels; empty if it is unknown."""
+    return "" if one.about is None else one.about.severity or severity_of(one.rule, one.about.level, rules)
 
 
 def severity_of(name: str, level: int, rules: Mapping[str, Rule]) -> str:
