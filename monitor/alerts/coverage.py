@@ -22,6 +22,8 @@ class SearchCoverage:
         """The searches that return every message of the account."""
         self.pushed_to: Instant | None = None
         """The date of the latest report that Routee pushed; None: none was pushed. See docs/decisions/0029-callbacks.md."""
+        self.lost_to: Instant = 0
+        """Messages before this were lost from the store, and are known as far as cursors cover them again; 0: none were."""
         self.pushes = 0
         """How often the rules were evaluated on pushed reports."""
         self._polled: set[str] = set()

@@ -229,12 +229,13 @@ class RuleEvaluator:
     ) -> EvaluationInput:
         """Returns what a rule is evaluated on. ``cursors`` replaces the committed cursors, ``account_state`` the present state."""
         known = tuple(self.alerts.get(rule.name, ()))
-        settled = self.coverage.is_settled(rule, cursors)
+        settled, lost_to = self.coverage.is_settled(rule, cursors), self.coverage.lost_to
         in_use_since = reader.begins(as_of) if self.in_use_since is None else self.in_use_since
         state = self.account_state if account_state is None else account_state
         kept, zone = self.kept.get(rule.name), self.time_zone
+        carried, effort = self._counts, self.effort
         return EvaluationInput(
-            reader, as_of, covered_since, known, state, self._counts, settled, in_use_since, zone, kept, self.effort
+            reader, as_of, covered_since, known, state, carried, settled, lost_to, in_use_since, zone, kept, effort
         )
 
     def update_builtin(self, built_in: BuiltIn, finding: Finding, as_of: Instant, result: EvaluationResult) -> None:
@@ -269,7 +270,7 @@ class RuleEvaluator:
         try:
             yield from watch.timed(evaluate_ahead(rule, inputs))
             found = result.found[rule.name, as_of] = evaluate(rule, inputs)
-            read = not result.pushed and (inputs.settled or inputs.covers(rule.reach))
+            read = not result.pushed and inputs.is_read(rule.reach)
             changing = RuleAlerts(self.account, rule, policy_of(rule), alerts, found, as_of, read)
             late = EvaluationResult()
             if read and not rule.keeps_state:  # one that keeps a state has gone through that time itself

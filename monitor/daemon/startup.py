@@ -8,11 +8,12 @@ from monitor.daemon.first_evaluations import FirstEvaluations
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.restore import (
     accounts_to_restore,
+    known_to,
     order_of,
     restored_dispatcher,
     restored_evaluator,
     views_of,
-    without_cursors,
+    without_messages,
 )
 from monitor.daemon.rule_sets import announced, judged_otherwise
 from monitor.daemon.runtime_config import RuntimeConfig
@@ -92,11 +93,11 @@ async def _restored_account(
     key: bytes,
     pages: FirstPages = NOTHING_READ,
 ) -> AccountPipeline:
-    config = present.config
-    window, damage = await restored_or_empty(store, name, config, key, pages)
+    config, at_most = present.config, known_to(loaded, name, services.clock.now())
+    window, damage = await restored_or_empty(store, name, config, key, at_most, pages)
     if damage:
         log_damage(damage)
-        loaded = without_cursors(loaded, name)
+        loaded = without_messages(loaded, name, at_most)
     evaluator = restored_evaluator(window, config, present.rules, loaded, services.clock.now())
     views = views_of(evaluator, config, present.templates)
     first = FirstEvaluations.of(name, loaded.first_evaluations)

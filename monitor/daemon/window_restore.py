@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.config.monitor import Config
 from monitor.model.privacy import RecipientMask
+from monitor.runtime.clock import Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.pieces import Work
 from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Entry, FirstPages, Store, Texts
@@ -41,11 +42,12 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
 
 
 async def restored_or_empty(
-    store: "AsyncStore", account: str, config: Config, key: bytes, first: FirstPages = NOTHING_READ
+    store: "AsyncStore", account: str, config: Config, key: bytes, known_to: Instant, first: FirstPages = NOTHING_READ
 ) -> tuple[Window, str]:
     """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
 
-    ``first`` is what was read of it already.
+    ``first`` is what was read of it already. ``known_to`` is up to when messages were known at most: until then they are lost, if they cannot be
+    read, which is remembered (`StoredState.lost`).
 
     A large window takes long. It is made beside the store's thread, which reads the next page meanwhile. Between two pages others have their
     turn. If the task is cancelled, this ends after the present page, or the present piece of what is done with all of them. The window is
@@ -67,7 +69,7 @@ async def restored_or_empty(
             nursery.start_soon(store.work_in_pieces, _each(works))
         await store.work(trim_heap)
     except StoreDamaged as error:
-        await store.commit(Commit(forgotten=[account]))
+        await store.commit(Commit(forgotten=[account], lost={account: known_to}))
         return _empty(account, config, key), str(error).partition(": start")[0]
     return window, ""
 

@@ -196,6 +196,10 @@ class StoredState:
     first_evaluations: dict[tuple[str, str], Instant] = field(default_factory=dict)
     lost: dict[str, Instant] = field(default_factory=dict)
 
+    def lost_to(self, account: str) -> Instant:
+        """Returns up to when messages of the account were lost; 0: none were."""
+        return max(self.lost.get(account, 0), self.lost.get("", 0))
+
 
 OutboxState = Literal["waiting", "sent", "dead"]
 

@@ -32,7 +32,6 @@ from monitor.store.protocol import (
     QUARANTINED_KEPT,
     SUPERSEDED,
     Commit,
-    Cursor,
     Entry,
     FirstPages,
     ForwardedCallback,
