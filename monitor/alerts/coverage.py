@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from monitor.alerts.evaluation import Span
 from monitor.config.rules import Rule
+from monitor.config.rules.model import LONGEST_WINDOW
 from monitor.runtime.clock import Duration, Instant
 from monitor.store.protocol import Cursor
 
@@ -95,6 +96,11 @@ class SearchCoverage:
         return all(
             name in cursors and self.deepest.get(name) in (None, *cursors[name].swept) for name in self.needed(rule)
         )
+
+    def lost(self, search: str, now: Instant, reach: Duration) -> Duration:
+        """Returns ``reach``, at most what Routee has, if messages of that time are missing from a search because they were lost; otherwise 0."""
+        back, cursor = min(reach, LONGEST_WINDOW), self.cursors.get(search)
+        return back if cursor is not None and now - back < min(self.lost_to, cursor.covered_since) else 0
 
     def settles(self, cursor: Cursor) -> bool:
         """Returns whether the cursor completes its search's history, so that rules which waited for it are due at once."""

@@ -28,7 +28,7 @@ from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert, is_held_back, remove
 from monitor.model.builtin_alerts import BuiltIn
 from monitor.model.finding import Finding
-from monitor.runtime.clock import Instant
+from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.pieces import Work, at_once
 from monitor.store.protocol import Cursor
 from monitor.window import IncrementalCounts, Window, WindowReader
@@ -237,6 +237,12 @@ class RuleEvaluator:
         return EvaluationInput(
             reader, as_of, covered_since, known, state, carried, settled, lost_to, in_use_since, zone, kept, effort
         )
+
+    def lost(self, search: str, now: Instant) -> Duration:
+        """Returns how far back of ``now`` the search has to read messages again that were lost: as far as any of its rules looks; 0 if none are
+        missing."""
+        looks = [rule.reach for rule in self.rules.values() if search in self.coverage.needed(rule)]
+        return self.coverage.lost(search, now, max(looks, default=0))
 
     def update_builtin(self, built_in: BuiltIn, finding: Finding, as_of: Instant, result: EvaluationResult) -> None:
         """Starts, updates or ends a built-in alert."""

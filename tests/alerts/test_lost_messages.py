@@ -126,3 +126,23 @@ def test_what_routee_no_longer_has_is_not_waited_for() -> None:
     assert reader is not None
     assert not one.evaluator.input_for(rule, reader, as_of, covered_since).lacks(rule)
     assert one.evaluator.input_for(rule, reader, as_of, covered_since + SECOND).lacks(rule)
+
+
+def test_as_much_is_read_again_as_rules_of_the_search_look_at_and_only_while_it_is_missing() -> None:
+    other = COUNT | {"name": "Other", "search": "other", "window": "3d"}
+    one = Lost(COUNT, COUNT | {"name": "Short", "window": "1h"}, other)
+    assert one.evaluator.lost("all", NOW) == 0
+    one.lose()
+    assert one.evaluator.lost("all", NOW) == 0, "before it was polled"
+    one.poll(NOW + MINUTE, NOW - 5 * MINUTE)
+    assert one.evaluator.lost("all", NOW + MINUTE) == DAY
+    one.poll(NOW + 2 * MINUTE, NOW + 2 * MINUTE - DAY)
+    assert one.evaluator.lost("all", NOW + 2 * MINUTE) == 0
+    one.poll(NOW + 3 * MINUTE, NOW)
+    assert one.evaluator.lost("all", NOW + DAY - 1) == DAY
+    assert one.evaluator.lost("all", NOW + DAY) == 0
+    one.evaluator.reload([rule_of(COUNT | {"window": "3h", "enabled": False})], {"all": None}, [])
+    assert one.evaluator.lost("all", NOW + MINUTE) == 0
+    spike = {"name": "Far", "kind": "spike", "window": "1h", "above": "+50%", "baseline": {"same_hour": "21d"}}
+    one.evaluator.reload([rule_of(spike)], {"all": None}, [])
+    assert one.evaluator.lost("all", NOW + 4 * MINUTE) == 7 * DAY, "what Routee has"
