@@ -18,7 +18,6 @@ from monitor.runtime.clock import Clock, Duration, Instant
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.store.protocol import Cursor
 
-
 Lost = Callable[[Instant], Duration]
 """Returns how far back of a moment messages are needed that were lost from the store after they had been read; 0 if none are."""
 

@@ -78,7 +78,7 @@ async def test_after_a_restart_in_the_middle_it_goes_on(autojump_clock: MockCloc
 
 async def test_what_fails_is_read_at_the_next_interval(autojump_clock: MockClock) -> None:
     world = lossy(DAY)
-    world.tracking.faults = {number: OUTAGE for number in range(2, 6)}
+    world.tracking.faults = dict.fromkeys(range(2, 6), OUTAGE)
     async with world.running():
         await world.pass_(5 * MINUTE)
     assert sum(one.kind == "sweep" and one.outcome == "503" for one in world.figures.rounds) >= 1
