@@ -112,9 +112,9 @@ async def test_an_incident_goes_on_until_what_its_rule_looks_at_is_read_again(to
     town.sandbox.fault("delay", seconds=0.2)
     for _ in range(2):  # the second time nothing is damaged, and only the store knows that something was
         async with running(town.config, town.clock) as daemon:
-            cursors = daemon.pipeline.accounts["main"].evaluator.coverage.cursors
-            await until(lambda: "all" in cursors, "the first poll")
-            assert cursors["all"].covered_since > town.clock.now() - HOUR, "the rest is not read yet"
+            await until_polled(daemon, 0)
+            [cursor] = daemon.pipeline.cursors()
+            assert cursor.covered_since > town.clock.now() - HOUR, "the rest is not read yet"
     town.sandbox.faults.clear()
     async with running(town.config, town.clock) as daemon:
         cursors = daemon.pipeline.accounts["main"].evaluator.coverage.cursors

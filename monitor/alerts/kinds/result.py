@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.kinds.rule_state import RuleState
+from monitor.alerts.lost_messages import missing_before
 from monitor.config.rules import Rule
-from monitor.config.rules.model import LONGEST_WINDOW
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
 from monitor.runtime.clock import DAY, SECOND, Duration, Instant, iso
@@ -73,8 +73,8 @@ class EvaluationInput:
         return self.covers(span) or (self.settled and not self.has_lost(span))
 
     def has_lost(self, span: Duration) -> bool:
-        """Returns whether messages of that span up to ``as_of`` that were known are missing. Routee has none from before LONGEST_WINDOW."""
-        return self.as_of - min(span, LONGEST_WINDOW) < min(self.lost_to, self.covered_since)
+        """Returns whether messages of that span up to ``as_of`` that were known are missing; see `missing_before`."""
+        return missing_before(self.as_of, span, self.lost_to, self.covered_since) is not None
 
     def lacks(self, rule: Rule) -> bool:
         """Returns whether messages that the rule looks back at are still to be fetched; until then it has not enough data."""

@@ -63,8 +63,8 @@ class Progress:
         return self.cursor.swept if self.cursor else {}
 
     def share_read(self, lost: Duration = 0) -> float:
-        """Returns the share (0 to 1) of the past that has been read, also by a sweep that is under way; ``lost`` is how far back of now is still to be
-        read because messages were lost."""
+        """Returns the share (0 to 1) of the past that has been read, also by a sweep that is under way; ``lost`` is how far back there is
+        more to be read because messages were lost."""
         if self._covered_since is None:
             return 0.0
         return share_read(self._plan, self.as_of, self._covered_since, self.swept, lost)
