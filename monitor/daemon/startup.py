@@ -106,7 +106,10 @@ async def _restored_account(
 
 def log_damage(damage: str) -> None:
     """Logs that an account's messages cannot be read."""
-    log.error("%s: the last 7 days are fetched from Routee again; until then no alert is reported as resolved", damage)
+    log.error(
+        "%s: what rules look at is fetched from Routee again; until then none of their alerts is reported as resolved",
+        damage,
+    )
 
 
 async def _set_aside(loaded: StoredState, store: AsyncStore, services: Services) -> None:

@@ -172,5 +172,5 @@ def _damage_of(window: Window) -> Iterator[None]:
     except UnreadableBlob as error:
         raise StoreDamaged(
             f"the messages of account {window.account} in the store cannot be read ({error}): "
-            "restart the daemon; it fetches the last 7 days from Routee again"
+            "restart the daemon; it fetches from Routee again what rules look at"
         ) from error

@@ -63,7 +63,7 @@ class DamageReport:
         text = (
             f"{self.why.partition(';')[0]}; it was set aside as {self.moved_to}, and a new one begun with what could be read: "
             f"{count('alert')} alerts, {count('alert_group')} groups, {count('silence')} silences, {count('parcel')} "
-            "notifications; messages of the last 7 days are fetched from Routee again, and until then no alert is reported as resolved"
+            "notifications; messages that rules look at are fetched from Routee again, and until then none of their alerts is reported as resolved"
         )
         if {"alert", "alert_group"} & set(self.kept.incomplete):
             text += (
