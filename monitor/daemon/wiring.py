@@ -195,6 +195,7 @@ class Daemon:
                     self._accounts_changed,
                     self._unpolled,
                     self._read_logouts,
+                    self._outbox.ending,
                 )
             self._observe()
         finally:
