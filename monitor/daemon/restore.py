@@ -13,7 +13,7 @@ from monitor.alerts.view import Annotator, Views
 from monitor.config.monitor import Config, Receiver, Search
 from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline
-from monitor.daemon.window_restore import restored_or_empty
+from monitor.daemon.window_restore import known_to, restored_or_empty
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.ingest.poll.plan import SearchPlan
@@ -46,15 +46,11 @@ def judged_by(account: str, config: Config, rules: tuple[Rule, ...]) -> list[str
     return [*sorted(f"search {name}" for name in searches), *sorted(f"rule {name}" for name in judging)]
 
 
-def without_messages(loaded: StoredState, account: str, lost_to: Instant) -> StoredState:
-    """Returns the state without an account's cursors, so that its searches start again; its messages are lost up to ``lost_to``."""
+def without_messages(loaded: StoredState, account: str, now: Instant) -> StoredState:
+    """Returns the state without an account's cursors, so that its searches start again; its messages until ``now`` are lost."""
+    lost_to = known_to((one for one in loaded.cursors if one.account == account), now)
     cursors = [cursor for cursor in loaded.cursors if cursor.account != account]
     return replace(loaded, cursors=cursors, lost=loaded.lost | {account: lost_to})
-
-
-def known_to(loaded: StoredState, account: str, now: Instant) -> Instant:
-    """Returns up to when messages of the account are known at most, also if this machine's clock is behind."""
-    return max(now, *(cursor.as_of for cursor in loaded.cursors if cursor.account == account), 0)
 
 
 def restored_evaluator(
@@ -176,14 +172,17 @@ async def state_for_reload(
     known = {account.name for account in before.accounts}
     wanted = {account.name for account in config.accounts}
     changed = (known ^ wanted) & set(held) if config.by_account else known ^ wanted
-    restored = {name: await restored_or_empty(store, name, config, key, now) for name in sorted(changed)}
+    searches = {(search.account, search.name) for search in before.searches}
+    adds = any((search.account, search.name) not in searches for search in config.searches)
+    loaded = await store.load(held if config.by_account else None) if adds else StoredState([], [], [])
+    restored = {
+        name: await restored_or_empty(store, name, config, key, loaded.cursors, now) for name in sorted(changed)
+    }
     windows = {name: window for name, (window, _) in restored.items()}
     troubles = {name: trouble for name, (_, trouble) in restored.items() if trouble}
-    searches = {(search.account, search.name) for search in before.searches}
-    if all((search.account, search.name) in searches for search in config.searches):
-        return RestoredState(windows, {}, {}, tuple(troubles.values()))
-    loaded = await store.load(held if config.by_account else None)
-    cursors = {(one.account, one.search): one for one in loaded.cursors if one.account not in troubles}
+    for name in troubles:
+        loaded = without_messages(loaded, name, now)
+    cursors = {(one.account, one.search): one for one in loaded.cursors}
     lost = {name: loaded.lost_to(name) for name in windows}
     return RestoredState(windows, cursors, loaded.account_states, tuple(troubles.values()), lost)
 

@@ -8,7 +8,6 @@ from monitor.daemon.first_evaluations import FirstEvaluations
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.restore import (
     accounts_to_restore,
-    known_to,
     order_of,
     restored_dispatcher,
     restored_evaluator,
@@ -93,11 +92,11 @@ async def _restored_account(
     key: bytes,
     pages: FirstPages = NOTHING_READ,
 ) -> AccountPipeline:
-    config, at_most = present.config, known_to(loaded, name, services.clock.now())
-    window, damage = await restored_or_empty(store, name, config, key, at_most, pages)
+    config, now = present.config, services.clock.now()
+    window, damage = await restored_or_empty(store, name, config, key, loaded.cursors, now, pages)
     if damage:
         log_damage(damage)
-        loaded = without_messages(loaded, name, at_most)
+        loaded = without_messages(loaded, name, now)
     evaluator = restored_evaluator(window, config, present.rules, loaded, services.clock.now())
     views = views_of(evaluator, config, present.templates)
     first = FirstEvaluations.of(name, loaded.first_evaluations)

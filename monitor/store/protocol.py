@@ -15,6 +15,7 @@ import msgspec
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Transition
 from monitor.model.announced_rules import AnnouncedRules
+from monitor.model.journal_sum import JournalSum
 from monitor.model.notification import AlertView, Notification, Reason
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
@@ -30,7 +31,7 @@ class Cursor(msgspec.Struct, frozen=True):
     ``as_of`` is the end of the last complete poll, less the search's ``settle``. No message is missing since ``covered_since``. ``swept``
     maps the ``back`` of each sweep (microseconds as text) to when its last complete run began. ``counts`` are the counts that sweeps
     compare; see `monitor.ingest.poll.sweep_ledger`. ``question`` is the digest of the search's query; it is empty in cursors of older
-    versions.
+    versions. ``journal`` is the sum of the account's journal when the cursor was committed; None in cursors of older versions.
     """
 
     account: str
@@ -40,6 +41,7 @@ class Cursor(msgspec.Struct, frozen=True):
     swept: dict[str, Instant] = {}
     counts: dict[str, list[int]] = {}
     question: str = ""
+    journal: JournalSum | None = None
 
 
 class Entry(NamedTuple):
