@@ -6,6 +6,6 @@ from typing import NamedTuple
 class JournalSum(NamedTuple):
     """How many entries a journal has, the checksum of the newest one, and those of all combined (exclusive or)."""
 
-    count: int = 0
+    entries: int = 0
     newest: int = 0
     all: int = 0

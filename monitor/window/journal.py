@@ -139,10 +139,13 @@ class WindowJournal:
         count, newest, together = self._sum
         for one in stored:
             is_of_now = one.newest == newest and one != self._sum
-            is_without_its_newest = (one.count - 1, one.all ^ one.newest) == (count, together) and one.newest != newest
-            if is_of_now or is_without_its_newest or (one.count and not count):
-                few = " instead of" if count != one.count else ", and some are missing of"
-                raise UnreadableBlob(f"entries are missing: its journal has {count} entries{few} {one.count}")
+            is_without_its_newest = (one.entries - 1, one.all ^ one.newest) == (
+                count,
+                together,
+            ) and one.newest != newest
+            if is_of_now or is_without_its_newest or (one.entries and not count):
+                few = " instead of" if count != one.entries else ", and some are missing of"
+                raise UnreadableBlob(f"entries are missing: its journal has {count} entries{few} {one.entries}")
 
     def _told_apart(self, sections: list[bytes]) -> bytes:
         """Returns a blob of the sections that is no entry's yet: the same reports may be pushed again, and `check` knows an entry by its checksum."""
@@ -153,7 +156,7 @@ class WindowJournal:
 
     def _sum_with(self, blob: bytes, cleaned: Iterable[int] = ()) -> JournalSum:
         """Returns the sum of the entries once this one is added and those are dropped."""
-        count, together, seal = self._sum.count + 1, self._sum.all, seal_of(blob)
+        count, together, seal = self._sum.entries + 1, self._sum.all, seal_of(blob)
         for seq in cleaned:
             count, together = count - 1, together ^ self._entries[seq].seal
         return JournalSum(count, seal, together ^ seal)

@@ -146,3 +146,13 @@ def test_as_much_is_read_again_as_rules_of_the_search_look_at_and_only_while_it_
     spike = {"name": "Far", "kind": "spike", "window": "1h", "above": "+50%", "baseline": {"same_hour": "21d"}}
     one.evaluator.reload([rule_of(spike)], {"all": None}, [])
     assert one.evaluator.lost("all", NOW + 4 * MINUTE) == 7 * DAY, "what Routee has"
+
+
+def test_none_makes_room_for_a_worse_one_meanwhile() -> None:
+    one = Lost(COUNT | {"by": ["operator"], "limit": 1})
+    one.lose()
+    rows = [{"messageId": f"n{n}", "date": NOW + MINUTE, "status": "Sent", "operator": "Nova"} for n in range(90)]
+    one.evaluator.window.upsert(batch_of(rows), "all")
+    assert one.poll(NOW + MINUTE, NOW - 5 * MINUTE) == ["Many pending"]
+    one.read(10 * HOUR)
+    assert sorted(one.poll(NOW + 2 * MINUTE, NOW - DAY)) == ["Many fired", "Many resolved"]
