@@ -212,6 +212,9 @@ def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
     commit.journal = [] if blob is None else [(account, blob)]
     commit.cleaned = [(account, seq) for seq in unsaved.cleaned]
     commit.entries = [Entry(account, *entry) for entry in unsaved.entries]
+    commit.cursors = [
+        msgspec.structs.replace(one, journal=unsaved.sum) if one.account == account else one for one in commit.cursors
+    ]
 
 
 def _edited(edits: SuppressionEdits) -> list[str]:

@@ -16,7 +16,7 @@ from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.installation import how_to_add
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.protocol import Store
-from monitor.store.salvage import Salvage, salvage
+from monitor.store.salvage import Salvage, salvage, without_messages
 from monitor.store.sql_store import SqlStore
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.store.sqlite_file import DaemonLock, beside, refuse_place
@@ -63,7 +63,7 @@ class DamageReport:
         text = (
             f"{self.why.partition(';')[0]}; it was set aside as {self.moved_to}, and a new one begun with what could be read: "
             f"{count('alert')} alerts, {count('alert_group')} groups, {count('silence')} silences, {count('parcel')} "
-            "notifications; messages of the last 7 days are fetched from Routee again, and until then no alert is reported as resolved"
+            "notifications; messages that rules look at are fetched from Routee again, and until then none of their alerts is reported as resolved"
         )
         if {"alert", "alert_group"} & set(self.kept.incomplete):
             text += (
@@ -212,6 +212,7 @@ def _opened(
             raise
         moved_to = move_aside(path, now)
         report = DamageReport(str(damage), moved_to, salvage(moved_to))
+    without_messages(report.kept, now)
     store = open_sqlite(path, lock=lock, busy_timeout=busy_timeout)
     store.take_over(report.kept)
     return store, report

@@ -71,6 +71,17 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
+def test_a_file_that_is_set_aside_leaves_behind_that_all_messages_until_then_are_lost(path: Path, damage: str) -> None:
+    filled(path)
+    with closing(open_sqlite(path)) as store:
+        assert store.load().lost == {}
+    DAMAGES[damage](path)
+    for _ in range(2):  # also after a restart
+        loaded, _, _ = reopened(path)
+        assert (loaded.cursors, loaded.lost) == ([], {"": NOW})
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_set_aside_and_the_daemon_begins_anew(path: Path, damage: str) -> None:
     filled(path)
     DAMAGES[damage](path)
