@@ -39,7 +39,8 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class LeaseView:
-    """Who holds an account, and since when; None: nobody. ``token`` grows by one each time that the account is taken.
+    """Who holds an account, and since when; None: nobody. ``token`` grows by one each time that the account is taken, and begins
+    again after the largest number of PostgreSQL.
 
     ``expires_in`` is how long nobody else can take it; zero or less: anybody can.
     """
