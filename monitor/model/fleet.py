@@ -31,6 +31,10 @@ class WorkerView:
         """Returns the accounts that it would take now."""
         return frozenset(self.wanted).difference(self.left_alone)
 
+    def why(self, account: str) -> str:
+        """Returns why it leaves an account to others; empty if it does not, or does not say why."""
+        return dict(zip(self.left_alone, self.left_why, strict=False)).get(account, "")
+
     @property
     def lives(self) -> bool:
         """Returns whether it was heard of lately."""
