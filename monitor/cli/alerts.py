@@ -99,7 +99,10 @@ def alerts(
     if stale:
         say(f"warning: {stale}", err=True)
     if as_json:
-        print_json([_as_v2(alert, view, settings.config, held[view.fingerprint]) for alert, view in found])
+        from monitor.runtime.clock import SystemClock
+
+        now = SystemClock().now()
+        print_json([_as_v2(alert, view, settings.config, held[view.fingerprint], now) for alert, view in found])
     else:
         if not found:
             say("No alerts.")
@@ -169,14 +172,16 @@ def _annotator(config: "Config") -> "Annotator":
     return templates_of(config)
 
 
-def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:
+def _as_v2(
+    alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState", now: "Instant"
+) -> dict[str, Any]:
     """Returns an alert in the form of Alertmanager's API v2; ``state``, ``incident`` and those with ``own`` or ``acknowledged`` are ours."""
     from monitor.notify.render.alertmanager_payload import shown, shown_status
 
     external = (config.web.external_url or "") if config.web is not None else ""
     state = "suppressed" if held.is_suppressed and alert.state == "firing" else _STATES[alert.state]
     status = shown_status(state, held.silenced_by, held.inhibited_by, held.muted_by)
-    return shown(view, status, held.receivers or (config.route.receiver,), alert.as_of, external) | {
+    return shown(view, status, held.receivers or (config.route.receiver,), now, external) | {
         "ownFingerprint": view.fingerprint,
         "acknowledgedBy": held.acknowledged_by,
         "acknowledgedComment": held.acknowledged_comment,

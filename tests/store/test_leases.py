@@ -631,11 +631,16 @@ def test_strange_rows_of_leases_and_workers_hinder_nobody(fleet: Fleet, written:
     assert one.store.suppressions().revision != view.edits
 
 
-def test_a_lease_that_can_have_no_further_token_hinders_no_other(fleet: Fleet) -> None:
-    one = fleet.daemon()
+def test_the_tokens_of_a_lease_begin_again_after_the_largest(fleet: Fleet) -> None:
+    one, two = fleet.daemon(), fleet.daemon()
     one.leases.beat(BOTH, {})
-    fleet.tell(f"UPDATE lease SET token = {(1 << 63) - 1} WHERE account = 'main'")
-    assert set(one.take(*BOTH)) == {"other"}
+    fleet.tell(f"UPDATE lease SET token = {(1 << 63) - 2} WHERE account = 'main'")
+    assert one.take(*BOTH) == {"main": (1 << 63) - 1, "other": 1}
+    fleet.lapse("main")
+    assert two.take(*BOTH) == {"main": 1}
+    with pytest.raises(LeaseLost, match="main"):
+        one.store.commit(poll("main", 1))
+    two.store.commit(poll("main", 2))
 
 
 def test_an_alert_of_a_version_that_did_not_write_its_account_is_found(fleet: Fleet) -> None:
