@@ -112,6 +112,14 @@ def postgresql(postgresql_server: PostgresqlServer) -> Iterator[PostgresqlAddres
     postgresql_server.drop(address)
 
 
+@pytest.fixture
+def postgresql_tables(postgresql_server: PostgresqlServer) -> Iterator[PostgresqlAddress]:
+    """A database with the tables of a store, and nothing in them."""
+    address = postgresql_server.database_with_tables()
+    yield address
+    postgresql_server.drop(address)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_in(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The keys of ``monitor.yaml`` that say where the store is (the file ``monitor.db`` beside it where there is none): each test runs on both."""
