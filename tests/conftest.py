@@ -16,6 +16,7 @@ import pytest
 
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from tests.fakes.log_as_it_was import log_as_it_was
+from tests.fakes.longest_first import longest_first
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PostgresqlServer, running_server, store_keys
 
@@ -58,6 +59,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     return True if config.getoption("--fast") and collection_path in SLOW else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+        items[:] = longest_first(items, processes)
 
 
 @pytest.hookimpl(wrapper=True)
