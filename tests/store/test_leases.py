@@ -73,9 +73,9 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer) -> Iterator[Fleet]:
+def fleet(postgresql_tables: PostgresqlAddress, postgresql_server: PostgresqlServer) -> Iterator[Fleet]:
     with ExitStack() as opened:
-        yield Fleet(postgresql, postgresql_server, opened)
+        yield Fleet(postgresql_tables, postgresql_server, opened)
 
 
 def poll(account: str, number: int) -> Commit:

@@ -55,7 +55,7 @@ def _sqlite(request: pytest.FixtureRequest) -> Opener:
 
 
 def _postgresql(request: pytest.FixtureRequest) -> Opener:
-    address: PostgresqlAddress = request.getfixturevalue("postgresql")
+    address: PostgresqlAddress = request.getfixturevalue("postgresql_tables")
     return lambda: open_postgresql(address)
 
 
