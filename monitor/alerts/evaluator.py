@@ -181,6 +181,7 @@ class RuleEvaluator:
             if kept is None or kept.is_ready or span is None or name in self.errors:
                 continue
             try:
+                yield from self.window.settling()
                 inputs = self.input_for(rule, WindowReader(self.window), *span)
                 yield from evaluate_ahead(rule, inputs)
                 found = evaluate(rule, inputs)
