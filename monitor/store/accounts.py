@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Final, TypeVar
 
 import msgspec
@@ -22,10 +22,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class GroupChange:
-    """Groups to delete, and groups to write afterwards."""
+    """Groups to delete, and groups to write afterwards; ``keys`` has the key of each part by the receiver, the whole's key and the account."""
 
     dropped: list[AggregationGroup]
     written: list[AggregationGroup]
+    keys: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
 
 def of_accounts(state: StoredState, accounts: Collection[str]) -> StoredState:
@@ -120,9 +121,25 @@ def split(groups: Iterable[AggregationGroup], owners: Owners) -> GroupChange:
 
     Each account of the alerts that a group was notified of gets a copy with its alerts, under the key that groups of the account have: a
     daemon that holds several accounts has all of them at once. The first one keeps the episode, and with it the group's thread.
+
+    Where an account has a group of that key already, since the store was in PostgreSQL before, the copy gets a key of its own: both end what they
+    have told.
     """
     whole = list(groups)
-    return GroupChange(whole, [part for group in whole for part in _parts(group, owners)])
+    parted = [(group, part) for group in whole for part in _parts(group, owners)]
+    parted.sort(key=lambda one: one[0].key != one[1].key)  # first those that keep their key
+    taken: set[tuple[str, str, str]] = set()
+    written, keys = [], {}
+    for group, part in parted:
+        one = _apart(part) if (part.key, part.receiver, part.account) in taken else part
+        taken.add((one.key, one.receiver, one.account))
+        keys[group.receiver, group.key, one.account] = one.key
+        written.append(one)
+    return GroupChange(whole, written, keys)
+
+
+def _apart(part: AggregationGroup) -> AggregationGroup:
+    return msgspec.structs.replace(part, key=f'{part.key}/{{episode="{part.episode}"}}')
 
 
 def _parts(group: AggregationGroup, owners: Owners) -> list[AggregationGroup]:
@@ -144,9 +161,11 @@ def _parts(group: AggregationGroup, owners: Owners) -> list[AggregationGroup]:
     ]
 
 
-def key_in(groups: Iterable[AggregationGroup], receiver: str, key: str, account: str) -> str:
+def key_in(change: GroupChange, receiver: str, key: str, account: str) -> str:
     """Returns the key by which a notification that waits goes on, so that it is sent before what its group tells after it was split."""
-    whole = next((one for one in groups if (one.receiver, one.key) == (receiver, key)), None)
+    if (receiver, key, account) in change.keys:
+        return change.keys[receiver, key, account]
+    whole = next((one for one in change.dropped if (one.receiver, one.key) == (receiver, key)), None)
     return key if whole is None else of_account(whole, account).key
 
 

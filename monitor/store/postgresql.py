@@ -219,7 +219,7 @@ class PostgresqlStore(SqlStore):
             found = []
             for row, receiver, key, data in self._rows(own.PARCELS_OF_NOBODY):
                 account = owners.of_alerts(rows.alert_views(data) if rows.is_readable(data) else ())
-                found.append((account, key_in(change.dropped, receiver, key, account), row))
+                found.append((account, key_in(change, receiver, key, account), row))
             self._many(own.ASSIGN_PARCEL, found)
 
     @_advised

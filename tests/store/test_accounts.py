@@ -105,9 +105,31 @@ def test_parts_of_a_group_have_keys_of_their_own() -> None:
 
 def test_a_notification_that_waits_gets_the_key_of_its_accounts_group() -> None:
     whole = spanning(of("a"), key='{}:{alertname="x"}')
-    assert key_in([whole], "ops", whole.key, "a") == '{}/{account="a"}:{alertname="x"}'
-    assert key_in([whole], "others", whole.key, "a") == whole.key
-    assert key_in([], "ops", "{watchdog}", "a") == "{watchdog}"
+    change = split([whole], Owners([of("a")], ["a", "b"]))
+    for account in "ab":
+        assert key_in(change, "ops", whole.key, account) == f'{{}}/{{account="{account}"}}:{{alertname="x"}}'
+    assert key_in(change, "others", whole.key, "a") == whole.key
+    assert key_in(split([], Owners([], ["a"])), "ops", "{watchdog}", "a") == "{watchdog}"
+
+
+def test_a_group_that_an_account_had_before_stays_apart_from_the_part_of_another() -> None:
+    """In PostgreSQL, then in SQLite, where further alerts make a group of all accounts, then in PostgreSQL again."""
+    before, later, other = of("a"), of("a", "Nova"), of("b")
+    own = split([spanning(before, key='{}:{alertname="x"}')], Owners([before], ["a", "b"])).written
+    [own] = merged(own).written
+    shared = spanning(later, other, key='{}:{alertname="x"}', episode="e2")
+    owners = Owners([before, later, other], ["a", "b"])
+    for groups in ([own, shared], [shared, own]):
+        change = split(groups, owners)
+        assert len({(one.key, one.receiver, one.account) for one in change.written}) == 3
+        kept, *parts = change.written
+        assert (kept.key, kept.episode, list(kept.told)) == (own.key, own.episode, [before.fingerprint])
+        by_account = {one.account: one for one in parts}
+        assert list(by_account["a"].told) == [later.fingerprint]
+        for account, part in by_account.items():
+            assert key_in(change, "ops", shared.key, account) == part.key
+        assert key_in(change, "ops", own.key, "a") == own.key
+        assert split(change.written, owners).written == change.written, "splitting again does no harm"
 
 
 def test_a_group_of_alerts_that_nobody_knows_goes_to_who_its_labels_name_or_to_the_first_account() -> None:
