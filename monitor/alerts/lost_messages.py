@@ -1,7 +1,12 @@
 """Which messages are missing because they were lost from the store after they had been read, and are not read again yet."""
 
+from typing import Final
+
 from monitor.config.rules.model import LONGEST_WINDOW
 from monitor.runtime.clock import Duration, Instant
+
+LOST: Final = "were lost from the store, and are read from Routee again"
+"""What became of messages that cannot be read from the store."""
 
 
 def missing_before(as_of: Instant, reach: Duration, lost_to: Instant, covered_since: Instant) -> Instant | None:

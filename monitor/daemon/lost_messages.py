@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+from monitor.alerts.lost_messages import LOST
 from monitor.daemon.account_pipeline import AccountPipeline
-from monitor.daemon.read.next_level import LOST
 from monitor.model.format import datetime
 
 _MOST_NAMED: Final = 5

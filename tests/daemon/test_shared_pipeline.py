@@ -18,7 +18,7 @@ from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import DAY, HOUR, MINUTE, parse_iso
 from monitor.runtime.errors import LeaseLost, NothingThere, StoreError
-from monitor.store.protocol import BEFORE_ALL_TEXTS, Texts
+from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Texts
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.memory_store import MemoryStore
@@ -550,3 +550,15 @@ async def test_that_an_account_cannot_be_polled_is_told_once_however_many_worker
     assert pair.reasons("a") == ["first"]
     await holder.sinks["a"].sighted("all")
     assert pair.reasons("a") == ["first", "all resolved"]
+
+
+async def test_who_takes_an_account_over_knows_what_of_it_was_lost() -> None:
+    pair = await Pair().start((), ("a", "b"))
+    pair.store.commit(Commit(lost={"a": 5}))
+    await pair.second.pipeline.release("a")
+    await pair.first.adopt("a")
+    coverage = pair.first.pipeline.accounts["a"].evaluator.coverage
+    assert coverage.lost_to == 5
+    await reload(pair.first, CONFIG)
+    assert coverage.lost_to == 5
+    assert pair.second.pipeline.accounts["b"].evaluator.coverage.lost_to == 0

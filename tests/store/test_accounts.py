@@ -66,7 +66,7 @@ def test_every_field_of_a_commit_is_thought_of() -> None:
         "durable",
     }
     of_an_account = {
-        *("journal", "cleaned", "forgotten", "entries", "dropped_entries", "cursors", "alerts", "groups"),
+        *("journal", "cleaned", "forgotten", "lost", "entries", "dropped_entries", "cursors", "alerts", "groups"),
         *("dropped_groups", "outbox", "quarantined", "account_states", "rule_states", "dropped_rule_states"),
         *("first_evaluations", "dropped_first_evaluations"),
     }

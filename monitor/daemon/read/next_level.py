@@ -3,6 +3,7 @@
 from typing import Final
 
 from monitor.alerts.lifecycle import policy_of
+from monitor.alerts.lost_messages import LOST
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert, fires_on_until, forgotten_at, next_level
@@ -10,9 +11,6 @@ from monitor.runtime.clock import SECOND, Duration, Instant, format_duration, is
 
 LATE: Final = 2
 """After so many intervals without a poll, an alert is not said to fire at a time that is over."""
-
-LOST: Final = "were lost from the store, and are read from Routee again"
-"""What became of messages that cannot be read from the store."""
 
 
 def next_level_words(alert: Alert | None, rule: Rule | None, config: Config, now: Instant | None = None) -> str:
