@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter  # noqa: TID251 - people are told how long it took
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from monitor.runtime.clock import Duration
     from monitor.simulation.backtest import Backtest, EvaluationSpan, EvaluationStep, Subject
     from monitor.simulation.backtest.run import Watch
+
+
+MOST_NAMES: Final = 3
+"""The most rules that are named of those of which alerts can be missed."""
 
 
 @click.command(short_help="Show what the rules would have alerted in the past.")
@@ -189,8 +193,10 @@ def _said_of_step(step: "EvaluationStep", usual: "Duration", *, chosen: bool) ->
     if chosen and step.seconds > 60:
         yield f"This takes about {plural(round(step.seconds / 60), 'minute')}."
     if step.unseen:
-        names = ", ".join(dict.fromkeys(rule.name for rule in step.unseen))
-        yield f"Alerts can be missed, because `for` is shorter than {coarse}: {names}. Evaluate them alone (--rule NAME), or more often (--every)."
+        names = list(dict.fromkeys(rule.name for rule in step.unseen))
+        shown, more = names[:MOST_NAMES], len(names) - MOST_NAMES
+        which = ", ".join(shown) + (f" and {plural(more, 'other rule')}" if more > 0 else "")
+        yield f"Alerts can be missed, because `for` is shorter than {coarse}: {which}. Evaluate them alone (--rule NAME), or more often (--every)."
 
 
 def judged(

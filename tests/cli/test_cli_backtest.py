@@ -1,6 +1,7 @@
 """`backtest`: from the store and from Routee, with variants, as text, JSON and drawings."""
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -70,6 +71,16 @@ def test_a_step_that_is_longer_than_a_rules_for_is_warned_of(polled: Folder) -> 
     polled_every = polled.invoke("backtest", "--since", "14m", "--every", "2h")
     assert "Alerts can be missed, because `for` is shorter than 2h: ManyMessages." in polled_every.stderr
     assert "Alerts can be missed" not in polled.invoke(*WORDS).stderr
+
+
+def test_of_many_rules_whose_alerts_can_be_missed_a_few_are_named(polled: Folder, tmp_path: Path) -> None:
+    folder = Folder(shutil.copytree(polled.path, tmp_path / "own"))
+    rules = [f"  - {{name: R{number}, kind: count, window: 1h, above: 100, for: 1h}}\n" for number in range(5)]
+    folder.rules.write_text("rules:\n" + "".join(rules))
+    polled_every = folder.invoke("backtest", "--since", "14m", "--every", "2h")
+    assert (
+        "Alerts can be missed, because `for` is shorter than 2h: R0, R1, R2 and 2 other rules." in polled_every.stderr
+    )
 
 
 def test_what_reaches_back_further_than_what_is_known_begins_there(polled: Folder) -> None:

@@ -31,6 +31,8 @@ _TITLE: Final = 30
 _LINE: Final = 17
 _LINE_CHARACTERS: Final = 135
 """The most characters of a sentence that fit into the width, in the usual fonts."""
+_NAME_CHARACTERS: Final = 17
+"""The most characters of a group's name beside its chart: further right are the labels of the axis."""
 _ROLES: Final[tuple[Role, ...]] = ("value", "second", "third", "fourth")
 """The roles of the original rule and of its variants."""
 _PAPER: Final = '<rect class="paper" width="100%" height="100%"/>'
@@ -189,13 +191,13 @@ def _tooltip(episode: Episode, unit: Unit) -> str:
     return f"{episode.severity}: fired {age(episode.firing_at)}, {ended}, peak {amount(episode.peak, unit)}"
 
 
-def _wrapped(words: str, width: int = 22) -> list[str]:
+def _wrapped(words: str, width: int = _NAME_CHARACTERS) -> list[str]:
     lines = [""]
     for word in words.split(" "):
-        if lines[-1] and len(lines[-1]) + len(word) >= width:
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
-    return [line if len(line) <= width + 2 else f"{line[:width]}…" for line in lines[:5]]
+    return [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines[:5]]
 
 
 def _role(index: int) -> Role:

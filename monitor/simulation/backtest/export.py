@@ -75,11 +75,11 @@ class RuleChart:
 
 
 def rule_charts(found: Backtest) -> Iterator[RuleChart]:
-    """Yields one chart for each rule, in the order of the trials."""
+    """Yields one chart for each rule, in the order of the trials; those with variants first, as they were asked about."""
     by_name: dict[str, list[Trial]] = {}
     for trial in found.trials:
         by_name.setdefault(trial.subject.name, []).append(trial)
-    for name, trials in by_name.items():
+    for name, trials in sorted(by_name.items(), key=lambda one: len(one[1]) == 1):
         panels = sorted(_panels(trials, found), key=lambda panel: panel.weight, reverse=True)
         yield RuleChart(name, trials, panels[:MOST_GROUPS], max(len(panels) - MOST_GROUPS, 0))
 

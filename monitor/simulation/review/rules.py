@@ -39,6 +39,7 @@ def reviews_of(
             small=small,
             groups=groups,
             unknown=f"it could not be evaluated ({'; '.join(trial.errors)})" if trial.errors else trial.unknown,
+            step=found.span.step,
         )
         reviews.append(one)
     # Money is spent by all messages, so a low balance has no cause in common with other alerts.

@@ -54,7 +54,8 @@ LONG_ENOUGH: Final[Duration] = 3 * DAY
 class RuleReview:
     """One rule and its past. ``judged`` is None where the rule cannot be judged over the past.
 
-    ``small`` of all ``groups`` never had ``min_messages``. ``never`` says why the rule could not have fired; empty if it could.
+    ``small`` of all ``groups`` never had ``min_messages``. ``never`` says why the rule could not have fired; empty if it could. ``step`` is how
+    often it was judged.
     """
 
     rule: Rule
@@ -66,6 +67,7 @@ class RuleReview:
     small: Sequence[tuple[tuple[str, str], ...]] = ()
     groups: int = 0
     unknown: str = ""
+    step: Duration = 0
     verdict: Verdict = field(default="good", init=False)
     advice: str = field(default="", init=False)
 
@@ -167,7 +169,12 @@ def _why_quiet(one: RuleReview) -> str:
     """Why a rule that could have fired did not."""
     nearest = one.nearest
     if nearest is None or not nearest.crossed:
-        return "It could have fired, but its threshold was never crossed."
+        seen = (
+            f" when it was evaluated, once every {format_duration(one.step)}"
+            if one.rule.for_ and one.step > one.rule.for_
+            else ""
+        )
+        return f"It could have fired, but its threshold was never crossed{seen}."
     times = "once" if nearest.crossed == 1 else f"{number(nearest.crossed)} times"
     held = f", but never for as long as its for ({format_duration(one.rule.for_)})" if one.rule.for_ else ""
     return f"Its threshold was crossed {times}{held}."

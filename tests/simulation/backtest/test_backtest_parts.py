@@ -250,6 +250,31 @@ def test_the_drawings_are_sound_and_show_values_thresholds_and_alerts(tmp_path: 
     assert "http" not in whole.replace("http://www.w3.org/2000/svg", ""), "the page needs nothing else"
 
 
+def test_a_rule_that_is_tried_with_changes_is_drawn_first(tmp_path: Path) -> None:
+    found = small_backtest(tmp_path)
+    found.trials.insert(0, found.trials.pop())
+    assert [trial.subject.name for trial in found.trials] == ["S", "R", "R"]
+    assert [one.name for one in rule_charts(found)] == ["R", "S"]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("Last Minute 665, 2b176da6-9300-ed31-be6b-8a1de96ab4a2", ["Last Minute 665,", "2b176da6-9300-ed…"]),
+        ("Cosmote, GR", ["Cosmote, GR"]),
+        ("seventeen letters", ["seventeen letters"]),
+    ],
+)
+def test_the_name_of_a_group_ends_before_the_labels_of_its_axis(name: str, lines: list[str]) -> None:
+    known = Window("main")
+    known.upsert(batch_of([row(str(n), NOW, operator=name, status="Failed") for n in range(5)]), "all")
+    found = run([AccountMessages(known, ["all"], NOW)], [Subject(rule_of(RATE), "R")], HOURLY, _unheard)
+    drawing = ElementTree.fromstring(figure(found))
+    texts = ["".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[texts.index(lines[0]) :][: len(lines)] == lines
+    assert not any(len(text) > 17 and text[:17] in name for text in texts)
+
+
 def test_what_the_past_does_not_tell_is_said(tmp_path: Path) -> None:
     rules = [
         rule_of({"name": "Low", "kind": "balance", "below": 50}),

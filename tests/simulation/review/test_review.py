@@ -344,3 +344,16 @@ def test_of_very_many_groups_those_that_are_known_are_followed(least: int, said:
     assert list(one.never) == said
     assert one.groups == MOST_GROUPS
     assert ((("campaign", "c0"),) in one.small) == (least == 10)
+
+
+@pytest.mark.parametrize(
+    ("waits", "step", "seen"), [("20m", HOUR, True), ("2h", HOUR, False), ("0s", HOUR, False), ("20m", 0, False)]
+)
+def test_a_quiet_rule_that_was_judged_too_rarely_to_be_seen_fires_says_so(waits: str, step: int, seen: bool) -> None:
+    one = RuleReview(rule("R", **{"for": waits}), totals([], 28), totals([]), step=step)
+    (found,) = weigh([one])
+    when = " when it was evaluated, once every 1h" if seen else ""
+    assert (found.verdict, found.advice) == (
+        "quiet",
+        f"It could have fired, but its threshold was never crossed{when}.",
+    )
