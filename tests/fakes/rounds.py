@@ -1,4 +1,7 @@
-"""How often a test tries what is left to chance: in full where THOROUGH is set, as `.ci/run` does, else less often."""
+"""How often a test tries what is left to chance: in full where THOROUGH is set, as `.ci/run` does, else less often.
+
+Each run tries something else, so what a few rounds do not find is found by a later run, or in CI.
+"""
 
 import os
 
