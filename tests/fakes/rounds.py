@@ -5,7 +5,9 @@ Each run tries something else, so what a few rounds do not find is found by a la
 
 import os
 
+THOROUGH = bool(os.environ.get("THOROUGH"))
+
 
 def rounds(in_full: int, *, else_: int) -> int:
     """Returns how many times to try."""
-    return in_full if os.environ.get("THOROUGH") else else_
+    return in_full if THOROUGH else else_
