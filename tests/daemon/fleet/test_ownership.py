@@ -270,7 +270,7 @@ def _mishap(simulation: Simulation, random: Random) -> None:
         random.choice(living).cut_until = simulation.now + random.uniform(0.1, 30.0)
 
 
-@settings(max_examples=rounds(60, else_=24), deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.sampled_from([0.0, 0.1, 0.4]))
 def test_at_no_instant_do_two_workers_act_for_one_account_and_all_ends_well(
     seed: int, accounts: int, slowness: float
