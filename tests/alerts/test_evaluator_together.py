@@ -14,6 +14,7 @@ from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window
+from tests.fakes.rounds import rounds
 
 NOW: Instant = 20_000 * DAY
 BY = {"by": ["operator"], "window": "5m"}
@@ -103,7 +104,7 @@ def assert_same_ring(one: EvaluationHistory, other: EvaluationHistory) -> None:
 
 
 @given(steps, st.sampled_from([4 * DAY, HOUR, 3 * MINUTE]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=rounds(40, else_=16), deadline=None)
 def test_judging_together_changes_nothing(history: list[Any], known: int) -> None:
     together, apart, as_of = RuleEvaluator(Window("main"), RULES, ["all"]), OneByOne(), NOW
     is_set_back = False

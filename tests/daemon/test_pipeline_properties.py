@@ -23,6 +23,7 @@ from monitor.runtime.clock import MINUTE, SECOND
 from monitor.runtime.errors import StoreError
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness, traffic
+from tests.fakes.rounds import rounds
 from tests.fakes.written import settings
 
 OPERATORS = ("Cosmote", "Vodafone", "Nova")
@@ -348,4 +349,4 @@ def assert_every_episode_ends(told: list[Notification]) -> None:
 
 
 TestBeliefs = Beliefs.TestCase
-TestBeliefs.settings = hypothesis_settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestBeliefs.settings = hypothesis_settings(max_examples=rounds(40, else_=16), stateful_step_count=25, deadline=None)

@@ -23,6 +23,7 @@ from monitor.routing.silences import Silence
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, TrioClock, parse_iso
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pipeline_harness import traffic
+from tests.fakes.rounds import rounds
 from tests.fakes.shared_worker import SHARED, THREE_ACCOUNTS, SharedWorker
 from tests.fakes.written import settings
 
@@ -205,7 +206,7 @@ def lived(written: Settings, count: int, events: Sequence[Event]) -> Life:
     incident=st.sampled_from(["", "incident: {by: []}", "incident: {by: [operator]}"]),
     for_=st.sampled_from(["0s", "90s"]),
 )
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=rounds(25, else_=10), deadline=None)
 def test_it_makes_no_difference_who_holds_an_account(
     events: list[Event], group_by: str, incident: str, for_: str
 ) -> None:

@@ -5,11 +5,12 @@ from typing import Protocol, TypeVar
 
 LONGEST = (
     "tests/e2e/test_e2e_kill.py",
+    "tests/starter_pack/test_starter_pack_young.py::test_an_account_that_is_watched_from_its_first_day_on",
     "tests/e2e/test_e2e_cluster.py::test_a_removed_account_is_given_up_once_the_end_of_its_alerts_is_told",
     "tests/faults/test_kills.py",
     "tests/e2e/test_e2e_far.py",
 )
-"""Files and tests that last for half a minute and longer, most of which wait, the longest first."""
+"""Files and tests that last for half a minute and longer, the longest first."""
 
 
 class Test(Protocol):

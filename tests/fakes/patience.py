@@ -12,5 +12,5 @@ def until(look: Callable[[], T], what: str, within: float = 40.0) -> T:
     end = time.monotonic() + within  # noqa: TID251 - guards against hanging
     while not (seen := look()):
         assert time.monotonic() < end, f"waited {within:.0f} s in vain for {what}"  # noqa: TID251 - the same
-        time.sleep(0.1)
+        time.sleep(0.02)
     return seen

@@ -20,6 +20,7 @@ from monitor.store.protocol import Commit, Pending
 from monitor.store.sql_store import SqlStore
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.rounds import rounds
 from tests.store.store_samples import NOW, keys, notification
 
 EPISODES = st.sampled_from("abc")
@@ -96,7 +97,7 @@ class AgainstLists(RuleBasedStateMachine):
         assert self.store.backlog().get(("ops", "slack/0"), (0, 0))[0] == len(waiting)
 
 
-AgainstLists.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+AgainstLists.TestCase.settings = settings(max_examples=rounds(40, else_=16), stateful_step_count=20, deadline=None)
 TestAgainstLists = AgainstLists.TestCase
 
 
@@ -110,4 +111,6 @@ def test_the_same_on_postgresql(postgresql: PostgresqlAddress, postgresql_server
             super().teardown()
             postgresql_server.administer("DROP SCHEMA routee_monitor CASCADE", database=postgresql.database)
 
-    run_state_machine_as_test(OnPostgresql, settings=settings(max_examples=12, stateful_step_count=20, deadline=None))
+    run_state_machine_as_test(
+        OnPostgresql, settings=settings(max_examples=rounds(12, else_=5), stateful_step_count=20, deadline=None)
+    )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from monitor.model.batch import batch_of
 from monitor.window import Query, Window, WindowReader
 from monitor.window.campaign_progress import BY, IN_A_CAMPAIGN, runs
+from tests.fakes.rounds import rounds
 
 rows = st.fixed_dictionaries(
     {
@@ -31,7 +32,7 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=rounds(200, else_=80), deadline=None)
 def test_the_rows_are_those_that_a_look_at_all_rows_finds(history: list[Any]) -> None:
     window = Window("main")
     for what, given_ in [*history, ("question", 26)]:

@@ -14,6 +14,7 @@ from monitor.window import GroupCounts, IncrementalCounts, Query, RelativeQuery,
 from monitor.window.aggregates import last_seen, spendings
 from monitor.window.incremental_counts import UNUSED
 from monitor.window.passed_rows import FEW
+from tests.fakes.rounds import rounds
 
 FAILED = (Condition("status", "is", tuple(sorted(FAILURES))),)
 ASKED = [
@@ -68,7 +69,7 @@ def named(window: Window, question: Query, tally: GroupCounts) -> dict[tuple[str
 
 
 @given(steps)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=rounds(100, else_=40), deadline=None)
 def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
     window = Window("main")
     carried, relative = IncrementalCounts(window), [RelativeQuery(question) for question in ASKED]
@@ -102,7 +103,7 @@ def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
 
 
 @given(st.lists(rows, max_size=40, unique_by=lambda row: row["messageId"]), st.lists(st.integers(0, 30), max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=rounds(100, else_=40), deadline=None)
 def test_it_is_what_a_look_at_each_message_gives(page: list[dict[str, Any]], moments: list[int]) -> None:
     window = Window("main")
     window.upsert(batch_of(page), "a")

@@ -10,6 +10,7 @@ from monitor.model.batch import batch_of
 from monitor.model.message import UNKNOWN
 from monitor.model.privacy import RecipientMask
 from monitor.window import Query, Window, WindowReader
+from tests.fakes.rounds import rounds
 
 STATUSES = ["Queued", "Sent", "Delivered", "Failed", "Odd"]
 
@@ -38,7 +39,7 @@ def seen(window: Window) -> dict[str, tuple[str, ...]]:
     return dict(zip(ids, zip(*texts, strict=True), strict=True))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=rounds(80, else_=32), deadline=None)
 @given(st.lists(st.lists(reports(), max_size=8), max_size=8), st.sets(st.integers(0, 7)))
 def test_a_message_counts_once_for_each_status_it_takes(pages: list[list[dict[str, Any]]], expiries: set[int]) -> None:
     window, expected = Window("main", RecipientMask()), Counter[tuple[str, ...]]()
@@ -67,7 +68,7 @@ def test_what_the_window_holds_at_the_start_is_not_counted() -> None:
     assert window.status_changes.take() == {("GR", "Cosmote", "Delivered"): 1}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=rounds(80, else_=32), deadline=None)
 @given(st.lists(reports(), max_size=20), st.integers(0, 6), st.lists(reports(), max_size=10), st.integers(0, 50))
 def test_counting_that_begins_late_knows_the_present_statuses(
     held: list[dict[str, Any]], forgotten: int, later: list[dict[str, Any]], others: int

@@ -11,6 +11,7 @@ from monitor.model.batch import batch_of
 from monitor.model.message import FAILURES, FINAL, STATUSES, rank
 from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import percentiles, sums
+from tests.fakes.rounds import rounds
 
 IDS = [f"{i:08x}-0000-4000-8000-00000000000{i % 10}" for i in range(6)] + ["plain-1", "plain-2"]
 CONTRADICTED = IDS[5]
@@ -154,7 +155,7 @@ def assert_same(window: Window, messages: list[dict[str, Any]]) -> None:
 
 
 @given(pages)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=rounds(100, else_=40), deadline=None)
 def test_counts_are_those_of_the_latest_state_of_each_message(history: list[Any]) -> None:
     window = Window("main")
     for search, rows in history:
@@ -163,7 +164,7 @@ def test_counts_are_those_of_the_latest_state_of_each_message(history: list[Any]
 
 
 @given(pages, st.randoms())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60, else_=24), deadline=None)
 def test_order_and_repetition_of_reports_change_nothing(history: list[Any], random: Any) -> None:
     first, second = Window("main"), Window("main")
     for search, rows in history:
@@ -176,7 +177,7 @@ def test_order_and_repetition_of_reports_change_nothing(history: list[Any], rand
 
 
 @given(pages)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60, else_=24), deadline=None)
 def test_a_restart_from_the_journal_changes_nothing(history: list[Any]) -> None:
     live, store = Window("main"), Journal()
     for number, (search, rows) in enumerate(history):

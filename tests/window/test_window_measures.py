@@ -12,6 +12,7 @@ from monitor.model.batch import batch_of
 from monitor.model.message import FINAL
 from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import distinct, percentiles, sums
+from tests.fakes.rounds import rounds
 
 OPERATORS = ("Cosmote", "Vodafone", "Wind")
 
@@ -46,7 +47,7 @@ QUESTION = Query(2, 8, ("operator",))
 
 
 @given(messages, st.sampled_from([1, 50, 90, 95, 99.9, 100]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=rounds(100, else_=40), deadline=None)
 def test_a_percentile_is_the_nearest_rank(rows: list[dict[str, Any]], percent: float) -> None:
     reading = WindowReader(window_of(rows))
     found = percentiles(reading, QUESTION, percent)
@@ -60,7 +61,7 @@ def test_a_percentile_is_the_nearest_rank(rows: list[dict[str, Any]], percent: f
 
 
 @given(messages)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60, else_=24), deadline=None)
 def test_money_is_summed_exactly_in_any_order(rows: list[dict[str, Any]]) -> None:
     found, reading = sums(WindowReader(window_of(rows)), QUESTION), WindowReader(window_of(rows))
     for code, value, count in zip(found.codes, found.values, found.counts, strict=True):
@@ -72,7 +73,7 @@ def test_money_is_summed_exactly_in_any_order(rows: list[dict[str, Any]]) -> Non
 
 @pytest.mark.parametrize("field", ["from", "to", "status"])
 @given(rows=messages)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=rounds(40, else_=16), deadline=None)
 def test_different_values_are_counted_once_and_unknown_is_none(field: str, rows: list[dict[str, Any]]) -> None:
     reading = WindowReader(window_of(rows))
     found = distinct(reading, QUESTION, field)
@@ -86,7 +87,7 @@ def test_different_values_are_counted_once_and_unknown_is_none(field: str, rows:
 
 
 @given(messages, st.lists(st.tuples(st.integers(1, 12), st.sampled_from(["Sent", "Delivered"])), max_size=40))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=rounds(80, else_=32), deadline=None)
 def test_first_seen_and_pending_then(rows: list[dict[str, Any]], changes: list[tuple[int, str]]) -> None:
     later = [row | {"date": date, "status": status} for row, (date, status) in zip(rows, changes, strict=False)]
     reading = WindowReader(window_of(rows, later))

@@ -17,6 +17,7 @@ from monitor.model.batch import batch_of
 from monitor.model.routee_query import AccountBalance
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.window import IncrementalCounts, Window, WindowReader
+from tests.fakes.rounds import rounds
 
 BEGIN: Instant = 20_000 * DAY + 12 * HOUR
 BALANCE = NOTHING_KNOWN.with_balance(BEGIN, AccountBalance(41.2, "EUR"))
@@ -74,6 +75,7 @@ several = st.lists(
     ),
     max_size=30,
 )
+
 steps = st.lists(
     st.tuples(st.sampled_from([0, 10, 30, 30, 60, 300, 1800, -45]), st.one_of(st.just([]), st.just([]), several)),
     min_size=2,
@@ -93,7 +95,7 @@ def from_scratch(inputs: EvaluationInput) -> EvaluationInput:
 
 
 @given(several, steps)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=rounds(30, else_=12), deadline=None)
 def test_what_is_carried_on_is_what_an_evaluation_from_nothing_gives(past: list[Any], history: list[Any]) -> None:
     window, as_of, written = Window("main"), BEGIN, rules()
     window.upsert(batch_of([row(one, as_of) for one in past]), "all")

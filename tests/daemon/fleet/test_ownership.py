@@ -11,6 +11,7 @@ from monitor.daemon.fleet.distribution import own_moves
 from monitor.daemon.fleet.ownership import CHANGEOVER, HURRIED, OVERDUE, PAUSE, TRUSTED, Ownership
 from monitor.model.fleet import Fleet, LeaseView, WorkerView
 from tests.fakes.lease_table import TTL
+from tests.fakes.rounds import rounds
 
 A, B, C = "athens", "berlin", "cairo"
 
@@ -290,7 +291,7 @@ def test_at_no_instant_do_two_workers_act_for_one_account_and_all_ends_well(
     assert [move for move in simulation.moves if move[0] > quiet_since] == [], "accounts move although nothing happens"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=rounds(40, else_=16), deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(2, 5))
 def test_after_a_kill_somebody_else_has_each_account_within_ten_seconds(seed: int, accounts: int, workers: int) -> None:
     simulation, random = Simulation(seed, accounts), Random(seed)
@@ -304,7 +305,7 @@ def test_after_a_kill_somebody_else_has_each_account_within_ten_seconds(seed: in
         assert simulation.holder(account) is not None
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=rounds(20, else_=8), deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 120), st.integers(1, 4))
 def test_a_worker_that_comes_has_its_share_within_a_minute(seed: int, accounts: int, workers: int) -> None:
     simulation = Simulation(seed, accounts)
@@ -320,7 +321,7 @@ def test_a_worker_that_comes_has_its_share_within_a_minute(seed: int, accounts: 
     assert len(others) <= workers, "hardly an account moves but those that the newcomer gets"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=rounds(40, else_=16), deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.sampled_from([0.0, 0.2]))
 def test_while_configurations_differ_each_account_is_held_by_one_that_has_it(
     seed: int, accounts: int, slowness: float

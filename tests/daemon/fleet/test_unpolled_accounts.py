@@ -21,6 +21,7 @@ from monitor.daemon.fleet.unpolled_accounts import (
 )
 from monitor.model.fleet import Fleet, LeaseView, WorkerView
 from monitor.runtime.clock import MINUTE
+from tests.fakes.rounds import rounds
 
 HOUR = 3600.0
 BOUND = CHANGEOVER + FAILING_FOR + 30
@@ -53,7 +54,7 @@ def test_a_worker_with_a_wrong_secret_that_took_the_account_gives_it_to_the_one_
     assert world.holder("a0") is back, "it stays there"
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=rounds(5, else_=3))
 @given(seed=st.integers(0, 10**6), others=st.integers(1, 2), accounts=st.integers(1, 9), data=st.data())
 def test_what_one_worker_cannot_poll_is_soon_polled_by_another_and_stays_there(
     seed: int, others: int, accounts: int, data: st.DataObject
@@ -73,7 +74,7 @@ def test_what_one_worker_cannot_poll_is_soon_polled_by_another_and_stays_there(
     assert max(unpolled_for(world).values()) <= world.every + 5
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=rounds(5, else_=3))
 @given(seed=st.integers(0, 10**6), workers=st.integers(2, 3), accounts=st.integers(1, 9))
 def test_what_no_worker_can_poll_stays_somewhere_and_moves_rarely(seed: int, workers: int, accounts: int) -> None:
     world = Simulation(seed, accounts=accounts)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration
+from tests.fakes.rounds import rounds
 from tests.fakes.watched import Watched, watched
 
 NEXT = {"Queued": ["Sent", "Delivered"], "Sent": ["Delivered", "Undelivered", "Failed"]}
@@ -87,7 +88,7 @@ class Life:
             assert (status == "unknown") == (message not in seen)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=rounds(20, else_=8), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     select_by=st.sampled_from(["sent", "status"]),

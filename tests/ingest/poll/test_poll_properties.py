@@ -15,6 +15,7 @@ from monitor.ingest.poll.search_tasks import poll_search
 from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Instant, TrioClock
 from monitor.runtime.errors import RouteeUnavailable, StoreError
+from tests.fakes.rounds import rounds
 from tests.fakes.tracking import FakeTracking
 
 NOW = 1_800_000_000 * SECOND
@@ -78,7 +79,7 @@ class Traffic:
                 self.change()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=rounds(25, else_=10), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     by=st.sampled_from(["status", "sent"]),
@@ -130,7 +131,7 @@ ENDS = [f"{which}{fraction}" for which in ("included", "start", "end") for fract
 """Of two adjacent ranges, one at least includes their common end."""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60, else_=24), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     by=st.sampled_from(["status", "sent"]),

@@ -23,6 +23,7 @@ from monitor.model.routee_query import Filter, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, TrioClock
 from monitor.runtime.errors import RouteeUnavailable
 from monitor.store.protocol import Cursor
+from tests.fakes.rounds import rounds
 from tests.fakes.tracking import FakeTracking
 
 NOW = 1_800_000_000 * SECOND
@@ -444,7 +445,7 @@ async def test_a_full_poll_follows_one_that_failed_half_way(autojump_clock: Mock
     assert [one.outcome for one in busy.figures.rounds].count("503") == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=rounds(40, else_=16), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     by=st.sampled_from(["status", "sent"]),

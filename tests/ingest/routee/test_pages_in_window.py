@@ -10,6 +10,7 @@ from monitor.ingest.routee.wire import decode_page
 from monitor.model.privacy import RecipientMask
 from monitor.window import Window
 from monitor.window.profiles import PROFILED
+from tests.fakes.rounds import rounds
 
 odd_texts = st.sampled_from(["", "GR", "a\x00b", "\ud800", "x" * 300, "ά" * 257, "\x1f", "unknown"])
 odd_numbers = st.sampled_from([0, -1, 2, 65_536, "2", "0,5", "1e3", "NaN", 1e300, 10**400, True, [], "x"])
@@ -30,6 +31,7 @@ dates = st.sampled_from(
 ids = st.sampled_from(
     ["a6b62347-91a5-4d3f-8b1c-0123456789ab", "A6B62347-91A5-4D3F-8B1C-0123456789AB", "m-1", "\ud800", "x" * 300]
 )
+
 statuses = st.sampled_from(["Sent", "Delivered", "Failed", "Other"])
 records = st.fixed_dictionaries(
     {"messageId": ids, "status": st.builds(status, statuses, dates)},
@@ -85,7 +87,7 @@ def rows_of(window: Window) -> dict[tuple[str, int], dict[str, Any]]:
     return found
 
 
-@settings(max_examples=200)
+@settings(max_examples=rounds(200, else_=80))
 @given(pages, st.randoms(use_true_random=False))
 def test_a_page_leads_to_the_same_window_as_its_records_one_by_one(records: list[object], chance: Any) -> None:
     together, alone = (Window("main", RecipientMask("mask", bytes(32))) for _ in range(2))

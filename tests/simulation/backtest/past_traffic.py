@@ -20,7 +20,7 @@ from monitor.model.batch import batch_of
 from monitor.model.privacy import RecipientMask
 from monitor.notify.render import Templates
 from monitor.routing.route import Route
-from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant, parse_iso
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, parse_iso
 from monitor.store.protocol import Cursor
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Window
@@ -103,7 +103,12 @@ ONE_GROUP = Route("ops", (), 0, MINUTE, HOUR)
 
 
 async def polled(
-    path: Path, messages: list[Message], rules: list[Rule], hours: int, route: Route = ONE_GROUP
+    path: Path,
+    messages: list[Message],
+    rules: list[Rule],
+    hours: int,
+    route: Route = ONE_GROUP,
+    every: Duration = EVERY,
 ) -> list[Instant]:
     """Let a pipeline poll all of it into the store at ``path``; gives the moments of its polls."""
     store = open_sqlite(path)
@@ -119,10 +124,10 @@ async def polled(
         services,
     )
     sink = AccountSink(pipeline, account)
-    polls = list(range(START, START + hours * HOUR + 1, EVERY))
+    polls = list(range(START, START + hours * HOUR + 1, every))
     for at in polls:
         clock.at = at
-        seen = [row for one in messages if one.sent <= at for row in one.seen_at(at) if row["date"] > at - 2 * EVERY]
+        seen = [row for one in messages if one.sent <= at for row in one.seen_at(at) if row["date"] > at - 2 * every]
         if seen:
             await sink.page("outbound", batch_of(seen), ())
         await sink.complete("outbound", Cursor("main", "outbound", at, START - DAY))

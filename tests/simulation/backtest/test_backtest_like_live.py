@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from past_traffic import EVERY, START, polled, traffic
+from past_traffic import START, polled, traffic
 
 from monitor.cli import cli
 from monitor.config.rules import load_rules
 from monitor.model.alert import fingerprint
-from monitor.runtime.clock import HOUR, format_duration, iso
+from monitor.runtime.clock import HOUR, SECOND, format_duration, iso
 from monitor.store.sqlite import open_sqlite
 
 RULES = """
@@ -65,6 +65,7 @@ rules: [rules.yaml]
 store: sqlite:monitor.db
 """
 HOURS = 3
+EVERY = 45 * SECOND
 WHAT = {"fired": "fired", "escalated": "changed", "eased": "changed", "resolved": "resolved"}
 
 
@@ -72,7 +73,9 @@ WHAT = {"fired": "fired", "escalated": "changed", "eased": "changed", "resolved"
 async def test_live_and_backtest_give_the_same_alerts(rules: str, tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(rules)
     (tmp_path / "monitor.yaml").write_text(CONFIG)
-    polls = await polled(tmp_path / "monitor.db", traffic(7, HOURS), load_rules([tmp_path / "rules.yaml"]), HOURS)
+    polls = await polled(
+        tmp_path / "monitor.db", traffic(7, HOURS), load_rules([tmp_path / "rules.yaml"]), HOURS, every=EVERY
+    )
     store = open_sqlite(tmp_path / "monitor.db", read_only=True)
     live = {
         (one.rule, one.fingerprint, WHAT[one.what], iso(one.at), one.because if one.what == "resolved" else "")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from click.testing import CliRunner
 from past_traffic import EVERY, polled, traffic
 
@@ -48,20 +49,21 @@ def backtest(folder: Path, since: str, *words: str) -> Any:
     return CliRunner().invoke(cli, [*arguments, *words])
 
 
-@pytest.fixture
-async def lived(tmp_path: Path) -> tuple[Path, str, list[Notification]]:
-    """A folder whose daemon lived through three hours, since when, and what it sent."""
-    (tmp_path / "rules.yaml").write_text(RULES)
-    (tmp_path / "monitor.yaml").write_text(CONFIG)
-    rules = load_rules([tmp_path / "rules.yaml"])
-    polls = await polled(tmp_path / "monitor.db", traffic(7, HOURS), rules, HOURS, ROUTE)
-    store = open_sqlite(tmp_path / "monitor.db", read_only=True)
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[Notification]]:
+    """A folder whose daemon lived through three hours, since when, and what it sent. For reading only."""
+    folder = tmp_path_factory.mktemp("lived")
+    (folder / "rules.yaml").write_text(RULES)
+    (folder / "monitor.yaml").write_text(CONFIG)
+    rules = load_rules([folder / "rules.yaml"])
+    polls = trio.run(polled, folder / "monitor.db", traffic(7, HOURS), rules, HOURS, ROUTE)
+    store = open_sqlite(folder / "monitor.db", read_only=True)
     sent = [row.notification for row in store.outbox_rows(limit=100_000)]
     store.close()
-    return tmp_path, iso(polls[0]), sent
+    return folder, iso(polls[0]), sent
 
 
-async def test_as_many_as_the_daemon_sent(lived: tuple[Path, str, list[Notification]]) -> None:
+def test_as_many_as_the_daemon_sent(lived: tuple[Path, str, list[Notification]]) -> None:
     folder, since, sent = lived
     first = [one for one in sent if one.reason == "first"]
     found = json.loads(backtest(folder, since, "--json").stdout)
@@ -81,7 +83,7 @@ async def test_as_many_as_the_daemon_sent(lived: tuple[Path, str, list[Notificat
     assert found["notifications_a_week"] is None, "a few hours say nothing about a week"
 
 
-async def test_a_changed_rule_stands_in_the_place_of_the_original(lived: tuple[Path, str, list[Notification]]) -> None:
+def test_a_changed_rule_stands_in_the_place_of_the_original(lived: tuple[Path, str, list[Notification]]) -> None:
     folder, since, _ = lived
     found = json.loads(backtest(folder, since, "--json", "--set", "Alone.above=99%").stdout)
     rules = {(rule["rule"], rule["variant"]): rule for rule in found["rules"]}
@@ -91,13 +93,13 @@ async def test_a_changed_rule_stands_in_the_place_of_the_original(lived: tuple[P
     assert changed["notifications_in_all"] == found["notifications"] - original["notifications"]
 
 
-async def test_people_read_it_in_text_and_on_the_page(lived: tuple[Path, str, list[Notification]]) -> None:
+def test_people_read_it_in_text_and_on_the_page(lived: tuple[Path, str, list[Notification]], tmp_path: Path) -> None:
     folder, since, sent = lived
-    shown = backtest(folder, since, "--html", str(folder / "page.html"), "--set", "Alone.above=99%").stdout
+    shown = backtest(folder, since, "--html", str(tmp_path / "page.html"), "--set", "Alone.above=99%").stdout
     first = sum(one.reason == "first" for one in sent)
     sentence = f"People would have got {first} notifications; {len(sent) - first} further messages about changes, repeats and ends."
     assert sentence in shown.splitlines()
     assert ", in 1 notification, firing for" in shown
-    page = (folder / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
     assert f"<p>{sentence}</p>" in page
     assert "<th>notifications</th>" in page
