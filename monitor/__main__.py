@@ -9,13 +9,21 @@ _OPTIONS_WITH_VALUES = ("-c", "--config")
 
 def main() -> None:
     """Runs the program ``routee-monitor``; the signals of a daemon are taken before anything else is imported."""
-    if is_run(sys.argv[1:]):
+    is_daemon = is_run(sys.argv[1:])
+    if is_daemon:
         from monitor.runtime.start_signals import StartSignals
 
         StartSignals().__enter__()  # for as long as the process lives
     from monitor.cli import main as run_program
 
-    run_program()
+    try:
+        run_program()
+    except SystemExit as end:
+        if not is_daemon or not isinstance(end.code, int):
+            raise
+        from monitor.runtime.process_end import end_process
+
+        end_process(end.code)
 
 
 def is_run(arguments: Sequence[str]) -> bool:

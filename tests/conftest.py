@@ -16,6 +16,7 @@ import pytest
 
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from tests.fakes.log_as_it_was import log_as_it_was
+from tests.fakes.longest_first import longest_first
 from tests.fakes.patience import until
 from tests.fakes.postgresql import PostgresqlServer, running_server, store_keys
 
@@ -58,6 +59,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     return True if config.getoption("--fast") and collection_path in SLOW else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+        items[:] = longest_first(items, processes)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -108,6 +115,14 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
 def postgresql(postgresql_server: PostgresqlServer) -> Iterator[PostgresqlAddress]:
     """An empty database."""
     address = postgresql_server.database()
+    yield address
+    postgresql_server.drop(address)
+
+
+@pytest.fixture
+def postgresql_tables(postgresql_server: PostgresqlServer) -> Iterator[PostgresqlAddress]:
+    """A database with the tables of a store, and nothing in them."""
+    address = postgresql_server.database_with_tables()
     yield address
     postgresql_server.drop(address)
 

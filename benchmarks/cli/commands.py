@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.daemon.process import processor_seconds, resident_megabytes, until_answers
+from benchmarks.daemon.process import ROOT, environment, processor_seconds, resident_megabytes, until_answers
 from benchmarks.figure import Figure, median_of
 from benchmarks.routee_process import routee_with
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
 
-ROOT: Final = Path(__file__).parents[2]
 MESSAGES: Final = 2_000
 COMMANDS: Final = (
     ("check", 0.4),
@@ -90,14 +89,6 @@ def run(quick: bool) -> list[Figure]:
         median_of("run until ready", ready, "s", at_most=1.0),
         median_of("resident memory then", memory, "MB", at_most=90),
     ]
-
-
-def environment(compiled: Path) -> dict[str, str]:
-    """Returns the environment with a folder of compiled modules, which the first start fills."""
-    environ = dict(os.environ) | {"PYTHONPYCACHEPREFIX": str(compiled), "PYTHONPATH": str(ROOT)}
-    for name in ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR"):  # as on most machines
-        environ.pop(name, None)
-    return environ
 
 
 def place_in(path: Path, url: str, environ: dict[str, str], further: Sequence[dict[str, Any]]) -> Place:

@@ -4,8 +4,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.cli.commands import environment, place_in, running
-from benchmarks.daemon.process import processor_seconds, resident_megabytes, until_answers
+from benchmarks.cli.commands import place_in, running
+from benchmarks.daemon.process import environment, processor_seconds, resident_megabytes, until_answers
 from benchmarks.figure import Figure
 from benchmarks.routee_process import routee_with
 

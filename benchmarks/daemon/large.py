@@ -6,7 +6,7 @@ from typing import Final
 
 import trio
 
-from benchmarks.daemon.restart import configure, started
+from benchmarks.daemon.restart import configure, starts
 from benchmarks.figure import Figure, median_of
 from benchmarks.ingest.page_to_store import page_ingestion
 from benchmarks.messages import MILLION, many_batches
@@ -26,7 +26,7 @@ def run(quick: bool) -> list[Figure]:
         size = sum(file.stat().st_size for file in folder.iterdir())
         memory, seconds = restored_apart(folder / "monitor.db")
         address = configure(folder, url)
-        ready, _, processor = zip(*(started(folder, address) for _ in range(ROUNDS)), strict=True)
+        ready, _, processor = zip(*starts(folder, address, ROUNDS), strict=True)
     of = f"{messages:,} messages"
     return [
         median_of(f"ready after a restart with {of}", ready, "s", at_most=8),

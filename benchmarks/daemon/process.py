@@ -1,4 +1,4 @@
-"""A daemon in a process of its own: when it answers, and what it has used of the machine."""
+"""A daemon in a process of its own: its environment, when it answers, and what it has used of the machine."""
 
 import http.client
 import os
@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Final
 
 PATIENCE: Final = 60.0
+ROOT: Final = Path(__file__).parents[2]
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+def environment(compiled: Path) -> dict[str, str]:
+    """Returns the environment of an installation: with a folder of compiled modules, which the first start fills, and certifi's certificates."""
+    environ = dict(os.environ) | {"PYTHONPYCACHEPREFIX": str(compiled), "PYTHONPATH": str(ROOT)}
+    for name in ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        environ.pop(name, None)
+    return environ
 
 
 def until_answers(

@@ -41,7 +41,9 @@ class _Part(msgspec.Struct, gc=False):
     groups: list[str] = []
 
 
-class _Page(msgspec.Struct, gc=False):
+class PageOfParts(msgspec.Struct, gc=False):
+    """A page with the fields that are kept."""
+
     content: list[_Part]
     totalElements: int  # noqa: N815 - Routee's name
     last: bool
@@ -49,7 +51,7 @@ class _Page(msgspec.Struct, gc=False):
 
 def decoding(messages: int) -> list[Figure]:
     """Returns medians over pages."""
-    pages, now, decoder = list(bodies(messages)), SystemClock().now(), msgspec.json.Decoder(_Page)
+    pages, now, decoder = list(bodies(messages)), SystemClock().now(), msgspec.json.Decoder(PageOfParts)
     here, least = [], []
     for body in pages:
         here.append(timed(partial(decode_page, body, now), 3).best * 1e3)

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.figure import Figure
 from benchmarks.floors.decoding import decoding
 from benchmarks.floors.evaluating import evaluating
+from benchmarks.floors.fetching import fetching
 from benchmarks.floors.ingesting import ingesting
 from benchmarks.floors.storing import storing
 from benchmarks.floors.upserting import upserting
@@ -25,6 +26,8 @@ def run(quick: bool) -> list[Figure]:
         *upserting(messages // 5),
         *evaluating(messages),
         *stored,
+        *fetching(messages // 4, encrypted=False),
+        *fetching(messages // 4, encrypted=True),
         *ingesting(messages // 4, encrypted=False),
         *ingesting(messages // 4, encrypted=True),
     ]

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from monitor.alerts.evaluation import Span
+from monitor.alerts.lost_messages import missing_before
 from monitor.config.rules import Rule
+from monitor.config.rules.model import LONGEST_WINDOW
 from monitor.runtime.clock import Duration, Instant
 from monitor.store.protocol import Cursor
 
@@ -22,6 +24,8 @@ class SearchCoverage:
         """The searches that return every message of the account."""
         self.pushed_to: Instant | None = None
         """The date of the latest report that Routee pushed; None: none was pushed. See docs/decisions/0029-callbacks.md."""
+        self.lost_to: Instant = 0
+        """Messages before this were lost from the store, and are known as far as cursors cover them again; 0: none were."""
         self.pushes = 0
         """How often the rules were evaluated on pushed reports."""
         self._polled: set[str] = set()
@@ -93,6 +97,19 @@ class SearchCoverage:
         return all(
             name in cursors and self.deepest.get(name) in (None, *cursors[name].swept) for name in self.needed(rule)
         )
+
+    def lost(self, search: str, now: Instant, reach: Duration) -> Duration:
+        """Returns ``reach``, at most what Routee has, if messages of that time are missing from a search because they were lost; otherwise 0."""
+        cursor = self.cursors.get(search)
+        if cursor is None or missing_before(now, reach, self.lost_to, cursor.covered_since) is None:
+            return 0
+        return min(reach, LONGEST_WINDOW)
+
+    def missing_before(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> Instant | None:
+        """Returns before when messages that the rule looks at are missing, because they were lost; None if none are. Until then none of its alerts
+        ends."""
+        span = self.as_of(rule, cursors)
+        return None if span is None else missing_before(span[0], rule.reach, self.lost_to, span[1])
 
     def settles(self, cursor: Cursor) -> bool:
         """Returns whether the cursor completes its search's history, so that rules which waited for it are due at once."""

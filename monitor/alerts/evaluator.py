@@ -28,7 +28,7 @@ from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert, is_held_back, remove
 from monitor.model.builtin_alerts import BuiltIn
 from monitor.model.finding import Finding
-from monitor.runtime.clock import Instant
+from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.pieces import Work, at_once
 from monitor.store.protocol import Cursor
 from monitor.window import IncrementalCounts, Window, WindowReader
@@ -181,6 +181,7 @@ class RuleEvaluator:
             if kept is None or kept.is_ready or span is None or name in self.errors:
                 continue
             try:
+                yield from self.window.settling()
                 inputs = self.input_for(rule, WindowReader(self.window), *span)
                 yield from evaluate_ahead(rule, inputs)
                 found = evaluate(rule, inputs)
@@ -229,13 +230,20 @@ class RuleEvaluator:
     ) -> EvaluationInput:
         """Returns what a rule is evaluated on. ``cursors`` replaces the committed cursors, ``account_state`` the present state."""
         known = tuple(self.alerts.get(rule.name, ()))
-        settled = self.coverage.is_settled(rule, cursors)
+        settled, lost_to = self.coverage.is_settled(rule, cursors), self.coverage.lost_to
         in_use_since = reader.begins(as_of) if self.in_use_since is None else self.in_use_since
         state = self.account_state if account_state is None else account_state
         kept, zone = self.kept.get(rule.name), self.time_zone
+        carried, effort = self._counts, self.effort
         return EvaluationInput(
-            reader, as_of, covered_since, known, state, self._counts, settled, in_use_since, zone, kept, self.effort
+            reader, as_of, covered_since, known, state, carried, settled, lost_to, in_use_since, zone, kept, effort
         )
+
+    def lost(self, search: str, now: Instant) -> Duration:
+        """Returns how far back of ``now`` the search has to read messages again that were lost: as far as any of its rules looks; 0 if none are
+        missing."""
+        looks = [rule.reach for rule in self.rules.values() if search in self.coverage.needed(rule)]
+        return self.coverage.lost(search, now, max(looks, default=0))
 
     def update_builtin(self, built_in: BuiltIn, finding: Finding, as_of: Instant, result: EvaluationResult) -> None:
         """Starts, updates or ends a built-in alert."""
@@ -269,7 +277,7 @@ class RuleEvaluator:
         try:
             yield from watch.timed(evaluate_ahead(rule, inputs))
             found = result.found[rule.name, as_of] = evaluate(rule, inputs)
-            read = not result.pushed and (inputs.settled or inputs.covers(rule.reach))
+            read = not result.pushed and inputs.is_read(rule.reach)
             changing = RuleAlerts(self.account, rule, policy_of(rule), alerts, found, as_of, read)
             late = EvaluationResult()
             if read and not rule.keeps_state:  # one that keeps a state has gone through that time itself

@@ -75,6 +75,8 @@ class RuleAlerts:
         steps = self._steps(alerts, over)
         if limit is not None:
             begin, end = _groups_within_limit(steps, limit)
+            if not self.read:  # none ends to make room either
+                begin, end = begin[: max(len(begin) - len(end), 0)], {}
             steps |= {group: self._step(alerts.get(group), over[group], may_fire=True) for group in begin}
             steps |= {group: displace(firing, self.as_of) for group, firing in end.items()}
         for group, one in steps.items():

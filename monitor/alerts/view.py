@@ -92,6 +92,13 @@ class Views:
         rule = self.evaluator.rules.get(alert.rule)
         return None if rule is None else forgotten_at(alert, policy_of(rule))
 
+    def missing_before(self, alert: Alert, context: ViewContext) -> Instant | None:
+        """Returns before when messages are missing without which a firing alert does not end; see `SearchCoverage.missing_before`."""
+        rule = self.evaluator.rules.get(alert.rule)
+        if rule is None or alert.state != "firing":
+            return None
+        return self.evaluator.coverage.missing_before(rule, context.cursors)
+
     def ranks(self) -> dict[str, float]:
         """Returns the rank of each severity; a severity of the user's own ranks a little above the level below it."""
         ranks = dict(RANKS)

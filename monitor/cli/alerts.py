@@ -99,12 +99,15 @@ def alerts(
     if stale:
         say(f"warning: {stale}", err=True)
     if as_json:
-        print_json([_as_v2(alert, view, settings.config, held[view.fingerprint]) for alert, view in found])
+        from monitor.runtime.clock import SystemClock
+
+        now = SystemClock().now()
+        print_json([_as_v2(alert, view, settings.config, held[view.fingerprint], now) for alert, view in found])
     else:
         if not found:
             say("No alerts.")
         else:
-            _table(found, held, {rule.name: rule for rule in settings.rules}, settings.config)
+            _table(found, held, settings, kept)
         _footer(counts)
     return int(fail and any(alert.state == "firing" and not alert.is_report for alert in kept.alerts))
 
@@ -140,20 +143,45 @@ def views_of(settings: "Settings", kept: "StoredState", *, annotated: bool) -> "
     return sorted(found, key=lambda one: (order.index(one[0].state), rank.get(one[1].severity, 3), one[1].starts_at))
 
 
+def _missing_before(
+    found: "Iterable[tuple[Alert, AlertView]]", rules: "Mapping[str, Rule]", settings: "Settings", kept: "StoredState"
+) -> "Mapping[str, Instant]":
+    """Returns the firing alerts that do not end yet (`SearchCoverage.missing_before`), by fingerprint."""
+    from monitor.alerts.coverage import SearchCoverage
+
+    by_account: dict[str, SearchCoverage] = {}
+    for account in {alert.account for alert, _ in found} if kept.lost else ():
+        of_it = by_account[account] = SearchCoverage(
+            one.name for one in settings.config.searches if one.account == account
+        )
+        of_it.cursors = {one.search: one for one in kept.cursors if one.account == account}
+        of_it.lost_to = kept.lost_to(account)
+    return {
+        view.fingerprint: before
+        for alert, view in found
+        if alert.state == "firing"
+        and alert.account in by_account
+        and alert.rule in rules
+        and (before := by_account[alert.account].missing_before(rules[alert.rule])) is not None
+    }
+
+
 def _annotator(config: "Config") -> "Annotator":
     from monitor.daemon.validate import templates_of
 
     return templates_of(config)
 
 
-def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:
+def _as_v2(
+    alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState", now: "Instant"
+) -> dict[str, Any]:
     """Returns an alert in the form of Alertmanager's API v2; ``state``, ``incident`` and those with ``own`` or ``acknowledged`` are ours."""
     from monitor.notify.render.alertmanager_payload import shown, shown_status
 
     external = (config.web.external_url or "") if config.web is not None else ""
     state = "suppressed" if held.is_suppressed and alert.state == "firing" else _STATES[alert.state]
     status = shown_status(state, held.silenced_by, held.inhibited_by, held.muted_by)
-    return shown(view, status, held.receivers or (config.route.receiver,), alert.as_of, external) | {
+    return shown(view, status, held.receivers or (config.route.receiver,), now, external) | {
         "ownFingerprint": view.fingerprint,
         "acknowledgedBy": held.acknowledged_by,
         "acknowledgedComment": held.acknowledged_comment,
@@ -166,14 +194,16 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Suppressi
 def _table(
     found: "Iterable[tuple[Alert, AlertView]]",
     held: "Mapping[str, SuppressionState]",
-    rules: "Mapping[str, Rule]",
-    config: "Config",
+    settings: "Settings",
+    kept: "StoredState",
 ) -> None:
-    from monitor.daemon.read.next_level import next_level_words
+    from monitor.daemon.read.next_level import missing_words, next_level_words
     from monitor.model.format import datetime, duration
     from monitor.model.label_fingerprint import label_fingerprint
     from monitor.runtime.clock import SystemClock
 
+    rules, config = {rule.name: rule for rule in settings.rules}, settings.config
+    missing = _missing_before(found, rules, settings, kept)
     columns, now = ("FINGERPRINT", "OF ITS LABELS") if is_wide() else (), SystemClock().now()
     rows = [
         (
@@ -185,7 +215,10 @@ def _table(
             "" if view.is_report else duration(_lasted(view, now)),
             *((view.fingerprint, label_fingerprint(view.labels)) if columns else ()),
             _why(view)
-            + next_level_words(alert, rules.get(alert.rule), config, now)
+            + (
+                missing_words(missing.get(view.fingerprint))
+                or next_level_words(alert, rules.get(alert.rule), config, now)
+            )
             + held[view.fingerprint].words
             + _incident(alert),
         )

@@ -55,12 +55,14 @@ def check(config: Path | None, as_json: bool, online: bool) -> int:
         _tables(loaded)
         for warning in warnings:
             say(f"warning: {warning}", err=True, indent=2)
-        say("")
-        say(_verdict(config_file, loaded, len(warnings)))
     answers = _ask(loaded, as_json) if online else []
+    failed = sum(not answer["ok"] for answer in answers)
     if as_json:
         print_json(_as_json(config_file, loaded) | {"warnings": warnings, "online": answers if online else None})
-    return EXIT_UNAVAILABLE if any(not answer["ok"] for answer in answers) else 0
+    else:
+        say("")
+        say(_verdict(config_file, loaded, len(warnings), failed))
+    return EXIT_UNAVAILABLE if failed else 0
 
 
 def _problem(problem: Any) -> dict[str, Any]:
@@ -95,8 +97,8 @@ def _as_json(config_file: Path, loaded: "SettingsWithTemplates") -> dict[str, An
     }
 
 
-def _verdict(config_file: Path, loaded: "SettingsWithTemplates", warnings: int) -> str:
-    """Returns the last line, which is seen however long the tables are."""
+def _verdict(config_file: Path, loaded: "SettingsWithTemplates", warnings: int, failed: int) -> str:
+    """Returns the last line, which is seen however long the tables are. ``failed`` is how many of the questions of ``--online`` failed."""
     from monitor.model.plurals import plural
     from monitor.store.open import missing_for
 
@@ -104,6 +106,7 @@ def _verdict(config_file: Path, loaded: "SettingsWithTemplates", warnings: int) 
     counts = [plural(rules, "rule"), plural(len(config.receivers), "receiver")]
     counts += [plural(warnings, "warning")] if warnings else []
     but = ", but the daemon cannot start here: see the warnings" if missing_for(config.store_location) else ""
+    but += f", but {plural(failed, 'question')} failed: see ✗" if failed else ""
     return f"{config_file}: good{but}. {', '.join(counts)}. Everything is kept in {config.store_location}"
 
 

@@ -91,7 +91,7 @@ def _lines(
     for finding in findings:
         labels = dict(finding.group) | ({"account": evaluator.account} if len(config.accounts) > 1 else {})
         alert, stored = alerts.get(finding.group), _with_stored_values(rule, finding, alerts)
-        state, why = state_of(rule, stored, alert, blind, config)
+        state, why = state_of(rule, stored, alert, blind, config, evaluator.coverage.missing_before(rule))
         history, until = recent.of(rule.name, finding.group), fires_on(rule, alert)
         yield GroupLine(labels, state, stored, why, history, until, _fingerprints(alert, views))
 

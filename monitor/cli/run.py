@@ -1,7 +1,8 @@
 """``routee-monitor run``: runs the daemon."""
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 )
 def run(
     config: Path | None, log_level: str | None, log_format: Literal["auto", "journal", "text", "json"] | None
-) -> int:
+) -> NoReturn:
     """Run the daemon: poll Routee, evaluate the rules, notify the receivers.
 
     It stays in the foreground, logs to standard error, and writes to standard output only what `console` receivers show.
@@ -41,7 +42,9 @@ def run(
     address is not available; 78 bad or missing configuration.
     """
     with StartSignals() as signals:  # those of `monitor.__main__`, if that is how it began
-        return _run(config, log_level, log_format, signals)
+        sys.exit(
+            _run(config, log_level, log_format, signals)
+        )  # without a flush, which might wait for a thread that writes
 
 
 def _run(
@@ -52,7 +55,6 @@ def _run(
 ) -> int:
     import functools
     import logging
-    import sys
 
     import trio
 

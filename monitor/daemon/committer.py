@@ -10,10 +10,12 @@ import msgspec
 from monitor.alerts.evaluation import EvaluationResult, Key
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import kept
+from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline, Proposal
+from monitor.daemon.read.alerts import severity_of
 from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import DispatchPlan, SuppressionEdits
-from monitor.model.alert import Alert, Transition
+from monitor.model.alert import Alert, Transition, shown_severity
 from monitor.routing.acknowledgements import acknowledged, unacknowledged
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import DecidedTooLate, LeaseLost, StoreError
@@ -103,7 +105,8 @@ def final_results(
     not told yet, and the incident of each alert that has begun to fire."""
     results = {name: EvaluationResult() for name in accounts}
     if proposal.account is not None:
-        transitions = [_in_incident(one, plan) for one in proposal.result.transitions]
+        rules = proposal.account.evaluator.rules
+        transitions = [_completed(one, plan, rules) for one in proposal.result.transitions]
         results[proposal.account.name] = replace(
             proposal.result, alerts=dict(proposal.result.alerts), transitions=transitions
         )
@@ -117,13 +120,14 @@ def final_results(
     return results
 
 
-def _in_incident(one: Transition, plan: DispatchPlan) -> Transition:
-    """Returns the transition with the incident that the alert has after the flush."""
+def _completed(one: Transition, plan: DispatchPlan, rules: Mapping[str, Rule]) -> Transition:
+    """Returns the transition with the incident that the alert has after the flush, and with its severity."""
     known = plan.input.known.get(one.fingerprint)
-    incident = None if known is None else known[0].incident
-    if incident is None or one.about is None:
+    if one.about is None:
         return one
-    return replace(one, about=msgspec.structs.replace(one.about, incident=incident.id))
+    incident = "" if known is None or known[0].incident is None else known[0].incident.id
+    severity = severity_of(one.rule, one.about.level, rules) or (shown_severity(known[0]) if known else "")
+    return replace(one, about=msgspec.structs.replace(one.about, incident=incident, severity=severity))
 
 
 def alerts_after(evaluator: RuleEvaluator, result: EvaluationResult) -> dict[Key, Alert]:
@@ -208,6 +212,9 @@ def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
     commit.journal = [] if blob is None else [(account, blob)]
     commit.cleaned = [(account, seq) for seq in unsaved.cleaned]
     commit.entries = [Entry(account, *entry) for entry in unsaved.entries]
+    commit.cursors = [
+        msgspec.structs.replace(one, journal=unsaved.sum) if one.account == account else one for one in commit.cursors
+    ]
 
 
 def _edited(edits: SuppressionEdits) -> list[str]:

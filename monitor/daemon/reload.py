@@ -170,8 +170,8 @@ class Reloader:
         hide_secrets(config)
         after = before.next(loaded)
         await _check_clients(after, before)
-        held = tuple(self._pipeline.accounts)
-        found = await state_for_reload(self._store, before.config, config, self._key, held)
+        held, now = tuple(self._pipeline.accounts), self._pipeline.services.clock.now()
+        found = await state_for_reload(self._store, before.config, config, self._key, now, held)
         return _Reload(before, after, found)
 
     async def _apply(self, changed: _Reload) -> None:

@@ -1,7 +1,7 @@
 """Restores evaluators and groups from the store at the start, and adapts them to another configuration at a reload."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +13,7 @@ from monitor.alerts.view import Annotator, Views
 from monitor.config.monitor import Config, Receiver, Search
 from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline
-from monitor.daemon.window_restore import restored_or_empty
+from monitor.daemon.window_restore import known_to, restored_or_empty
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.ingest.poll.plan import SearchPlan
@@ -46,9 +46,11 @@ def judged_by(account: str, config: Config, rules: tuple[Rule, ...]) -> list[str
     return [*sorted(f"search {name}" for name in searches), *sorted(f"rule {name}" for name in judging)]
 
 
-def without_cursors(loaded: StoredState, account: str) -> StoredState:
-    """Returns the state without an account's cursors, so that its searches start again."""
-    return replace(loaded, cursors=[cursor for cursor in loaded.cursors if cursor.account != account])
+def without_messages(loaded: StoredState, account: str, now: Instant) -> StoredState:
+    """Returns the state without an account's cursors, so that its searches start again; its messages until ``now`` are lost."""
+    lost_to = known_to((one for one in loaded.cursors if one.account == account), now)
+    cursors = [cursor for cursor in loaded.cursors if cursor.account != account]
+    return replace(loaded, cursors=cursors, lost=loaded.lost | {account: lost_to})
 
 
 def restored_evaluator(
@@ -72,6 +74,7 @@ def restoring_evaluator(
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     evaluator.coverage.cursors = {cursor.search: cursor for cursor in found}
     evaluator.coverage.deepest, evaluator.coverage.every = _deepest_of(account, config), _every_of(account, config)
+    evaluator.coverage.lost_to = loaded.lost_to(account)
     _allow_pushes(evaluator, config)
     if window.is_pushed_to and now is not None:
         evaluator.coverage.pushed_to = window.latest_report(now)
@@ -128,6 +131,7 @@ def reloaded_accounts(
         known = accounts.get(account)
         evaluator = known.evaluator if known is not None else _new_evaluator(account, found)
         evaluator.window = found.windows.get(account, evaluator.window)
+        evaluator.coverage.lost_to = max(evaluator.coverage.lost_to, found.lost.get(account, 0))
         evaluator.window.privacy.mode = config.privacy.recipients
         evaluator.window.search_results.searches = _statuses_of(account, config)
         searches = _searches_of(account, config)
@@ -147,34 +151,40 @@ def reloaded_accounts(
 class RestoredState:
     """What the store holds for accounts and searches that a reload adds, and an empty window for each account that it removes.
 
-    ``troubles`` says of which accounts the messages cannot be read; their searches start again.
+    ``troubles`` says of which accounts the messages cannot be read; their searches start again. ``lost`` says up to when messages of an account
+    were lost.
     """
 
     windows: Mapping[str, Window]
     cursors: Mapping[tuple[str, str], Cursor]
     account_states: Mapping[str, AccountState]
     troubles: tuple[str, ...] = ()
+    lost: Mapping[str, Instant] = field(default_factory=dict)
 
 
 async def state_for_reload(
-    store: "AsyncStore", before: Config, config: Config, key: bytes, held: Collection[str] = ()
+    store: "AsyncStore", before: Config, config: Config, key: bytes, now: Instant, held: Collection[str] = ()
 ) -> RestoredState:
     """Returns what a reload needs from the store. Raises StoreError.
 
     ``held`` are the accounts that are held; they matter where several daemons share the accounts.
     """
     known = {account.name for account in before.accounts}
-    now = {account.name for account in config.accounts}
-    changed = (known ^ now) & set(held) if config.by_account else known ^ now
-    restored = {name: await restored_or_empty(store, name, config, key) for name in sorted(changed)}
+    wanted = {account.name for account in config.accounts}
+    changed = (known ^ wanted) & set(held) if config.by_account else known ^ wanted
+    searches = {(search.account, search.name) for search in before.searches}
+    adds = any((search.account, search.name) not in searches for search in config.searches)
+    loaded = await store.load(held if config.by_account else None) if adds else StoredState([], [], [])
+    restored = {
+        name: await restored_or_empty(store, name, config, key, loaded.cursors, now) for name in sorted(changed)
+    }
     windows = {name: window for name, (window, _) in restored.items()}
     troubles = {name: trouble for name, (_, trouble) in restored.items() if trouble}
-    searches = {(search.account, search.name) for search in before.searches}
-    if all((search.account, search.name) in searches for search in config.searches):
-        return RestoredState(windows, {}, {}, tuple(troubles.values()))
-    loaded = await store.load(held if config.by_account else None)
-    cursors = {(one.account, one.search): one for one in loaded.cursors if one.account not in troubles}
-    return RestoredState(windows, cursors, loaded.account_states, tuple(troubles.values()))
+    for name in troubles:
+        loaded = without_messages(loaded, name, now)
+    cursors = {(one.account, one.search): one for one in loaded.cursors}
+    lost = {name: loaded.lost_to(name) for name in windows}
+    return RestoredState(windows, cursors, loaded.account_states, tuple(troubles.values()), lost)
 
 
 def reloaded_dispatcher(config: Config, before: Dispatcher) -> Dispatcher:

@@ -12,7 +12,7 @@ from monitor.daemon.restore import (
     restored_dispatcher,
     restored_evaluator,
     views_of,
-    without_cursors,
+    without_messages,
 )
 from monitor.daemon.rule_sets import announced, judged_otherwise
 from monitor.daemon.runtime_config import RuntimeConfig
@@ -92,11 +92,11 @@ async def _restored_account(
     key: bytes,
     pages: FirstPages = NOTHING_READ,
 ) -> AccountPipeline:
-    config = present.config
-    window, damage = await restored_or_empty(store, name, config, key, pages)
+    config, now = present.config, services.clock.now()
+    window, damage = await restored_or_empty(store, name, config, key, loaded.cursors, now, pages)
     if damage:
         log_damage(damage)
-        loaded = without_cursors(loaded, name)
+        loaded = without_messages(loaded, name, now)
     evaluator = restored_evaluator(window, config, present.rules, loaded, services.clock.now())
     views = views_of(evaluator, config, present.templates)
     first = FirstEvaluations.of(name, loaded.first_evaluations)
@@ -105,7 +105,10 @@ async def _restored_account(
 
 def log_damage(damage: str) -> None:
     """Logs that an account's messages cannot be read."""
-    log.error("%s: the last 7 days are fetched from Routee again; until then no alert is reported as resolved", damage)
+    log.error(
+        "%s: what rules look at is fetched from Routee again; until then none of their alerts is reported as resolved",
+        damage,
+    )
 
 
 async def _set_aside(loaded: StoredState, store: AsyncStore, services: Services) -> None:

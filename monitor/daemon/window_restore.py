@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.config.monitor import Config
 from monitor.model.privacy import RecipientMask
+from monitor.runtime.clock import Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.pieces import Work
-from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Entry, FirstPages, Store, Texts
+from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Cursor, Entry, FirstPages, Store, Texts
 from monitor.window import UnreadableBlob, Window
 from monitor.window.malloc_trim import trim_heap
 
@@ -41,11 +42,18 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
 
 
 async def restored_or_empty(
-    store: "AsyncStore", account: str, config: Config, key: bytes, first: FirstPages = NOTHING_READ
+    store: "AsyncStore",
+    account: str,
+    config: Config,
+    key: bytes,
+    cursors: Iterable[Cursor],
+    now: Instant,
+    first: FirstPages = NOTHING_READ,
 ) -> tuple[Window, str]:
     """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
 
-    ``first`` is what was read of it already.
+    ``first`` is what was read of it already. ``cursors`` are the stored ones, read before the messages: they say whether there are all of them.
+    If messages cannot be read, those until ``now`` are lost, which is remembered (`StoredState.lost`).
 
     A large window takes long. It is made beside the store's thread, which reads the next page meanwhile. Between two pages others have their
     turn. If the task is cancelled, this ends after the present page, or the present piece of what is done with all of them. The window is
@@ -54,11 +62,12 @@ async def restored_or_empty(
     """
     import trio
 
-    window = _empty(account, config, key)
+    window, own = _empty(account, config, key), [one for one in cursors if one.account == account]
     try:
         if _is_watched(account, config):
             await _fill(window, store, first)
         with _damage_of(window):
+            window.check_journal(one.journal for one in own if one.journal is not None)
             indexing = await store.work(window.indexing)
         works = iter([*indexing, *map(_as_one_piece, window.preparing())])
         # Two threads, each of which takes the next work; more would wait for each other.
@@ -67,9 +76,14 @@ async def restored_or_empty(
             nursery.start_soon(store.work_in_pieces, _each(works))
         await store.work(trim_heap)
     except StoreDamaged as error:
-        await store.commit(Commit(forgotten=[account]))
+        await store.commit(Commit(forgotten=[account], lost={account: known_to(own, now)}))
         return _empty(account, config, key), str(error).partition(": start")[0]
     return window, ""
+
+
+def known_to(cursors: Iterable[Cursor], now: Instant) -> Instant:
+    """Returns up to when messages of these searches are known at most, also if this machine's clock is behind."""
+    return max(now, *(cursor.as_of for cursor in cursors), 0)
 
 
 async def _fill(window: Window, store: "AsyncStore", first: FirstPages) -> None:
@@ -170,5 +184,5 @@ def _damage_of(window: Window) -> Iterator[None]:
     except UnreadableBlob as error:
         raise StoreDamaged(
             f"the messages of account {window.account} in the store cannot be read ({error}): "
-            "restart the daemon; it fetches the last 7 days from Routee again"
+            "restart the daemon; it fetches from Routee again what rules look at"
         ) from error

@@ -57,6 +57,9 @@ class AlertStatus:
     forgotten_at: Instant | None = None
     """When it ends if that stays so."""
 
+    missing_before: Instant | None = None
+    """Messages before this were lost from the store; the alert does not end before what its rule looks at was read again."""
+
     next_at: Instant | None = None
     """When a notification of it can be made next; None if it is in no group yet."""
 
@@ -234,7 +237,7 @@ class StatusSnapshot:
         )
         muted = self._muted(routed)
         receivers = tuple(dict.fromkeys(destination.route.receiver for destination in routed.destinations))
-        silent = bool(muted) and all(muted)
+        silent, missing = bool(muted) and all(muted), views.missing_before(alert, context)
         view = yield from self._viewing(alert, views, context, why, deep=deep)
         return AlertStatus(
             view=view,
@@ -248,7 +251,8 @@ class StatusSnapshot:
             incident="" if alert.incident is None else alert.incident.id,
             fires_on_until=views.fires_on_until(alert),
             no_data_since=alert.no_data_since if alert.state == "firing" else None,
-            forgotten_at=views.forgotten_at(alert),
+            forgotten_at=views.forgotten_at(alert) if missing is None else None,
+            missing_before=missing,
             next_at=self._next_at(routed),
         )
 

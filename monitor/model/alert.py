@@ -127,7 +127,10 @@ class Policy:
 
 
 class TransitionSubject(msgspec.Struct, frozen=True):
-    """The alert of a transition, its level afterwards and the id of its incident; for a person's action also the name and the comment."""
+    """The alert of a transition, its level afterwards and the id of its incident; for a person's action also the name and the comment.
+
+    ``severity`` is that of the level as the rule was then; empty if it is unknown, as in rows that older versions stored.
+    """
 
     account: str
     group: tuple[tuple[str, str], ...]
@@ -135,6 +138,7 @@ class TransitionSubject(msgspec.Struct, frozen=True):
     by: str = ""
     comment: str = ""
     incident: str = ""
+    severity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +362,11 @@ def _resolve(alert: Alert, as_of: Instant, because: Because) -> Step:
     end = as_of if alert.firing_at is None else max(as_of, alert.firing_at)
     over = msgspec.structs.replace(alert, state="resolved", resolved_at=end, because=because, as_of=as_of)
     return over, _moved(over, as_of, "resolved", because)
+
+
+def shown_severity(alert: Alert) -> str:
+    """Returns the severity with which the alert was shown last; empty if it was not yet."""
+    return "" if alert.view is None else alert.view.severity
 
 
 def _moved(alert: Alert, as_of: Instant, what: What, because: Because | None = None) -> Transition:

@@ -31,6 +31,10 @@ class WorkerView:
         """Returns the accounts that it would take now."""
         return frozenset(self.wanted).difference(self.left_alone)
 
+    def why(self, account: str) -> str:
+        """Returns why it leaves an account to others; empty if it does not, or does not say why."""
+        return dict(zip(self.left_alone, self.left_why, strict=False)).get(account, "")
+
     @property
     def lives(self) -> bool:
         """Returns whether it was heard of lately."""
@@ -39,7 +43,8 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class LeaseView:
-    """Who holds an account, and since when; None: nobody. ``token`` grows by one each time that the account is taken.
+    """Who holds an account, and since when; None: nobody. ``token`` grows by one each time that the account is taken, and begins
+    again after the largest number of PostgreSQL.
 
     ``expires_in`` is how long nobody else can take it; zero or less: anybody can.
     """

@@ -50,6 +50,8 @@ class _Known:
     account: str = ""
     since: int | None = 0
     over_at: Instant | None = None
+    ends_at: Instant = 0
+    """When it ends at Alertmanager by itself, if no more is posted; 0: it was not posted."""
 
 
 @dataclass(slots=True)
@@ -102,6 +104,18 @@ class KnownAlerts:
         """Whether an alert began or ended that has not been posted yet."""
         return bool(self._unposted)
 
+    def ending(self, now: Instant) -> set[str]:
+        """Returns the accounts of alerts whose end is to be posted, now or when they end.
+
+        An end that could not be posted yet is, as long as the alert has not ended at Alertmanager by itself.
+        """
+        return {known.account for key, known in self._known.items() if self._is_to_end(key, known, now)}
+
+    def _is_to_end(self, key: Key, known: _Known, now: Instant) -> bool:
+        if known.over_at is None or now - known.over_at <= RESOLVED_POSTED_FOR:
+            return True
+        return key in self._unposted and now < known.ends_at
+
     def news(self, now: Instant) -> list[dict[str, Any]]:
         """Returns the alerts that began or ended since the last successful post."""
         return [self._entry(self._known[key], now) for key in self._unposted]
@@ -122,6 +136,8 @@ class KnownAlerts:
     def _entry(self, known: _Known, now: Instant) -> dict[str, Any]:
         # An end in the future means that the clock was set back: the alert ends now.
         ends_at = now + 4 * max(self.interval(known.view), MINUTE) if known.over_at is None else min(known.over_at, now)
+        if known.over_at is None:
+            known.ends_at = ends_at
         return posted(known.view, known.view.labels, ends_at, self.external_url)
 
 
@@ -143,6 +159,7 @@ class Pusher:
     async def run(self, news: Callable[[], trio.Event]) -> None:
         """Pushes until cancelled. ``news`` returns an event that is set when alerts may have changed."""
         trouble = ThrottledLog(log, f"receiver {self.name[0]}: its Alertmanagers", self.clock, logging.WARNING)
+        self.outbox.ends(self.name, self.known_alerts.ending)
         while True:
             changed = news()
             wait = await self._push_once(trouble)

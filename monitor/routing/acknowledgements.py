@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.model.alert import Alert, Transition, TransitionSubject
+from monitor.model.alert import Alert, Transition, TransitionSubject, shown_severity
 from monitor.routing.entered_text import entered_comment, entered_name
 from monitor.runtime.clock import Instant
 
@@ -57,11 +57,13 @@ def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant
 
 def acknowledged(alert: Alert, ack: Ack) -> Transition:
     """Returns the history entry for an acknowledgement."""
-    about = TransitionSubject(alert.account, alert.group, alert.level, ack.by, ack.comment)
+    about = TransitionSubject(
+        alert.account, alert.group, alert.level, ack.by, ack.comment, severity=shown_severity(alert)
+    )
     return Transition(alert.fingerprint, alert.rule, ack.at, "acknowledged", None, alert.value, about)
 
 
 def unacknowledged(alert: Alert, at: Instant) -> Transition:
     """Returns the history entry for the end of an acknowledgement."""
-    about = TransitionSubject(alert.account, alert.group, alert.level)
+    about = TransitionSubject(alert.account, alert.group, alert.level, severity=shown_severity(alert))
     return Transition(alert.fingerprint, alert.rule, at, "unacknowledged", None, alert.value, about)

@@ -41,6 +41,7 @@ def of_accounts(state: StoredState, accounts: Collection[str]) -> StoredState:
         account_states={name: kept for name, kept in state.account_states.items() if name in accounts},
         rule_states={key: kept for key, kept in state.rule_states.items() if key[0] in accounts},
         first_evaluations={key: at for key, at in state.first_evaluations.items() if key[0] in accounts},
+        lost={name: to for name, to in state.lost.items() if name in accounts or not name},
     )
 
 
@@ -66,6 +67,7 @@ def parts_of(state: StoredState, accounts: Iterable[str]) -> Work[dict[str, Stor
             account_states={name: state.account_states[name]} if name in state.account_states else {},
             rule_states=dict(kept.get(name, [])),
             first_evaluations=dict(first.get(name, [])),
+            lost={one: to for one, to in state.lost.items() if one in (name, "")},
         )
         for name in accounts
     }
@@ -92,7 +94,7 @@ def accounts_of(commit: Commit) -> set[str]:
     found |= {account for account, _ in commit.rule_states} | {account for account, _ in commit.dropped_rule_states}
     found |= {account for account, _ in commit.first_evaluations}
     found |= {account for account, _ in commit.dropped_first_evaluations}
-    return (found | set(commit.forgotten) | set(commit.account_states)) - {""}
+    return (found | set(commit.forgotten) | set(commit.lost) | set(commit.account_states)) - {""}
 
 
 class Owners:

@@ -2,8 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -39,19 +39,25 @@ def back_up(store: Path, target: Path, *, force: bool = False, progress: Callabl
     that are left and the pages in all.
     """
     _refuse(store, target, force=force)
-    partial = beside(target, f".partial-{os.getpid()}")
-    try:
-        with closing(open_sqlite(store, read_only=True)) as source:
-            _copy(source.copy_to, partial, progress)
+    with closing(open_sqlite(store, read_only=True)) as source, _writing(target) as partial:
+        _copy(source.copy_to, partial, progress)
         _check(partial)
         partial.chmod(0o600)
         partial.replace(target)
+    return Backup(target, target.stat().st_size)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    """Yields the path of an unfinished copy, which is deleted at the end. Raises StoreError if it cannot be written."""
+    partial = beside(target, f".partial-{os.getpid()}")
+    try:
+        yield partial
     except OSError as error:
         raise StoreError(f"the backup {target} cannot be written: {error.strerror}") from error
     finally:
         for suffix in ("", "-journal", "-wal", "-shm"):
             beside(partial, suffix).unlink(missing_ok=True)
-    return Backup(target, target.stat().st_size)
 
 
 def _refuse(store: Path, target: Path, *, force: bool) -> None:

@@ -15,8 +15,9 @@ from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.installation import how_to_add
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.migrate import APPLICATION_ID
 from monitor.store.protocol import Store
-from monitor.store.salvage import Salvage, salvage
+from monitor.store.salvage import Salvage, salvage, without_messages
 from monitor.store.sql_store import SqlStore
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.store.sqlite_file import DaemonLock, beside, refuse_place
@@ -47,6 +48,13 @@ PATIENCE: Final[Duration] = 5 * SECOND
 
 _OURS: Final = b"CREATE TABLE alert_group ("
 """Text in every file of this program, as SQLite stores it on a page near the beginning."""
+_NOT_OURS: Final = (
+    "nothing shows that it is a store of this program, so it is left as it is: "
+    "move the file away, restore a backup, or point `store` at another one"
+)
+_MAGIC: Final = b"SQLite format 3\0"
+_APPLICATION_ID_AT: Final = 68
+"""Where the id of a file's program begins, 4 bytes with the largest first (sqlite.org/fileformat.html)."""
 _CHUNK: Final = 1 << 20
 
 
@@ -63,7 +71,7 @@ class DamageReport:
         text = (
             f"{self.why.partition(';')[0]}; it was set aside as {self.moved_to}, and a new one begun with what could be read: "
             f"{count('alert')} alerts, {count('alert_group')} groups, {count('silence')} silences, {count('parcel')} "
-            "notifications; messages of the last 7 days are fetched from Routee again, and until then no alert is reported as resolved"
+            "notifications; messages that rules look at are fetched from Routee again, and until then none of their alerts is reported as resolved"
         )
         if {"alert", "alert_group"} & set(self.kept.incomplete):
             text += (
@@ -209,9 +217,10 @@ def _opened(
         return _examined(path, lock, busy_timeout), None
     except StoreDamaged as damage:
         if not (used or _was_ours(path)):
-            raise
+            raise StoreDamaged(f"{str(damage).partition(';')[0]}; {_NOT_OURS}") from damage
         moved_to = move_aside(path, now)
         report = DamageReport(str(damage), moved_to, salvage(moved_to))
+    without_messages(report.kept, now)
     store = open_sqlite(path, lock=lock, busy_timeout=busy_timeout)
     store.take_over(report.kept)
     return store, report
@@ -228,9 +237,13 @@ def _examined(path: Path, lock: DaemonLock, busy_timeout: Duration) -> SqliteSto
 
 
 def _was_ours(path: Path) -> bool:
-    """Returns whether the file mentions this program's tables, wherever the damage is."""
+    """Returns whether the file says that this program made it, or mentions its tables, wherever the damage is."""
     rest = b""
     with path.open("rb") as file:
+        begin = file.read(_APPLICATION_ID_AT + 4)
+        if begin.startswith(_MAGIC) and begin[_APPLICATION_ID_AT:] == APPLICATION_ID.to_bytes(4):
+            return True
+        file.seek(0)
         while chunk := file.read(_CHUNK):
             if _OURS in rest + chunk:
                 return True

@@ -104,6 +104,14 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         finally:
             self._pipeline = None
 
+    def forget_prepared(self) -> None:
+        """Has all statements prepared anew. To be called after a pipeline that failed.
+
+        The server skips what follows the failure, also where it was to prepare a statement, which the driver then takes for prepared: each
+        further use of it would fail.
+        """
+        self._prepared.clear()
+
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Waits for an answer. Closes the connection if none comes in time: what was asked may still be answered later."""
         try:

@@ -60,10 +60,10 @@ _STATE: Final = f"""
 _LAST_TOKEN: Final = (1 << 63) - 1
 _TAKE: Final = f"""
     WITH free AS MATERIALIZED (
-        SELECT account FROM lease WHERE account = ANY(%(wanted)s) AND token < {_LAST_TOKEN}
+        SELECT account FROM lease WHERE account = ANY(%(wanted)s)
             AND (worker IS NULL OR expires_at IS NULL OR NOT isfinite(expires_at) OR expires_at <= clock_timestamp())
         ORDER BY account FOR UPDATE SKIP LOCKED)
-    UPDATE lease SET token = token + 1, worker = %(worker)s, since = clock_timestamp(), expires_at = {_EXPIRY}
+    UPDATE lease SET token = token %% {_LAST_TOKEN} + 1, worker = %(worker)s, since = clock_timestamp(), expires_at = {_EXPIRY}
     FROM free WHERE lease.account = free.account AND EXISTS (SELECT 1 FROM worker WHERE id = %(worker)s AND name = %(name)s)
     RETURNING lease.account, lease.token"""  # noqa: S608 - constants of ours
 _FREE: Final = "UPDATE lease SET worker = NULL, since = NULL, expires_at = NULL WHERE worker = %s"

@@ -42,9 +42,10 @@ def pipelined(connection: BoundedConnection) -> Iterator[None]:
             except psycopg.Error as error:  # the driver would log it if the pipeline's end fails because of it
                 failed = error
     except psycopg.Error as error:
-        raise failed or error from None
+        failed = failed or error
     if failed is not None:
-        raise failed
+        connection.forget_prepared()
+        raise failed from None
 
 
 def run_at_once(connection: BoundedConnection, statements: Sequence[Statement]) -> list[Answer]:

@@ -38,7 +38,7 @@ ALERTS_LEFT_OF_UNKNOWN: Final = f"SELECT data FROM alert WHERE account = '' AND 
 DROP_ALERT_OF_UNKNOWN: Final = "DELETE FROM alert WHERE fingerprint = ? AND account = ''"
 _OF: Final = "account = ANY(CAST(? AS TEXT[]))"
 OF_ACCOUNTS: Final = {
-    statements.CURSORS: f"SELECT data FROM cursor WHERE {_OF} ORDER BY account, search",  # noqa: S608 - a constant, as below
+    statements.CURSORS: f"SELECT data FROM cursor WHERE {_OF} OR account = '' ORDER BY account, search",  # noqa: S608 - a constant, as below
     statements.ALERTS: f"SELECT data, account, fingerprint FROM alert WHERE {_OF} OR account = '' ORDER BY rowid",  # noqa: S608 - a constant
     statements.GROUPS: f"SELECT data FROM alert_group WHERE {_OF} ORDER BY rowid",  # noqa: S608 - a constant
     statements.ACKS: f"""

@@ -15,6 +15,7 @@ import msgspec
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Transition
 from monitor.model.announced_rules import AnnouncedRules
+from monitor.model.journal_sum import JournalSum
 from monitor.model.notification import AlertView, Notification, Reason
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
@@ -30,7 +31,7 @@ class Cursor(msgspec.Struct, frozen=True):
     ``as_of`` is the end of the last complete poll, less the search's ``settle``. No message is missing since ``covered_since``. ``swept``
     maps the ``back`` of each sweep (microseconds as text) to when its last complete run began. ``counts`` are the counts that sweeps
     compare; see `monitor.ingest.poll.sweep_ledger`. ``question`` is the digest of the search's query; it is empty in cursors of older
-    versions.
+    versions. ``journal`` is the sum of the account's journal when the cursor was committed; None in cursors of older versions.
     """
 
     account: str
@@ -40,6 +41,7 @@ class Cursor(msgspec.Struct, frozen=True):
     swept: dict[str, Instant] = {}
     counts: dict[str, list[int]] = {}
     question: str = ""
+    journal: JournalSum | None = None
 
 
 class Entry(NamedTuple):
@@ -106,7 +108,8 @@ class Commit:
     ``dropped_entries`` by (account, field, code), ``dropped_alerts`` and ``dropped_acks`` by fingerprint, ``dropped_groups`` by
     (key, receiver, account), ``dropped_silences`` by id. ``dropped_alerts_of_nobody`` are dropped by fingerprint only while the store does not
     know their account (`StoredState.unusable_alerts`). ``forgotten`` are accounts whose journal, dictionaries and cursors are deleted before
-    anything is written, so that their messages are fetched from Routee again. ``account_states`` are replaced by account.
+    anything is written, so that their messages are fetched from Routee again, and ``lost`` says up to when they were known, as
+    `StoredState.lost` has it. ``account_states`` are replaced by account.
     ``rule_states`` is what rules keep, by (account, rule); ``dropped_rule_states`` are those of rules that are gone. ``first_evaluations`` and
     ``dropped_first_evaluations`` are likewise, of as of when each rule was evaluated first. ``durable``: it is on
     the disk before the call returns, whatever it contains; otherwise only what cannot be fetched from Routee again is. ``relies_on`` are accounts
@@ -119,6 +122,7 @@ class Commit:
     """
 
     forgotten: list[str] = field(default_factory=list)
+    lost: dict[str, Instant] = field(default_factory=dict)
     journal: list[tuple[str, bytes]] = field(default_factory=list)
     cleaned: list[tuple[str, int]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -177,6 +181,8 @@ class StoredState:
     to fire within BEGUN_KEPT before the latest change of any alert. ``unusable`` are the silences that are not in ``silences``, and
     ``unusable_alerts`` the alerts of no account that are not in ``alerts``.
     ``rule_states`` is what rules keep, by (account, rule), and ``first_evaluations`` as of when they were evaluated first.
+    ``lost`` has the accounts whose messages were lost from the store, each with the moment up to which they had been known; the empty name
+    stands for all accounts, where a whole file was damaged. What of it was read again since, the cursors say (``covered_since``).
     """
 
     cursors: list[Cursor]
@@ -190,6 +196,11 @@ class StoredState:
     unusable_alerts: list[UnusableAlert] = field(default_factory=list)
     rule_states: dict[tuple[str, str], bytes] = field(default_factory=dict)
     first_evaluations: dict[tuple[str, str], Instant] = field(default_factory=dict)
+    lost: dict[str, Instant] = field(default_factory=dict)
+
+    def lost_to(self, account: str) -> Instant:
+        """Returns up to when messages of the account were lost; 0: none were."""
+        return max(self.lost.get(account, 0), self.lost.get("", 0))
 
 
 OutboxState = Literal["waiting", "sent", "dead"]

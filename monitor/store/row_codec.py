@@ -15,7 +15,7 @@ from monitor.routing.matcher_syntax import Operator
 from monitor.routing.matchers import check_ready, check_written
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence, SilenceQuota
-from monitor.runtime.clock import LATEST
+from monitor.runtime.clock import LATEST, Instant
 from monitor.runtime.errors import StoreDamaged
 from monitor.store.protocol import (
     QUARANTINED_LENGTH,
@@ -90,9 +90,20 @@ def entry_rows(entries: Sequence[Entry]) -> Sequence[Row]:
     return [(entry.account, entry.field, entry.code, writable(entry.value)) for entry in entries]
 
 
-def cursor_rows(cursors: Iterable[Cursor]) -> list[Row]:
-    """Returns rows of (account, search, data)."""
-    return [(cursor.account, cursor.search, msgspec.json.encode(cursor)) for cursor in cursors]
+def cursor_rows(cursors: Iterable[Cursor], lost: Mapping[str, Instant]) -> list[Row]:
+    """Returns rows of (account, search, data), also of what was lost; see `cursors_and_losses`."""
+    losses = (Cursor(account, "", to, to) for account, to in lost.items())
+    return [(cursor.account, cursor.search, msgspec.json.encode(cursor)) for cursor in (*cursors, *losses)]
+
+
+def cursors_and_losses(found: Iterable[Row]) -> tuple[list[Cursor], dict[str, Instant]]:
+    """Returns the cursors of searches, and up to when messages were lost, by account (`StoredState.lost`).
+
+    Up to when is what a cursor of no search says. So older versions, which know nothing of it, leave it alone: see
+    docs/decisions/0052-lost-messages.md. Raises StoreDamaged.
+    """
+    cursors = structs(Cursor, found)
+    return [one for one in cursors if one.search], {one.account: one.covered_since for one in cursors if not one.search}
 
 
 def alert_rows(alerts: Iterable[Alert]) -> list[Row]:

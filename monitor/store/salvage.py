@@ -21,7 +21,9 @@ from monitor.model.notification import decode
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
+from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
+from monitor.store.row_codec import cursor_rows
 
 Record = dict[str, Any]
 """One row: its values by the names of their columns."""
@@ -74,6 +76,12 @@ def salvage(path: Path) -> Salvage:
                 kept.incomplete.append(table)
     kept.found["alert_group"] = _without_lost_alerts(kept.found["alert_group"], kept.found["alert"])
     return kept
+
+
+def without_messages(kept: Salvage, now: Instant) -> None:
+    """Notes that the messages of all accounts that were known until ``now`` are lost (`StoredState.lost`)."""
+    names = ("account", "search", "data")
+    kept.found["cursor"] = [dict(zip(names, row, strict=True)) for row in cursor_rows((), {"": now})]
 
 
 def insert_salvaged(kept: Salvage, connection: sqlite3.Connection) -> None:

@@ -32,7 +32,6 @@ from monitor.store.protocol import (
     QUARANTINED_KEPT,
     SUPERSEDED,
     Commit,
-    Cursor,
     Entry,
     FirstPages,
     ForwardedCallback,
@@ -251,8 +250,9 @@ class SqlStore(ABC):
         )
         usable, unusable = self._usable(silences)
         known_alerts, unusable_alerts = self._alerts(alerts)
+        of_searches, lost = rows.cursors_and_losses(cursors)
         state = StoredState(
-            cursors=rows.structs(Cursor, cursors),
+            cursors=of_searches,
             alerts=known_alerts,
             groups=rows.structs(AggregationGroup, groups),
             silences=usable,
@@ -263,6 +263,7 @@ class SqlStore(ABC):
             account_states=rows.account_states(states),
             rule_states=rows.rule_states([row for found in of_rules for row in found]),
             first_evaluations={(account, rule): at for account, rule, at in first},
+            lost=lost,
         )
         return state if accounts is None else of_accounts(state, accounts)
 
@@ -348,7 +349,7 @@ class SqlStore(ABC):
         self._many(statements.CLEAN, commit.cleaned)
         self._many(statements.DROP_ENTRY, commit.dropped_entries)
         self._many(statements.ENTRY, rows.entry_rows(commit.entries))
-        self._many(statements.CURSOR, rows.cursor_rows(commit.cursors))
+        self._many(statements.CURSOR, rows.cursor_rows(commit.cursors, commit.lost))
         self._many(statements.ACCOUNT_STATE, rows.account_state_values(commit.account_states))
         self._many(statements.DROP_RULE_STATE, commit.dropped_rule_states)
         self._many(statements.RULE_STATE, rows.rule_state_values(commit.rule_states))

@@ -55,6 +55,11 @@ def sealed(sections: Iterable[bytes]) -> bytes:
     return _MARK + bytes([FORMAT]) + zlib.crc32(body).to_bytes(4, "little") + body
 
 
+def seal_of(blob: bytes) -> int:
+    """Returns the checksum of a blob."""
+    return int.from_bytes(blob[len(_MARK) + 1 : _START], "little") if blob.startswith(_MARK) else zlib.crc32(blob)
+
+
 def opened(blob: bytes) -> memoryview:
     """Returns the sections of a blob. Raises UnreadableBlob if they are damaged or have an unknown format."""
     if not blob.startswith(_MARK):

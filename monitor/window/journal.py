@@ -3,6 +3,9 @@
 Each commit appends one entry with the rows that changed. A row's latest values are in one entry; its values in other entries are stale.
 Entries that are mostly stale, or small, are dropped, and their rows that are not stale are written again with the next entry. So neither
 the file nor the number of entries grows without limit, and a commit writes little more than the changes.
+
+A sum of all entries is stored beside them (`JournalSum`), so that one that is missing is noticed. Not every commit stores one, and it says something
+as long as its newest entry is the newest one. So entries are only dropped together with a new one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,8 +14,9 @@ from typing import Final
 
 import numpy as np
 
+from monitor.model.journal_sum import JournalSum
 from monitor.runtime.dataclass import dataclass
-from monitor.window.codec import decode, encode, sealed
+from monitor.window.codec import UnreadableBlob, decode, encode, seal_of, sealed
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.index import Rows
 from monitor.window.stable_order import distinct
@@ -30,24 +34,27 @@ _NOTHING: Rows = np.zeros(0, np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """The next entry: rows with values, rows that became free, the encoded blob (None if nothing changed), and the numbers of the entries to
-    drop."""
+    """The next entry: rows with values, rows that became free, the encoded blob (None if nothing changed), the numbers of the entries to drop,
+    and the journal's sum afterwards."""
 
     rows: Rows
     freed: Rows
     blob: bytes | None
     cleaned: list[int]
+    sum: JournalSum
 
 
 @dataclass(slots=True)
 class _Entry:
-    """A stored entry: its place among those that the store has now, how many rows it has, and of how many of them it has the latest values.
+    """A stored entry: its place among those that the store has now, its checksum, how many rows it has, and of how many of them it has the latest
+    values.
 
     The place is what is kept for each row. An entry's own number is no measure of anything: the store counts all entries of all accounts that
     ever were.
     """
 
     place: int
+    seal: int
     rows: int = 0
     live: int = 0
 
@@ -63,6 +70,8 @@ class WindowJournal:
         self._at_place: list[_Entry | None] = [None]
         self._free_places: list[int] = []
         self._stale = 0
+        self._sum = JournalSum()
+        self._seals: set[int] = set()
 
     def __len__(self) -> int:
         """Returns how many entries the store has."""
@@ -87,15 +96,20 @@ class WindowJournal:
         kept, freed = rows[used], rows[~used]
         sections = [encode(self._columns, kept, COLUMNS)] if kept.size else []
         sections += [encode(self._columns, freed, ("kind",))] if freed.size else []
-        return Rewritten(kept, freed, sealed(sections) if sections else None, cleaned)
+        if not sections:
+            return Rewritten(kept, freed, None, [], self._sum)
+        blob = self._told_apart(sections)
+        return Rewritten(kept, freed, blob, cleaned, self._sum_with(blob, cleaned))
 
     def saved(self, entry: Rewritten, seq: int | None) -> None:
         """Notes that the store has the entry; ``seq`` is its number, or None if it had no blob."""
         if seq is not None:
-            self._enter(seq, np.concatenate([entry.rows, entry.freed]))
+            self._enter(seq, np.concatenate([entry.rows, entry.freed]), entry.sum.newest)
+        self._sum = entry.sum
         for old in entry.cleaned:
             gone = self._entries.pop(old)
             self._stale -= gone.rows - gone.live
+            self._seals.discard(gone.seal)
             self._at_place[gone.place] = None  # no row refers to it: all were written again
             self._free_places.append(gone.place)
 
@@ -113,31 +127,61 @@ class WindowJournal:
     def _restore(self, entries: Sequence[tuple[int, bytes]]) -> None:
         decoded = decode([blob for _, blob in entries], self._columns.profiles)
         self._columns.reserve(max((int(rows.max()) for sections in decoded for rows, _ in sections), default=-1) + 1)
-        for (seq, _), sections in zip(entries, decoded, strict=True):
+        for (seq, blob), sections in zip(entries, decoded, strict=True):
             for rows, values in sections:
                 self._columns.restore(rows, values)
-                self._enter(seq, rows)
+                self._enter(seq, rows, seal_of(blob))
+            self._sum = self._sum_with(blob)
 
-    def _enter(self, seq: int, rows: Rows) -> None:
-        """Notes that entry ``seq`` has the latest values of these rows."""
+    def check(self, stored: Iterable[JournalSum]) -> None:
+        """Raises UnreadableBlob if entries are missing of those that were restored, or others are among them. ``stored`` are sums, of which the
+        latest commits may have made no new one."""
+        count, newest, together = self._sum
+        for one in stored:
+            is_of_now = one.newest == newest and one != self._sum
+            is_without_its_newest = (one.entries - 1, one.all ^ one.newest) == (
+                count,
+                together,
+            ) and one.newest != newest
+            if is_of_now or is_without_its_newest or (one.entries and not count):
+                few = " instead of" if count != one.entries else ", and some are missing of"
+                raise UnreadableBlob(f"entries are missing: its journal has {count} entries{few} {one.entries}")
+
+    def _told_apart(self, sections: list[bytes]) -> bytes:
+        """Returns a blob of the sections that is no entry's yet: the same reports may be pushed again, and `check` knows an entry by its checksum."""
+        copies = 1
+        while seal_of(blob := sealed(sections * copies)) in self._seals:
+            copies += 1
+        return blob
+
+    def _sum_with(self, blob: bytes, cleaned: Iterable[int] = ()) -> JournalSum:
+        """Returns the sum of the entries once this one is added and those are dropped."""
+        count, together, seal = self._sum.entries + 1, self._sum.all, seal_of(blob)
+        for seq in cleaned:
+            count, together = count - 1, together ^ self._entries[seq].seal
+        return JournalSum(count, seal, together ^ seal)
+
+    def _enter(self, seq: int, rows: Rows, seal: int) -> None:
+        """Notes that entry ``seq``, with that checksum, has the latest values of these rows."""
         self._entry_of.reserve(self._columns.length)
         counts = np.bincount(self._entry_of["place"][rows])
         for place in counts.nonzero()[0].tolist():
             if (old := self._at_place[place]) is not None:
                 old.live -= (count := int(counts[place]))
                 self._stale += count
-        entry = self._entries.get(seq) or self._new_entry(seq)
+        entry = self._entries.get(seq) or self._new_entry(seq, seal)
         self._entry_of.write(rows, {"place": np.full(len(rows), entry.place)})
         entry.rows += len(rows)
         entry.live += len(rows)
 
-    def _new_entry(self, seq: int) -> _Entry:
+    def _new_entry(self, seq: int, seal: int) -> _Entry:
         """Returns an entry that has no rows yet, at a place that is free."""
         if not self._free_places:
             self._free_places.append(len(self._at_place))
             self._at_place.append(None)
         place = self._free_places.pop()
-        entry = self._entries[seq] = self._at_place[place] = _Entry(place)
+        self._seals.add(seal)
+        entry = self._entries[seq] = self._at_place[place] = _Entry(place, seal)
         return entry
 
     def _to_clean(self, step: int) -> list[int]:

@@ -33,6 +33,8 @@ EDGES: Final = 32
 """The most segments whose dates are kept because spans begin or end in them: those of one poll serve the next ones."""
 TOGETHER = 8
 """The most segments that are sorted again in one piece."""
+COPIED: Final = 1 << 18
+"""The most counts that are copied in one piece."""
 
 FAR: Final[Instant] = 1 << 62
 """Later than every date."""
@@ -154,8 +156,10 @@ class Timeline:
                 rows = self._merged(rows[(state[rows] & _SETTLED) > 0], used[entering])
                 self._cut(rows, made, step)
             else:
-                made.keep(rows, self._marks[first:last], self._starts[first:last], self._counts[first : last + 1])
+                starts = self._starts[first:last] - self._starts[first]
+                made.add(rows, self._marks[first:last], starts, self._counts[first : last + 1])
         yield
+        counts = yield from made.counting()
         if self._settled != began:
             return
         state[recent] = _NEW
@@ -163,9 +167,10 @@ class Timeline:
         self._recent, self._gone, self._stale = [], [], []
         self._recent_by_date.clear()
         self._edge_rows.clear()
-        self._order, self._marks, self._starts, self._counts = made.arrays()
+        self._order, self._marks, self._starts = made.arrays()
+        self._counts = counts
         self._settled += 1
-        del made, recent, used, dates, rows  # so that their memory can be returned
+        del made, counts, recent, used, dates, rows  # so that their memory can be returned
         yield
         heap.trim_heap()
 
@@ -203,9 +208,9 @@ class Timeline:
         """Cuts rows into segments where the date changes, and counts the messages of each."""
         dates = self._table[self._by][rows]
         marks = distinct(dates[::step])
-        starts: list[int] = np.searchsorted(dates, marks).tolist()
+        starts = np.searchsorted(dates, marks)
         counts = np.zeros((len(starts) + 1, made.profiles), np.int32)
-        for segment, (start, end) in enumerate(pairwise([*starts, len(rows)])):
+        for segment, (start, end) in enumerate(pairwise([*starts.tolist(), len(rows)])):
             messages = self._of_kind(rows[start:end].astype(np.int64), AS_MESSAGE)
             found = np.bincount(self._table["profile"][messages], minlength=made.profiles)
             counts[segment + 1] = counts[segment] + found
@@ -280,25 +285,35 @@ class _Cut:
         self._length = 0
         self._order: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
         self._marks: list[Dates] = [np.zeros(0, np.int64)]
-        self._starts: list[int] = []
-        self._counts = [np.zeros((1, profiles), np.int32)]
+        self._starts: list[Rows] = [np.zeros(0, np.int64)]
+        self._counts: list[NDArray[np.int32]] = []
 
-    def keep(self, rows: NDArray[np.int32], marks: Dates, starts: Rows, counts: NDArray[np.int32]) -> None:
-        """Adds segments as they are."""
-        wider = np.zeros((len(counts), self.profiles), np.int32)
-        wider[:, : counts.shape[1]] = counts - counts[0]
-        self.add(rows, marks, (starts - starts[0]).tolist(), wider)
-
-    def add(self, rows: NDArray[np.int32], marks: Dates, starts: list[int], counts: NDArray[np.int32]) -> None:
-        """Adds segments that begin at ``starts`` among ``rows``, with the messages before each and after the last of them."""
-        self._starts += [self._length + start for start in starts]
+    def add(self, rows: NDArray[np.int32], marks: Dates, starts: Rows, counts: NDArray[np.int32]) -> None:
+        """Adds segments that begin at ``starts`` among ``rows``. ``counts`` are of the messages before each and after the last of them, from
+        any number on, and maybe of the first profiles only."""
+        self._starts.append(starts + self._length)
         self._length += len(rows)
-        if starts:
-            self._order.append(rows)
-            self._marks.append(marks)
-            self._counts.append(counts[1:] + self._counts[-1][-1])
+        self._order.append(rows)
+        self._marks.append(marks)
+        self._counts.append(counts)
 
-    def arrays(self) -> tuple[NDArray[np.int32], Dates, Rows, NDArray[np.int32]]:
-        """Returns the order, the marks, the starts with the end, and the counts."""
-        starts = np.array([*self._starts, self._length])
-        return np.concatenate(self._order), np.concatenate(self._marks), starts, np.concatenate(self._counts)
+    def counting(self) -> Work[NDArray[np.int32]]:
+        """Returns the counts of all segments, in pieces: new memory is given by the system page by page, which takes most of the time."""
+        counts = np.empty((sum(map(len, self._marks)) + 1, self.profiles), np.int32)
+        counts[0] = 0
+        at, step = 1, max(COPIED // max(self.profiles, 1), 1)
+        for some in self._counts:
+            before, known = counts[at - 1], some.shape[1]
+            for first in range(1, len(some), step):
+                more = some[first : first + step]
+                made = counts[at : at + len(more)]
+                np.add(more, before[:known] - some[0], out=made[:, :known])
+                made[:, known:] = before[known:]
+                at += len(more)
+                yield
+        return counts
+
+    def arrays(self) -> tuple[NDArray[np.int32], Dates, Rows]:
+        """Returns the order, the marks, and the starts with the end."""
+        starts = np.concatenate([*self._starts, [self._length]])
+        return np.concatenate(self._order), np.concatenate(self._marks), starts

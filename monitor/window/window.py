@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from monitor.model.batch import Batch, Combinations
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
+from monitor.model.journal_sum import JournalSum
 from monitor.model.message import CODED_FIELDS, UNKNOWN, rank
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Duration, Instant
@@ -69,6 +70,11 @@ class Unsaved:
     def cleaned(self) -> list[int]:
         """Returns the numbers of old journal entries to delete in the same commit."""
         return self.entry.cleaned
+
+    @property
+    def sum(self) -> JournalSum:
+        """Returns the sum of the journal's entries once it is committed."""
+        return self.entry.sum
 
     @property
     def count(self) -> int:
@@ -517,6 +523,10 @@ class Window:
         """Reads stored journal entries with their numbers; call it with the oldest first, and `restored` after the last ones. Raises
         UnreadableBlob."""
         self._journal.restore(entries)
+
+    def check_journal(self, stored: Iterable[JournalSum]) -> None:
+        """Raises UnreadableBlob if, by these sums, journal entries are missing of those that were restored, or others are among them."""
+        self._journal.check(stored)
 
     def restored(self) -> None:
         """Indexes the rows after all journal entries were read."""

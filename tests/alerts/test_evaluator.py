@@ -16,6 +16,7 @@ from monitor.model.batch import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window
+from monitor.window.timeline import RECENT
 from tests.fakes.pipeline_harness import traffic
 from tests.fakes.toy_kind import BROKEN, registered
 
@@ -288,3 +289,18 @@ def test_a_rule_that_fails_while_the_past_is_worked_through_is_told_and_stops_no
         found.poll(NOW + MINUTE)
     assert [record.message for record in caplog.records] == ["rule Broken cannot be judged"], "once"
     assert found.alert(builtin.RULE_ERROR.name, ("rule", "Broken")) is not None
+
+
+def test_a_window_with_much_new_is_settled_in_pieces_before_the_past_is_worked_through() -> None:
+    found = bench({"name": "Shift", "kind": "shift", "learn": "1h"})
+    evaluator, timeline = found.evaluator, found.evaluator.window.columns.timeline
+    evaluator.effort = 30.0
+    found.message(traffic(1, 10), NOW - 2 * HOUR)
+    found.poll()
+    found.message(traffic(RECENT, 2 * RECENT), NOW - HOUR)
+    assert timeline.is_unsettled()
+    work = evaluator.catching_up()
+    next(work)
+    assert timeline.is_unsettled(), "all of it was settled in one piece"
+    assert all(pause is None for pause in work)
+    assert not timeline.is_unsettled()

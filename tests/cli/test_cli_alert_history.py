@@ -68,6 +68,16 @@ def test_each_episode_says_what_happened_and_who_did_it(folder: Folder) -> None:
     assert "goes on" in shown
 
 
+@pytest.mark.parametrize("edit", ["severity: info", "enabled: false"])
+def test_what_happened_keeps_its_severity_when_the_rule_is_edited(polled: Folder, tmp_path: Path, edit: str) -> None:
+    folder = Folder(Path(shutil.copytree(polled.path, tmp_path / "copy")))
+    rules = folder.path / "rules.yaml"
+    rules.write_text(rules.read_text().replace("severity: critical", edit))
+    [fires] = json.loads(folder.invoke("history", "--json").stdout)
+    assert [(event["what"], event["severity"]) for event in fires["events"]] == [("fired", "critical")]
+    assert "critical" in folder.invoke("history").stdout
+
+
 def test_silences_stand_among_the_events_with_their_times_and_another_day_is_said() -> None:
     began = parse_iso("2026-11-21T22:00:00Z")
     course = [

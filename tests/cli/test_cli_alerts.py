@@ -56,6 +56,15 @@ def test_the_form_is_alertmanagers(polled: Folder) -> None:
     assert parse_iso(alert["startsAt"]) <= parse_iso(alert["updatedAt"]) < parse_iso(alert["endsAt"])
 
 
+def test_what_was_judged_long_ago_and_still_fires_has_not_ended(polled: Folder, tmp_path: Path) -> None:
+    folder = Folder(shutil.copytree(polled.path, tmp_path / "own"))
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        loaded = store.load().alerts
+        store.commit(Commit(alerts=[msgspec.structs.replace(one, as_of=one.as_of - HOUR) for one in loaded]))
+    for alert in json.loads(folder.invoke("alerts", "--json").stdout):
+        assert parse_iso(alert["updatedAt"]) < SystemClock().now() < parse_iso(alert["endsAt"])
+
+
 def test_for_people_it_is_a_table(polled: Folder) -> None:
     outcome = polled.invoke("alerts")
     assert outcome.exit_code == 0

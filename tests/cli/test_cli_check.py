@@ -172,6 +172,7 @@ def test_online_asks_routee_and_the_receivers(folder: Folder) -> None:
     assert "✓ account main: Routee accepts the credentials" in outcome.stdout
     assert "✓ search outbound of account main" in outcome.stdout
     assert "✓ receiver hook webhook/0: a connection opens; nothing is posted" in outcome.stdout
+    assert "monitor.yaml: good. " in outcome.stdout.splitlines()[-1], "once all have answered"
 
 
 def test_online_opens_a_connection_to_webhooks(folder: Folder) -> None:
@@ -197,3 +198,4 @@ def test_online_with_nobody_there_is_69(folder: Folder) -> None:
     outcome = folder.invoke("check", "--online")
     assert outcome.exit_code == 69
     assert "✗ account main:" in outcome.stdout
+    assert "monitor.yaml: good, but 2 questions failed: see ✗. " in outcome.stdout.splitlines()[-1]

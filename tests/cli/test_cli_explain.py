@@ -11,7 +11,7 @@ from cli_folder import Folder
 
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import MONITOR_BLIND
-from monitor.runtime.clock import HOUR, MINUTE, Duration
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 
@@ -204,3 +204,20 @@ def test_without_a_store_or_a_poll_it_is_69(folder: Folder) -> None:
     assert outcome.exit_code == 69
     assert "no complete poll yet" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
+
+
+def test_what_does_not_end_because_messages_were_lost_says_so(polled: Folder, tmp_path: Path) -> None:
+    folder = copied(polled, tmp_path)
+    known_for(folder, SECOND)
+    words = " were lost from the store, and are read from Routee again"
+    for lost in (False, True):
+        (fires, *others) = json.loads(folder.invoke("explain", "OperatorFailureRate", "--json").stdout)["groups"]
+        assert [words in group["why"] for group in (fires, *others)] == [lost, False, False]
+        assert (words in re.sub(r"\s+", " ", folder.invoke("alerts", "--wide").stdout)) == lost
+        with closing(open_sqlite(folder.path / "monitor.db")) as store:
+            (cursor,) = store.load().cursors
+            store.commit(Commit(lost={"main": cursor.as_of}))
+    assert fires["why"].endswith(
+        f"; does not resolve yet: messages before {fires['why'][-len(words) - 20 : -len(words)]}{words}"
+    )
+    assert fires["state"] == "firing"

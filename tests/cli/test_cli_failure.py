@@ -72,6 +72,7 @@ def test_a_folder_that_was_deleted_is_no_internal_error(tmp_path: Path) -> None:
         (["check", "--config", "monitor.yaml"], 69),
         (["run", "--config", "monitor.yaml"], 69),
         (["backup", "closed/copy.db", "--config", "open.yaml"], 69),
+        (["backup", "copy.db", "--config", "monitor.yaml"], 69),
         (["alerts", "--config", "closed/monitor.yaml"], 78),
         (["init", "--application-id", "id", "--tell", "console", "--config", "closed/monitor.yaml"], 69),
     ],
@@ -94,6 +95,7 @@ web: off
     assert done.returncode == code, done.stderr
     assert "internal error" not in done.stderr
     assert "permission denied" in done.stderr.lower()
+    assert "closed/" in done.stderr, "what is forbidden is named"
 
 
 def test_an_unexpected_error_is_one_line_without_a_traceback() -> None:

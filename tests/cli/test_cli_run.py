@@ -1,5 +1,6 @@
 """`run`: starts, stops as asked, and says in one line why it cannot start."""
 
+import fcntl
 import json
 import os
 import signal
@@ -16,7 +17,9 @@ from cli_folder import PROGRAM, Folder
 from monitor.__main__ import is_run
 from monitor.cli.options import CONFIG_PATHS
 from monitor.runtime.start_signals import StartSignals
+from monitor.store.protocol import Commit, Pending
 from monitor.store.sqlite import open_sqlite
+from tests.fakes.alerts import change, notification_of, rate
 
 
 @contextmanager
@@ -55,6 +58,20 @@ def test_it_runs_until_sigterm_survives_sighup_and_writes_nothing_to_stdout(fold
         assert process.wait(10) == 0
         assert process.stdout is not None
         assert process.stdout.read() == ""
+
+
+@pytest.mark.e2e
+def test_a_console_that_nobody_reads_does_not_keep_it_from_ending(folder: Folder) -> None:
+    views = [change(rate(), fingerprint=str(number), annotations={"summary": "long " * 200}) for number in range(30)]
+    waiting = Pending("console/0", notification_of(*views, receiver="ops"), "main")
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        store.commit(Commit(outbox=[waiting]))
+    with started(folder) as (process, _):
+        assert process.stdout is not None
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        os.read(process.stdout.fileno(), 1)  # it writes, and waits for somebody to read the rest
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
 
 
 @pytest.mark.e2e

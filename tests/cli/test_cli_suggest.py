@@ -188,10 +188,17 @@ def test_for_people_each_proposal_has_a_picture(weekly: Folder, piping: bool) ->
     assert lines[at + 2].startswith("  proposed  above ")
     assert lines[at + 3].startswith("  keeps ")
     loses = next(line for line in lines if line.startswith("  to keep more of them: --alerts-a-week "))
-    assert loses.split()[-4:-2] == ["--alerts-a-week", "6"]
+    assert loses.split()[-4:-2] == ["--alerts-a-week", "6"], "three in these four days look real"
     days = [line for line in lines[at:] if line.startswith("  Tue 10 Nov  ")]
     assert set("·▄█") <= set(days[0])
     assert "Rare: no suggestion: not enough data: there were values for 0s" in lines
+
+
+def test_who_does_as_advised_is_not_advised_so_again(weekly: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOST_SPENT", ENV["MOST_SPENT"])
+    outcome = weekly.invoke(*WORDS, "--alerts-a-week", "6", "--rule", "Failures")
+    assert "1 of 3 that look real" in outcome.stdout
+    assert "to keep more of them" not in outcome.stdout
 
 
 def test_a_proposal_that_loses_all_that_looks_real_says_so(weekly: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

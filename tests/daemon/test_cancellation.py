@@ -6,7 +6,7 @@ Afterwards memory says what a fresh start would read, the next poll makes up for
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +18,7 @@ from monitor.daemon.window_restore import restored_window
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.search_tasks import poll_search
 from monitor.ingest.poll.sink import PollFigures
-from monitor.model.batch import batch_of
+from monitor.model.batch import Batch, batch_of
 from monitor.model.routee_query import RejectedRecord
 from monitor.model.routee_query import RouteeQuery as Asked
 from monitor.notify.outbox import deliver
@@ -30,6 +30,7 @@ from monitor.store.backup import back_up
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.window import Query, Window, WindowReader
 from tests.fakes.interruption import cancelled, interrupted
+from tests.fakes.new_store import new_sqlite
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.scripted_notifier import ScriptedNotifier
 from tests.fakes.tracking import FakeTracking
@@ -49,6 +50,12 @@ UNREADABLE = (RejectedRecord("no date", '{"messageId": "bad"}'),)
 """Stands on each page of the fake Routee's."""
 MOST = 500
 """No action here has so many moments."""
+
+
+@cache
+def many() -> Batch:
+    """So many rows that they are committed on the way."""
+    return batch_of([{"messageId": f"many-{i}", "date": NOW - HOUR, "status": "Queued"} for i in range(ROWS_AT_ONCE)])
 
 
 class World:
@@ -76,9 +83,7 @@ class World:
             await poll_search(PLAN, self.routee, sink, self.clock, cursor, stop=stop, observer=observer)
 
     async def page(self) -> None:
-        """So many rows that they are committed on the way."""
-        rows = [{"messageId": f"many-{i}", "date": NOW - HOUR, "status": "Queued"} for i in range(ROWS_AT_ONCE)]
-        await self.harness.sinks["main"].page("all", batch_of(rows), (RejectedRecord("no date", "{}"),))
+        await self.harness.sinks["main"].page("all", many(), (RejectedRecord("no date", "{}"),))
 
     async def silence(self) -> None:
         made = Silence("s", parse_matchers("a=b"), NOW, NOW + HOUR, "Ann", "why", NOW)
@@ -178,7 +183,7 @@ def counts(window: Window) -> dict[str, int]:
 
 @contextmanager
 def world() -> Iterator[World]:
-    with TemporaryDirectory() as folder, closing(open_sqlite(Path(folder) / "monitor.db")) as store:
+    with TemporaryDirectory() as folder, closing(new_sqlite(Path(folder) / "monitor.db")) as store:
         yield World(store)
 
 

@@ -33,10 +33,10 @@ COUNTS = [
 BALANCES = [f"{{name: Low{i}, kind: balance, below: {100 + i}}}" for i in range(2)]
 RULES = "rules:\n" + "\n".join(f"  - {rule}" for rule in [BALANCES[0], *COUNTS, BALANCES[1]])
 FIRST, MORE = 10, 3
-MOST = 300
+MOST = 150
 """No poll here has so many moments."""
-STEP = 3
-"""A task is about to run, and has yielded: two moments that differ by no code. So every other pause is met."""
+STEP = 2
+"""Every other pause is met."""
 
 
 class Interrupted:

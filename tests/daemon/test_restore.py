@@ -10,14 +10,17 @@ import pytest
 import trio
 
 from monitor.daemon.committer import put_rows
+from monitor.daemon.pipeline import ROWS_AT_ONCE
 from monitor.daemon.restore import (
     accounts_to_restore,
     restored_dispatcher,
     restored_evaluator,
+    without_messages,
 )
-from monitor.daemon.window_restore import restored_or_empty, restored_window
+from monitor.daemon.window_restore import known_to, restored_or_empty, restored_window
 from monitor.model.batch import batch_of
 from monitor.model.complete_read import SOMEWHERE
+from monitor.runtime.clock import MINUTE
 from monitor.runtime.errors import StoreDamaged
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Cursor, Store, StoredState
@@ -31,6 +34,7 @@ from tests.fakes.written import CONFIG, settings
 from tests.store.store_samples import alert, group
 
 PAGES = 8
+NOW = 1_800_000_000_000_000
 RULES = """
 rules:
   - {name: OperatorFailureRate, kind: rate, by: [country, operator], window: 5m, above: 20%}
@@ -79,7 +83,7 @@ async def test_the_window_comes_back_as_it_was() -> None:
     await harness.poll(traffic(3, operator="Cosmote"))
     again = restored_window(harness.store, "main", settings(RULES).config, b"")
     assert (again.messages, again.unsaved().blob) == (10, None)
-    piecewise, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"")
+    piecewise, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"", (), NOW)
     assert (piecewise.messages, piecewise.unsaved().blob, damage) == (10, None, "")
 
 
@@ -101,7 +105,7 @@ async def test_other_calls_have_their_turn_while_an_account_is_restored(stored: 
     front, restored, turns = AsyncStore(stored), list[tuple[Window, str]](), 0
 
     async def restore() -> None:
-        restored.append(await restored_or_empty(front, "main", settings(RULES).config, b""))
+        restored.append(await restored_or_empty(front, "main", settings(RULES).config, b"", (), NOW))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(restore)
@@ -124,7 +128,7 @@ async def test_restoring_an_account_ends_between_two_pages_when_it_is_cancelled(
                     scope.cancel()
                 return await super().journal_page(account, after)
 
-        await restored_or_empty(Front(stored), "main", settings(RULES).config, b"")
+        await restored_or_empty(Front(stored), "main", settings(RULES).config, b"", (), NOW)
     assert scope.cancelled_caught
     assert len(pages) == 2
 
@@ -136,12 +140,80 @@ def rows(number: int) -> list[dict[str, str | int]]:
 async def test_at_the_start_a_window_is_made_ready_for_the_rules() -> None:
     harness = PipelineHarness(settings(RULES), HandClock())
     await harness.poll(traffic(3, operator="Cosmote", campaignTrackingId="c-1"))
-    window, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"")
+    window, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"", (), NOW)
     assert not damage
     assert len(window.columns.timelines) == 2
     reading = WindowReader(window)
     assert reading.tally(Query(0, 1 << 62, seen=True)).counts.tolist() == [10]
     assert runs(reading, Query(0, 1 << 62), 0, 0).messages.tolist() == [10]
+
+
+def test_up_to_when_messages_were_lost_is_restored_whether_of_the_account_or_of_all() -> None:
+    written, loaded = settings(RULES), StoredState([], [], [], lost={"": 5, "main": 4, "other": 9})
+    evaluator = restored_evaluator(Window("main"), written.config, written.rules, loaded)
+    assert evaluator.coverage.lost_to == 5
+    again = restored_evaluator(Window("main"), written.config, written.rules, without_messages(loaded, "main", 7))
+    assert again.coverage.lost_to == 7
+
+
+def test_what_is_lost_was_known_until_now_or_as_far_as_it_was_polled_by_a_clock_ahead_of_this_one() -> None:
+    loaded = StoredState(
+        [Cursor("main", "all", 7, 0), Cursor("main", "more", 6, 0), Cursor("other", "all", 9, 0)], [], []
+    )
+    for now, lost_to in ((5, 7), (8, 8)):
+        assert known_to(loaded.cursors[:2], now) == lost_to
+        assert without_messages(loaded, "main", now).lost == {"main": lost_to}
+    assert known_to((), 5) == 5
+
+
+@pytest.mark.parametrize(
+    "damage", ["DELETE FROM journal WHERE sequence = ?", "UPDATE journal SET account = 'other' WHERE sequence = ?"]
+)
+async def test_an_entry_of_the_journal_that_is_missing_is_noticed(tmp_path: Path, damage: str) -> None:
+    for which in range(3):
+        path = tmp_path / f"{which}.db"
+        with closing(open_sqlite(path)) as store:
+            harness = PipelineHarness(settings(RULES), HandClock(), store)
+            for _ in range(3):
+                harness.clock.at += MINUTE
+                await harness.poll(traffic(3, operator="Cosmote"))
+            harness.clock.at += MINUTE
+            await harness.poll()
+            sequence = [number for number, _ in store.journal("main")][which]
+        with closing(sqlite3.connect(path)) as db, db:
+            assert db.execute(damage, (sequence,)).rowcount == 1
+        config = settings(RULES).config
+        with closing(open_sqlite(path)) as store:
+            cursors, now = store.load().cursors, harness.clock.at
+            window, why = await restored_or_empty(AsyncStore(store), "main", config, b"", cursors, now)
+            assert (len(window), "its journal has 2 entries instead of 3" in why) == (0, True)
+            assert (store.load().lost, store.load().cursors) == ({"main": now}, [])
+
+
+async def test_a_journal_to_which_rows_were_added_since_the_last_poll_is_whole(tmp_path: Path) -> None:
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        harness = PipelineHarness(settings(RULES), HandClock(), store)
+        for number in range(6):
+            harness.clock.at += MINUTE
+            await harness.poll(traffic(number, operator="Cosmote"))
+            await harness.page(traffic(3, operator="Nova"), "all", "main", harness.clock.at)
+            account = harness.pipeline.accounts["main"]
+            account.changed = ROWS_AT_ONCE  # as after many pages
+            await harness.pipeline.commit_rows(account)
+            config, cursors = settings(RULES).config, store.load().cursors
+            assert cursors[0].journal is not None
+            window, why = await restored_or_empty(harness.front, "main", config, b"", cursors, harness.clock.at)
+            assert (window.messages, why) == (account.evaluator.window.messages, "")
+
+
+async def test_an_account_that_is_added_at_a_reload_knows_what_of_it_was_lost() -> None:
+    harness = PipelineHarness(settings(RULES), HandClock())
+    harness.store.commit(Commit(lost={"second": 5}))
+    second = CONFIG.replace("searches:", "  - {name: second, application_id: x, application_secret: y}\nsearches:")
+    second = second.replace("searches:", "searches:\n  - {name: seconds, account: second, every: 30s, resweep: []}")
+    await harness.reload(settings(RULES, second))
+    assert harness.pipeline.accounts["second"].evaluator.coverage.lost_to == 5
+    assert harness.pipeline.accounts["main"].evaluator.coverage.lost_to == 0
 
 
 def test_groups_come_back_under_the_route_of_now() -> None:
@@ -178,7 +250,8 @@ async def test_texts_that_are_missing_are_never_taken_for_others(tmp_path: Path,
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
         with pytest.raises(StoreDamaged, match="the messages of account main in the store cannot be read"):
             restored_window(store, "main", config, b"")
-        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"")
+        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"", (), NOW)
         assert (len(window), "texts of" in damage) == (0, True)
-        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"")
+        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"", (), NOW + 1)
         assert (len(window), damage) == (0, ""), "it is read anew"
+        assert store.load().lost == {"main": NOW}

@@ -391,7 +391,7 @@ async def reload(worker: SharedWorker, config: str, rules: str = RULES) -> None:
     pipeline, key = worker.pipeline, worker.store.secret("recipients")
     held = tuple(pipeline.accounts)
     otherwise = await announced(worker.front, after)
-    found = await state_for_reload(worker.front, before.config, after.config, key, held)
+    found = await state_for_reload(worker.front, before.config, after.config, key, worker.clock.now(), held)
 
     def make() -> PipelineConfig:
         pipeline.judged_otherwise = otherwise

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from test_shared_pipeline import CONFIG, Pair, reload
 
+from monitor.alerts.view import HISTORY
 from monitor.model.notification import Notification
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
@@ -162,3 +163,22 @@ async def test_what_explains_an_alert_is_not_missed_before_it_is_told(caplog: py
     await begin(pair, 15)
     assert "template" not in caplog.text
     assert "annotation" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        ("such as {{ samples[0].status }}", "such as Delivered"),
+        ("such as{% for one in samples %} {{ one.status }}{% endfor %}", "such as" + " Delivered" * 5),
+        ("{{ history | length }} values", f"{HISTORY} values"),
+        ("{{ labels.team }}", "sms"),
+    ],
+)
+async def test_what_explains_an_alert_is_told_elsewhere_too(summary: str, said: str) -> None:
+    pair = await pair_of(NEW.replace("Look at {{ labels.team }}", summary))
+    await begin(pair, 15)
+    await pass_on(pair)
+    pair.clock.at += 10 * SECOND
+    await pair.second.pipeline.flush()
+    [first] = told(pair)
+    assert first.alerts[0].annotations["summary"] == said

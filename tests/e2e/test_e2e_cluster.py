@@ -15,10 +15,12 @@ from e2e_process import Daemon, daemon
 from e2e_stage import SEARCH
 from e2e_store import store_keys
 
-from monitor.runtime.clock import SECOND
+from monitor.daemon.fleet.ownership import CHANGEOVER
+from monitor.runtime.clock import SECOND, SystemClock, parse_iso
 from monitor.runtime.errors import StoreError
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
+from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.postgresql import running_server
 from tests.fakes.postgresql_link import linked
 from tests.fakes.waiting import guarded, until
@@ -146,6 +148,36 @@ async def test_a_removed_account_is_given_up_once_the_end_of_its_alerts_is_told(
                 while "athens" in str((await client.get(f"{first.url}/api/v1/status")).json()["fleet"]):
                     await trio.sleep(0.1)
         town.check_once(fired=len(ACCOUNTS), resolved=1)
+
+
+async def test_a_removed_account_is_kept_while_an_alertmanager_that_is_away_has_its_ends_to_be_told(
+    tmp_path: Path, postgresql: PostgresqlAddress
+) -> None:
+    is_away, posted = trio.Event(), list[tuple[str, str]]()
+
+    async def alertmanager(asked: Asked) -> Answer:
+        if is_away.is_set():
+            return Answer(503)
+        posted.extend((one["labels"]["account"], one["endsAt"]) for one in asked.json)
+        return Answer()
+
+    async with serving(alertmanager) as url:
+        receivers = [{"name": "ops", "alertmanager": [{"urls": [url]}]}]
+        rarely = {"receivers": receivers, "searches": [SEARCH | {"account": name, "every": "20s"} for name in ACCOUNTS]}
+        async with cluster(tmp_path, postgresql, **rarely) as town, town.worker("first") as first:
+            town.fail("Ends", ["athens"])
+            await until(lambda: "athens" in dict(posted), "the alert to be posted")
+            is_away.set()
+            left = [name for name in ACCOUNTS if name != "athens"]
+            searches = [SEARCH | {"account": name, "every": "1s"} for name in left]
+            town.config("first", accounts=[account(town.urls[name], name) for name in left], searches=searches)
+            first.process.send_signal(signal.SIGHUP)
+            await trio.sleep(3 * CHANGEOVER)
+            assert taken(first) == sorted(ACCOUNTS), "it is kept"
+            posted.clear()
+            is_away = trio.Event()
+            await until(lambda: "athens" in dict(posted), "the end to be posted", 90)
+            assert parse_iso(dict(posted)["athens"]) < SystemClock().now()
 
 
 async def test_a_worker_that_joins_has_its_share_within_a_minute_and_tells_nobody_anything(

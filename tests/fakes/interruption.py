@@ -5,25 +5,35 @@ from collections.abc import Awaitable, Callable
 import trio
 
 
-class _TaskSteps(trio.abc.Instrument):
-    """Counts each time a task is about to run and has just yielded, the only points at which it can be interrupted."""
+class _Moments(trio.abc.Instrument):
+    """Counts the moments at which a task can be interrupted: each time that it has just yielded, and, ``before_too``, that it is about to run.
 
-    def __init__(self, root: trio.lowlevel.Task, at: int, act: Callable[[], None]) -> None:
+    The latter is left out where nothing has happened since the moment that was counted last: whatever is done then does the same.
+    """
+
+    def __init__(self, root: trio.lowlevel.Task, at: int, act: Callable[[], None], *, before_too: bool) -> None:
         self.left = at
         self._root = root
         self._act = act
+        self._before_too = before_too
+        self._has_changed = True
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._count(task)
+        if self._before_too and self._has_changed and self._is_below(task):
+            self._count()
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._count(task)
+        self._has_changed = not self._is_below(task)
+        if not self._has_changed:
+            self._count()
 
-    def _count(self, task: trio.lowlevel.Task) -> None:
-        if self.left >= 0 and self._is_below(task):
-            self.left -= 1
-            if self.left < 0:
-                self._act()
+    def after_io_wait(self, timeout: float) -> None:
+        self._has_changed = True
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left == -1:
+            self._act()
 
     def _is_below(self, task: trio.lowlevel.Task | None) -> bool:
         while task is not None and task is not self._root:
@@ -31,20 +41,26 @@ class _TaskSteps(trio.abc.Instrument):
         return task is not None
 
 
-async def interrupted(at: int, action: Callable[[], Awaitable[object]], act: Callable[[], None]) -> bool:
-    """Runs ``action`` and calls ``act`` at its step number ``at``; returns whether it has that many steps."""
-    steps = _TaskSteps(trio.lowlevel.current_task(), at, act)
-    trio.lowlevel.add_instrument(steps)
+async def interrupted(
+    at: int, action: Callable[[], Awaitable[object]], act: Callable[[], None], *, before_too: bool = False
+) -> bool:
+    """Runs ``action`` and calls ``act`` at its moment number ``at``; returns whether it has that many moments.
+
+    What ``act`` does, or wakes, comes after the step of a task that is about to run, or before the next one: so ``before_too`` adds nothing,
+    unless ``act`` cancels.
+    """
+    moments = _Moments(trio.lowlevel.current_task(), at, act, before_too=before_too)
+    trio.lowlevel.add_instrument(moments)
     try:
         await action()
     finally:
-        trio.lowlevel.remove_instrument(steps)
-    return steps.left < 0
+        trio.lowlevel.remove_instrument(moments)
+    return moments.left < 0
 
 
 async def cancelled(at: int, action: Callable[[], Awaitable[object]]) -> bool:
-    """Runs ``action`` and cancels it at its step number ``at``; returns whether it has that many steps."""
+    """Runs ``action`` and cancels it at its moment number ``at``; returns whether it has that many moments."""
     came = False
     with trio.CancelScope() as scope:
-        came = await interrupted(at, action, scope.cancel)
+        came = await interrupted(at, action, scope.cancel, before_too=True)
     return came or scope.cancelled_caught

@@ -43,6 +43,7 @@ class MemoryStore:
         self.outbox: list[Pending] = []
         self.transitions: list[Transition] = []
         self._cursors: dict[tuple[str, str], bytes] = {}
+        self._lost: dict[str, Instant] = {}
         self._alerts: dict[str, bytes] = {}
         self._groups: dict[tuple[str, str, str], bytes] = {}
         self._silences: dict[str, bytes] = {}
@@ -113,6 +114,7 @@ class MemoryStore:
         for _, sequence in commit.cleaned:
             del self._journal[sequence]
         self._entries |= {(entry.account, entry.field, entry.code): entry.value for entry in commit.entries}
+        self._lost |= commit.lost
         self._cursors |= {(one.account, one.search): msgspec.json.encode(one) for one in commit.cursors}
 
     def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
@@ -148,6 +150,7 @@ class MemoryStore:
             {account: msgspec.json.decode(data, type=AccountState) for account, data in self._account_states.items()},
             rule_states=dict(self._rule_states),
             first_evaluations=dict(self._first_evaluations),
+            lost=dict(self._lost),
         )
 
     def entries(self, account: str) -> list[Entry]:

@@ -92,7 +92,7 @@ class PipelineHarness:
         """Reloads as the daemon does: the windows and everything else in memory stay."""
         config, before = settings.config, self.settings.config
         key = await self.front.secret("recipients")
-        found = await state_for_reload(self.front, before, config, key)
+        found = await state_for_reload(self.front, before, config, key, self.clock.now())
         anew = {(one.account, one.name) for one in config.searches if one not in before.searches}
 
         def renewed() -> PipelineConfig:

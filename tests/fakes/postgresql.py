@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.store.postgresql import open_postgresql
 from tests.fakes.alertmanager import free_port
 from tests.fakes.patience import until
 
@@ -78,6 +79,7 @@ class PostgresqlServer:
         self._disk = folder / "disk" if on_a_small_disk else None
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
+        self._template: PostgresqlAddress | None = None
 
     def create(self) -> None:
         """Makes the cluster; passwords are asked for."""
@@ -183,8 +185,16 @@ class PostgresqlServer:
     def database(self, more: str = "") -> PostgresqlAddress:
         """A new, empty database."""
         name = f"monitor_{next(self._numbers)}"
-        self.administer(f"CREATE DATABASE {name} OWNER {OWNER} {more}")
+        # To copy the files, and not what is in them page by page, takes half the time.
+        self.administer(f"CREATE DATABASE {name} OWNER {OWNER} STRATEGY FILE_COPY {more}")
         return PostgresqlAddress(self.host, self.port, OWNER, name, password=PASSWORD)
+
+    def database_with_tables(self) -> PostgresqlAddress:
+        """A new database with the tables of a store, and nothing in them: the steps that make them are run once, and their result is copied."""
+        if self._template is None:
+            self._template = self.database()
+            open_postgresql(self._template).close()
+        return self.database(f"TEMPLATE {self._template.database}")
 
     def cut_sessions(self, address: PostgresqlAddress) -> None:
         """Ends all sessions of a database, as a restart of the server does, or a firewall that forgets."""

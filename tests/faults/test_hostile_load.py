@@ -28,7 +28,7 @@ from tests.faults.hostile_clients import CALLBACK_SECRET, CROWDS, DEAR, DEAREST_
 
 pytestmark = pytest.mark.e2e
 
-SECONDS = float(os.environ.get("HOSTILE_SECONDS", "12"))
+SECONDS = float(os.environ.get("HOSTILE_SECONDS", "8"))
 ANSWERED_WITHIN = 0.5
 TOLD_WITHIN = 5.0
 POLLED_WITHIN = 5.0

@@ -1,4 +1,4 @@
-"""kill -9 at 200 random instants (50 on PostgreSQL): of five hundred alerts no firing and no resolve is lost; what is told twice has the same id."""
+"""kill -9 at many random instants: of five hundred alerts no firing and no resolve is lost; what is told twice has the same id."""
 
 import json
 import random
@@ -13,11 +13,12 @@ from e2e_hook import Episode, Hook, hook
 
 from monitor.store.open import open_store
 from tests.fakes.http import Answer
+from tests.fakes.rounds import rounds
 from tests.fakes.written import settings
 from tests.faults.many_alerts import ALERTS, RULES, config
 
-KILLS = 200
-KILLS_ON_POSTGRESQL = 50
+KILLS = rounds(200, else_=70)
+KILLS_ON_POSTGRESQL = rounds(50, else_=25)
 SEED = 20261122
 
 

@@ -258,6 +258,59 @@ async def test_what_is_over_is_told_at_once_and_for_fifteen_minutes(autojump_clo
     assert all("UndeliveredSpike" in [name for name, _ in post] for post in told[2:])
 
 
+async def test_an_account_has_ends_to_be_told_until_they_were_told_for_fifteen_minutes(autojump_clock: object) -> None:
+    stage, client, outbox, clock = Stage(), Took(), Outbox(), TrioClock(NOW)
+    stage.account = "bulk"
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, clock, outbox).run, stage.news)
+        await trio.sleep(30)
+        assert outbox.ending(clock.now()) == {"bulk"}, "what fires there has to end some day"
+        stage.show()
+        await trio.sleep(14 * 60)
+        assert outbox.ending(clock.now()) == {"bulk"}
+        await trio.sleep(3 * 60)
+        assert outbox.ending(clock.now()) == set()
+        nursery.cancel_scope.cancel()
+
+
+async def test_it_has_them_while_alertmanager_is_away_until_the_alert_has_ended_there_by_itself(
+    autojump_clock: object,
+) -> None:
+    stage, outbox, clock = Stage(), Outbox(), TrioClock(NOW)
+    client = Took(Sent(), *[Retry("it is away")] * 1_000)
+    stage.account = "bulk"
+    stage.show(spike())
+    pushing = pusher(stage, client, clock, outbox)
+    pushing.known_alerts.interval = lambda view: HOUR
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pushing.run, stage.news)
+        await trio.sleep(30)
+        stage.show()
+        await trio.sleep(3 * 3600)
+        assert outbox.ending(clock.now()) == {"bulk"}
+        await trio.sleep(3600)
+        assert outbox.ending(clock.now()) == set(), "it ended there four hours after it was posted"
+        nursery.cancel_scope.cancel()
+    outbox.forget(pushing.name)
+
+
+def test_what_alertmanager_never_heard_of_is_not_waited_for() -> None:
+    known = KnownAlerts(lambda view: HOUR)
+    held = {"bulk": 1}
+    view = rate()
+    known.take(
+        {
+            (view.fingerprint, view.severity): FiringAlert(
+                view.fingerprint, view.severity, True, partial(_same, view), "bulk"
+            )
+        },
+        NOW,
+        held.get,
+    )
+    assert known.ending(NOW) == set()
+
+
 async def test_while_nothing_fires_it_is_only_asked_once_whether_they_take_anything(autojump_clock: object) -> None:
     stage, client, outbox = Stage(), Took(Retry("it is not there")), Outbox()
     with trio.move_on_after(600):

@@ -51,6 +51,7 @@ def fill(store: Store) -> None:
             journal=[("main", bytes([number]) * 1_000) for number in range(10)],
             entries=[Entry("main", "from", code, text) for code, text in enumerate(["", "nul\0", "Ä\ufdd0", "b"])],
             cursors=[cursor(), cursor("other")],
+            lost={"main": NOW - 5, "": NOW - 9},
             alerts=[alert("Zeta"), told, alert("Alpha")],
             transitions=[
                 Transition(

@@ -24,7 +24,7 @@ from monitor.store.postgresql_leases import FOR_LEASES
 from monitor.store.protocol import Commit, Cursor, Entry, Pending
 from tests.fakes.far_link import Cut, far_link
 from tests.fakes.patience import until
-from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.postgresql import OWNER, PostgresqlServer
 from tests.fakes.postgresql_link import linked
 from tests.store.store_samples import NOW, ack, alert, group, keys, notification, silence
 
@@ -73,9 +73,9 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer) -> Iterator[Fleet]:
+def fleet(postgresql_tables: PostgresqlAddress, postgresql_server: PostgresqlServer) -> Iterator[Fleet]:
     with ExitStack() as opened:
-        yield Fleet(postgresql, postgresql_server, opened)
+        yield Fleet(postgresql_tables, postgresql_server, opened)
 
 
 def poll(account: str, number: int) -> Commit:
@@ -92,6 +92,20 @@ def polls_of(store: PostgresqlStore, account: str) -> list[int]:
 
 def holders(view: FleetView) -> dict[str, tuple[int | None, int]]:
     return {lease.account: (lease.worker, lease.token) for lease in view.fleet.leases}
+
+
+@pytest.mark.parametrize("table", ["worker", "lease"])
+def test_leases_that_could_not_be_renewed_for_long_are_renewed_once_they_can_be(fleet: Fleet, table: str) -> None:
+    daemon = fleet.daemon()
+    for beats in range(1, 9):
+        taken = daemon.take("main")
+        fleet.tell(f"REVOKE ALL ON {table} FROM {OWNER}")
+        for _ in range(beats):
+            with pytest.raises(StoreError, match="permission denied"):
+                daemon.leases.beat(["main"], taken)
+        fleet.tell(f"GRANT ALL ON {table} TO {OWNER}")
+        daemon.leases.beat(["main"], taken)
+        daemon.leases.release("main", taken["main"])
 
 
 def test_one_takes_what_is_free_and_all_see_who_holds_what(fleet: Fleet) -> None:
@@ -617,11 +631,16 @@ def test_strange_rows_of_leases_and_workers_hinder_nobody(fleet: Fleet, written:
     assert one.store.suppressions().revision != view.edits
 
 
-def test_a_lease_that_can_have_no_further_token_hinders_no_other(fleet: Fleet) -> None:
-    one = fleet.daemon()
+def test_the_tokens_of_a_lease_begin_again_after_the_largest(fleet: Fleet) -> None:
+    one, two = fleet.daemon(), fleet.daemon()
     one.leases.beat(BOTH, {})
-    fleet.tell(f"UPDATE lease SET token = {(1 << 63) - 1} WHERE account = 'main'")
-    assert set(one.take(*BOTH)) == {"other"}
+    fleet.tell(f"UPDATE lease SET token = {(1 << 63) - 2} WHERE account = 'main'")
+    assert one.take(*BOTH) == {"main": (1 << 63) - 1, "other": 1}
+    fleet.lapse("main")
+    assert two.take(*BOTH) == {"main": 1}
+    with pytest.raises(LeaseLost, match="main"):
+        one.store.commit(poll("main", 1))
+    two.store.commit(poll("main", 2))
 
 
 def test_an_alert_of_a_version_that_did_not_write_its_account_is_found(fleet: Fleet) -> None:

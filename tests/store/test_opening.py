@@ -71,6 +71,17 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
+def test_a_file_that_is_set_aside_leaves_behind_that_all_messages_until_then_are_lost(path: Path, damage: str) -> None:
+    filled(path)
+    with closing(open_sqlite(path)) as store:
+        assert store.load().lost == {}
+    DAMAGES[damage](path)
+    for _ in range(2):  # also after a restart
+        loaded, _, _ = reopened(path)
+        assert (loaded.cursors, loaded.lost) == ([], {"": NOW})
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_set_aside_and_the_daemon_begins_anew(path: Path, damage: str) -> None:
     filled(path)
     DAMAGES[damage](path)
@@ -136,6 +147,32 @@ def test_a_log_that_is_lost_or_damaged_leaves_an_earlier_whole_state(path: Path,
     loaded, _, report = reopened(path)
     assert report is None
     assert len(loaded.alerts) == len(OPERATORS)
+
+
+@pytest.mark.parametrize("length", [72, 100, 4_096, 24_576])
+def test_a_copy_that_was_cut_off_is_set_aside_also_where_no_daemon_has_worked_on_it(path: Path, length: int) -> None:
+    filled(path)
+    path.with_name("monitor.db.lock").unlink()
+    os.truncate(path, length)
+    _, _, report = reopened(path)
+    assert report is not None
+
+
+def test_of_a_file_of_which_nothing_shows_whose_it_was_the_advice_is_to_move_it(path: Path) -> None:
+    filled(path)
+    path.with_name("monitor.db.lock").unlink()
+    os.truncate(path, 71)
+    with pytest.raises(StoreDamaged, match="move the file away"):
+        open_daemon_store(path, NOW)
+    with closing(sqlite3.connect(path.with_name("other.db"))) as other:
+        other.execute("CREATE TABLE bookmarks (url TEXT)")
+        other.execute("CREATE TABLE pages (url TEXT)")
+    path.with_name("other.db").rename(path)
+    os.truncate(path, 5_000)
+    for _ in range(2):
+        with pytest.raises(StoreDamaged, match="move the file away") as caught:
+            open_daemon_store(path, NOW)
+        assert "restart" not in str(caught.value)
 
 
 def test_a_file_that_was_never_ours_is_refused_each_time_and_left_alone(path: Path) -> None:

@@ -22,12 +22,12 @@ from monitor.store.async_store import AsyncStore
 from monitor.store.daemon_store import daemon_store
 from monitor.store.open import lock_holder, missing_for, open_store
 from monitor.store.postgresql import FOR_THE_DAEMON, PostgresqlStore, open_postgresql, open_worker
-from monitor.store.postgresql_connection import PostgresqlLimits, connect
+from monitor.store.postgresql_connection import SCHEMA, PostgresqlLimits, connect
 from monitor.store.postgresql_statements import translated
 from monitor.store.protocol import Commit, Entry, Pending, QuarantinedRecord
 from tests.fakes.far_link import Cut, far_link
 from tests.fakes.patience import until
-from tests.fakes.postgresql import PASSWORD, PostgresqlServer, running_server
+from tests.fakes.postgresql import OWNER, PASSWORD, PostgresqlServer, running_server
 from tests.fakes.postgresql_link import PostgresqlLink, When, linked
 from tests.store.store_samples import NOW, ack, alert, cursor, group, keys, notification, transition
 
@@ -428,6 +428,26 @@ def test_a_slow_statement_is_given_up(postgresql: PostgresqlAddress) -> None:
         with pytest.raises(StoreError, match="took too long to answer"):
             sleep_with_a_short_limit(store)
         assert store.counts()["journal"] == 0
+
+
+@pytest.mark.parametrize("table", ["journal", "cursor", "alert", "transition", "alert_group", "parcel", "worker"])
+def test_commits_that_failed_for_long_are_made_once_they_can_be(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer, table: str
+) -> None:
+    """The driver has statements prepared that come often. It took those for prepared that a failed pipeline had skipped."""
+    with closing(open_worker(postgresql, limits=SHORT)) as store:
+        with store.snapshot():
+            store.load()
+        for number in range(1, 4):
+            store.commit(poll(number))
+        schema = f"{SCHEMA}.{table}"
+        postgresql_server.administer(f"REVOKE UPDATE, INSERT ON {schema} FROM {OWNER}", database=postgresql.database)
+        for _ in range(8):
+            with pytest.raises(StoreError, match="permission denied"):
+                store.commit(poll(4))
+        postgresql_server.administer(f"GRANT ALL ON {schema} TO {OWNER}", database=postgresql.database)
+        store.commit(poll(4))
+    assert polls_in(postgresql) == [1, 2, 3, 4]
 
 
 def test_a_server_that_cannot_be_written_is_named_and_outlived(

@@ -55,7 +55,7 @@ def _sqlite(request: pytest.FixtureRequest) -> Opener:
 
 
 def _postgresql(request: pytest.FixtureRequest) -> Opener:
-    address: PostgresqlAddress = request.getfixturevalue("postgresql")
+    address: PostgresqlAddress = request.getfixturevalue("postgresql_tables")
     return lambda: open_postgresql(address)
 
 
@@ -612,6 +612,24 @@ def test_what_a_rule_keeps_is_replaced_and_goes_with_the_rule(reopen: Opener) ->
         store.commit(Commit(rule_states={("main", "C"): Kept(b"3")}, dropped_rule_states=[("main", "C")]))
     with closing(reopen()) as store:
         assert store.load().rule_states == {("main", "A"): b"2", ("x", "A"): b"", ("main", "C"): b"3"}
+
+
+def test_up_to_when_messages_were_lost_is_kept_whatever_is_polled_since(reopen: Opener) -> None:
+    other = msgspec.structs.replace(cursor(), account="other")
+    with closing(reopen()) as store:
+        store.commit(Commit(cursors=[cursor(), other], journal=[("main", b"x")]))
+        assert store.load().lost == {}
+        store.commit(Commit(forgotten=["main"], lost={"main": NOW}))
+        assert (store.load().cursors, list(store.journal("main"))) == ([other], [])
+        store.commit(Commit(cursors=[cursor()]))
+        store.commit(Commit(cursors=[cursor()]))
+    with closing(reopen()) as store:
+        loaded = store.load()
+        assert (loaded.cursors, loaded.lost) == ([cursor(), other], {"main": NOW})
+        assert (store.load(["main"]).lost, store.load(["other"]).lost) == ({"main": NOW}, {})
+        store.commit(Commit(forgotten=["main"], lost={"main": NOW + 1, "": NOW}))
+        assert store.load(["main"]).lost == {"main": NOW + 1, "": NOW}
+        assert store.load(["other"]).lost == {"": NOW}, "of all accounts"
 
 
 def test_what_belongs_to_some_accounts_is_loaded_alone(store: Store) -> None:

@@ -17,15 +17,15 @@ MADE_UNREADABLE = "UPDATE routee_monitor.parcel SET notification = '{}' WHERE ke
 
 
 @pytest.fixture
-def store(postgresql: PostgresqlAddress) -> Iterator[PostgresqlStore]:
-    with closing(open_worker(postgresql)) as opened:
+def store(postgresql_tables: PostgresqlAddress) -> Iterator[PostgresqlStore]:
+    with closing(open_worker(postgresql_tables)) as opened:
         yield opened
 
 
 @pytest.fixture
-def tell(postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer) -> Tell:
+def tell(postgresql_tables: PostgresqlAddress, postgresql_server: PostgresqlServer) -> Tell:
     """Has the administrator of the database run a statement."""
-    return lambda statement: postgresql_server.administer(statement, database=postgresql.database)
+    return lambda statement: postgresql_server.administer(statement, database=postgresql_tables.database)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from monitor.model.batch import batch_of
 from monitor.window import Query, Window, WindowReader
 from monitor.window.table import ColumnTable
-from monitor.window.timeline import AS_MESSAGE, AS_PART, EDGES, RECENT, Timeline
+from monitor.window.timeline import AS_MESSAGE, AS_PART, COPIED, COUNTS, EDGES, RECENT, Timeline
 
 ROWS = 60
 changes = st.lists(
@@ -115,6 +115,24 @@ def test_settling_in_pieces_gives_what_settling_at_once_gives_also_where_a_query
     assert number == 3, "the rest of the pieces has nothing to do"
     assert counted(window, -1, count + 5) == {("Sent",): count - len(changed), ("Failed",): len(changed)}
     assert not list(window.settling())
+
+
+def test_settling_copies_many_counts_in_pieces_also_where_profiles_were_added() -> None:
+    profiles, count = 2_000, 1 << 16
+    table = ColumnTable({"date": np.int64, "kind": np.uint8, "profile": np.uint16})
+    table.reserve(count)
+    timeline, every = Timeline(table, segment=count * profiles // COUNTS), np.arange(count)
+    timeline.changing(every)
+    table.write(every, {"date": every, "kind": np.full(count, AS_MESSAGE), "profile": every % profiles})
+    timeline.settle()
+    for row, profile in ((5, profiles), (count - 5, 0), (count // 2, profiles + 9)):
+        timeline.changing(np.array([row]))
+        table.write(np.array([row]), {"profile": np.array([profile])})
+        pieces = sum(1 for _ in timeline.settling())
+        assert pieces > COUNTS / COPIED
+        for start, end in ((-1, count), (3, count // 2), (count // 2 - 1, count - 3)):
+            wanted = np.bincount(table["profile"][:count][start + 1 : end + 1], minlength=profiles + 10)
+            assert timeline.count(start, end, profiles + 10).tolist() == wanted.tolist()
 
 
 def test_counts_stay_exact_while_many_messages_change() -> None:

@@ -54,7 +54,7 @@ def evaluate(rule: Balance, inputs: EvaluationInput) -> RuleResult:
     breached, threshold = crossed(value, numbers_of(rule), below=True)
     if unknown or known is None:
         breached[:] = NOT_ENOUGH
-    is_whole = inputs.settled or inputs.covers(rule.window)
+    is_whole = inputs.is_read(rule.window)
     said = unknown if known is None or unknown else _said(known, pace, is_whole=is_whole)
     none = np.zeros(1, np.int64)
 

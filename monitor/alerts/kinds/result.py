@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.kinds.rule_state import RuleState
+from monitor.alerts.lost_messages import missing_before
 from monitor.config.rules import Rule
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
@@ -35,7 +36,8 @@ class EvaluationInput:
 
     ``known`` are the groups with an alert, which are evaluated even without messages. ``account_state`` is what Routee answered besides messages.
     ``carried`` holds earlier counts, which are updated instead of counted anew. ``settled`` says that as much of the past was fetched as ever
-    is; a new search is not settled until it has read its history. ``in_use_since`` is when the account's messages begin: having none before that says
+    is; a new search is not settled until it has read its history. Messages before ``lost_to`` were lost from the store and are missing as far as
+    they are before ``covered_since``; 0: none were. ``in_use_since`` is when the account's messages begin: having none before that says
     nothing about what is usual. ``time_zone`` is the account's. ``kept`` is what the rule's last
     evaluation left for this one. ``effort`` is how much of the past may be worked through now, in units of about 0.1 ms; None: all of it.
     """
@@ -47,6 +49,7 @@ class EvaluationInput:
     account_state: AccountState = NOTHING_KNOWN
     carried: IncrementalCounts | None = None
     settled: bool = True
+    lost_to: Instant = 0
     in_use_since: Instant = 0
     time_zone: str = "UTC"
     kept: RuleState | None = None
@@ -65,9 +68,17 @@ class EvaluationInput:
         """Returns whether no message of that span up to ``as_of`` is missing."""
         return self.covered_since <= self.as_of - span
 
+    def is_read(self, span: Duration) -> bool:
+        """Returns whether all messages of that span up to ``as_of`` were fetched that ever will be."""
+        return self.covers(span) or (self.settled and not self.has_lost(span))
+
+    def has_lost(self, span: Duration) -> bool:
+        """Returns whether messages of that span up to ``as_of`` that were known are missing; see `missing_before`."""
+        return missing_before(self.as_of, span, self.lost_to, self.covered_since) is not None
+
     def lacks(self, rule: Rule) -> bool:
         """Returns whether messages that the rule looks back at are still to be fetched; until then it has not enough data."""
-        return not (self.settled or rule.speaks_early or self.covers(rule.reach))
+        return not (rule.speaks_early or self.is_read(rule.reach))
 
     def tally(self, relative: RelativeQuery) -> GroupCounts:
         """Returns the answer to a query that is repeated at each evaluation."""

@@ -91,16 +91,15 @@ def _ended_by(one: AlertEpisode, until: Instant) -> Instant | None:
 
 
 def noise(alerts: Iterable[AlertEpisode], since: Instant, until: Instant) -> list[RuleLine]:
-    """Returns a line for each rule that fired in the span, the one with most alerts first."""
+    """Returns a line for each rule of these alerts of the span, the one with most alerts first; each counts for as long as it fired in the span."""
     of_rule: dict[str, list[AlertEpisode]] = defaultdict(list)
     for one in alerts:
-        if _fired_at(one) > since:
-            of_rule[one.rule].append(one)
+        of_rule[one.rule].append(one)
     found = [
         RuleLine(
             rule,
             len(some),
-            sum(min(one.ended_at or until, until) - _fired_at(one) for one in some),
+            sum(min(one.ended_at or until, until) - max(_fired_at(one), since) for one in some),
             sum(any(event.what == "acknowledged" for event in one.events) for one in some),
         )
         for rule, some in of_rule.items()
@@ -109,8 +108,10 @@ def noise(alerts: Iterable[AlertEpisode], since: Instant, until: Instant) -> lis
 
 
 def never_fired(rules: Iterable[Rule], alerts: Iterable[AlertEpisode], since: Instant, until: Instant) -> list[str]:
-    """Returns the rules that are switched on and did not begin to fire in the span; a campaign's report counts as firing."""
-    fired = {one.rule for one in alerts if one.fired and since < _fired_at(one) <= until}
+    """Returns the rules that are switched on and did not fire for any of the span; a campaign's report counts as firing when it was made."""
+    every = list(alerts)
+    fired = {one.rule for one in in_span(every, since, until)}
+    fired |= {one.rule for one in every if one.fired and since < _fired_at(one) <= until}
     return [rule.name for rule in rules if rule.enabled and rule.name not in fired]
 
 

@@ -33,6 +33,8 @@ class _Wanted:
     """Set once it may be adopted alone."""
     following: "_Wanted | None" = None
     """The one whose turn comes next, once it has begun."""
+    waits: bool = True
+    """Whether somebody still waits for its turn: False once it was cancelled."""
 
 
 class Adoptions:
@@ -66,6 +68,7 @@ class Adoptions:
             if not own.is_adopted:
                 await own.turn.wait()
         finally:
+            own.waits = False
             if own in self._waiting:
                 self._waiting.remove(own)
             if own.following is not None:
@@ -89,9 +92,11 @@ class Adoptions:
             self._waiting.clear()
 
     def _line_up(self, ordered: Sequence[_Wanted]) -> None:
-        for one, following in pairwise(ordered):
+        there = [one for one in ordered if one.waits]
+        for one, following in pairwise(there):
             one.following = following
-        ordered[0].turn.set()
+        if there:
+            there[0].turn.set()
 
     async def _measure_waiting(self) -> None:
         while unmeasured := [one for one in self._waiting if one.size is None]:

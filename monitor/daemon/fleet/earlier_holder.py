@@ -26,7 +26,8 @@ def taken_from(fleet: Fleet, account: str, worker: int, giver: str = "") -> str:
     silent = duration((LEASE_TTL - lease.expires_in) // SECOND * SECOND)
     if lease.worker == worker:
         return f" again, after its lease was not renewed for {silent}"
-    name = next((one.name for one in fleet.workers if one.id == lease.worker), "a daemon that is no longer known")
+    name = next((one.name for one in fleet.workers if one.id == lease.worker), "")
+    name = name or giver or "a daemon that is no longer known"
     return f" from {name}, which did not renew its lease for {silent}"
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from monitor.runtime.clock import Duration, format_duration
 
 CAN_AGAIN: Final = "it can poll it again, and takes one account first to see"
+_CLOCK: Final = "its clock is "
 
 
 def unread(why: str) -> str:
@@ -24,7 +25,12 @@ def cut_off(outcome: str) -> str:
 
 def wrong_clock(ahead: Duration) -> str:
     """Returns why an account is left to others by a worker whose clock is ``ahead`` of the database's."""
-    return f"its clock is {format_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the database's: set the wrong one of them right"
+    return f"{_CLOCK}{format_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the database's: set the wrong one of them right"
+
+
+def is_of_clock(why: str) -> bool:
+    """Returns whether this is what `wrong_clock` says: that says nothing of whether the account can be polled."""
+    return why.startswith(_CLOCK)
 
 
 def _advice(outcome: str) -> str:

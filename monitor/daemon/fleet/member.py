@@ -21,7 +21,7 @@ from monitor.daemon.rule_sets import RuleSets
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.model.fleet import Fleet
 from monitor.notify.outbox.gate import AccountGate
-from monitor.runtime.clock import SECOND
+from monitor.runtime.clock import SECOND, Instant
 from monitor.runtime.errors import StoreError
 from monitor.runtime.task_supervisor import run_until
 from monitor.store.async_store import AsyncStore
@@ -46,7 +46,10 @@ class FleetMember:
         changed: Callable[[], None],
         unpolled: UnpolledAccounts,
         logouts: Callable[[], Awaitable[None]],
+        ending: Callable[[Instant], set[str]] = lambda now: set(),
     ) -> None:
+        """``ending`` returns the accounts of which ends are to be told that the store knows nothing of."""
+        self._ending = ending
         self._leases, self._store, self._pipeline, self._present = leases, store, pipeline, present
         self._owners: tuple[str, ...] = ()
         """The accounts of which something is left in the store to be ended or told."""
@@ -124,7 +127,11 @@ class FleetMember:
         return [name for name in known if name not in self._pipeline.accounts]
 
     def _orphans(self) -> list[str]:
-        """Returns accounts that are not configured here, but of which something is left to be ended or told, in the store or here."""
+        """Returns accounts that are not configured here, but of which something is left to be ended or told, in the store or here.
+
+        What Alertmanagers are to be told is of accounts that are held here.
+        """
         configured = set(self._configured())
         here = [name for name, one in self._pipeline.accounts.items() if any(one.evaluator.every_alert())]
-        return [name for name in dict.fromkeys([*self._owners, *here]) if name not in configured]
+        ending = self._ending(self._pipeline.services.clock.now()) & self._pipeline.accounts.keys()
+        return [name for name in dict.fromkeys([*self._owners, *here, *sorted(ending)]) if name not in configured]

@@ -14,7 +14,7 @@ from dataclasses import field
 from math import inf
 from typing import Final
 
-from monitor.daemon.fleet.left_reasons import CAN_AGAIN, cut_off, unpolled
+from monitor.daemon.fleet.left_reasons import CAN_AGAIN, cut_off, is_of_clock, unpolled
 from monitor.model.fleet import Fleet
 from monitor.runtime.dataclass import dataclass
 
@@ -160,7 +160,9 @@ class UnpolledAccounts:
         """
         living = [one for one in fleet.living if one.id != worker]
         theirs = {account for one in living for account in (*fleet.accounts_of(one.id), *one.takes)}
-        self._overdue = frozenset(account for one in living for account in one.left_alone)
+        self._overdue = frozenset(
+            account for one in living for account in one.left_alone if not is_of_clock(one.why(account))
+        )
         self._since = {name: since for name, since in self._since.items() if name in held}
         oldest = min(self._since.values(), default=inf)
         self._in_vain = {name: at for name, at in self._in_vain.items() if name in held and at >= oldest}

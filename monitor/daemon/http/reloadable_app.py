@@ -73,7 +73,10 @@ class ReloadableApp:
         self._api_status = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
         self._expensive, self._from_store = ExpensiveQueue(), ExpensiveQueue()
         self._sessions = BrowserSessions(
-            wrong=self._metrics.wrong_token, wall=self._clock.now, key=key or secrets.token_bytes(32)
+            wrong=self._metrics.wrong_token,
+            wall=self._clock.now,
+            key=key or secrets.token_bytes(32),
+            may_forget=lambda: self._clock.may_forget,
         )
         self.logouts = Logouts(self._sessions, store)
         self._tls = web.tls

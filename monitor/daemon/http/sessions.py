@@ -58,13 +58,15 @@ class BrowserSessions:
     """What a daemon knows of logged-in browsers. It outlives reloads.
 
     ``now`` is a monotonic clock in seconds, ``wall`` the time of day, by which sessions last. ``key`` is what all daemons of one store share, and
-    nobody else knows. ``wrong`` counts each wrong token.
+    nobody else knows. ``wrong`` counts each wrong token. ``may_forget`` returns whether what is over by ``wall`` may be forgotten for good: not
+    while that clock may be wrong (`Clock.may_forget`).
     """
 
     now: Callable[[], float] = trio.current_time
     wrong: Callable[[TokenKind], None] = lambda _: None
     wall: Callable[[], Instant] = field(default_factory=lambda: SystemClock().now)
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    may_forget: Callable[[], bool] = lambda: True
     _ended: dict[bytes, Instant] = field(default_factory=dict, repr=False)
     """When each session began that a logout has ended, by the digest of its text."""
     _unstored: set[bytes] = field(default_factory=set, repr=False)
@@ -116,8 +118,8 @@ class BrowserSessions:
 
     @property
     def over(self) -> Instant:
-        """When those sessions began that end now by themselves."""
-        return self.wall() - _LASTS
+        """When those sessions began that end now by themselves; 0: that is not known for sure."""
+        return self.wall() - _LASTS if self.may_forget() else 0
 
     @property
     def unstored(self) -> dict[bytes, Instant]:

@@ -73,6 +73,8 @@ class AlertSummary:
     """Since when it fires without enough data; null while there is enough."""
     forgotten_at: Time | None
     """When it ends if there is not enough data until then (`forget_after`)."""
+    missing_before: Time | None
+    """Messages before this were lost from the store. The alert does not end before those that its rule looks at were read again; else null."""
     receivers: tuple[str, ...]
     """The receivers that it is routed to."""
     acknowledgement: Acknowledgement | None
@@ -197,6 +199,7 @@ def alert_of(one: AlertStatus, account: str) -> AlertSummary:
         fires_on_until=one.fires_on_until,
         no_data_since=one.no_data_since,
         forgotten_at=one.forgotten_at,
+        missing_before=one.missing_before,
         receivers=one.receivers,
         acknowledgement=acknowledgement_of(one.ack),
         silenced_by=one.silenced_by,
@@ -232,8 +235,8 @@ def samples_of(view: AlertView) -> tuple[SampleMessage, ...]:
 
 
 def severity_after(one: Transition, rules: Mapping[str, Rule]) -> str:
-    """Returns the severity after a transition, by the rule's present levels; empty if it is unknown."""
-    return "" if one.about is None else severity_of(one.rule, one.about.level, rules)
+    """Returns the severity after a transition, of rows that older versions stored by the rule's present levels; empty if it is unknown."""
+    return "" if one.about is None else one.about.severity or severity_of(one.rule, one.about.level, rules)
 
 
 def severity_of(name: str, level: int, rules: Mapping[str, Rule]) -> str:

@@ -11,6 +11,9 @@ from monitor.runtime.clock import SECOND, Duration, Instant, format_duration, is
 LATE: Final = 2
 """After so many intervals without a poll, an alert is not said to fire at a time that is over."""
 
+LOST: Final = "were lost from the store, and are read from Routee again"
+"""What became of messages that cannot be read from the store."""
+
 
 def next_level_words(alert: Alert | None, rule: Rule | None, config: Config, now: Instant | None = None) -> str:
     """Returns what happens next if the value stays as it is, as the end of a sentence; empty if nothing does.
@@ -43,6 +46,11 @@ def next_level_words(alert: Alert | None, rule: Rule | None, config: Config, now
     if alert.state == "firing":
         return "" if severity == rule.severity_at(alert.level) else f"; becomes {severity} at {when}"
     return f"; fires at {when}" if level == alert.crossed else f"; fires as {severity} at {when}"
+
+
+def missing_words(before: Instant | None) -> str:
+    """Returns why an alert goes on although messages are missing, as the end of a sentence; empty if none are (``before`` is None)."""
+    return "" if before is None else f"; does not resolve yet: messages before {_seconds(before)} {LOST}"
 
 
 def _seconds(instant: Instant) -> str:

@@ -11,7 +11,7 @@ from monitor.alerts.lifecycle import policy_of
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
 from monitor.daemon.read.fields import Time, read_model
-from monitor.daemon.read.next_level import next_level_words
+from monitor.daemon.read.next_level import missing_words, next_level_words
 from monitor.model.alert import Alert, fingerprint, fires_on_until, is_held_back
 from monitor.model.builtin_alerts import MONITOR_BLIND
 from monitor.model.finding import Finding, Unit, excess
@@ -110,7 +110,8 @@ def _findings(rule: Rule, rule_result: RuleResult, alerts: Mapping[Group, Alert]
 def _summary(
     rule: Rule, evaluator: RuleEvaluator, finding: Finding, alert: Alert | None, blind: str, config: Config
 ) -> GroupSummary:
-    state, why = state_of(rule, finding, alert, blind, config)
+    missing = evaluator.coverage.missing_before(rule)
+    state, why = state_of(rule, finding, alert, blind, config, missing)
     return GroupSummary(
         account=evaluator.account,
         labels=dict(finding.group),
@@ -148,14 +149,19 @@ def fires_on(rule: Rule, alert: Alert | None) -> Instant | None:
     return None if alert is None else fires_on_until(alert, policy_of(rule))
 
 
-def state_of(rule: Rule, finding: Finding, alert: Alert | None, blind: str, config: Config) -> tuple[GroupState, str]:
-    """Returns the state of a group, and why it is in it. ``alert`` is not resolved; ``blind`` is the result of `blindness`."""
+def state_of(
+    rule: Rule, finding: Finding, alert: Alert | None, blind: str, config: Config, missing: Instant | None = None
+) -> tuple[GroupState, str]:
+    """Returns the state of a group, and why it is in it. ``alert`` is not resolved; ``blind`` is the result of `blindness`, and ``missing`` that
+    of `SearchCoverage.missing_before`."""
     state: GroupState = "inactive" if alert is None or alert.state == "resolved" else alert.state
     if blind:
         kept = f" (its alert stays {state})" if state != "inactive" else ""
         return "blind", f"frozen{kept}: {blind}; at the last poll: {finding.why}"
     if finding.breached is None and state != "firing":
         return "not_enough_data", finding.why
+    if state == "firing" and missing is not None:
+        return state, finding.why + missing_words(missing)
     if state == "pending" and alert is not None:
         held = f", held back: limit is {rule.limit}" if is_held_back(alert) else ""
         since = iso(_whole_second(alert.pending_at))

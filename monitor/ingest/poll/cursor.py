@@ -62,12 +62,16 @@ class Progress:
         """Returns when the last complete run of each sweep began."""
         return self.cursor.swept if self.cursor else {}
 
-    @property
-    def share_read(self) -> float:
-        """Returns the share (0 to 1) of the past that has been read, also by a sweep that is under way."""
+    def share_read(self, lost: Duration = 0) -> float:
+        """Returns the share (0 to 1) of the past that has been read, also by a sweep that is under way; ``lost`` is how far back there is
+        more to be read because messages were lost."""
         if self._covered_since is None:
             return 0.0
-        return share_read(self._plan, self.as_of, self._covered_since, self.swept)
+        return share_read(self._plan, self.as_of, self._covered_since, self.swept, lost)
+
+    def has_read(self, since: Instant) -> bool:
+        """Returns whether no message is missing since then, also by a sweep that is under way."""
+        return self._covered_since is not None and self._covered_since <= since
 
     def read(self, name: str, spans: Iterable[Slice], seen_to: Instant) -> CompleteRead | None:
         """Returns the complete read of ``spans`` (newest first), with adjacent ones joined; None if messages cannot leave the search."""

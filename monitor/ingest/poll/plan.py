@@ -154,10 +154,15 @@ def sweep_range(
     return Slice(start, end) if start < end else None
 
 
-def share_read(plan: SearchPlan, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant]) -> float:
-    """Returns the share (0 to 1) of the time that the search's sweeps look back which has been read. It is 1 only if all of it was."""
-    furthest = max((back for back, _ in plan.sweeps), default=0)
-    if not furthest or str(furthest) in swept:
+def share_read(
+    plan: SearchPlan, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant], lost: Duration = 0
+) -> float:
+    """Returns the share (0 to 1) of the time that the search's sweeps look back which has been read. It is 1 only if all of it was.
+
+    ``lost`` is how far back more is still to be read than the sweeps do.
+    """
+    furthest = max([lost, *(back for back, _ in plan.sweeps)])
+    if not lost and (not furthest or str(furthest) in swept):
         return 1.0
     return min(max(round((as_of - covered_since) / min(furthest, LOOK_BACK), 3), 0.0), 0.999)
 

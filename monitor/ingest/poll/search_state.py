@@ -8,7 +8,7 @@ import trio
 
 from monitor.ingest.poll.blindness import Blindness
 from monitor.ingest.poll.cursor import Progress
-from monitor.ingest.poll.plan import SearchPlan, Slice, horizon, sweep_range
+from monitor.ingest.poll.plan import SearchPlan, Slice, horizon, on_grid, sweep_range
 from monitor.ingest.poll.reader import Reader
 from monitor.ingest.poll.sink import Kind, PollFigures, PollObserver, Sink
 from monitor.ingest.poll.trouble import Trouble
@@ -17,6 +17,14 @@ from monitor.model.routee_query import Tracking
 from monitor.runtime.clock import Clock, Duration, Instant
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.store.protocol import Cursor
+
+Lost = Callable[[Instant], Duration]
+"""Returns how far back of a moment messages are needed that were lost from the store after they had been read; 0 if none are."""
+
+
+def nothing_lost(now: Instant) -> Duration:
+    """Returns that nothing was lost."""
+    return 0
 
 
 class SearchState:
@@ -34,6 +42,7 @@ class SearchState:
         observer: PollObserver,
         trouble: Trouble | None = None,
         overdue: bool = False,
+        lost: Lost = nothing_lost,
     ) -> None:
         self.plan = plan
         self.clock = clock
@@ -46,6 +55,7 @@ class SearchState:
         self._tracking = tracking
         self._sink = sink
         self._observer = observer
+        self._lost = lost
         self._sizes: dict[Duration, int] = {}
 
     def measured(self, back: Duration, total: int) -> None:
@@ -89,9 +99,15 @@ class SearchState:
         """Returns the span of the sweep that looks ``back``; see `monitor.ingest.poll.plan.sweep_range`."""
         return sweep_range(self.plan, now, self.progress.as_of, back, self.known_since)
 
+    def lost(self, now: Instant) -> Duration:
+        """Returns how far back messages have to be read again that were lost, where no sweep looks that far; 0 if there are none to read."""
+        back = self._lost(now)
+        deepest = max((one for one, _ in self.plan.sweeps), default=0)
+        return back if back > deepest and not self.progress.has_read(on_grid(max(now - back, horizon(now)))) else 0
+
     def reached(self) -> None:
         """Reports that more of the past may have been read."""
-        self._observer.reached(self.plan.name, self.progress.share_read)
+        self._observer.reached(self.plan.name, self.progress.share_read(self.lost(self.clock.now())))
 
     async def attempt(self, kind: Kind, action: Callable[[PollFigures], Awaitable[None]], read: str = POLL) -> bool:
         """Runs one poll or sweep, reports its outcome, and returns whether it was complete. ``read`` is its name for the sink."""

@@ -18,7 +18,8 @@ class Sweeps:
     """Runs the sweeps of one search. Before each request a sweep waits for a running poll, and for smaller sweeps that are due.
 
     The very first sweep is the backfill: nothing was swept yet, so the largest sweep is due. As it reads from new to old,
-    ``covered_since`` moves back with it.
+    ``covered_since`` moves back with it. What was lost from the store is read again once, as far back as it is needed, also where no sweep looks
+    that far.
     """
 
     def __init__(self, search: SearchState) -> None:
@@ -35,17 +36,26 @@ class Sweeps:
         await search.first_poll.wait()
         while True:
             await self._sweep_due(search.plan.sweeps, leeway=search.plan.every // 2)
+            await self._read_lost(search.clock.now())
             with trio.move_on_after(self._pause(search.clock.now()) / SECOND):
                 await search.polled.wait()
 
     async def _sweep_due(self, schedule: Schedule, leeway: Duration = 0) -> None:
         """Runs the largest sweep that is due, or nearly, until none is."""
         while backs := self._due(schedule, self._search.clock.now(), leeway):
-            back = backs[0]
-            self._tried[back] = self._running[back] = self._search.clock.now()
-            if await self._search.attempt("sweep", partial(self._sweep, back), _name(back)):
-                del self._tried[back]
-            del self._running[back]
+            await self._attempt(backs[0])
+
+    async def _read_lost(self, now: Instant) -> None:
+        """Reads what was lost, unless that failed within the last poll interval."""
+        back = self._search.lost(now)
+        if back and not self._rests(back, now):
+            await self._attempt(back)
+
+    async def _attempt(self, back: Duration) -> None:
+        self._tried[back] = self._running[back] = self._search.clock.now()
+        if await self._search.attempt("sweep", partial(self._sweep, back), _name(back)):
+            del self._tried[back]
+        del self._running[back]
 
     def _due(self, schedule: Schedule, now: Instant, leeway: Duration) -> list[Duration]:
         """Returns the sweeps that are due within ``leeway``, largest first, without those that polls include or a running sweep covers."""

@@ -1,8 +1,8 @@
 """The client of Routee's API for one account, and the only module here that uses httpx.
 
 A request gets a token (`token`), waits for one of ``concurrency`` slots and for the account's rate limit (`rate_limit`), is sent, and its
-status is checked (`response`) and its body decoded (`wire`, `answers`). After a failure that may be temporary, these steps are repeated
-(`retry`).
+status is checked (`response`) and its body decoded (`decode`, `wire`, `answers`). After a failure that may be temporary, these steps are
+repeated (`retry`).
 """
 
 import base64
@@ -17,6 +17,7 @@ import httpx
 import trio
 
 from monitor.ingest.routee.answers import Token, decode_balance, decode_campaign_state, decode_token
+from monitor.ingest.routee.decode import Decode, decoder_of_page, decoder_of_parts, usual
 from monitor.ingest.routee.decompress import LARGEST_BODY, Damaged, TooLarge, unpacked
 from monitor.ingest.routee.endpoints import Call, Endpoints
 from monitor.ingest.routee.rate_limit import Paused, Steady, TokenBucket
@@ -24,7 +25,7 @@ from monitor.ingest.routee.response import RouteeResponse, Unauthorised, checked
 from monitor.ingest.routee.retry import Attempts, Failed, RetryPolicy, TryAgain, ignore_failure, retried
 from monitor.ingest.routee.token import Tokens
 from monitor.ingest.routee.transport_errors import detail_of, unreachable
-from monitor.ingest.routee.wire import Malformed, decode_page, decode_parts
+from monitor.ingest.routee.wire import Malformed
 from monitor.ingest.routee.worker_thread import in_worker
 from monitor.model.routee_query import PAGE_SIZE, AccountBalance, CampaignState, Page, RouteeQuery
 from monitor.runtime.bounded_transport import bounded_transport
@@ -114,29 +115,29 @@ class Routee:
         call = self._endpoints.search(question, start, end, page, size)
         self._asking.append(failed)
         try:
-            now = self._clock.now()  # read here because the decoder may run in a thread
-            return await self._ask(call, lambda body: decode_page(body, now, page, size), failed)
+            now = self._clock.now()
+            return await self._ask(call, decoder_of_page(now, page, size), failed)
         finally:
             self._asking.remove(failed)
 
     async def single(self, message_id: str) -> Page:
         """Returns all parts of one message."""
-        return await self._ask(self._endpoints.single(message_id), decode_parts)
+        return await self._ask(self._endpoints.single(message_id), decoder_of_parts())
 
     async def campaign(self, tracking_id: str, *, page: int = 0, size: int = PAGE_SIZE) -> Page:
         """Returns page ``page`` (from 0) of a campaign's messages of any age."""
         call = self._endpoints.campaign(tracking_id, page, size)
         now = self._clock.now()
-        return await self._ask(call, lambda body: decode_page(body, now, page, size))
+        return await self._ask(call, decoder_of_page(now, page, size))
 
     async def campaign_state(self, tracking_id: str) -> CampaignState:
         """Returns Routee's state of a whole campaign."""
         call = self._endpoints.campaign_state(tracking_id)
-        return await self._ask(call, lambda body: decode_campaign_state(body, tracking_id))
+        return await self._ask(call, usual(lambda body: decode_campaign_state(body, tracking_id)))
 
     async def balance(self) -> AccountBalance:
         """Returns the account's balance."""
-        return await self._ask(self._endpoints.balance(), decode_balance)
+        return await self._ask(self._endpoints.balance(), usual(decode_balance))
 
     async def check(self) -> None:
         """Checks that Routee answers and accepts the credentials."""
@@ -146,7 +147,7 @@ class Routee:
         call = self._endpoints.token()
         try:
             return await self._retried(
-                lambda attempts_so_far: self._attempt(call, decode_token, self._basic, attempts_so_far),
+                lambda attempts_so_far: self._attempt(call, usual(decode_token), self._basic, attempts_so_far),
                 self._token_failed,
             )
         except (Unauthorised, RouteeRejected) as failure:
@@ -161,13 +162,13 @@ class Routee:
         for failed in dict.fromkeys(self._asking):
             failed(outcome, sentence)
 
-    async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = ignore_failure) -> Result:
+    async def _ask(self, call: Call, decode: Decode[Result], failed: Failed = ignore_failure) -> Result:
         return await self._retried(lambda attempts_so_far: self._authorised(call, decode, attempts_so_far), failed)
 
     async def _retried(self, attempt: Callable[[Attempts], Awaitable[Result]], failed: Failed) -> Result:
         return await retried(attempt, self._retry_policy, self._steady, self._chance, failed)
 
-    async def _authorised(self, call: Call, decode: Callable[[bytes], Result], attempts_so_far: Attempts) -> Result:
+    async def _authorised(self, call: Call, decode: Decode[Result], attempts_so_far: Attempts) -> Result:
         """Sends a request with the token, and once more with a new token if that one is refused. Raises RouteeRefused if the new one is
         refused too."""
         token = await self._tokens.get()
@@ -185,7 +186,7 @@ class Routee:
             ) from failure
 
     async def _attempt(
-        self, call: Call, decode: Callable[[bytes], Result], authorisation: str, attempts_so_far: Attempts
+        self, call: Call, decode: Decode[Result], authorisation: str, attempts_so_far: Attempts
     ) -> Result:
         """Sends a request when a slot is free and the rate limit allows it. Raises TryAgain, Unauthorised or RouteeError."""
         async with self._slots:
@@ -197,9 +198,7 @@ class Routee:
             attempts_so_far.begin()
             return await self._observed(call, decode, authorisation, attempts_so_far.timeout())
 
-    async def _observed(
-        self, call: Call, decode: Callable[[bytes], Result], authorisation: str, seconds: float
-    ) -> Result:
+    async def _observed(self, call: Call, decode: Decode[Result], authorisation: str, seconds: float) -> Result:
         began, outcome = trio.current_time(), "cancelled"
         try:
             answer = await self._http.exchange(call, authorisation, seconds)
@@ -223,15 +222,13 @@ class Routee:
             self._clock.heard(date)
 
 
-_LARGE: Final = 2**20
-"""The largest answer in bytes that is decoded in the event loop; a larger one is decoded in a thread."""
 _LARGE_PACKED: Final = 64 * 1024
 """The largest compressed answer in bytes that is unpacked in the event loop."""
 
 
-async def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) -> Result:
+async def _decoded(decode: Decode[Result], body: bytes, host: str) -> Result:
     try:
-        return await in_worker(decode, body, _LARGE)
+        return await decode(body)
     except Malformed as error:
         raise TryAgain("malformed", f"{host} gives an unusable answer: {error}") from error
 

@@ -37,9 +37,9 @@ class CodedColumns(PartColumns):
         """The codes of the statuses, under the usual name."""
         return [part.status.status for part in self.parts]
 
-    def have_problems(self) -> bool:
-        """Returns whether any part is invalid, or has its status under the other name."""
-        return not all(self.statuses) or super().have_problems()
+    def have_other_names(self) -> bool:
+        """Returns whether any part has its status under the other name, which has no code."""
+        return not all(self.statuses) and any(part.status.name for part in self.parts if not part.status.status)
 
     def groups(self) -> Sequence[tuple[Any, ...]]:
         """Returns the groups, as codes or as texts."""

@@ -89,10 +89,16 @@ def _alike(texts: Sequence[str]) -> Whole | None:
 
 
 def _of_length(texts: Sequence[str], length: int) -> Whole:
-    joined = "".join(texts) if length in _LENGTHS else ""
-    if not (joined and joined.isascii()):
-        return np.full(len(texts), UNREADABLE, np.int64)
-    return _read(_positions(joined, length))
+    found = np.full(len(texts), UNREADABLE, np.int64)
+    if length not in _LENGTHS:
+        return found
+    joined = "".join(texts)
+    if joined.isascii():
+        return _read(_positions(joined, length))
+    where = [i for i, text in enumerate(texts) if text.isascii()]
+    if where:
+        found[where] = _of_length([texts[i] for i in where], length)
+    return found
 
 
 def _positions(joined: str, length: int) -> Characters:

@@ -97,9 +97,9 @@ def read_part(record: object) -> SmsPart:
         smsId=_id(record, "smsId"),
         messageId=_id(record, "messageId"),
         from_=text_of(record.get("from")),
-        groups=_groups(record.get("groups")),
-        latency=amount_of(record.get("latency")),
-        price=amount_of(record.get("price")),
+        groups=_groups(_unless_null(record.get("groups"))),
+        latency=amount_of(_unless_null(record.get("latency"))),
+        price=amount_of(_unless_null(record.get("price"))),
         parts=count_of(record.get("parts")),
         part=count_of(record.get("part")),
         receivedDate=date_of(record.get("receivedDate")),
@@ -129,8 +129,13 @@ def _status(record: Mapping[str, object]) -> Status:
         name=text_of(status.get("name")) if status is found else None,
         date=date_of(status.get("date")),
         updatedDate=date_of(status.get("updatedDate")),
-        reason=_reason(status.get("reason")),
+        reason=_reason(_unless_null(status.get("reason"))),
     )
+
+
+def _unless_null(value: object) -> object:
+    """Returns the value of a field that is documented to be no text; None if it is the text ``null``, which msgspec takes for null there."""
+    return None if isinstance(value, str) and value.lower() == "null" else value
 
 
 def _reason(value: object) -> StatusReason | None:

@@ -68,42 +68,65 @@ def decode_page(body: bytes, now: Instant, number: int = 0, size: int = PAGE_SIZ
 
     Raises Malformed, also for a page with far more records than requested: taking only some of them would lose messages.
     """
+    page = page_at_once(body, now, number, size)
+    return page_by_record(body, now, number, size) if page is None else page
+
+
+def page_at_once(body: bytes, now: Instant, number: int, size: int) -> Page | None:
+    """Does what `decode_page` does if all records are valid, else returns None: `page_by_record` has to read them."""
     _check_values(body)
-    most = max(10 * size, MOST_RECORDS)
     try:
-        coded = _coded_page(body, now + AHEAD, most, number)
-        if coded is not None:
-            return coded
-        answer = _PAGE.decode(body)
-        _check_records(answer.content, most)
-        page = _page(answer, _at_once(PartColumns(answer.content), now + AHEAD), (), number)
-        _KNOWN.learn(body, answer.content)
-        return page
+        return _coded_page(body, now + AHEAD, size, number) or _plain_page(body, now + AHEAD, size, number)
     except Malformed:
         raise
     except _UNDECODABLE:
-        loose = _loose_page(body)
-        _check_records(loose.content, most)
-        return _page(loose, *_one_by_one(loose.content, now + AHEAD), number)
+        return None
 
 
-def _coded_page(body: bytes, latest: Instant, most: int, number: int) -> Page | None:
-    """Returns a page whose records are all valid, with the same values as without `KnownTexts`; None if it cannot be decoded with them.
-    Raises Malformed."""
+def page_by_record(body: bytes, now: Instant, number: int, size: int) -> Page:
+    """Does what `decode_page` does, with each record decoded alone, in 0.005 to 0.02 ms. The number of values must have been checked."""
+    loose = _loose_page(body)
+    _check_records(loose.content, _most_records(size))
+    return _page(loose, *_one_by_one(loose.content, now + AHEAD), number)
+
+
+def _coded_page(body: bytes, latest: Instant, size: int, number: int) -> Page | None:
+    """Returns a page with the same values as without `KnownTexts`; None if it cannot be decoded with them. Raises as `_plain_page`."""
     found = _KNOWN.decode(body)
     if found is None:
         return None
     answer, columns = found
-    _check_records(answer.content, most)
+    _check_records(answer.content, _most_records(size))
+    if columns.have_other_names():
+        return None
     try:
         batch = _at_once(columns, latest)
-    except (UnreadableRecord, TypeError):
+    except TypeError:
         return None
     return _page(answer, batch, (), number)
 
 
+def _plain_page(body: bytes, latest: Instant, size: int, number: int) -> Page:
+    """Returns a page whose records are all valid. Raises Malformed, and one of _UNDECODABLE if it is not that."""
+    answer = _PAGE.decode(body)
+    _check_records(answer.content, _most_records(size))
+    page = _page(answer, _at_once(PartColumns(answer.content), latest), (), number)
+    _KNOWN.learn(body, answer.content)
+    return page
+
+
+def _most_records(size: int) -> int:
+    return max(10 * size, MOST_RECORDS)
+
+
 def decode_parts(body: bytes) -> Page:
     """Returns the parts of one message, which come as a plain list, as one page. They may have dates in the future. Raises Malformed."""
+    page = parts_at_once(body)
+    return parts_by_record(body) if page is None else page
+
+
+def parts_at_once(body: bytes) -> Page | None:
+    """Does what `decode_parts` does if all records are valid, else returns None: `parts_by_record` has to read them."""
     _check_values(body)
     try:
         parts = _PARTS.decode(body)
@@ -112,9 +135,14 @@ def decode_parts(body: bytes) -> Page:
     except Malformed:
         raise
     except _UNDECODABLE:
-        loose = _loose_parts(body)
-        _check_records(loose, MOST_RECORDS)
-        return _only_page(*_one_by_one(loose, _NO_LIMIT))
+        return None
+
+
+def parts_by_record(body: bytes) -> Page:
+    """Does what `decode_parts` does, with each record decoded alone. The number of values must have been checked."""
+    loose = _loose_parts(body)
+    _check_records(loose, MOST_RECORDS)
+    return _only_page(*_one_by_one(loose, _NO_LIMIT))
 
 
 def read_json(body: bytes) -> object:

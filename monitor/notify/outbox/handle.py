@@ -63,6 +63,7 @@ class Outbox:
         removed channel stay in the outbox until it returns.
         """
 
+        self._ends: dict[tuple[str, str], Callable[[Instant], set[str]]] = {}
         self.gate = AccountGate(self.wake)
         self.stopped = trio.Event()
         self._wake_event = trio.Event()
@@ -91,6 +92,15 @@ class Outbox:
         """Forgets the state of the channel, because it says nothing about a replacement."""
         self.failing.pop(channel, None)
         self.accepted_channels.discard(channel)
+        self._ends.pop(channel, None)
+
+    def ends(self, channel: tuple[str, str], accounts: Callable[[Instant], set[str]]) -> None:
+        """Takes a function that returns of which accounts the channel has ends of alerts to tell that are not stored."""
+        self._ends[channel] = accounts
+
+    def ending(self, now: Instant) -> set[str]:
+        """Returns the accounts of which some channel has such ends to tell."""
+        return set[str]().union(*(accounts(now) for accounts in self._ends.values()))
 
     @property
     def stopping(self) -> bool:

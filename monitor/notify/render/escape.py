@@ -83,5 +83,14 @@ def to_json(value: object, **options: Any) -> str:
 
 
 def plain(value: object) -> Any:
-    """Converts values of our own types to plain ones."""
-    return msgspec.to_builtins(value, str_keys=True)
+    """Converts values of our own types to plain ones. Raises TypeError, and what the text of a template's unknown name raises."""
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=_undefined)
+
+
+def _undefined(value: object) -> str:
+    """Returns the text of what a template does not define: nothing for a condition without an else; an unknown name raises its error."""
+    from jinja2 import Undefined
+
+    if isinstance(value, Undefined):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

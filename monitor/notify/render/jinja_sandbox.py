@@ -11,7 +11,16 @@ from itertools import islice
 from json import JSONEncoder
 from typing import Any, Final, Literal
 
-from jinja2 import DictLoader, Environment, StrictUndefined, nodes, pass_context, pass_environment, pass_eval_context
+from jinja2 import (
+    DictLoader,
+    Environment,
+    StrictUndefined,
+    Undefined,
+    nodes,
+    pass_context,
+    pass_environment,
+    pass_eval_context,
+)
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_round, make_attrgetter, sync_do_join
 from jinja2.lexer import TokenStream
@@ -331,7 +340,9 @@ def _finalizer(form: escape.Escape) -> Callable[[Context, Any], Any]:
 
     @pass_context
     def finalize(context: Context, value: Any) -> Any:
-        if isinstance(value, StrictUndefined):
+        if isinstance(
+            value, Undefined
+        ):  # an unknown name, which is an error, or a condition without an else, which is nothing
             return value
         if hasattr(value, "__html__"):  # escaped already, but this writes it once more
             spend_on_text([value])

@@ -67,6 +67,8 @@ class Suggestion:
 
     trial: Trial
     recorded: Sequence[RecordedRule]
+    most: int
+    """How many alerts were wished at most."""
     thresholds: tuple[WrittenThreshold, ...] = ()
     usual: Ordinary | None = None
     rungs: tuple[Rung, ...] = ()
@@ -143,7 +145,7 @@ class _Search:
     def __init__(
         self, trial: Trial, recorded: Sequence[RecordedRule], found: Backtest, most: int, is_good: IsGood
     ) -> None:
-        self.suggestion = Suggestion(trial, recorded)
+        self.suggestion = Suggestion(trial, recorded, most)
         self.chosen: int | None = None
         self._rule = trial.subject.rule
         self._most = most

@@ -144,7 +144,7 @@ def _losses(one: Suggestion, found: Backtest) -> Iterator[str]:
 
     if real and not still:
         yield f"  Careful: it loses {'the only alert' if len(real) == 1 else 'every alert'} that looks real"
-    if len(still) < len(real):
+    if len(still) < len(real) and len(real) > one.most:
         yield f"  to keep more of them: --alerts-a-week {ceil(len(real) / found.span.weeks)} --rule {one.rule.name}"
 
     def weight(episode: Episode) -> tuple[bool, int]:

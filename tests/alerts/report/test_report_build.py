@@ -270,7 +270,9 @@ def test_an_incident_has_also_its_alerts_that_ended_before_the_span() -> None:
     assert (one.id, one.alerts, one.began, one.ended) == ("i-1", 2, SINCE - 55 * MINUTE, SINCE + HOUR)
     assert one.loss is not None
     assert one.loss.start == SINCE - HOUR - 15 * MINUTE
-    assert report.rules == (), "these began to fire before"
+    [line] = report.rules
+    assert (line.rule, line.alerts, line.firing) == ("Quiet", 1, HOUR), "as far as it fired in the span"
+    assert report.never == ("Operators",), "its alert ended before the span"
 
 
 def test_an_incident_that_ended_after_the_report_went_on_then() -> None:

@@ -7,6 +7,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from math import inf
 from random import Random
 
 from monitor.daemon.fleet.ownership import Ownership
@@ -73,15 +74,14 @@ class Simulation:
         heapq.heappush(self._events, (max(when, self.now), next(self._order), what))
 
     def run(self, until: float) -> None:
-        """Lets time pass. After each event no account has two workers that may notify."""
+        """Lets time pass. At no instant does an account have two workers that may notify."""
         while self._events and self._events[0][0] <= until:
             self.now, _, what = heapq.heappop(self._events)
             what()
-            self.check()
         self.now = until
-        self.check()
 
     def check(self) -> None:
+        """Is called after each answer to a worker: only that can let it notify. Time and death can but end it."""
         telling: dict[str, int] = {}
         for one in self.living():
             for account in one.own.tokens:
@@ -118,27 +118,30 @@ class Simulation:
 
     def _call(self, worker: Worker, on_server: Callable[[], object], then: Callable[[object], None]) -> None:
         """Runs ``then`` with the answer, or with None once the call was given up."""
-        answered: list[object] = []
         given_up = self.now + PATIENCE
 
+        def answer_at(when: float, answer: object) -> None:
+            self.at(when, lambda: self._when_awake(worker, lambda: answered(answer)))
+
+        def answered(answer: object) -> None:
+            then(answer)
+            self.check()
+
         def arrive() -> None:
+            is_late = self.now >= given_up
             answer = on_server()
-            if self.now >= worker.cut_until and self.random.random() >= self.slowness / 4:
-                self.at(self.now + self._delay(), lambda: reply(answer))
+            is_lost = self.now < worker.cut_until or self.random.random() < self.slowness / 4
+            back = given_up if is_lost else self.now + self._delay()
+            if back < given_up:
+                answer_at(back, answer)
+            elif not is_late:
+                answer_at(given_up, None)
 
-        def reply(answer: object) -> None:
-            if not answered and self.now < given_up:
-                answered.append(answer)
-                self._when_awake(worker, lambda: then(answer))
-
-        def give_up() -> None:
-            if not answered:
-                answered.append(None)
-                self._when_awake(worker, lambda: then(None))
-
-        self.at(given_up, give_up)
-        if self.now >= worker.cut_until:
-            self.at(self.now + self._delay(), arrive)
+        there = inf if self.now < worker.cut_until else self.now + self._delay()
+        if there < inf:
+            self.at(there, arrive)
+        if there >= given_up:
+            answer_at(given_up, None)
 
     def _when_awake(self, worker: Worker, what: Callable[[], None]) -> None:
         if worker.is_dead:

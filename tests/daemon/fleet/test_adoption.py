@@ -125,6 +125,28 @@ async def test_who_is_cancelled_while_several_are_adopted_leaves_the_others_to_g
     assert sorted(one for some in worker.adopted for one in some if one != "a") == ["b", "c"]
 
 
+@pytest.mark.parametrize("broken", [[], ["d"]])
+@pytest.mark.parametrize("cancelled", ["a", "b", "c", "d"])
+async def test_of_several_that_are_adopted_the_one_that_is_cancelled_strands_no_other(
+    autojump_clock: trio.testing.MockClock, cancelled: str, broken: list[str]
+) -> None:
+    worker = Worker(dict.fromkeys("abcd", 1), broken)
+    finished = []
+
+    async def adopt(account: str) -> None:
+        with trio.move_on_after(1.5 if account == cancelled else 60) as limit:
+            try:
+                await worker.adoptions.adopt(account)
+            except StoreError:
+                assert account in broken
+        finished.append((account, limit.cancelled_caught))
+
+    async with trio.open_nursery() as nursery:
+        for account in "abcd":
+            nursery.start_soon(adopt, account)
+    assert sorted(finished) == [(account, account == cancelled) for account in "abcd"]
+
+
 async def test_hundreds_of_large_accounts_line_up_at_once(autojump_clock: trio.testing.MockClock) -> None:
     worker = Worker({f"account{number}": SMALL + 500 - number for number in range(500)})
     await worker.adopt_all()

@@ -27,3 +27,9 @@ def test_the_words(lease: LeaseView | None, said: str, lapsed: bool) -> None:
     fleet = Fleet(WORKERS, () if lease is None else (lease,))
     assert taken_from(fleet, "main", 2) == said
     assert has_lapsed(fleet, "main", 2) == lapsed
+
+
+def test_who_is_no_longer_known_is_named_as_it_was_heard_of() -> None:
+    """A daemon that was killed leaves no row once it was started again in its place."""
+    fleet = Fleet(WORKERS, (LeaseView("main", 3, 9, 0, -SECOND),))
+    assert taken_from(fleet, "main", 2, "nine:99") == " from nine:99, which did not renew its lease for 7s"

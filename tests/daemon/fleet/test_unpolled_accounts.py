@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_fleet import Simulation, Worker
 
-from monitor.daemon.fleet.left_reasons import CAN_AGAIN
+from monitor.daemon.fleet.left_reasons import CAN_AGAIN, wrong_clock
 from monitor.daemon.fleet.left_reasons import unpolled as unpolled_because
 from monitor.daemon.fleet.ownership import CHANGEOVER
 from monitor.daemon.fleet.unpolled_accounts import (
@@ -358,3 +358,13 @@ def test_an_answer_for_an_account_that_was_taken_meanwhile_proves_nothing() -> N
     unpolled.given_back("a", 40.0)
     unpolled.follow(1, (), fleet_of("a"), 41.0)
     assert unpolled.to_probe(100.0) == ("a",), "no probe has misled it, so it does not rest"
+
+
+@pytest.mark.parametrize(
+    ("why", "is_overdue"), [(unpolled_because("401"), True), ("", True), (wrong_clock(8 * MINUTE), False)]
+)
+def test_an_account_that_a_worker_leaves_alone_because_of_its_clock_is_not_overdue(why: str, is_overdue: bool) -> None:
+    standby = WorkerView(2, "two", "1", "", 0, MINUTE, ("a", "b"), ("a", "b"), (why, why) if why else ())
+    unpolled = UnpolledAccounts()
+    unpolled.follow(1, ["a"], Fleet((standby,), (LeaseView("a", 1, 1, 0, MINUTE),)), 0.0)
+    assert [unpolled.is_overdue(account) for account in "ab"] == [is_overdue] * 2

@@ -10,7 +10,7 @@ import trio.testing
 
 from monitor.daemon.http.logouts import AGAIN, PATIENCE, Logouts
 from monitor.daemon.http.sessions import BrowserSessions
-from monitor.runtime.clock import Instant
+from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.runtime.errors import StoreError
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from tests.fakes.inline_store import InlineStoreFront
@@ -19,9 +19,12 @@ from tests.fakes.inline_store import InlineStoreFront
 class Daemon:
     """What one daemon knows of browsers, and a store that can be away."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqliteStore, ahead: Duration = 0) -> None:
         self.front = Front(store)
-        self.sessions = BrowserSessions(wall=lambda: 10**15, key=store.secret("browsers"))
+        may_forget = lambda: not ahead  # noqa: E731 - one line is all
+        self.sessions = BrowserSessions(
+            wall=lambda: 10**15 + ahead, key=store.secret("browsers"), may_forget=may_forget
+        )
         self.logouts = Logouts(self.sessions, self.front)
 
 
@@ -87,3 +90,21 @@ async def test_a_logout_without_anything_to_store_does_not_wait(
     before = trio.current_time()
     await Daemon(store).logouts.stored()
     assert trio.current_time() == before
+
+
+async def test_a_clock_that_is_ahead_deletes_no_logout_of_others(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    one, wrong = Daemon(store), Daemon(store, 8 * DAY)
+    session, later = one.sessions.begin("token"), one.sessions.begin("token")
+    async with trio.open_nursery() as nursery:
+        for daemon in (one, wrong):
+            nursery.start_soon(daemon.logouts.run)
+        one.sessions.end(session)
+        await one.logouts.stored()
+        wrong.sessions.end(later)
+        await wrong.logouts.stored()
+        nursery.cancel_scope.cancel()
+    restarted = Daemon(store)
+    await restarted.logouts.read()
+    assert not any(restarted.sessions.holds(which, "token") for which in (session, later))

@@ -77,9 +77,11 @@ class Figures:
     """An observer that keeps every round."""
 
     rounds: list[PollFigures] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
 
     def reached(self, search: str, share: float) -> None:
-        """Nothing."""
+        """Keep it."""
+        self.shares.append(share)
 
     def finished(self, figures: PollFigures) -> None:
         """Keep it."""

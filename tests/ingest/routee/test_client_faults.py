@@ -20,7 +20,7 @@ from monitor.ingest.routee.client import ConnectionPool, Routee
 from monitor.ingest.routee.endpoints import Endpoints
 from monitor.ingest.routee.retry import RetryPolicy, TryAgain
 from monitor.ingest.routee.worker_thread import in_worker
-from monitor.model.routee_query import RouteeQuery
+from monitor.model.routee_query import Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import EnvironmentUnusable, RouteeUnavailable
 from tests.fakes.scripted import Reply, answer, scripted, token
@@ -385,11 +385,9 @@ async def test_a_bomb_of_empty_records_is_malformed() -> None:
             await b.search()
 
 
-async def test_that_an_answer_waits_to_be_unpacked_is_not_routees_time(autojump_clock: MockClock) -> None:
+async def search_while_the_thread_is_busy(b: Bench) -> Page:
+    """Searches while the thread for large answers works on another one for ten minutes, and tests that the search waited for it."""
     busy, started = threading.Event(), trio.Event()
-    records = body_of(*(item(messageId=f"m{n}", body=random.Random(n).randbytes(500).hex()) for n in range(300)))
-    packed = Reply(200, gzip.compress(records, 1), {"Content-Encoding": "gzip"})
-    assert len(packed.body) > 64 * 1024
 
     async def keep_the_thread_busy() -> None:
         started.set()
@@ -399,9 +397,31 @@ async def test_that_an_answer_waits_to_be_unpacked_is_not_routees_time(autojump_
         await trio.sleep(600)
         busy.set()
 
-    async with bench(packed, retry_policy=RetryPolicy(attempts=1)) as b, trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(keep_the_thread_busy)
         await started.wait()
         nursery.start_soon(let_go)
         page = await b.search()
+        assert busy.is_set()
+    return page
+
+
+async def test_that_an_answer_waits_to_be_unpacked_is_not_routees_time(autojump_clock: MockClock) -> None:
+    records = body_of(*(item(messageId=f"m{n}", body=random.Random(n).randbytes(500).hex()) for n in range(300)))
+    packed = Reply(200, gzip.compress(records, 1), {"Content-Encoding": "gzip"})
+    assert len(packed.body) > 64 * 1024
+    async with bench(packed, retry_policy=RetryPolicy(attempts=1)) as b:
+        page = await search_while_the_thread_is_busy(b)
     assert len(page.batch) == 300
+
+
+@pytest.mark.parametrize("record", [b"{}", b"0", b'{"messageId":"m","status":{"status":"Sent","date":"x"}}'])
+async def test_a_small_page_of_many_unreadable_records_is_worked_on_in_a_thread(
+    record: bytes, autojump_clock: MockClock
+) -> None:
+    count = min(20_000, 60_000 // (len(record) + 1))
+    content = b'{"content":[' + b",".join([record] * count) + b"]}"
+    assert len(content) < 64 * 1024  # a larger one waits for the thread to be unpacked
+    async with bench(Reply(200, content)) as b:
+        page = await search_while_the_thread_is_busy(b)
+    assert len(page.rejected) == count

@@ -65,6 +65,11 @@ def test_a_leap_second_is_the_beginning_of_the_next(text: str) -> None:
     assert instants([text]).tolist() == [from_datetime(datetime(2017, 1, 1, tzinfo=UTC))]
 
 
+def test_a_leap_second_is_read_beside_a_text_of_its_length_that_is_not_ascii() -> None:
+    leap = "2016-12-31T23:59:60Z"
+    assert instants([leap, "2016-12-31T23:59:5٥Z"]).tolist() == [parse_iso("2017-01-01T00:00:00Z"), UNREADABLE]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -319,6 +319,16 @@ def test_what_is_kept_of_a_record_is_bounded() -> None:
     assert len(rejected(item(status=None) | deep)[1]) <= 500
 
 
+@pytest.mark.parametrize("null", ["null", "NULL", "Null"])
+@pytest.mark.parametrize("odd", [{"label": 7}, {"part": "1"}, {"part": "1,0"}])
+def test_null_as_a_text_is_read_alike_on_all_pages(null: str, odd: dict[str, object]) -> None:
+    """msgspec takes it for null where a field may be null and is no text. ``odd`` decides whether msgspec or `read_part` reads the record."""
+    found = row(status=status("Failed", reason=null), groups=null, latency=null, price=null, operator=null, **odd)
+    usual = row(status=status("Failed", reason=None), groups=None, latency=None, price=None, operator=null, **odd)
+    np.testing.assert_equal(found, usual)
+    assert found["operator"] == null
+
+
 def test_one_bad_record_does_not_change_how_the_others_are_read() -> None:
     records = [item(messageId=f"m{n}", part=n % 3 + 1, parts=3, label=None if n % 2 else "x") for n in range(50)]
     alone = decode_page(body_of(*records), NOW)

@@ -1,6 +1,8 @@
 """Apprise itself, told to post JSON to a server of our own: what arrives, what each failure means, what is never said."""
 
 import logging
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,20 @@ async def test_one_that_hangs_is_left_in_time() -> None:
         outcome = await to(fake, within=0.3).send(notification_of(), None)
         assert isinstance(outcome, Retry)
         assert "0.3 s" in outcome.why, "our own patience, not that of Apprise"
+
+
+async def test_interim_answers_without_end_are_no_answer() -> None:
+    async def send_without_end(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):
+            while True:
+                await stream.send_all(b"HTTP/1.1 100 Continue\r\n\r\n" * 2_000)
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, send_without_end, 0, host="127.0.0.1"))
+        port = listener.socket.getsockname()[1]
+        outcome = await AppriseNotifier(f"json://127.0.0.1:{port}/", timeout=GUARD).send(notification_of(), None)
+        assert outcome == Retry("json:// did not take it; `apprise -vv ADDRESS -b test` tells why")
+        nursery.cancel_scope.cancel()
 
 
 async def test_one_that_hangs_holds_up_no_other() -> None:

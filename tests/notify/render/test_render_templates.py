@@ -140,6 +140,20 @@ def test_json_templates_cannot_be_broken_by_data() -> None:
     assert body["alerts"][0]["samples"][0]["to"] == "+30691•••••78"
 
 
+@pytest.mark.parametrize("text", ["{{ alerts[0].valeu | tojson }}", "{{ {'a': [alerts[0].valeu]} | tojson(2) }}"])
+def test_an_unknown_name_in_json_is_named(text: str) -> None:
+    with pytest.raises(TemplateProblem, match=r"line 1: there is no 'valeu' here; did you mean 'value'\?"):
+        Templates({"body.json.j2": text}).named("body.json.j2").render(notification_context(notification_of(rate())))
+
+
+def test_a_condition_without_an_else_is_nothing_in_json() -> None:
+    text = "[{% for one in alerts %}{{ one.value }}{{ ',' if not loop.last }}{% endfor %}]"
+    found = (
+        Templates({"body.json.j2": text}).named("body.json.j2").render(notification_context(notification_of(rate())))
+    )
+    assert json.loads(found) == [0.342]
+
+
 def test_slack_templates_keep_their_own_markup_and_escape_data_once() -> None:
     source = "<!here> *{{ labels.operator }}* {% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(labels.operator) }}"
     source += " {% set s %}{{ labels.operator }}{% endset %}{{ s }}"

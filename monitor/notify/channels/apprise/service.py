@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from monitor.config.yaml import is_loopback
 from monitor.model.notification import Notification
+from monitor.notify.channels.bounded_response import BoundedResponse
 from monitor.notify.render.notification_text import push, tone_of
 from monitor.notify.render.sanitize import Tone, clip
 from monitor.notify.render.text import plain_text
@@ -68,6 +69,8 @@ def _written(schemes: Any) -> tuple[str, ...]:
 def service(url: str) -> Any:
     """Returns Apprise with this one service; None if it cannot use the address."""
     apprise = importlib.import_module("apprise")  # not before it is needed: it takes time to load, and may not be there
+    # What Apprise's services are asked with, requests, uses urllib3, and nothing else here does.
+    importlib.import_module("urllib3.connection").HTTPConnection.response_class = BoundedResponse
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     asset = apprise.AppriseAsset(app_id="routee-monitor", app_desc="routee-monitor", async_mode=False)
     made = apprise.Apprise.instantiate(url, asset=asset)

@@ -23,10 +23,10 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackRequestError
 from slack_sdk.web.file_upload_v2_result import FileUploadV2Result
 
+from monitor.notify.channels.bounded_response import BoundedResponse
+
 LARGEST_ANSWER: Final = 1024 * 1024
 """The most bytes of an answer that are read. Slack's answers contain the message that was sent, up to about 60 kB."""
-MOST_BEGINNINGS: Final = 10
-"""The most status lines of one answer; Slack sends one."""
 
 
 may_send: ContextVar[Callable[[], bool]] = ContextVar("may_send", default=lambda: True)
@@ -99,7 +99,7 @@ class _Limit:
     """Ends the connection when the time is over, whatever it waits for; a socket's own timeout starts again with each byte.
 
     It holds a duplicate of the connection's descriptor, because the number of the original may belong to another file by then. A socket that was
-    shut down still returns data that keeps arriving, so reading is bounded as well (`_read`, `_BoundedResponse`).
+    shut down still returns data that keeps arriving, so reading is bounded as well (`_read`, `BoundedResponse`).
     """
 
     def __init__(self, seconds: float) -> None:
@@ -139,18 +139,6 @@ class _Limit:
             self._connection = None
 
 
-class _BoundedResponse(http.client.HTTPResponse):
-    """An answer with at most `MOST_BEGINNINGS` status lines: http.client itself reads any number of ``100 Continue``."""
-
-    _beginnings = 0
-
-    def _read_status(self) -> Any:
-        self._beginnings += 1
-        if self._beginnings > MOST_BEGINNINGS:
-            raise http.client.HTTPException("an answer that does not begin")
-        return super()._read_status()  # type: ignore[misc]  # typeshed leaves out what is private
-
-
 class _NoRedirects(HTTPRedirectHandler):
     """Treats a redirect like any other answer that is no success."""
 
@@ -162,7 +150,7 @@ def _watched(
     kind: Callable[..., http.client.HTTPConnection], limit: _Limit, host: str, **more: Any
 ) -> http.client.HTTPConnection:
     connection = kind(host, **more)
-    connection.response_class = _BoundedResponse
+    connection.response_class = BoundedResponse
     connect = connection.connect
 
     def connected() -> None:
