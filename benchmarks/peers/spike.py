@@ -4,7 +4,6 @@ Both run as whole processes, from their start until the answer is with a webhook
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 import trio
 
+from benchmarks.daemon.process import environment
 from benchmarks.figure import Figure
 from benchmarks.peers.elasticsearch import Elasticsearch
 from benchmarks.peers.spike_traffic import HEIGHT, LEAST, SPAN, SPIKING, WINDOW, documents, sandbox_with_a_spike
@@ -81,16 +81,21 @@ def spike_figures(few: SpikeRounds | None, many: SpikeRounds) -> list[Figure]:
     return found
 
 
-async def spikes(messages: int, rounds: int, program: Path | None) -> SpikeRounds:
-    """Runs both in turn. Without its ``program`` ElastAlert 2 is left out. Raises RuntimeError if an answer is wrong."""
+async def spikes(messages: int, rounds: int, program: Path | None, compiled: Path) -> SpikeRounds:
+    """Runs both in turn. Without its ``program`` ElastAlert 2 is left out. Raises RuntimeError if an answer is wrong.
+
+    Our modules are compiled in the folder ``compiled``, by a run that is not counted; the other's are from their installation on.
+    """
     sandbox = sandbox_with_a_spike(messages)
     here, peer = Rounds(f"routee-monitor, {messages:,} messages"), Rounds(f"ElastAlert 2, {messages:,} documents")
     async with trio.open_nursery() as nursery:
         routee: str = await nursery.start(serve, sandbox)
         elasticsearch = Elasticsearch(documents(sandbox) if program else [])
         async with serving(elasticsearch.handle) as search:
+            environ = environment(compiled)
+            await _monitor(routee, environ)
             for _ in range(rounds):
-                here.add(await _monitor(routee))
+                here.add(await _monitor(routee, environ))
                 if program is not None:
                     peer.add(await _elastalert_run(program, search, elasticsearch, messages, sandbox.now()))
         nursery.cancel_scope.cancel()
@@ -99,14 +104,14 @@ async def spikes(messages: int, rounds: int, program: Path | None) -> SpikeRound
 
 @asynccontextmanager
 async def _run(
-    write: Callable[[Path, str], list[str]], environment: dict[str, str] | None = None
+    write: Callable[[Path, str], list[str]], environ: dict[str, str] | None = None
 ) -> AsyncIterator[tuple[Measured, Webhook]]:
     """Runs the command that ``write`` prepares in a folder, for the address of a webhook."""
     hook = Webhook()
     async with serving(hook.handle) as receiver:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            with measured(write(folder, receiver), folder, environment) as process:
+            with measured(write(folder, receiver), folder, environ) as process:
                 yield process, hook
 
 
@@ -123,13 +128,13 @@ async def _answered(process: Measured, hook: Webhook, done: trio.Event) -> Usage
     return usage
 
 
-async def _monitor(routee: str) -> Usage:
+async def _monitor(routee: str, environ: dict[str, str]) -> Usage:
     def write(folder: Path, receiver: str) -> list[str]:
         (folder / "rules.yaml").write_text(json.dumps({"rules": [_rule()]}))
         (folder / "monitor.yaml").write_text(json.dumps(_config(routee, receiver)))
         return [sys.executable, "-m", "monitor", "run", "--config", "monitor.yaml", "--log-level", "error"]
 
-    async with _run(write, dict(os.environ) | {"PYTHONPATH": str(ROOT)}) as (process, hook):
+    async with _run(write, environ) as (process, hook):
         return await _answered(process, hook, hook.told)
 
 

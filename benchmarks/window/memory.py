@@ -21,6 +21,7 @@ from monitor.runtime.clock import SystemClock
 from monitor.runtime.postgresql_address import is_postgresql, parse_postgresql
 from monitor.store.open import StoreLocation, open_store
 from monitor.window import Window
+from monitor.window.malloc_trim import trim_heap
 
 
 def run(quick: bool) -> list[Figure]:
@@ -72,6 +73,7 @@ def _restore(location: StoreLocation) -> tuple[int, float]:
             last = entries[-1]
         window.restore(store.journal("main"))
         window.restored()
+        trim_heap()  # as `monitor.daemon.window_restore` does
         took = time.process_time() - began
         return resident() - before, took
 

@@ -11,6 +11,7 @@ output         all output to the terminal                progress     what takes
 help_text      the layout of --help                      garbage      how often Python looks for it
 sample_alert   a notification to try receivers with     left_out     parts of libraries that nothing uses
 roff           the manual page, made from the commands  late_commands  imports a command that is asked for
+stand_ins      what costs libraries less to import
 """
 
 import os
@@ -25,6 +26,7 @@ from monitor.cli.late_commands import LateCommands
 from monitor.cli.left_out import leave_out_unused
 from monitor.cli.options import config_before_the_command
 from monitor.cli.output import open_streams
+from monitor.cli.stand_ins import stand_in
 
 COMMANDS: Final = {
     "run": "run",
@@ -89,6 +91,7 @@ def main() -> None:
     # NumPy's linear algebra, of which little is used, would start a thread for each core: 15 ms with two of them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     leave_out_unused()
+    stand_in()
     collect_rarely()
     open_streams()
     try:

@@ -1,14 +1,14 @@
 """The task that makes the morning report when it is due, and hands it to the outbox."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 import trio
 
 from monitor.alerts.report import DeliveryReport
-from monitor.config.monitor import Config, ScheduledReport
+from monitor.config.monitor import ScheduledReport
 from monitor.config.settings import Settings
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.report_ledger import ReportLedger
@@ -27,11 +27,9 @@ LONGEST_WAIT: Final[Duration] = MINUTE
 """The longest wait before the clock is read again, because it may be set meanwhile."""
 
 
-def report_tasks(config: Config, settings: Callable[[], Settings], pipeline: Pipeline) -> Iterator[TaskSpec]:
-    """Yields the task of the configured report, if there is one."""
-    if config.report is not None:
-        work = MorningReport(config.report, settings, pipeline).run
-        yield TaskSpec("report", config.report, partial(run_until, work=work))
+def report_task(report: ScheduledReport, settings: Callable[[], Settings], pipeline: Pipeline) -> TaskSpec:
+    """Returns the task of the configured report."""
+    return TaskSpec("report", report, partial(run_until, work=MorningReport(report, settings, pipeline).run))
 
 
 @dataclass(frozen=True, slots=True)

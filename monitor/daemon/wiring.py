@@ -30,7 +30,6 @@ from monitor.daemon.health import Health
 from monitor.daemon.internal_errors import InternalErrors
 from monitor.daemon.lost_messages import lost_messages
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.morning_report import report_tasks
 from monitor.daemon.past_work import work_through_the_past
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.reload import Reloader, Reloads
@@ -376,7 +375,10 @@ class Daemon:
         config = self._present.config
         yield from self._accounts.specs(config)
         yield from pushing(config, lambda: self._present.settings, self._pipeline, self._outbox)
-        yield from report_tasks(config, lambda: self._present.settings, self._pipeline)
+        if config.report is not None:
+            from monitor.daemon.morning_report import report_task  # with all that makes and renders reports
+
+            yield report_task(config.report, lambda: self._present.settings, self._pipeline)
         yield from button_tasks(config, AlertActions(self._pipeline), self._clock)
 
 

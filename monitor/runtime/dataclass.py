@@ -34,10 +34,12 @@ else:
         def made(plain: type) -> type:
             own = plain.__dict__
             has_eq, has_hash, has_repr = "__eq__" in own, own.get("__hash__") is not None, "__repr__" in own
+            has_init = "__init__" in own
             if not plain.__doc__:
                 plain.__doc__ = plain.__name__  # or the standard library writes one, which takes longer than all else
             found: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(plain)
-            _at_first(found, "__init__", _frozen_init if frozen else _init)
+            if not has_init:
+                _at_first(found, "__init__", _frozen_init if frozen else _init)
             if not has_repr:
                 found.__repr__ = _repr
             if frozen:

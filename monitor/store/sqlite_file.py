@@ -12,6 +12,10 @@ from typing import Final
 from monitor.runtime.clock import SECOND, Duration
 from monitor.runtime.errors import StoreDamaged, StoreError
 
+CACHE_KIB: Final = 256
+"""The memory for pages of the store, which the system has in memory too. SQLite would take 2 MB, for rows that are written once and read at
+the next start."""
+
 CHECKPOINT_PAGES: Final = 2_000
 """SQLite's pages in the write-ahead log (8 MB) after which they are written to the file. That takes about 10 ms."""
 
@@ -95,6 +99,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":
         raise StoreError(f"the store {path} cannot keep a write-ahead log; is it on a network drive? Use a local disk")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute("PRAGMA journal_size_limit = 67108864")
 

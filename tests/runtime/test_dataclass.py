@@ -54,6 +54,18 @@ def test_what_is_no_field_is_refused_by_name(point: Any, given: tuple[Any, Any])
         point(*given[0], **given[1])
 
 
+def test_a_class_keeps_the_init_that_it_has(maker: Maker) -> None:
+    @maker(slots=True)
+    class Path:
+        steps: list[str]
+
+        def __init__(self, first: str, *others: str) -> None:
+            self.steps = [first, *others]
+
+    assert Path("a", "b") == Path("a", "b") != Path("a")
+    assert Path("a", "b").steps == ["a", "b"]
+
+
 def test_objects_are_equal_if_their_compared_fields_are(point: Any) -> None:
     assert point(1, seen=[1]) == point(1, seen=[2])
     assert point(1) != point(1, secret="other")

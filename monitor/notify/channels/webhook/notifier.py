@@ -16,7 +16,6 @@ from monitor.notify.channels.protocol import Outcome
 from monitor.notify.channels.reach import unreached
 from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.notify.render.escape import JSON, of_content_type, to_json
-from monitor.notify.render.report.webhook_body import report_body
 from monitor.notify.render.template_problem import TemplateProblem
 from monitor.notify.render.templates import Templates
 from monitor.notify.render.text import plain_text
@@ -110,6 +109,8 @@ class WebhookNotifier:
         """Returns the body and its content type. If the template fails, the body is plain text that names the error."""
         content_type = self._content_type or JSON
         if self._template is None and notification.digest is not None:
+            from monitor.notify.render.report.webhook_body import report_body  # with all that renders reports
+
             return to_json(report_body(notification, notification.digest)), content_type
         if self._template is None:
             return to_json(alertmanager(notification, self._max_alerts)), content_type
