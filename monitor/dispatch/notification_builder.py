@@ -196,7 +196,7 @@ class NotificationBuilder:
         ack = self._input.acked.get(fingerprint)
         kept = members.kept.get(fingerprint)
         if kept is None:
-            view = yield from views.viewing(alert, context, deep=deep)
+            view = _as_known((yield from views.viewing(alert, context, deep=deep)), alert)
             was, word, source = group.told.get(fingerprint, view.severity), "", alert
         else:
             source, word = kept
@@ -245,6 +245,15 @@ class NotificationBuilder:
     def _tally(self, members: GroupMembers) -> dict[str, int]:
         names = (self._input.destinations[one].labels.get("alertname", "") for one in members.firing)
         return dict(Counter(names).most_common())
+
+
+def _as_known(view: AlertView, alert: Alert) -> AlertView:
+    """Returns the view with the labels with which the alert was shown first, except for the severity: receivers know it by them, and its end has to
+    be about the same alert, also if its rule or the accounts were changed meanwhile."""
+    shown = alert.view
+    if shown is None or shown.starts_at != view.starts_at:
+        return view
+    return msgspec.structs.replace(view, labels=shown.labels | {"severity": view.severity})
 
 
 def _once_reported(notification: Notification, group: AggregationGroup) -> Notification | None:

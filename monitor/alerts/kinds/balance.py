@@ -71,8 +71,9 @@ def ahead(rule: Balance, inputs: EvaluationInput) -> Work[None]:
 
 
 def _spending(rule: Balance, inputs: EvaluationInput) -> Query:
-    """Returns the query for the messages in the window, as far as all of them are known."""
-    start = max(inputs.as_of - rule.window, min(inputs.covered_since, inputs.as_of))
+    """Returns the query for the messages in the window, as far as all of them are known, and not from before the account was in use."""
+    known_since = max(inputs.covered_since, min(inputs.in_use_since, inputs.as_of - SHORTEST))
+    start = max(inputs.as_of - rule.window, min(known_since, inputs.as_of))
     return Query(start, inputs.as_of, reported=True)
 
 
