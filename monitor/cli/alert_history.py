@@ -90,7 +90,7 @@ def history_of_alerts(
 
 def silences_of(episode: "AlertEpisode", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> "list[Silence]":
     """Returns the stored silences that applied to it while it fired."""
-    from monitor.daemon.read.alerts import severity_after
+    from monitor.alerts.severities import severity_after
     from monitor.routing.matchers import matches
 
     if episode.firing_at is None:
@@ -156,7 +156,7 @@ def _as_json(
 
 
 def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
-    from monitor.daemon.read.alerts import severity_after
+    from monitor.alerts.severities import severity_after
     from monitor.runtime.clock import iso
 
     by = {"by": one.about.by, "comment": one.about.comment} if one.about is not None and one.about.by else {}
@@ -222,7 +222,7 @@ def _time(at: int, day: int) -> str:
 def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     """Returns ``fired (critical)``, ``acknowledged by Ann: called them``, ``resolved (no_data)``."""
     from monitor.alerts.kinds import unit_of
-    from monitor.daemon.read.alerts import severity_after
+    from monitor.alerts.severities import severity_after
     from monitor.model.alert import is_report
     from monitor.model.format import amount
     from monitor.runtime.printable import clean

@@ -9,10 +9,10 @@ import msgspec
 
 from monitor.alerts.evaluation import EvaluationResult, Key
 from monitor.alerts.evaluator import RuleEvaluator
+from monitor.alerts.severities import severity_of
 from monitor.alerts.view import kept
 from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline, Proposal
-from monitor.daemon.read.alerts import severity_of
 from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import DispatchPlan, SuppressionEdits
 from monitor.model.alert import Alert, Transition, shown_severity

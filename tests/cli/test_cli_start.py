@@ -108,7 +108,7 @@ def test_a_command_imports_only_what_it_uses(quiet: Folder, words: str, unused: 
     assert "garbage as usual" not in found
     assert "garbage left" in found
     assert "all looked through" not in found
-    assert not found & (unused | OF_NUMPY | OTHERS | PARTS)
+    assert not found & (unused | OF_NUMPY | OTHERS | PARTS), sorted(found & (unused | OF_NUMPY | OTHERS | PARTS))
     assert "several threads" not in found
     assert not {name for name in found if name.startswith("monitor.simulation")}
 

@@ -112,6 +112,27 @@ async def test_a_worse_level_is_told_at_once_and_ends_the_old_severity_in_the_sa
     assert payload(world.last) == [("resolved", "Cosmote", "warning"), ("firing", "Cosmote", "critical")]
 
 
+async def test_an_alert_keeps_the_labels_that_it_was_told_with_when_its_rule_gets_others() -> None:
+    """Receivers know it by its labels: with others it would be another alert, and the first one would never end for them."""
+    world = World()
+    await world.poll(Cosmote=4)
+    edited = RULES + "    labels: {team: sms}\n"
+    await world.restart(edited)
+    await world.poll(Cosmote=8, Nova=4)
+    await world.flush(5 * MINUTE)
+    await world.poll(Cosmote=0, Nova=0)
+    await world.flush(5 * MINUTE)
+    told: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for notification in world.told:
+        for one in alertmanager(notification)["alerts"]:
+            told.setdefault(tuple(sorted(one["labels"].items())), []).append(one["status"])
+    assert {states[-1] for states in told.values()} == {"resolved"}, told
+    teams = {labels["operator"]: labels.get("team") for labels in map(dict, told)}
+    assert teams == {"Cosmote": None, "Nova": "sms"}
+    await world.poll(Cosmote=4)
+    assert world.last.alerts[0].labels["team"] == "sms", "the next time it begins it has the new ones"
+
+
 async def test_easing_waits_for_the_interval() -> None:
     world = World()
     await world.poll(Cosmote=8)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
+from monitor.alerts.severities import severity_of
 from monitor.config.monitor import Config
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.fleet.fleet_json import held_by, is_old, left_of
@@ -21,7 +22,6 @@ from monitor.daemon.http.list_query import ListQuery
 from monitor.daemon.http.masthead import is_stale
 from monitor.daemon.http.page_chart import page_chart
 from monitor.daemon.pipeline import Pipeline
-from monitor.daemon.read.alerts import severity_of
 from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.daemon.read.now import FiringIncident, ListedAlert, Now, Told, finding_now, statuses, told
 from monitor.daemon.read.poll_cache import PollCache

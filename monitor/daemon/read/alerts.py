@@ -5,12 +5,12 @@ from typing import Literal
 
 from monitor.alerts.alert_episodes import AlertEpisode
 from monitor.alerts.kinds import unit_of
+from monitor.alerts.severities import severity_after
 from monitor.config.rules import Rule
 from monitor.daemon.read.fields import Seconds, Time, read_model
 from monitor.daemon.read.notifications import NotificationSummary
 from monitor.dispatch.status import AlertStatus
 from monitor.model.alert import Alert, State, Transition
-from monitor.model.builtin_alerts import BUILT_IN
 from monitor.model.finding import Unit
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView
@@ -232,19 +232,6 @@ def samples_of(view: AlertView) -> tuple[SampleMessage, ...]:
         SampleMessage(one.message_id, one.to, one.status, one.detailed_status, one.operator, one.date)
         for one in view.samples
     )
-
-
-def severity_after(one: Transition, rules: Mapping[str, Rule]) -> str:
-    """Returns the severity after a transition, of rows that older versions stored by the rule's present levels; empty if it is unknown."""
-    return "" if one.about is None else one.about.severity or severity_of(one.rule, one.about.level, rules)
-
-
-def severity_of(name: str, level: int, rules: Mapping[str, Rule]) -> str:
-    """Returns the severity of a level of the alerts of that name, also of built-in ones; empty if it is unknown, and for no level."""
-    if not level:
-        return ""
-    built_in, rule = BUILT_IN.get(name), rules.get(name)
-    return built_in.severity if built_in is not None else "" if rule is None else rule.severity_at(level)
 
 
 def event_of(one: Transition, rules: Mapping[str, Rule]) -> AlertEvent:

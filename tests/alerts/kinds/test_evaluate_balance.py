@@ -24,7 +24,12 @@ def read(amount: float, at: Instant = NOW - MINUTE, currency: str = "EUR") -> Ac
 
 
 def found(
-    account_state: AccountState, spent: list[tuple[Instant, float]], since: Instant = FOREVER, **rule: Any
+    account_state: AccountState,
+    spent: list[tuple[Instant, float]],
+    since: Instant = FOREVER,
+    *,
+    begun: Instant = 0,
+    **rule: Any,
 ) -> Finding:
     window = Window("main")
     rows = [
@@ -32,7 +37,8 @@ def found(
     ]
     window.upsert(batch_of(rows), "all")
     model = rule_of({"name": "R", "kind": "balance"} | rule)
-    return evaluate(model, EvaluationInput(WindowReader(window), NOW, since, (), account_state)).of(())
+    inputs = EvaluationInput(WindowReader(window), NOW, since, (), account_state, in_use_since=begun)
+    return evaluate(model, inputs).of(())
 
 
 prices = st.lists(st.tuples(st.integers(NOW - 2 * DAY, NOW + HOUR), st.sampled_from([0.0, 0.045, 2.0])), max_size=20)
@@ -60,6 +66,12 @@ def test_it_says_how_long_the_money_lasts() -> None:
     assert found(read(41.2), spent, below=50).why == "41.20 EUR left: lasts 9h9m at 4.5 EUR an hour"
     assert found(read(41.2), [], lasts_below="2d").why == "41.20 EUR left: nothing was spent in 1d"
     assert found(read(-3, currency=""), spent, below=50).why == "-3.00 left: nothing more can be sent"
+
+
+@pytest.mark.parametrize(("begun", "seconds"), [(26 * HOUR, 24 * 3600), (6 * HOUR, 6 * 3600), (20 * MINUTE, 3600)])
+def test_a_young_account_has_not_spent_nothing_before_it_was_in_use(begun: int, seconds: int) -> None:
+    spent = [(NOW - MINUTE, 1.0)] * 10
+    assert found(read(10), spent, begun=NOW - begun, lasts_below="2d").value == pytest.approx(seconds)
 
 
 def test_a_balance_that_is_used_up_does_not_recover_because_nothing_can_be_spent() -> None:
