@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from monitor.config.yaml import is_loopback
 from monitor.model.notification import Notification
-from monitor.notify.channels.bounded_response import BoundedResponse
 from monitor.notify.render.notification_text import push, tone_of
 from monitor.notify.render.sanitize import Tone, clip
 from monitor.notify.render.text import plain_text
@@ -68,6 +67,8 @@ def _written(schemes: Any) -> tuple[str, ...]:
 
 def service(url: str) -> Any:
     """Returns Apprise with this one service; None if it cannot use the address."""
+    from monitor.notify.channels.bounded_response import BoundedResponse  # which loads TLS
+
     apprise = importlib.import_module("apprise")  # not before it is needed: it takes time to load, and may not be there
     # What Apprise's services are asked with, requests, uses urllib3, and nothing else here does.
     importlib.import_module("urllib3.connection").HTTPConnection.response_class = BoundedResponse
