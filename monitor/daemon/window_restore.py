@@ -66,8 +66,9 @@ async def restored_or_empty(
     try:
         if _is_watched(account, config):
             await _fill(window, store, first)
+            with _damage_of(window):
+                window.check_journal(one.journal for one in own if one.journal is not None)
         with _damage_of(window):
-            window.check_journal(one.journal for one in own if one.journal is not None)
             indexing = await store.work(window.indexing)
         works = iter([*indexing, *map(_as_one_piece, window.preparing())])
         # Two threads, each of which takes the next work; more would wait for each other.

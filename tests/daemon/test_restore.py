@@ -15,6 +15,7 @@ from monitor.daemon.restore import (
     accounts_to_restore,
     restored_dispatcher,
     restored_evaluator,
+    state_for_reload,
     without_messages,
 )
 from monitor.daemon.window_restore import known_to, restored_or_empty, restored_window
@@ -204,6 +205,22 @@ async def test_a_journal_to_which_rows_were_added_since_the_last_poll_is_whole(t
             assert cursors[0].journal is not None
             window, why = await restored_or_empty(harness.front, "main", config, b"", cursors, harness.clock.at)
             assert (window.messages, why) == (account.evaluator.window.messages, "")
+
+
+async def test_messages_of_an_account_that_is_not_configured_here_are_left_in_the_store(tmp_path: Path) -> None:
+    """Its window is empty on purpose. Another daemon may still need them, or this one when the account is put back."""
+    other = CONFIG.replace("name: main", "name: second").replace("account: main", "account: second")
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        harness = PipelineHarness(settings(RULES), HandClock(), store)
+        harness.clock.at += MINUTE
+        await harness.poll(traffic(3, operator="Cosmote"))
+        journal, cursors = list(store.journal("main")), store.load().cursors
+        assert cursors[0].journal is not None
+        elsewhere = settings(RULES, other).config
+        assert (await restored_or_empty(AsyncStore(store), "main", elsewhere, b"", cursors, harness.clock.at))[1] == ""
+        found = await state_for_reload(AsyncStore(store), settings(RULES).config, elsewhere, b"", harness.clock.at)
+        assert found.troubles == ()
+        assert (list(store.journal("main")), store.load().cursors, store.load().lost) == (journal, cursors, {})
 
 
 async def test_an_account_that_is_added_at_a_reload_knows_what_of_it_was_lost() -> None:
