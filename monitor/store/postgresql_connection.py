@@ -231,6 +231,7 @@ def _options(limits: PostgresqlLimits, read_only: bool) -> str:
         "lock_timeout": limits.lock // MILLISECOND,
         "synchronous_commit": "on",
         "default_transaction_read_only": "on" if read_only else "off",
+        "default_transaction_isolation": r"read\ committed",
         "client_min_messages": "error",
         "tcp_keepalives_idle": 30,
         "tcp_keepalives_interval": 10,

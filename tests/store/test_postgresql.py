@@ -420,6 +420,16 @@ def sleep_with_a_short_limit(store: PostgresqlStore) -> None:
         store._run("SELECT pg_sleep(30)", ())
 
 
+def test_what_a_database_sets_for_all_does_not_change_what_a_commit_sees(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    for name, value in (("isolation", "serializable"), ("read_only", "on"), ("deferrable", "on")):
+        postgresql_server.administer(f"ALTER DATABASE {postgresql.database} SET default_transaction_{name} = '{value}'")
+    with closing(connect(postgresql, SHORT)) as session:
+        names = "current_setting('transaction_isolation'), current_setting('transaction_read_only')"
+        assert session.execute(f"SELECT {names}").fetchone() == ("read committed", "off")
+
+
 def test_a_slow_statement_is_given_up(postgresql: PostgresqlAddress) -> None:
     """The short limit holds for that statement alone: others may take as long on a busy machine."""
     limits = PostgresqlLimits(statement=50 * SECOND, answer=MINUTE)

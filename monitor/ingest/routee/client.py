@@ -345,7 +345,7 @@ async def _body(answer: httpx.Response, host: str) -> bytes:
             size += len(chunk)
             chunks.append(chunk)
             if len(chunks) % _CHUNKS_AT_ONCE == 0:  # many small ones come with one read, without a pause
-                await trio.lowlevel.checkpoint()
+                await trio.lowlevel.cancel_shielded_checkpoint()  # cancelled here, the generators would stay unclosed
             if size > LARGEST_BODY:
                 reading.cancel()  # ends the next read inside of httpx's generators, which closes each of them
     if size > LARGEST_BODY:

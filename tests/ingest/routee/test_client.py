@@ -1,8 +1,10 @@
 """The client against a server that says what the test scripts: questions, tokens, verdicts."""
 
 import base64
+import gc
 import json
 import logging
+import warnings
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -244,6 +246,29 @@ async def test_a_body_in_thousands_of_pieces_lets_other_tasks_run() -> None:
             await b.search()
         nursery.cancel_scope.cancel()
     assert turns > 30_000 / 60
+
+
+async def test_a_body_in_thousands_of_pieces_that_is_given_up_leaves_nothing_open() -> None:
+    body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 30_000 + b"0\r\n\r\n"
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        async with bench(Reply(raw=body), retry_policy=RetryPolicy(attempts=1)) as b:
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+
+                    async def give_up() -> None:
+                        while not b.server.requests:
+                            await trio.lowlevel.checkpoint()
+                        for _ in range(100):
+                            await trio.lowlevel.checkpoint()
+                        scope.cancel()
+
+                    nursery.start_soon(give_up)
+                    await b.search()
+            assert scope.cancelled_caught
+            gc.collect()
+            await trio.lowlevel.checkpoint()
+    assert [str(one.message) for one in found if one.category is ResourceWarning] == []
 
 
 async def test_requests_a_second_are_bounded(autojump_clock: MockClock) -> None:
