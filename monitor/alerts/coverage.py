@@ -108,7 +108,7 @@ class SearchCoverage:
     def missing_before(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> Instant | None:
         """Returns before when messages that the rule looks at are missing, because they were lost; None if none are. Until then none of its alerts
         ends."""
-        span = self.as_of(rule, cursors)
+        span = self.as_of(rule, cursors) if self.lost_to else None
         return None if span is None else missing_before(span[0], rule.reach, self.lost_to, span[1])
 
     def settles(self, cursor: Cursor) -> bool:

@@ -18,6 +18,8 @@ def lost_messages(accounts: Iterable[AccountPipeline]) -> list[str]:
 
 def _sentence(account: AccountPipeline) -> str:
     coverage, rules = account.evaluator.coverage, account.evaluator.rules.values()
+    if not coverage.lost_to:
+        return ""
     found = [(rule.name, before) for rule in rules if (before := coverage.missing_before(rule)) is not None]
     if not found:
         return ""
