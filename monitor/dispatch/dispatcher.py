@@ -47,11 +47,13 @@ from monitor.routing.suppression import (
     silenced_since,
     silences_change_at,
 )
-from monitor.runtime.clock import DAY, Duration, Instant
+from monitor.runtime.clock import DAY, HOUR, Duration, Instant
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once, listed, paced
 from monitor.store.protocol import SILENCES_KEPT, Pending
 
+MISSING_FOR: Final[Duration] = HOUR
+"""Time for which an alert counts as firing of which receivers were told, and which the store lost."""
 AWAITED: Final[Duration] = 7 * DAY
 """Time for which the groups of a removed receiver are kept: if it comes back within that, it still gets the resolutions that it missed."""
 
@@ -158,6 +160,7 @@ class Dispatcher:
         self._destinations: dict[str, DestinationCache] = {}
         """By account; of all (empty) where they are not decided on apart."""
         self._suppression = Suppression(tuple(inhibitions))
+        self._missing_since: dict[str, Instant] = {}
         self._timed = any(one.mute or one.active for one in self._routes.values())
 
     def flush(
@@ -205,6 +208,7 @@ class Dispatcher:
             plan.input, self.channels, self._editable, self._keeping, self.external_url, self.most
         )
         members_by_key = yield from assembler.assembling()
+        plan.flush_by(self._await_missing(members_by_key.values(), now))
         plan.dropped += [
             self.groups[key] for key, members in members_by_key.items() if self._is_given_up(key, members, now)
         ]
@@ -413,15 +417,28 @@ class Dispatcher:
             group = msgspec.structs.replace(group, incident=builder.incident_of(group, members))
         urgent = builder.changes_cause(group, members)
         ranks = builder.ranks(group.account)
-        decision = decide(group, members.firing, ranks, members.route, now, members.quiet, urgent=urgent)
+        quiet = members.quiet | members.missing.keys()
+        decision = decide(group, members.going_on, ranks, members.route, now, quiet, urgent=urgent)
         return GroupDecision(key, members, before, group, decision)
+
+    def _await_missing(self, groups: Iterable[GroupMembers], now: Instant) -> Instant | None:
+        """Leaves those of the missing alerts out that do not count as firing any more. Returns when the next one of the others will not.
+
+        An alert that the store lost is found again at the next evaluations if it still fires; until then it is unknown whether it has ended.
+        """
+        since = {one: self._missing_since.get(one, now) for members in groups for one in members.missing}
+        recently = {one: at for one, at in self._missing_since.items() if now - at < 2 * MISSING_FOR}
+        self._missing_since = recently | since
+        for members in groups:
+            members.missing = {one: told for one, told in members.missing.items() if now - since[one] < MISSING_FOR}
+        return min((at + MISSING_FOR for at in since.values() if now - at < MISSING_FOR), default=None)
 
     def _is_given_up(self, key: Key, members: GroupMembers, now: Instant) -> bool:
         """Returns whether the group of a receiver that is no longer in the configuration need not be kept any longer."""
         if key[0] in self.channels:
             return False
         ends = [resolved.resolved_at for resolved in members.resolved.values()]
-        return not members.firing and all(end is not None and now - end >= AWAITED for end in ends)
+        return not members.going_on and all(end is not None and now - end >= AWAITED for end in ends)
 
     def _flush_group(self, one: GroupDecision, builder: NotificationBuilder, plan: DispatchPlan) -> Work[None]:
         group, members, decision, now = one.group, one.members, one.decision, plan.input.now
@@ -430,7 +447,8 @@ class Dispatcher:
             decision = Decision(None, None)
             if group.told:
                 ranks = builder.ranks(group.account)
-                decision = decide(group, members.firing, ranks, members.route, now, members.quiet)
+                quiet = members.quiet | members.missing.keys()
+                decision = decide(group, members.going_on, ranks, members.route, now, quiet)
         group = yield from builder.show_acks(group, members)
         until = quiet_until(group)
         if not members.firing and until is not None and now < until:

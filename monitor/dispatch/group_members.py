@@ -35,6 +35,7 @@ class GroupMembers:
     ``firing`` maps each alert that fires, or counts as firing, to its severity. ``kept`` are those of them that stay as last notified,
     each with the reason (silenced, inhibited, muted; empty: its resolution is held back). ``quiet`` alerts cause no repeat.
     ``resolved`` are the alerts whose end is to be notified. ``account`` is the account of a new group (`monitor.dispatch.destinations`).
+    ``missing`` are alerts, with the severity that was notified, which nobody knows any more, because the store lost them. Their end was not seen.
     """
 
     route: Route
@@ -44,7 +45,13 @@ class GroupMembers:
     kept: dict[str, tuple[Alert, str]] = field(default_factory=dict)
     quiet: set[str] = field(default_factory=set)
     resolved: dict[str, Alert] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
     account: str = ""
+
+    @property
+    def going_on(self) -> dict[str, str]:
+        """Returns what counts as firing, with the severities."""
+        return self.firing | self.missing
 
     def keep(self, alert: Alert, notified_severity: str, word: str) -> None:
         """Keeps the alert as last notified, with that severity. ``word`` is the reason."""
@@ -102,8 +109,12 @@ class GroupAssembler:
                 yield
             members = self.members_by_key.get(key) or self._left_over(key, group)
             for fingerprint, severity in group.told.items():
-                if fingerprint not in members.firing and fingerprint in self._input.known:
+                if fingerprint in members.firing:
+                    continue
+                if fingerprint in self._input.known:
                     self._follow(members, group, fingerprint, severity)
+                else:
+                    members.missing[fingerprint] = severity
         return self.members_by_key
 
     def is_muted(self, route: Route) -> bool:

@@ -80,7 +80,7 @@ class NotificationBuilder:
         known_by_name = {*shown, *(group.told.keys() - set(group.counted))}
         return msgspec.structs.replace(
             group,
-            told=members.firing | {one: group.told[one] for one in named[len(ended) :]},
+            told=members.going_on | {one: group.told[one] for one in named[len(ended) :]},
             told_at=now,
             count=group.count + 1,
             first_at=now if group.first_at is None else group.first_at,

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from monitor.dispatch.dispatcher import MISSING_FOR
 from monitor.model.notification import Notification
 from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
+from monitor.store.protocol import Commit
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
@@ -131,6 +133,35 @@ async def test_an_alert_keeps_the_labels_that_it_was_told_with_when_its_rule_get
     assert teams == {"Cosmote": None, "Nova": "sms"}
     await world.poll(Cosmote=4)
     assert world.last.alerts[0].labels["team"] == "sms", "the next time it begins it has the new ones"
+
+
+async def test_an_alert_that_the_store_lost_is_not_told_as_over_before_it_was_looked_for() -> None:
+    world = World()
+    await world.poll(Cosmote=4)
+    for one in world.harness.store.load().alerts:
+        world.harness.store.commit(Commit(dropped_alerts=[one.fingerprint]))
+    await world.restart()
+    await world.flush(5 * MINUTE)
+    assert world.harness.reasons() == ["first"]
+    await world.poll(Cosmote=4, Nova=4)
+    await world.flush(5 * MINUTE)
+    assert world.harness.reasons() == ["first", "new alerts"], "it goes on as the same alert"
+    await world.poll(Cosmote=0, Nova=0)
+    await world.flush(5 * MINUTE)
+    assert sorted(payload(world.last)) == [("resolved", "Cosmote", "warning"), ("resolved", "Nova", "warning")]
+
+
+async def test_the_end_of_an_alert_that_the_store_lost_is_told_if_it_does_not_come_back() -> None:
+    world = World()
+    await world.poll(Cosmote=4)
+    for one in world.harness.store.load().alerts:
+        world.harness.store.commit(Commit(dropped_alerts=[one.fingerprint]))
+    await world.restart()
+    await world.flush(MISSING_FOR - 2 * MINUTE)
+    await world.poll(Nova=0)
+    assert world.harness.reasons() == ["first"]
+    await world.flush(MISSING_FOR)
+    assert world.harness.reasons() == ["first", "all resolved"]
 
 
 async def test_easing_waits_for_the_interval() -> None:
