@@ -23,6 +23,9 @@ NOTHING_READ: Final = FirstPages([], [])
 _FIELD_CODE_VALUE: Final = itemgetter(1, 2, 3)
 """Of an entry."""
 
+_ADVICE: Final = "restart the daemon"
+"""What a command says about messages that cannot be read; to the daemon, which has just been started, it would be wrong."""
+
 
 def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
     """Returns an account's stored window; empty if the account was removed. Blocking: for a command.
@@ -78,7 +81,7 @@ async def restored_or_empty(
         await store.work(trim_heap)
     except StoreDamaged as error:
         await store.commit(Commit(forgotten=[account], lost={account: known_to(own, now)}))
-        return _empty(account, config, key), str(error).partition(": start")[0]
+        return _empty(account, config, key), str(error).partition(f": {_ADVICE}")[0].partition(": start")[0]
     return window, ""
 
 
@@ -185,5 +188,5 @@ def _damage_of(window: Window) -> Iterator[None]:
     except UnreadableBlob as error:
         raise StoreDamaged(
             f"the messages of account {window.account} in the store cannot be read ({error}): "
-            "restart the daemon; it fetches from Routee again what rules look at"
+            f"{_ADVICE}; it fetches from Routee again what rules look at"
         ) from error

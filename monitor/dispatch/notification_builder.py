@@ -67,8 +67,9 @@ class NotificationBuilder:
         group = self._of_incident(group, members)
         firing = sorted(self._worst_first(members), key=lambda one: one != group.head)
         over = self._in_order(members.resolved)
-        named = [one for one in over if one not in group.counted]
-        resolved = named + [one for one in over if one in group.counted]
+        counted = set(group.counted)
+        named = [one for one in over if one not in counted]
+        resolved = named + [one for one in over if one in counted]
         most = min(self._most, NAMED) if is_overflow(group.key) else self._most
         shown = firing[: max(most - len(named), most // 2)]
         ended = resolved[: most - len(shown)]
@@ -77,7 +78,7 @@ class NotificationBuilder:
         now, acked = self._input.now, self._acked(members.firing, members)
         notification = self._notification(group, members, views, reason, len(firing) + len(resolved) - len(views))
         self.outbox += self._to_each(notification, group)
-        known_by_name = {*shown, *(group.told.keys() - set(group.counted))}
+        known_by_name = {*shown, *(group.told.keys() - counted)}
         return msgspec.structs.replace(
             group,
             told=members.going_on | {one: group.told[one] for one in named[len(ended) :]},

@@ -127,12 +127,11 @@ def split(groups: Iterable[AggregationGroup], owners: Owners) -> GroupChange:
     """
     whole = list(groups)
     parted = [(group, part) for group in whole for part in _parts(group, owners)]
-    parted.sort(key=lambda one: one[0].key != one[1].key)  # first those that keep their key
-    taken: set[tuple[str, str, str]] = set()
+    had = {(part.key, part.receiver, part.account) for group, part in parted if group.key == part.key}
     written, keys = [], {}
     for group, part in parted:
-        one = _apart(part) if (part.key, part.receiver, part.account) in taken else part
-        taken.add((one.key, one.receiver, one.account))
+        is_taken = group.key != part.key and (part.key, part.receiver, part.account) in had
+        one = _apart(part) if is_taken else part
         keys[group.receiver, group.key, one.account] = one.key
         written.append(one)
     return GroupChange(whole, written, keys)

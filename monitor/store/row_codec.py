@@ -172,7 +172,7 @@ def silences(found: Iterable[Row], *, strict: bool = True) -> tuple[list[Silence
             unusable.append(UnusableSilence(name, str(error), _start(data)))
         except msgspec.DecodeError as reason:
             if strict:
-                raise UnreadableRow("a stored silence", "silence", reason) from reason
+                raise UnreadableRow(f"the silence {name}", "silence", reason) from reason
             unusable.append(UnusableSilence(name, str(reason), _start(data)))
         except ValueError as error:
             unusable.append(UnusableSilence(name, str(error), _start(data)))
@@ -188,7 +188,7 @@ def alerts(found: Iterable[Row]) -> tuple[list[Alert], list[UnusableAlert]]:
             known.append(decoder.decode(data))
         except _UNREADABLE as reason:
             if account:
-                raise UnreadableRow("a stored alert", "alert", reason) from reason
+                raise UnreadableRow(f"the alert {fingerprint} of account {account}", "alert", reason) from reason
             unusable.append(UnusableAlert(fingerprint, str(reason), _start(data)))
     return known, unusable
 

@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from monitor.daemon.account_sink import note_campaign
 from monitor.daemon.flush_timer import flush_when_due
 from monitor.daemon.pipeline import ROWS_AT_ONCE
+from monitor.daemon.reporting import MOST_LOGGED
 from monitor.daemon.window_restore import restored_window
 from monitor.model.batch import batch_of
 from monitor.model.message import Unread
@@ -111,6 +112,15 @@ async def test_what_becomes_of_an_alert_is_logged_with_its_labels(caplog: pytest
     assert record.getMessage().startswith("Failing fired at ")
     assert record.getMessage().endswith("Z (operator=Cosmote, severity=warning)")
     assert vars(record)["label_operator"] == "Cosmote"
+
+
+async def test_of_a_storm_the_first_alerts_are_logged_and_the_others_counted(caplog: pytest.LogCaptureFixture) -> None:
+    one = harness()
+    caplog.set_level(logging.INFO, "monitor")
+    await one.poll([row for number in range(MOST_LOGGED + 7) for row in traffic(5, operator=f"op{number}")])
+    said = [record.getMessage() for record in caplog.records]
+    assert len([line for line in said if line.startswith("Failing fired")]) == MOST_LOGGED
+    assert len([line for line in said if line.startswith("7 more alerts fired")]) == 1
 
 
 async def test_the_incident_of_an_alert_is_in_its_log_line_and_in_its_history(caplog: pytest.LogCaptureFixture) -> None:

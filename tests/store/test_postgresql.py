@@ -701,6 +701,7 @@ def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
         ) as caught:
             read(store)
     assert "file" not in str(caught.value)
+    assert (alert(operator="1").fingerprint in str(caught.value)) == (table == "alert"), "which row"
 
 
 def test_of_a_transition_that_is_damaged_the_rest_is_shown(

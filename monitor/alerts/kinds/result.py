@@ -1,8 +1,8 @@
 """The input and the result of evaluating one rule: numbers of all groups in arrays, and findings in words for the few that matter."""
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import replace
-from typing import TypeVar, cast
+from dataclasses import field, replace
+from typing import Final, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,6 +157,10 @@ class EvaluationInput:
         return np.array(codes, np.int64)
 
 
+FEW: Final = 16
+"""The most groups of a result that are looked for one by one, before an index of all is made."""
+
+
 @dataclass(slots=True)
 class RuleResult:
     """The groups of one rule as of one time, in arrays of one length.
@@ -181,6 +185,9 @@ class RuleResult:
     kept: RuleState | None = None
     evidence: Floats | None = None
     """By group, how much evidence there is of what begins an alert (1), where the kind weighs evidence."""
+    _asked: int = field(default=0, init=False, repr=False, compare=False)
+    _order: tuple[Codes, Codes] | None = field(default=None, init=False, repr=False, compare=False)
+    """Positions in the order of the codes, and the codes in that order; None while few groups were asked for."""
 
     @property
     def means(self) -> object:
@@ -219,8 +226,21 @@ class RuleResult:
 
     def of(self, group: tuple[tuple[str, str], ...]) -> Finding:
         """Returns the finding of one group, whether it has a row or not."""
-        positions = np.flatnonzero(self.codes == self.code(group))
-        return self.finding(int(positions[0])) if positions.size else self.absent(group)
+        at = self._position(self.code(group))
+        return self.absent(group) if at is None else self.finding(at)
+
+    def _position(self, code: int) -> int | None:
+        """Returns the first position of a code. All codes are looked through for a few questions only: in a storm there is one for each group."""
+        self._asked += 1
+        if self._order is None and self._asked > FEW:
+            order = np.argsort(self.codes, kind="stable")
+            self._order = order, self.codes[order]
+        if self._order is None:
+            positions = np.flatnonzero(self.codes == code)
+            return int(positions[0]) if positions.size else None
+        order, codes = self._order
+        place = int(np.searchsorted(codes, code))
+        return int(order[place]) if place < len(codes) and codes[place] == code else None
 
     def code(self, group: tuple[tuple[str, str], ...]) -> int:
         """Returns the group's code; NO_CODE if the rule cannot have this group, because of its fields or values."""

@@ -40,6 +40,17 @@ def sent(count: int, at: int = NOW, **fields: Any) -> list[dict[str, Any]]:
     return [{"date": at, "status": "Delivered", "operator": "Cosmote"} | fields] * count
 
 
+def test_a_group_is_found_alike_whether_few_or_many_are_asked_for() -> None:
+    names = [f"op{number}" for number in range(60)]
+    rows = [row for name in names for row in sent(len(name), operator=name)]
+    rule_result = evaluated(rows, kind="count", by=["operator"], window="1h", above=3)
+    for _ in range(2):
+        for name in [*names, "nobody"]:
+            finding = rule_result.of((("operator", name),))
+            assert (finding.group, finding.value) == ((("operator", name),), len(name) if name != "nobody" else 0)
+    assert rule_result.of((("country", "GR"),)).group == (("country", "GR"),)
+
+
 messages = st.lists(
     st.fixed_dictionaries(
         {
