@@ -5,7 +5,7 @@ from typing import Final
 from monitor.config.rules.model import LONGEST_WINDOW
 from monitor.runtime.clock import Duration, Instant
 
-LOST: Final = "were lost from the store, and are read from Routee again"
+LOST: Final = "were lost from the store, and are not read again from Routee yet"
 """What became of messages that cannot be read from the store."""
 
 

@@ -95,7 +95,7 @@ class Views:
     def missing_before(self, alert: Alert, context: ViewContext) -> Instant | None:
         """Returns before when messages are missing without which a firing alert does not end; see `SearchCoverage.missing_before`."""
         rule = self.evaluator.rules.get(alert.rule)
-        if rule is None or alert.state != "firing":
+        if rule is None or alert.state != "firing" or alert.is_report:
             return None
         return self.evaluator.coverage.missing_before(rule, context.cursors)
 

@@ -160,6 +160,7 @@ def _missing_before(
         view.fingerprint: before
         for alert, view in found
         if alert.state == "firing"
+        and not alert.is_report
         and alert.account in by_account
         and alert.rule in rules
         and (before := by_account[alert.account].missing_before(rules[alert.rule])) is not None

@@ -209,7 +209,7 @@ def test_without_a_store_or_a_poll_it_is_69(folder: Folder) -> None:
 def test_what_does_not_end_because_messages_were_lost_says_so(polled: Folder, tmp_path: Path) -> None:
     folder = copied(polled, tmp_path)
     known_for(folder, SECOND)
-    words = " were lost from the store, and are read from Routee again"
+    words = " were lost from the store, and are not read again from Routee yet"
     for lost in (False, True):
         (fires, *others) = json.loads(folder.invoke("explain", "OperatorFailureRate", "--json").stdout)["groups"]
         assert [words in group["why"] for group in (fires, *others)] == [lost, False, False]

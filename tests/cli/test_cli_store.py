@@ -118,7 +118,7 @@ def test_a_command_says_the_same_of_either_store(
 def timeless(value: object) -> object:
     """Without what says when the command ran."""
     if isinstance(value, dict):
-        moving = {"age", "until", "since", "made_at", "firing_seconds", "blind_seconds"}
+        moving = {"age", "endsAt", "until", "since", "made_at", "firing_seconds", "blind_seconds"}
         return {key: timeless(one) for key, one in value.items() if key not in moving}
     if isinstance(value, str):
         return re.sub(r"(\d+m)?\d+s before the end", "just before the end", value)

@@ -12,7 +12,7 @@ from monitor.runtime.clock import MINUTE, Instant
 from monitor.store.protocol import Cursor
 from tests.fakes.daemon_reading import RULES, Reading
 
-WORDS = "were lost from the store, and are read from Routee again"
+WORDS = "were lost from the store, and are not read again from Routee yet"
 
 
 async def lose(reading: Reading) -> Instant:
