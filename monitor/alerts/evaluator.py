@@ -242,6 +242,8 @@ class RuleEvaluator:
     def lost(self, search: str, now: Instant) -> Duration:
         """Returns how far back of ``now`` the search has to read messages again that were lost: as far as any of its rules looks; 0 if none are
         missing."""
+        if not self.coverage.lost_to:
+            return 0
         looks = [rule.reach for rule in self.rules.values() if search in self.coverage.needed(rule)]
         return self.coverage.lost(search, now, max(looks, default=0))
 

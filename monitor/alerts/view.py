@@ -132,7 +132,7 @@ class Views:
         An alert that still fires counts as resolved for them if it continues under another severity, in another group.
         """
         view = self.view(alert, context)
-        labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
+        labels = known_labels(alert, view, severity)
         if view.status == "firing":
             ended = {"status": "resolved", "ends_at": alert.as_of, "resolved_because": "moved", "fires_on_until": None}
             view = msgspec.structs.replace(view, **ended)
@@ -141,7 +141,7 @@ class Views:
     def as_notified(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
         """Returns the alert as firing for receivers that were notified of it under ``severity`` and get no news of it now."""
         view = self.view(msgspec.structs.replace(alert, state="firing", resolved_at=None, because=None), context)
-        labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
+        labels = known_labels(alert, view, severity)
         return msgspec.structs.replace(view, labels=labels, severity=severity)
 
     def _plain(self, alert: Alert, rule: Rule, context: ViewContext) -> AlertView:
@@ -228,6 +228,11 @@ class Views:
             what = f"rule {alert.rule} is no longer configured"
         texts = {name: text for name, text in view.annotations.items() if name != "description"}
         return msgspec.structs.replace(view, annotations=texts | {"summary": what}, resolved_because=because)
+
+
+def known_labels(alert: Alert, view: AlertView, severity: str) -> dict[str, str]:
+    """Returns the labels by which receivers know an alert: those that it was shown with, if it was, with that severity."""
+    return (view if alert.view is None else alert.view).labels | {"severity": severity}
 
 
 def kept(view: AlertView) -> AlertView:

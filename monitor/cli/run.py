@@ -42,9 +42,8 @@ def run(
     address is not available; 78 bad or missing configuration.
     """
     with StartSignals() as signals:  # those of `monitor.__main__`, if that is how it began
-        sys.exit(
-            _run(config, log_level, log_format, signals)
-        )  # without a flush, which might wait for a thread that writes
+        # Returned, it would end with a flush, which might wait for a thread that writes.
+        sys.exit(_run(config, log_level, log_format, signals))
 
 
 def _run(

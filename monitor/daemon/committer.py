@@ -126,7 +126,9 @@ def _completed(one: Transition, plan: DispatchPlan, rules: Mapping[str, Rule]) -
     if one.about is None:
         return one
     incident = "" if known is None or known[0].incident is None else known[0].incident.id
-    severity = severity_of(one.rule, one.about.level, rules) or (shown_severity(known[0]) if known else "")
+    severity = severity_of(one.rule, one.about.level, rules)
+    if one.about.level and not severity and known is not None:  # its rule is gone
+        severity = shown_severity(known[0])
     return replace(one, about=msgspec.structs.replace(one.about, incident=incident, severity=severity))
 
 

@@ -71,6 +71,6 @@ def log_transitions(result: EvaluationResult, views: Views) -> None:
         )
     if len(logged) > MOST_LOGGED:
         log.info(
-            "%d more alerts fired, changed their severity or resolved; `routee-monitor history` has all",
+            "%d more alerts fired, changed their severity or resolved; see `routee-monitor history --limit`",
             len(logged) - MOST_LOGGED,
         )

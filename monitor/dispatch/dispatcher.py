@@ -417,12 +417,12 @@ class Dispatcher:
             group = msgspec.structs.replace(group, incident=builder.incident_of(group, members))
         urgent = builder.changes_cause(group, members)
         ranks = builder.ranks(group.account)
-        quiet = members.quiet | members.missing.keys()
-        decision = decide(group, members.going_on, ranks, members.route, now, quiet, urgent=urgent)
+        decision = decide(group, members.going_on, ranks, members.route, now, members.quiet, urgent=urgent)
         return GroupDecision(key, members, before, group, decision)
 
     def _await_missing(self, groups: Iterable[GroupMembers], now: Instant) -> Instant | None:
-        """Leaves those of the missing alerts out that do not count as firing any more. Returns when the next one of the others will not.
+        """Leaves those of the missing alerts out that do not count as firing any more; the others cause no repeat. Returns when the next one of
+        them will not count any more.
 
         An alert that the store lost is found again at the next evaluations if it still fires; until then it is unknown whether it has ended.
         """
@@ -431,6 +431,7 @@ class Dispatcher:
         self._missing_since = recently | since
         for members in groups:
             members.missing = {one: told for one, told in members.missing.items() if now - since[one] < MISSING_FOR}
+            members.quiet |= members.missing.keys()
         return min((at + MISSING_FOR for at in since.values() if now - at < MISSING_FOR), default=None)
 
     def _is_given_up(self, key: Key, members: GroupMembers, now: Instant) -> bool:
@@ -447,8 +448,7 @@ class Dispatcher:
             decision = Decision(None, None)
             if group.told:
                 ranks = builder.ranks(group.account)
-                quiet = members.quiet | members.missing.keys()
-                decision = decide(group, members.going_on, ranks, members.route, now, quiet)
+                decision = decide(group, members.going_on, ranks, members.route, now, members.quiet)
         group = yield from builder.show_acks(group, members)
         until = quiet_until(group)
         if not members.firing and until is not None and now < until:

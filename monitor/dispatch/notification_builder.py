@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.alerts.view import DEEPEST
+from monitor.alerts.view import DEEPEST, known_labels
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import DispatchInput, GroupMembers
 from monitor.dispatch.incident_head import head_of
@@ -251,10 +251,9 @@ class NotificationBuilder:
 def _as_known(view: AlertView, alert: Alert) -> AlertView:
     """Returns the view with the labels with which the alert was shown first, except for the severity: receivers know it by them, and its end has to
     be about the same alert, also if its rule or the accounts were changed meanwhile."""
-    shown = alert.view
-    if shown is None or shown.starts_at != view.starts_at:
+    if alert.view is None or alert.view.starts_at != view.starts_at:
         return view
-    return msgspec.structs.replace(view, labels=shown.labels | {"severity": view.severity})
+    return msgspec.structs.replace(view, labels=known_labels(alert, view, view.severity))
 
 
 def _once_reported(notification: Notification, group: AggregationGroup) -> Notification | None:

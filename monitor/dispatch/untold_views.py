@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from monitor.alerts.evaluation import ViewContext
-from monitor.alerts.view import DEEPEST, Views, kept
+from monitor.alerts.view import DEEPEST, Views, kept, known_labels
 from monitor.config.rules import Rule
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import DispatchInput
@@ -57,6 +57,6 @@ def _view(alert: Alert, views: Views, context: ViewContext, *, is_told: bool, de
     view = yield from views.viewing(alert, context, deep=deep)
     # Annotations are rendered again when the alert is told; what fails then is said then.
     del views.errors[known:]
-    if is_told and alert.view is not None:
-        view = msgspec.structs.replace(view, labels=alert.view.labels | {"severity": view.severity})
+    if is_told:
+        view = msgspec.structs.replace(view, labels=known_labels(alert, view, view.severity))
     return kept(view)

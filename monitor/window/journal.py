@@ -139,11 +139,8 @@ class WindowJournal:
         count, newest, together = self._sum
         for one in stored:
             is_of_now = one.newest == newest and one != self._sum
-            is_without_its_newest = (one.entries - 1, one.all ^ one.newest) == (
-                count,
-                together,
-            ) and one.newest != newest
-            if is_of_now or is_without_its_newest or (one.entries and not count):
+            with_its_newest = JournalSum(count + 1, one.newest, together ^ one.newest)
+            if is_of_now or (one == with_its_newest and one.newest != newest) or (one.entries and not count):
                 few = " instead of" if count != one.entries else ", and some are missing of"
                 raise UnreadableBlob(f"entries are missing: its journal has {count} entries{few} {one.entries}")
 

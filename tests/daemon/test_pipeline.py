@@ -114,6 +114,17 @@ async def test_what_becomes_of_an_alert_is_logged_with_its_labels(caplog: pytest
     assert vars(record)["label_operator"] == "Cosmote"
 
 
+async def test_an_event_has_the_severity_that_its_level_had_and_none_before_it_fires() -> None:
+    config = CONFIG.replace("group_wait: 10s", "group_wait: 0s").replace("group_interval: 5m", "group_interval: 1h")
+    one = harness(config, RULES.replace("above: 20%", "above: 20%, for: 1m"))
+    for later, rows in ((1, BAD), (1, BAD), (6, GOOD), (6, BAD)):
+        one.clock.at += later * MINUTE
+        await one.poll(rows)
+    found = [transition for commit in one.store.commits for transition in commit.transitions]
+    said = [(event.what, event.about and event.about.severity) for event in found]
+    assert said == [("pending", ""), ("fired", "warning"), ("resolved", "warning"), ("pending", "")]
+
+
 async def test_of_a_storm_the_first_alerts_are_logged_and_the_others_counted(caplog: pytest.LogCaptureFixture) -> None:
     one = harness()
     caplog.set_level(logging.INFO, "monitor")

@@ -223,6 +223,25 @@ async def test_messages_of_an_account_that_is_not_configured_here_are_left_in_th
         assert (list(store.journal("main")), store.load().cursors, store.load().lost) == (journal, cursors, {})
 
 
+async def test_an_account_whose_messages_cannot_be_read_at_a_reload_starts_again(tmp_path: Path) -> None:
+    without = CONFIG.replace("name: main", "name: second").replace("account: main", "account: second")
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        harness = PipelineHarness(settings(RULES), HandClock(), store)
+        harness.clock.at += MINUTE
+        await harness.poll(traffic(3, operator="Cosmote"))
+    with closing(sqlite3.connect(tmp_path / "monitor.db")) as db, db:
+        db.execute("UPDATE journal SET rows = substr(rows, 1, 20)")
+    before, now = settings(RULES, without).config, harness.clock.at
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        found = await state_for_reload(AsyncStore(store), before, settings(RULES).config, b"", now)
+        assert (len(found.troubles), found.cursors, found.lost["main"], store.load().lost) == (
+            1,
+            {},
+            now,
+            {"main": now},
+        )
+
+
 async def test_an_account_that_is_added_at_a_reload_knows_what_of_it_was_lost() -> None:
     harness = PipelineHarness(settings(RULES), HandClock())
     harness.store.commit(Commit(lost={"second": 5}))
@@ -231,6 +250,11 @@ async def test_an_account_that_is_added_at_a_reload_knows_what_of_it_was_lost() 
     await harness.reload(settings(RULES, second))
     assert harness.pipeline.accounts["second"].evaluator.coverage.lost_to == 5
     assert harness.pipeline.accounts["main"].evaluator.coverage.lost_to == 0
+    harness.pipeline.accounts["main"].evaluator.coverage.lost_to = 7
+    await harness.reload(settings(RULES))
+    assert harness.pipeline.accounts["main"].evaluator.coverage.lost_to == 7, (
+        "of an account that stays it is not forgotten"
+    )
 
 
 def test_groups_come_back_under_the_route_of_now() -> None:

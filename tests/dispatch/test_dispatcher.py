@@ -41,6 +41,12 @@ class World:
     async def restart(self, rules: str = RULES, config: str = AT_ONCE) -> None:
         await self.harness.restart(settings(rules, config))
 
+    async def lose_alerts(self) -> None:
+        """Restarts with a store that has lost all alerts."""
+        lost = [one.fingerprint for one in self.harness.store.load().alerts]
+        self.harness.store.commit(Commit(dropped_alerts=lost))
+        await self.restart()
+
     @property
     def told(self) -> list[Notification]:
         return self.harness.told
@@ -138,9 +144,7 @@ async def test_an_alert_keeps_the_labels_that_it_was_told_with_when_its_rule_get
 async def test_an_alert_that_the_store_lost_is_not_told_as_over_before_it_was_looked_for() -> None:
     world = World()
     await world.poll(Cosmote=4)
-    for one in world.harness.store.load().alerts:
-        world.harness.store.commit(Commit(dropped_alerts=[one.fingerprint]))
-    await world.restart()
+    await world.lose_alerts()
     await world.flush(5 * MINUTE)
     assert world.harness.reasons() == ["first"]
     await world.poll(Cosmote=4, Nova=4)
@@ -154,9 +158,7 @@ async def test_an_alert_that_the_store_lost_is_not_told_as_over_before_it_was_lo
 async def test_the_end_of_an_alert_that_the_store_lost_is_told_if_it_does_not_come_back() -> None:
     world = World()
     await world.poll(Cosmote=4)
-    for one in world.harness.store.load().alerts:
-        world.harness.store.commit(Commit(dropped_alerts=[one.fingerprint]))
-    await world.restart()
+    await world.lose_alerts()
     await world.flush(MISSING_FOR - 2 * MINUTE)
     await world.poll(Nova=0)
     assert world.harness.reasons() == ["first"]

@@ -171,6 +171,8 @@ def test_the_parts_of_accounts_are_what_each_has_alone() -> None:
     whole = StoredState(
         cursors, [one, two, three], groups, [], acks, account_states=states, rule_states=kept, first_evaluations=first
     )
+    whole.lost.update({"": 3, "a": 5, "c": 7})
     parts = at_once(parts_of(whole, ["a", "b", "d"]))
     assert parts == {account: of_accounts(whole, [account]) for account in ("a", "b", "d")}
+    assert [parts[one].lost_to(one) for one in "abd"] == [5, 3, 3], "the loss of a whole file is each account's"
     assert parts["a"].acks == acks[:1]

@@ -107,11 +107,10 @@ def noise(alerts: Iterable[AlertEpisode], since: Instant, until: Instant) -> lis
     return sorted(found, key=lambda line: (-line.alerts, -line.firing, line.rule))
 
 
-def never_fired(rules: Iterable[Rule], alerts: Iterable[AlertEpisode], since: Instant, until: Instant) -> list[str]:
+def never_fired(rules: Iterable[Rule], alerts: Sequence[AlertEpisode], since: Instant, until: Instant) -> list[str]:
     """Returns the rules that are switched on and did not fire for any of the span; a campaign's report counts as firing when it was made."""
-    every = list(alerts)
-    fired = {one.rule for one in in_span(every, since, until)}
-    fired |= {one.rule for one in every if one.fired and since < _fired_at(one) <= until}
+    fired = {one.rule for one in in_span(alerts, since, until)}
+    fired |= {one.rule for one in alerts if one.fired and since < _fired_at(one) <= until}
     return [rule.name for rule in rules if rule.enabled and rule.name not in fired]
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
-from monitor.alerts.severities import severity_of
+from monitor.alerts.severities import severity_after, severity_of
 from monitor.config.monitor import Config
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.fleet.fleet_json import held_by, is_old, left_of
@@ -26,7 +26,7 @@ from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.daemon.read.now import FiringIncident, ListedAlert, Now, Told, finding_now, statuses, told
 from monitor.daemon.read.poll_cache import PollCache
 from monitor.dispatch.status import AlertStatus
-from monitor.model.alert import TransitionSubject, is_report
+from monitor.model.alert import is_report
 from monitor.model.notification import AlertView
 from monitor.notify.render.alert_chart import alert_chart, worth_drawing
 from monitor.notify.render.alert_sentence import cause, sentence
@@ -215,10 +215,9 @@ class NowPage:
 
     def _severity(self, episode: AlertEpisode) -> str:
         account = self._pipeline.accounts.get(episode.account)
-        about = [one.about for one in episode.events if one.about is not None]
-        worst = max(about, key=lambda one: one.level, default=TransitionSubject(episode.account, episode.group))
+        worst = max(episode.events, key=lambda one: 0 if one.about is None else one.about.level)
         rules = {} if account is None else account.evaluator.rules
-        return worst.severity or severity_of(episode.rule, max(worst.level, 1), rules) or "warning"
+        return severity_after(worst, rules) or severity_of(episode.rule, 1, rules) or "warning"
 
     async def _read_episodes(self) -> list[AlertEpisode]:
         """Returns the episodes of alerts by the store's latest transitions, read once for all viewers after something has happened.

@@ -340,9 +340,7 @@ def _finalizer(form: escape.Escape) -> Callable[[Context, Any], Any]:
 
     @pass_context
     def finalize(context: Context, value: Any) -> Any:
-        if isinstance(
-            value, Undefined
-        ):  # an unknown name, which is an error, or a condition without an else, which is nothing
+        if isinstance(value, Undefined):  # an unknown name is an error, a condition without an else is nothing
             return value
         if hasattr(value, "__html__"):  # escaped already, but this writes it once more
             spend_on_text([value])

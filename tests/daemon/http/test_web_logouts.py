@@ -21,9 +21,8 @@ class Daemon:
 
     def __init__(self, store: SqliteStore, ahead: Duration = 0) -> None:
         self.front = Front(store)
-        may_forget = lambda: not ahead  # noqa: E731 - one line is all
         self.sessions = BrowserSessions(
-            wall=lambda: 10**15 + ahead, key=store.secret("browsers"), may_forget=may_forget
+            wall=lambda: 10**15 + ahead, key=store.secret("browsers"), may_forget=lambda: not ahead
         )
         self.logouts = Logouts(self.sessions, self.front)
 
