@@ -59,11 +59,11 @@ class Views:
     """Errors of templates since the list was last emptied."""
 
     def labels(self, alert: Alert) -> dict[str, str]:
-        """Returns the labels by which receivers know the alert."""
+        """Returns the labels by which receivers know the alert: those that it was shown with first, until it is over, except for the severity."""
+        if alert.view is not None:
+            return alert.view.labels | {"severity": self.severity(alert)}
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         labels = {"alertname": alert.rule} | dict(alert.group)
-        if rule is None and built_in is None and alert.view is not None:
-            return dict(alert.view.labels)
         if self.distinguish and (built_in is None or built_in.of_account):
             labels["account"] = alert.account
         return labels | {"severity": self.severity(alert)} | (rule.labels if rule is not None else {})
@@ -132,17 +132,17 @@ class Views:
         An alert that still fires counts as resolved for them if it continues under another severity, in another group.
         """
         view = self.view(alert, context)
-        labels = known_labels(alert, view, severity)
         if view.status == "firing":
             ended = {"status": "resolved", "ends_at": alert.as_of, "resolved_because": "moved", "fires_on_until": None}
             view = msgspec.structs.replace(view, **ended)
-        return msgspec.structs.replace(view, labels=labels, severity=severity, was_severity="", more=0)
+        return msgspec.structs.replace(
+            view, labels=view.labels | {"severity": severity}, severity=severity, was_severity="", more=0
+        )
 
     def as_notified(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
         """Returns the alert as firing for receivers that were notified of it under ``severity`` and get no news of it now."""
         view = self.view(msgspec.structs.replace(alert, state="firing", resolved_at=None, because=None), context)
-        labels = known_labels(alert, view, severity)
-        return msgspec.structs.replace(view, labels=labels, severity=severity)
+        return msgspec.structs.replace(view, labels=view.labels | {"severity": severity}, severity=severity)
 
     def _plain(self, alert: Alert, rule: Rule, context: ViewContext) -> AlertView:
         return AlertView(
@@ -228,11 +228,6 @@ class Views:
             what = f"rule {alert.rule} is no longer configured"
         texts = {name: text for name, text in view.annotations.items() if name != "description"}
         return msgspec.structs.replace(view, annotations=texts | {"summary": what}, resolved_because=because)
-
-
-def known_labels(alert: Alert, view: AlertView, severity: str) -> dict[str, str]:
-    """Returns the labels by which receivers know an alert: those that it was shown with, if it was, with that severity."""
-    return (view if alert.view is None else alert.view).labels | {"severity": severity}
 
 
 def kept(view: AlertView) -> AlertView:

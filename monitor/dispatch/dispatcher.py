@@ -219,13 +219,15 @@ class Dispatcher:
         yield
         here = (decision_of(key, members) for key, members in members_by_key.items() if key[0] in self.channels)
         decisions = yield from listed(here, AT_ONCE)
-        for one in limit_new_groups(decisions, groups, decision_of, builder.priority, now, self.most_groups):
+        for one in limit_new_groups(
+            decisions, groups, decision_of, builder.priority, builder.ranks, now, self.most_groups
+        ):
             yield from self._flush_group(one, builder, plan)
             yield
         plan.outbox, plan.views = builder.outbox, builder.views
         if self.by_account:
             shown = {view.fingerprint for view in plan.views if view.status == "firing"}
-            plan.untold = yield from untold_views(plan.input, shown, notified_in(groups.values()))
+            plan.untold = yield from untold_views(plan.input, shown)
         self._watch(plan, now, well=well)
         for at in [*assembler.change_at, *(ack.until for one, ack in plan.acks.items() if one in known)]:
             plan.flush_by(at)

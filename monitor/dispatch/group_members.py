@@ -35,7 +35,8 @@ class GroupMembers:
     ``firing`` maps each alert that fires, or counts as firing, to its severity. ``kept`` are those of them that stay as last notified,
     each with the reason (silenced, inhibited, muted; empty: its resolution is held back). ``quiet`` alerts cause no repeat.
     ``resolved`` are the alerts whose end is to be notified. ``account`` is the account of a new group (`monitor.dispatch.destinations`).
-    ``missing`` are alerts, with the severity that was notified, which nobody knows any more, because the store lost them. Their end was not seen.
+    ``missing`` are alerts, with the severity that was notified, of which nobody knows any more that they fired, because the store lost them. Their
+    end was not seen.
     """
 
     route: Route
@@ -207,7 +208,8 @@ class GroupAssembler:
                 members.resolved[fingerprint] = alert
             return
         resolved = alert.earlier if alert.state == "pending" else alert
-        if resolved is None:
+        if resolved is None:  # the store lost it, and it is about to fire again
+            members.missing[fingerprint] = notified_severity
             return
         held = held_until(self._input.recent_starts, resolved, self._input.now)
         if held is not None:

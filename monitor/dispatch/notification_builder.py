@@ -3,11 +3,11 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from monitor.alerts.view import DEEPEST, known_labels
+from monitor.alerts.view import DEEPEST
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import DispatchInput, GroupMembers
 from monitor.dispatch.incident_head import head_of
@@ -77,7 +77,7 @@ class NotificationBuilder:
         views += [self._as_resolved(one, members.resolved[one], group) for one in ended]
         now, acked = self._input.now, self._acked(members.firing, members)
         notification = self._notification(group, members, views, reason, len(firing) + len(resolved) - len(views))
-        self.outbox += self._to_each(notification, group)
+        self.outbox += self._to_each(notification, group, members)
         known_by_name = {*shown, *(group.told.keys() - counted)}
         return msgspec.structs.replace(
             group,
@@ -119,14 +119,14 @@ class NotificationBuilder:
         fresh = [LocatedAlert(*self._input.known[one]) for one in self._worst_first(members) if one not in members.kept]
         return msgspec.structs.replace(group, incident=incident, head=head_of(fresh, incident) or group.head)
 
-    def _to_each(self, notification: Notification, group: AggregationGroup) -> Iterator[Pending]:
+    def _to_each(self, notification: Notification, group: AggregationGroup, members: GroupMembers) -> Iterator[Pending]:
         """Yields the notification for each channel.
 
         Channels behind which a program keeps alerts open get all of it, because they need the end of every alert. Channels for people get
         it without reports that were notified before and without the ends of reports.
         """
         whole = set(self._keeping.get(notification.receiver, ()))
-        for_people = _once_reported(notification, group)
+        for_people = _once_reported(notification, group, members)
         for channel in self._channels.get(notification.receiver, ()):
             sent = notification if channel in whole else for_people
             if sent is not None:
@@ -197,7 +197,7 @@ class NotificationBuilder:
         ack = self._input.acked.get(fingerprint)
         kept = members.kept.get(fingerprint)
         if kept is None:
-            view = _as_known((yield from views.viewing(alert, context, deep=deep)), alert)
+            view = yield from views.viewing(alert, context, deep=deep)
             was, word, source = group.told.get(fingerprint, view.severity), "", alert
         else:
             source, word = kept
@@ -227,7 +227,7 @@ class NotificationBuilder:
             key=f"{group.episode}-{group.count + 1}",
             episode=group.episode,
             reason=reason,
-            status="firing" if any(view.status == "firing" for view in views) else "resolved",
+            status=_status(views, members),
             receiver=group.receiver,
             group_key=group.key,
             group_labels=group.labels,
@@ -248,15 +248,12 @@ class NotificationBuilder:
         return dict(Counter(names).most_common())
 
 
-def _as_known(view: AlertView, alert: Alert) -> AlertView:
-    """Returns the view with the labels with which the alert was shown first, except for the severity: receivers know it by them, and its end has to
-    be about the same alert, also if its rule or the accounts were changed meanwhile."""
-    if alert.view is None or alert.view.starts_at != view.starts_at:
-        return view
-    return msgspec.structs.replace(view, labels=known_labels(alert, view, view.severity))
+def _status(views: Iterable[AlertView], members: GroupMembers) -> Literal["firing", "resolved"]:
+    """Returns whether a notification that shows these alerts says that something fires. What is missing counts as firing, and is not shown."""
+    return "firing" if members.missing or any(view.status == "firing" for view in views) else "resolved"
 
 
-def _once_reported(notification: Notification, group: AggregationGroup) -> Notification | None:
+def _once_reported(notification: Notification, group: AggregationGroup, members: GroupMembers) -> Notification | None:
     """Returns the notification without repeated reports and without the ends of reports; None if nothing is left.
 
     A notification that holds only reports gets an episode of its own, so that no channel overwrites an earlier report.
@@ -273,7 +270,7 @@ def _once_reported(notification: Notification, group: AggregationGroup) -> Notif
     made = msgspec.structs.replace(
         notification,
         alerts=views,
-        status="firing" if any(view.status == "firing" for view in views) else "resolved",
+        status=_status(views, members),
         common_labels=common([view.labels for view in views]),
         common_annotations=common([view.annotations for view in views]),
     )

@@ -11,7 +11,10 @@ from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
 
 PriorityOf = Callable[[Mapping[str, str]], tuple[float, int, float]]
-"""Returns the priority of the worst of some alerts, given as fingerprints with severities; the rank of the severity comes first."""
+"""Returns the priority of the worst of some alerts, given as fingerprints with severities."""
+
+RanksOf = Callable[[str], Mapping[str, float]]
+"""Returns the rank of each severity in the groups of an account."""
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ def limit_new_groups(
     groups: Mapping[Key, AggregationGroup],
     decision_of: DecisionOf,
     priority: PriorityOf,
+    ranks: RanksOf,
     now: Instant,
     most: int,
 ) -> list[GroupDecision]:
@@ -53,7 +57,7 @@ def limit_new_groups(
         worst_first = sorted(some, key=lambda one: priority(one.members.firing), reverse=True)
         _, rest = split(worst_first, lately, most)
         if rest:
-            decisions = _together(decisions, key, rest, decision_of, priority)
+            decisions = _together(decisions, key, rest, decision_of, ranks(account))
     return decisions
 
 
@@ -62,14 +66,14 @@ def _together(
     key: Key,
     rest: Sequence[GroupDecision],
     decision_of: DecisionOf,
-    priority: PriorityOf,
+    ranks: Mapping[str, float],
 ) -> list[GroupDecision]:
     """Returns the decisions with the groups ``rest`` moved into the overflow; if the overflow is not notified now, they wait for it."""
     present = next((one for one in decisions if one.key == key), None)
     joined = decision_of(key, _joined(present, rest))
     if joined.before is None:
         joined.decision = Decision("first", None)
-    elif joined.decision.reason is None and _is_worse(rest, joined.before, priority):
+    elif joined.decision.reason is None and _is_worse(rest, joined.before, ranks):
         joined.decision = Decision("new alerts", None)
     moved = {id(one) for one in rest}
     others = [one for one in decisions if id(one) not in moved and one is not present]
@@ -97,7 +101,7 @@ def _joined(present: GroupDecision | None, rest: Sequence[GroupDecision]) -> Gro
     return members
 
 
-def _is_worse(rest: Sequence[GroupDecision], overflow: AggregationGroup, priority: PriorityOf) -> bool:
+def _is_worse(rest: Sequence[GroupDecision], overflow: AggregationGroup, ranks: Mapping[str, float]) -> bool:
     """Returns whether one of the groups is worse than all that the overflow has notified; it must then not wait."""
-    worst = max(priority(one.members.firing) for one in rest)[0]
-    return bool(overflow.told) and all(worst > priority({one: severity})[0] for one, severity in overflow.told.items())
+    worst = max(ranks.get(severity, 0.0) for one in rest for severity in one.members.firing.values())
+    return bool(overflow.told) and all(worst > ranks.get(severity, 0.0) for severity in overflow.told.values())

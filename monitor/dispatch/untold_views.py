@@ -9,10 +9,8 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
-import msgspec
-
 from monitor.alerts.evaluation import ViewContext
-from monitor.alerts.view import DEEPEST, Views, kept, known_labels
+from monitor.alerts.view import DEEPEST, Views, kept
 from monitor.config.rules import Rule
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import DispatchInput
@@ -25,11 +23,11 @@ _EXPLAINS: Final = re.compile(r"\b(breakdown|samples|history)\b")
 """The names in templates of what explains an alert."""
 
 
-def untold_views(given: DispatchInput, shown: Collection[str], told: Collection[str]) -> Work[dict[str, AlertView]]:
+def untold_views(given: DispatchInput, shown: Collection[str]) -> Work[dict[str, AlertView]]:
     """Returns, by fingerprint, the view that each firing alert is to keep whose own is missing or not of its present severity.
 
-    Those in ``shown`` keep the view of a notification. Those in ``told``, of which receivers know already, keep the labels by which they
-    are known, except for the severity. Annotations that use what explains an alert get it for as many alerts of a group as a notification does.
+    Those in ``shown`` keep the view of a notification. Annotations that use what explains an alert get it for as many alerts of a group as a
+    notification does.
     """
     found, explained = {}, Counter[Key]()
     for (one, (alert, views, context)), pauses in paced(given.known.items(), AT_ONCE):
@@ -41,7 +39,7 @@ def untold_views(given: DispatchInput, shown: Collection[str], told: Collection[
                     explained[key] < DEEPEST for key in groups
                 )
                 explained.update(groups if deep else ())
-                found[one] = yield from _view(alert, views, context, is_told=one in told, deep=deep)
+                found[one] = yield from _view(alert, views, context, deep=deep)
         if pauses or one in found:  # its annotations were rendered, which takes the longest
             yield
     return found
@@ -52,11 +50,9 @@ def _is_explained(rule: Rule) -> bool:
     return any(_EXPLAINS.search(text) for text in rule.annotations.values())
 
 
-def _view(alert: Alert, views: Views, context: ViewContext, *, is_told: bool, deep: bool) -> Work[AlertView]:
+def _view(alert: Alert, views: Views, context: ViewContext, *, deep: bool) -> Work[AlertView]:
     known = len(views.errors)
     view = yield from views.viewing(alert, context, deep=deep)
     # Annotations are rendered again when the alert is told; what fails then is said then.
     del views.errors[known:]
-    if is_told:
-        view = msgspec.structs.replace(view, labels=known_labels(alert, view, view.severity))
     return kept(view)

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from monitor.dispatch.dispatcher import MISSING_FOR
 from monitor.model.notification import Notification
 from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.store.protocol import Commit
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
@@ -40,12 +38,6 @@ class World:
 
     async def restart(self, rules: str = RULES, config: str = AT_ONCE) -> None:
         await self.harness.restart(settings(rules, config))
-
-    async def lose_alerts(self) -> None:
-        """Restarts with a store that has lost all alerts."""
-        lost = [one.fingerprint for one in self.harness.store.load().alerts]
-        self.harness.store.commit(Commit(dropped_alerts=lost))
-        await self.restart()
 
     @property
     def told(self) -> list[Notification]:
@@ -118,52 +110,6 @@ async def test_a_worse_level_is_told_at_once_and_ends_the_old_severity_in_the_sa
     assert world.last.reason == "escalated"
     assert world.last.alerts[0].was_severity == "warning"
     assert payload(world.last) == [("resolved", "Cosmote", "warning"), ("firing", "Cosmote", "critical")]
-
-
-async def test_an_alert_keeps_the_labels_that_it_was_told_with_when_its_rule_gets_others() -> None:
-    """Receivers know it by its labels: with others it would be another alert, and the first one would never end for them."""
-    world = World()
-    await world.poll(Cosmote=4)
-    edited = RULES + "    labels: {team: sms}\n"
-    await world.restart(edited)
-    await world.poll(Cosmote=8, Nova=4)
-    await world.flush(5 * MINUTE)
-    await world.poll(Cosmote=0, Nova=0)
-    await world.flush(5 * MINUTE)
-    told: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for notification in world.told:
-        for one in alertmanager(notification)["alerts"]:
-            told.setdefault(tuple(sorted(one["labels"].items())), []).append(one["status"])
-    assert {states[-1] for states in told.values()} == {"resolved"}, told
-    teams = {labels["operator"]: labels.get("team") for labels in map(dict, told)}
-    assert teams == {"Cosmote": None, "Nova": "sms"}
-    await world.poll(Cosmote=4)
-    assert world.last.alerts[0].labels["team"] == "sms", "the next time it begins it has the new ones"
-
-
-async def test_an_alert_that_the_store_lost_is_not_told_as_over_before_it_was_looked_for() -> None:
-    world = World()
-    await world.poll(Cosmote=4)
-    await world.lose_alerts()
-    await world.flush(5 * MINUTE)
-    assert world.harness.reasons() == ["first"]
-    await world.poll(Cosmote=4, Nova=4)
-    await world.flush(5 * MINUTE)
-    assert world.harness.reasons() == ["first", "new alerts"], "it goes on as the same alert"
-    await world.poll(Cosmote=0, Nova=0)
-    await world.flush(5 * MINUTE)
-    assert sorted(payload(world.last)) == [("resolved", "Cosmote", "warning"), ("resolved", "Nova", "warning")]
-
-
-async def test_the_end_of_an_alert_that_the_store_lost_is_told_if_it_does_not_come_back() -> None:
-    world = World()
-    await world.poll(Cosmote=4)
-    await world.lose_alerts()
-    await world.flush(MISSING_FOR - 2 * MINUTE)
-    await world.poll(Nova=0)
-    assert world.harness.reasons() == ["first"]
-    await world.flush(MISSING_FOR)
-    assert world.harness.reasons() == ["first", "all resolved"]
 
 
 async def test_easing_waits_for_the_interval() -> None:

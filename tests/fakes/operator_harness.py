@@ -8,6 +8,7 @@ from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE, Duration
+from monitor.store.protocol import Commit
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
@@ -43,6 +44,13 @@ class OperatorHarness:
     async def restart(self, rules: str | None = None, config: str | None = None) -> None:
         self.rules, self.config = rules or self.rules, config or self.config
         await self.harness.restart(settings(self.rules, self.config))
+
+    async def lose_alerts(self, *operators: str) -> None:
+        """Restarts with a store that has lost the alerts of these operators; without any, all alerts."""
+        alerts = self.harness.store.load().alerts
+        lost = [one.fingerprint for one in alerts if not operators or dict(one.group).get("operator") in operators]
+        self.harness.store.commit(Commit(dropped_alerts=lost))
+        await self.restart()
 
     async def silence(self, matchers: str, lasts: Duration = HOUR, **more: Any) -> str:
         """Silences from now on; returns the silence's id."""

@@ -1,0 +1,78 @@
+"""Alerts that the store lost, of which receivers were told: they count as firing until they were looked for."""
+
+import pytest
+
+from monitor.dispatch.dispatcher import MISSING_FOR
+from monitor.runtime.clock import HOUR, MINUTE
+from tests.fakes.operator_harness import AT_ONCE, RULES, OperatorHarness, payload
+
+WAITING = RULES.replace("    levels", "    for: 2m\n    levels")
+APART = AT_ONCE.replace("group_by: [alertname]", "group_by: [...]")
+
+
+async def test_it_is_not_told_as_over_before_it_was_looked_for() -> None:
+    world = OperatorHarness()
+    await world.poll(Cosmote=4)
+    await world.lose_alerts()
+    await world.flush(5 * MINUTE)
+    assert world.harness.reasons() == ["first"]
+    await world.poll(Cosmote=4, Nova=4)
+    await world.flush(5 * MINUTE)
+    assert world.harness.reasons() == ["first", "new alerts"], "it goes on as the same alert"
+    await world.poll(Cosmote=0, Nova=0)
+    await world.flush(5 * MINUTE)
+    assert sorted(payload(world.last)) == [("resolved", "Cosmote", "warning"), ("resolved", "Nova", "warning")]
+
+
+async def test_its_end_is_told_if_it_does_not_come_back() -> None:
+    world = OperatorHarness()
+    await world.poll(Cosmote=4)
+    await world.lose_alerts()
+    await world.flush(MISSING_FOR - 2 * MINUTE)
+    await world.poll(Nova=0)
+    assert world.harness.reasons() == ["first"]
+    await world.flush(MISSING_FOR)
+    assert world.harness.reasons() == ["first", "all resolved"]
+
+
+@pytest.mark.parametrize("then", [[4, 4, 4], [4, 0, 4, 4, 4]], ids=["fails on", "is well for a minute"])
+async def test_it_goes_on_although_it_waits_anew_before_it_fires(then: list[int]) -> None:
+    world = OperatorHarness(WAITING)
+    for _ in range(12):
+        await world.poll(Cosmote=4)
+    await world.lose_alerts()
+    for failing in then:
+        await world.poll(Cosmote=failing)
+    await world.flush(MISSING_FOR)
+    assert world.harness.reasons() == ["first"]
+    await world.poll(Cosmote=0)
+    assert world.harness.reasons() == ["first", "all resolved"]
+    assert payload(world.last) == [("resolved", "Cosmote", "warning")]
+
+
+async def test_what_ends_beside_it_is_told_as_part_of_what_goes_on() -> None:
+    world = OperatorHarness()
+    await world.poll(Cosmote=4, Nova=4)
+    await world.lose_alerts("Cosmote")
+    await world.flush(MINUTE)
+    await world.poll(5 * MINUTE, Nova=0)
+    assert (world.last.reason, world.last.status) == ("some resolved", "firing")
+    assert payload(world.last) == [("resolved", "Nova", "warning")]
+    await world.flush(2 * HOUR)
+    assert (world.last.reason, world.last.status) == ("all resolved", "resolved")
+
+
+async def test_a_storm_goes_on_that_was_told_of_it() -> None:
+    world = OperatorHarness(config=APART)
+    world.harness.most_groups = 3
+    await world.restart()
+    await world.poll(**{f"Operator {number}": 4 for number in range(6)})
+    [storm] = [group for group in world.harness.pipeline.dispatcher.groups.values() if len(group.told) > 1]
+    lost = next(
+        dict(one.group)["operator"] for one in world.harness.store.load().alerts if one.fingerprint in storm.told
+    )
+    await world.lose_alerts(lost)
+    await world.poll(**{f"Operator {number}": 8 for number in range(6, 12)})
+    told = [(view.labels["operator"], view.severity) for notification in world.told for view in notification.alerts]
+    assert {f"Operator {number}" for number in range(6, 12)} <= {operator for operator, _ in told}
+
