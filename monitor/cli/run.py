@@ -65,17 +65,20 @@ def _run(
     from monitor.runtime.certificates import read_ahead
     from monitor.runtime.file_descriptors import raise_limit
     from monitor.runtime.heap import keep_heap, share_heap
+    from monitor.runtime.process_end import PATIENCE
     from monitor.runtime.sd_notify import Systemd
     from monitor.runtime.suspend_clock import SuspendCountingClock
+    from monitor.runtime.unblocked_stream import UnblockedStream
     from monitor.simulation.demo.screen import Screen
 
-    screen = Screen(sys.stderr) if sys.stderr.isatty() else None
+    output = UnblockedStream(sys.stderr)
+    screen = Screen(output) if output.isatty() else None
     is_shared = (
         screen is not None and sys.stdout.isatty()
     )  # what is printed there has to make room for the changing line
 
     def log_as_written(settings: "Config") -> None:
-        logs.configure(log_level or settings.log.level, log_format or settings.log.format, screen)
+        logs.configure(log_level or settings.log.level, log_format or settings.log.format, screen or output)
 
     share_heap()
     keep_heap()
@@ -113,4 +116,6 @@ def _run(
         trio.run(until_signalled, act, reloads.request, clock=SuspendCountingClock())
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the last line of the log has its form too
         return report_error(error, logging.getLogger("monitor").error)
+    finally:
+        output.drain(PATIENCE)
     return 0

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,23 @@ def test_a_console_that_nobody_reads_does_not_keep_it_from_ending(folder: Folder
         os.read(process.stdout.fileno(), 1)  # it writes, and waits for somebody to read the rest
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+@pytest.mark.e2e
+def test_a_log_that_nobody_reads_holds_nothing_up(folder: Folder) -> None:
+    with started(folder) as (process, url):
+        filled = os.open(f"/proc/{process.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(filled, b"\n" * 4096)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(filled, b"\n")
+        process.send_signal(signal.SIGHUP)  # which is logged
+        assert folder.invoke("healthcheck", "--url", url).exit_code == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        os.close(filled)
 
 
 @pytest.mark.e2e

@@ -75,4 +75,3 @@ async def test_a_storm_goes_on_that_was_told_of_it() -> None:
     await world.poll(**{f"Operator {number}": 8 for number in range(6, 12)})
     told = [(view.labels["operator"], view.severity) for notification in world.told for view in notification.alerts]
     assert {f"Operator {number}" for number in range(6, 12)} <= {operator for operator, _ in told}
-
