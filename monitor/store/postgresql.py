@@ -125,6 +125,7 @@ class PostgresqlStore(SqlStore):
     alert_and_ack = _advised(SqlStore.alert_and_ack)
     transitions = _advised(SqlStore.transitions)
     transitions_of = _advised(SqlStore.transitions_of)
+    lost_alerts = _advised(SqlStore.lost_alerts)
     begun_in = _advised(SqlStore.begun_in)
     suppressions = _advised(SqlStore.suppressions)
 

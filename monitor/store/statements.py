@@ -37,6 +37,14 @@ TRANSITIONS: Final = (
 TRANSITIONS_OF: Final = """
     SELECT fingerprint, rule, at, what, because, value, about FROM transition
     WHERE fingerprint = ? ORDER BY id DESC LIMIT ?"""
+LOST_ALERTS: Final = """
+    SELECT fingerprint, rule, at, what, because, value, about FROM transition WHERE id IN (
+        SELECT (SELECT max(id) FROM transition AS own
+            WHERE own.fingerprint = latest.fingerprint AND own.what NOT IN ('acknowledged', 'unacknowledged'))
+        FROM transition AS latest WHERE id IN (SELECT max(id) FROM transition GROUP BY fingerprint)
+        AND what NOT IN ('resolved', 'dropped') AND NOT EXISTS (SELECT 1 FROM alert WHERE alert.fingerprint = latest.fingerprint))
+    AND what NOT IN ('resolved', 'dropped') ORDER BY id LIMIT ?"""
+"""The inner conditions are for speed: the latest of each alert is found in an index."""
 INCIDENT_OF_TRANSITION: Final = (
     "json_extract(iif(json_valid(CAST(about AS TEXT)), CAST(about AS TEXT), '{}'), '$.incident')"
 )
