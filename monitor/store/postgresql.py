@@ -476,7 +476,7 @@ class PostgresqlStore(SqlStore):
             return
         data = table.columns.index(added.of)
         wider = Table(table.name, (*table.columns, added.name), table.order, table.batch)
-        super().fill_table(wider, [(*row, rows.found_in(table.name, row[data])) for row in batch])
+        super().fill_table(wider, [(*row, rows.found_in(table.name, row[data], row[:3])) for row in batch])
         if table.name == "parcel":
             told = [(row[0], rows.fingerprints(row[data])) for row in batch]
             self._many(own.NOTIFIED, told)
