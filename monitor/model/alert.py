@@ -83,6 +83,9 @@ class Alert(msgspec.Struct, frozen=True):
     incident: IncidentScope | None = None
     """The incident that it belongs to since it fires; None where its rule has none."""
 
+    severity: str = ""
+    """The severity of its latest recorded transition since it fires; empty if an older version recorded that."""
+
     @property
     def fingerprint(self) -> str:
         """Returns 16 hexadecimal digits that identify the rule's group. They stay the same over restarts and severities."""
