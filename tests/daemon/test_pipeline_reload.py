@@ -7,6 +7,7 @@ import trio.testing
 from monitor.config.settings import Settings
 from monitor.daemon.flush_timer import flush_when_due
 from monitor.daemon.metrics import Metrics
+from monitor.notify.render import plain_text
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, TrioClock
@@ -65,6 +66,22 @@ async def test_a_severity_that_is_edited_while_an_alert_fires_is_recorded_when_i
     assert len(recorded(world)) == 3, "the next evaluation changes nothing"
     [stored] = world.store.load().alerts
     assert (stored.severity, stored.level) == ("info", 1)
+
+
+async def test_a_notification_says_how_long_an_alert_fires_when_it_is_made_also_where_it_was_not_evaluated_again() -> (
+    None
+):
+    world = harness()
+    await fail(world)
+    world.clock.at += 17 * SECOND  # type: ignore[attr-defined]  # as above
+    await world.reload(written(RULES.replace("above: 20%", "above: 20%, severity: critical")))
+    assert world.reasons() == ["first", "escalated"]
+    assert [
+        line.rpartition(", ")[2] for one in world.told for line in plain_text(one).splitlines() if "since" in line
+    ] == ["0s", "17s"]
+    [stored] = world.store.load().alerts
+    assert stored.view is not None
+    assert stored.view.notified_at == 0, "what an alert keeps is not how it was notified once"
 
 
 async def test_a_severity_that_was_edited_while_the_daemon_was_down_is_recorded_at_its_start() -> None:

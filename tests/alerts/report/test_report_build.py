@@ -366,6 +366,15 @@ def test_of_several_accounts_each_incident_names_its_own() -> None:
     assert named == ["Operators", "Operators (main)"]
 
 
+def test_of_several_accounts_each_campaign_names_its_own() -> None:
+    found = messages(1)
+    named = [
+        next(table for table in tables(report) if table.key == "campaigns").rows[0][0]
+        for report in (made(found), made(found, others={"second": {"all": START}}))
+    ]
+    assert named == ["Black Friday", "Black Friday (main)"]
+
+
 def test_a_rule_whose_search_no_account_has_could_not_be_evaluated_at_all() -> None:
     rules = [rule_of({"name": "Rare", "kind": "count", "window": "1h", "above": 1, "search": "rare"})]
     assert [(one.rule, one.blind) for one in made(messages(1), rules=rules).blind] == [("Rare", UNTIL - SINCE)]

@@ -216,8 +216,9 @@ def _incident(one: IncidentLine, report: DeliveryReport) -> tuple[str, ...]:
 
 
 def _campaign(one: CampaignLine, report: DeliveryReport) -> tuple[str, ...]:
+    name = clean(one.name or one.tracking_id, _LONGEST)
     return (
-        clean(one.name or one.tracking_id, _LONGEST),
+        f"{name} ({clean(one.account, _LONGEST)})" if len(report.accounts) > 1 else name,
         local(one.began, report.time_zone),
         number(one.messages),
         percent(one.share, 1),
