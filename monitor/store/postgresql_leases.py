@@ -12,6 +12,7 @@ from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.runtime.printable import clip_at_word
 from monitor.store.leases import LEASE_TTL, NONE_LEFT
 from monitor.store.postgresql_columns import microseconds, names, since
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
@@ -28,7 +29,7 @@ FOR_LEASES: Final = PostgresqlLimits(
 DEAD_KEPT: Final = HOUR
 """How long a dead worker is shown."""
 
-_LONGEST_WHY: Final = 300
+_LONGEST_WHY: Final = 500
 """Characters of what is stored of why an account is left to others."""
 
 _EXPIRY: Final = f"clock_timestamp() + {LEASE_TTL // MILLISECOND} * INTERVAL '1 millisecond'"
@@ -95,7 +96,7 @@ class PostgresqlLeases:
         accounts = {"accounts": list(held), "wanted": list(wanted), "known": [*wanted, *orphans]}
         accounts["left_alone"] = sorted(left_alone)
         accounts["left_why"] = [
-            writable(left_alone[one].replace("\0", ""))[:_LONGEST_WHY] for one in sorted(left_alone)
+            clip_at_word(writable(left_alone[one].replace("\0", "")), _LONGEST_WHY) for one in sorted(left_alone)
         ]
         renewal = accounts | {"tokens": list(held.values())} | self._own()
         renewed, workers, leases, state = self._run(

@@ -145,6 +145,14 @@ def test_each_knows_what_the_others_leave_alone(fleet: Fleet) -> None:
     assert first.leases.beat(BOTH, {}).fleet.workers[0].takes == set(BOTH)
 
 
+def test_a_long_reason_why_an_account_is_left_alone_is_cut_between_two_words(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.leases.beat(BOTH, {}, (), {"other": "restore a backup of the database; " * 40, "main": "ä" * 9_000})
+    cut, whole = second.leases.beat(BOTH, {}).fleet.workers[0].left_why[::-1]
+    assert cut.endswith((" backup…", " restore…", " a…", " of…", " the…", " database…"))
+    assert (400 < len(cut) <= 500, len(whole)) == (True, 500)
+
+
 def test_an_account_that_nobody_has_in_its_configuration_can_be_taken_too(fleet: Fleet) -> None:
     daemon = fleet.daemon()
     view = daemon.leases.beat(["main"], {}, ["gone"])
