@@ -192,7 +192,7 @@ def _print(found: dict[str, Any]) -> None:
     is_known = found["alerts"] is not None
     rows = [_search(one, is_known=is_known) for one in _in_order(found["searches"])]
     say("")
-    print_table(("SEARCH", "LAST POLL", Column("PAST READ", drop=1), "STATE"), rows[:_MOST_SEARCHES], _colour)
+    print_table(("SEARCH", "LAST POLL", Column("RESWEEPS READ", drop=1), "STATE"), rows[:_MOST_SEARCHES], _colour)
     if len(rows) > _MOST_SEARCHES:
         say(f"and {len(rows) - _MOST_SEARCHES} more searches: --json shows all")
     say("")

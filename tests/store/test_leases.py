@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from monitor.daemon.fleet.fleet_json import fleet_json
+from monitor.daemon.fleet.namesakes import Namesakes
 from monitor.model.fleet import FleetView
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import DecidedTooLate, LeaseLost, StoreError, StoreOutdated, StoreUnreachable
@@ -444,8 +445,35 @@ def test_a_worker_that_leaves_is_followed_at_once(fleet: Fleet) -> None:
     assert second.store.load().silences == []
 
 
+def test_a_worker_that_died_before_it_announced_its_rules_is_shown_for_minutes_only(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    for minutes, shown in ((4, 2), (6, 1)):
+        fleet.tell(
+            f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '{minutes} minutes' WHERE id = {first.leases.worker}"
+        )
+        second.leases.beat(BOTH, {})
+        assert len(second.leases.beat(BOTH, {}).fleet.workers) == shown
+
+
+def test_a_daemon_of_the_same_name_that_goes_on_living_is_named_once(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both are of this process, as two are of process 1 in containers with one host name."""
+    own, other = fleet.daemon(), fleet.daemon()
+    namesakes = Namesakes()
+    for now in (0.0, 5.0, LEASE_TTL / SECOND):
+        namesakes.follow(own.leases.worker, own.leases.beat(BOTH, {}).fleet, now)
+    assert not caplog.messages, "it may have been killed a moment ago"
+    for now in (60.0, 70.0):
+        other.leases.beat(BOTH, {})
+        namesakes.follow(own.leases.worker, own.leases.beat(BOTH, {}).fleet, now)
+    [said] = caplog.messages
+    assert f"another daemon on this store is {own.leases.name} too" in said
+
+
 def test_a_worker_that_was_dead_for_long_is_forgotten_and_has_to_start_again(fleet: Fleet) -> None:
     first, second = fleet.daemon(), fleet.daemon()
+    first.store.announce_rules({})
     fleet.tell(
         f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '59 minutes' WHERE id = {first.leases.worker}"
     )
