@@ -11,7 +11,7 @@ from dataclasses import field, replace
 
 import msgspec
 
-from monitor.model.alert import Because, Transition
+from monitor.model.alert import Because, Transition, What
 from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
 
@@ -75,7 +75,7 @@ def alert_episodes(transitions: Iterable[Transition]) -> list[AlertEpisode]:
 def end_not_seen(last: Transition, at: Instant) -> Transition:
     """Returns the end of an episode whose alert is lost, after the ``last`` that is known of it."""
     about = None if last.about is None else msgspec.structs.replace(last.about, by="", comment="")
-    what = "dropped" if about is not None and not about.level else "resolved"
+    what: What = "dropped" if about is not None and not about.level else "resolved"
     return replace(last, at=at, what=what, because="end_not_seen", about=about)
 
 

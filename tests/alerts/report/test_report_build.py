@@ -11,7 +11,8 @@ from monitor.alerts.report.build import MOST_OPERATORS
 from monitor.alerts.report.traffic import step_of
 from monitor.config.rules import Rule, rule_of
 from monitor.model.alert import Transition
-from monitor.notify.render.report.words import tables
+from monitor.notify.render.report.document import document
+from monitor.notify.render.report.words import figures, tables
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.store.protocol import NotificationRecord
 
@@ -243,6 +244,31 @@ def test_an_incident_of_another_account_shares_no_message() -> None:
     assert first.lost
     assert first.lost == second.lost
     assert report.lost == 2 * first.lost
+
+
+@pytest.mark.parametrize(
+    ("currencies", "said", "noted"),
+    [
+        (("EUR", "EUR"), "EUR", ()),
+        (("EUR", ""), "", ()),
+        (
+            ("EUR", "USD"),
+            "",
+            ("Costs are in several currencies, and their sums say nothing: main in EUR, second in USD.",),
+        ),
+    ],
+)
+def test_sums_name_their_currency_where_all_accounts_have_the_same(
+    currencies: tuple[str, str], said: str, noted: tuple[str, ...]
+) -> None:
+    windows = {name: window_of(messages(1), name) for name in ("main", "second")}
+    both = zip(windows.values(), currencies, strict=True)
+    accounts = [AccountSource(window, UNTIL, {"all": START}, MINUTE, currency) for window, currency in both]
+    report = build(ReportSource(accounts, RULES, [], [], {}, START, {}), SINCE, UNTIL, UNTIL)
+    [spent] = [one.value for one in figures(report) if one.name == "spent"]
+    assert spent.partition(" ")[2] == said
+    assert document(report)["currency"] == (said or None)
+    assert tuple(note for note in report.notes if "currencies" in note) == noted
 
 
 def test_every_step_of_a_report_is_told() -> None:
