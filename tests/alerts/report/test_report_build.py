@@ -233,6 +233,16 @@ def test_an_incident_adds_no_more_than_it_has_lost_itself() -> None:
     assert report.spent_on_lost == pytest.approx(sum(spent))
 
 
+def test_an_alert_that_the_store_lost_and_that_was_found_again_does_not_go_on_beside_itself() -> None:
+    found_again = BEGUN + 2 * HOUR
+    moves = episode("Operators", GREECE, BEGUN, None) + episode("Operators", GREECE, found_again, None)
+    report = made(messages(1) + outage(1, BEGUN, HOUR), moves)
+    lost, again = sorted(report.incidents, key=lambda one: one.began)
+    assert (lost.ended, again.ended) == (found_again, None)
+    [noise] = report.rules
+    assert noise.firing <= UNTIL - BEGUN, "none of the time counts twice"
+
+
 def test_an_incident_of_another_account_shares_no_message() -> None:
     found = messages(1) + outage(1, BEGUN, HOUR)
     accounts = [AccountSource(window_of(found, name), UNTIL, {"all": START}, MINUTE) for name in ("main", "second")]
