@@ -12,6 +12,7 @@ from importlib.metadata import version
 import msgspec
 import pytest
 
+from monitor.alerts.alert_episodes import end_not_seen
 from monitor.daemon.fleet.fleet_json import fleet_json
 from monitor.daemon.fleet.namesakes import Namesakes
 from monitor.model.fleet import FleetView
@@ -27,7 +28,7 @@ from tests.fakes.far_link import Cut, far_link
 from tests.fakes.patience import until
 from tests.fakes.postgresql import OWNER, PostgresqlServer
 from tests.fakes.postgresql_link import linked
-from tests.store.store_samples import NOW, ack, alert, group, keys, notification, silence
+from tests.store.store_samples import NOW, ack, alert, group, keys, notification, silence, transition
 
 SHORT = PostgresqlLimits(
     lock=700 * MILLISECOND, answer=1_000 * MILLISECOND, idle=1_000 * MILLISECOND, pause=0, tries_again=True
@@ -443,6 +444,15 @@ def test_a_worker_that_leaves_is_followed_at_once(fleet: Fleet) -> None:
     with pytest.raises(StoreOutdated, match="no longer knows this daemon"):
         first.store.commit(Commit(silences=[silence()]))
     assert second.store.load().silences == []
+
+
+def test_a_daemon_that_holds_no_account_can_record_the_end_of_an_alert_that_was_lost(fleet: Fleet) -> None:
+    daemon = fleet.daemon()
+    daemon.store.hold({})
+    daemon.store.commit(Commit(transitions=[transition()]))
+    [lost] = daemon.store.lost_alerts()
+    daemon.store.commit(Commit(transitions=[end_not_seen(lost, NOW + 1)]))
+    assert daemon.store.lost_alerts() == []
 
 
 def test_a_worker_that_died_before_it_announced_its_rules_is_shown_for_minutes_only(fleet: Fleet) -> None:
