@@ -1,12 +1,17 @@
 """Builds the episodes of alerts from transitions: what happened to each alert from its beginning to its end. Pure.
 
 An incident is something else: alerts of several rules for one cause (`monitor.model.incident`).
+
+An alert that the store lost has no end. Its episode ends, with ``end_not_seen``, where its group's next alert begins, or where the daemon says so
+(`monitor.daemon.unseen_ends`).
 """
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import field, replace
 
-from monitor.model.alert import Because, Transition
+import msgspec
+
+from monitor.model.alert import Because, Transition, What
 from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
 
@@ -50,7 +55,14 @@ def alert_episodes(transitions: Iterable[Transition]) -> list[AlertEpisode]:
     open_ones: dict[str, AlertEpisode] = {}
     for one in transitions:
         episode = open_ones.get(one.fingerprint)
-        if episode is None or one.what == "pending" or (one.what == "fired" and episode.firing_at is not None):
+        if one.because == "end_not_seen" and (episode is None or one.at < episode.began_at):
+            continue  # another daemon said so too, or the alert has begun again meanwhile
+        begins = one.what == "pending" or (
+            one.what == "fired" and episode is not None and episode.firing_at is not None
+        )
+        if episode is not None and begins:
+            _take(episode, end_not_seen(episode.events[-1], one.at))
+        if episode is None or begins:
             episode = AlertEpisode(one.fingerprint, one.rule, "", ())
             open_ones[one.fingerprint] = episode
             found.append(episode)
@@ -58,6 +70,13 @@ def alert_episodes(transitions: Iterable[Transition]) -> list[AlertEpisode]:
         if episode.ended_at is not None:
             del open_ones[one.fingerprint]
     return sorted(found, key=lambda episode: episode.began_at, reverse=True)
+
+
+def end_not_seen(last: Transition, at: Instant) -> Transition:
+    """Returns the end of an episode whose alert is lost, after the ``last`` that is known of it."""
+    about = None if last.about is None else msgspec.structs.replace(last.about, by="", comment="")
+    what: What = "dropped" if about is not None and not about.level else "resolved"
+    return replace(last, at=at, what=what, because="end_not_seen", about=about)
 
 
 def _take(episode: AlertEpisode, one: Transition) -> None:

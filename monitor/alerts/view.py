@@ -240,6 +240,7 @@ def kept(view: AlertView) -> AlertView:
         "flapping": 0,
         "suppressed": "",
         "fires_on_until": None,
+        "notified_at": 0,
     }
     return msgspec.structs.replace(view, breakdown=(), samples=(), history=(), **passing)
 

@@ -228,6 +228,8 @@ def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     from monitor.runtime.printable import clean
 
     about, word = one.about, _WORDS.get(one.what, one.what)
+    if one.because == "end_not_seen":
+        return "its end was not seen, since the store lost the alert"
     if one.what == "acknowledged" and about is not None:
         return f"acknowledged by {clean(about.by)}" + (f": {clean(about.comment, 200)}" if about.comment else "")
     if about is not None and is_report(about.group):

@@ -63,7 +63,7 @@ Ctrl-C ends it."""
     type=click.FloatRange(0, min_open=True),
     default=1.0,
     show_default=True,
-    help="How many times faster its clock runs.",
+    help="How many times faster its clock runs; not for `run`, whose clock stays behind.",
 )
 @click.option(
     "--history",

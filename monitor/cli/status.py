@@ -192,7 +192,7 @@ def _print(found: dict[str, Any]) -> None:
     is_known = found["alerts"] is not None
     rows = [_search(one, is_known=is_known) for one in _in_order(found["searches"])]
     say("")
-    print_table(("SEARCH", "LAST POLL", Column("PAST READ", drop=1), "STATE"), rows[:_MOST_SEARCHES], _colour)
+    print_table(("SEARCH", "LAST POLL", Column("RESWEEPS READ", drop=1), "STATE"), rows[:_MOST_SEARCHES], _colour)
     if len(rows) > _MOST_SEARCHES:
         say(f"and {len(rows) - _MOST_SEARCHES} more searches: --json shows all")
     say("")
@@ -262,11 +262,11 @@ def _details(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     silences = found["silences"]
     active = _UNKNOWN if silences is None else f"{silences['active']} active, {silences['pending']} to come"
     yield ("Silences", active)
-    yield from _fleet(found.get("fleet"))
+    yield from _fleet(found.get("fleet"), found["warnings"])
 
 
-def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
-    """Yields the daemons that share the store, with their accounts."""
+def _fleet(fleet: dict[str, Any] | None, warnings: list[str]) -> Iterator[tuple[str, str]]:
+    """Yields the daemons that share the store, with their accounts. What the ``warnings`` say already is not said again."""
     if fleet is None:
         return
     from monitor.daemon.fleet.fleet_json import held_by, is_old, left_of
@@ -281,7 +281,9 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
         if one["isAlive"]:
             this = " (this one)" if one["isThis"] else ""
             accounts = ", ".join(held_by(one)) or "no account"
-            left = "".join(f"; leaves {', '.join(names)} to others{why and f': {why}'}" for why, names in left_of(one))
+            left = "".join(
+                f"; leaves {', '.join(names)} to others{_because(why, warnings)}" for why, names in left_of(one)
+            )
             silent = f"; no sign of life since {_ago(one['lastSeen'])}" if one.get("lastSeen") else ""
             yield (
                 label,
@@ -294,6 +296,16 @@ def _fleet(fleet: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     nobodys = [one["account"] for one in fleet["accounts"] if one["worker"] is None]
     if nobodys:
         yield ("", f"nobody works for {', '.join(nobodys)}")
+
+
+def _because(why: str, warnings: list[str]) -> str:
+    """Returns why a daemon leaves an account to others: what it says last is the reason, which may be a warning's too, and there in full."""
+    from monitor.daemon.fleet.left_reasons import unread
+
+    reason = why.removeprefix(unread("")).removesuffix("…")
+    if reason != why and any(reason in warning for warning in warnings[:_MOST_WARNINGS]):
+        return ": it cannot read it from the store, see the warning above"
+    return f": {why}" if why else ""
 
 
 def _holders(fleet: dict[str, Any] | None) -> str:

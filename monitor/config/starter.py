@@ -29,8 +29,10 @@ HOOK_FILE: Final = "secrets/slack_hook"
 WEBHOOK_FILE: Final = "secrets/webhook_url"
 
 _TEXT: Final = """\
-# routee-monitor: what is watched, by which rules, and who is told. `routee-monitor check --online` tries all of it.
-# All keys: docs/configuration.md where routee-monitor comes from; `routee-monitor schema config` is for editors.
+# routee-monitor: what is watched, by which rules, and who is told.
+# `routee-monitor check --online` tries all of it.
+# All keys: docs/configuration.md where routee-monitor comes from;
+# `routee-monitor schema config` is for editors.
 accounts:
   - name: main
     {application_id}
@@ -40,7 +42,8 @@ receivers:
   - name: ops
     {receiver}
 store: sqlite:monitor.db
-# retention: 8d    # 30d unless written. 8d is enough for the starter rules, and takes about a quarter of the memory.
+# 30d unless written. 8d is enough for the starter rules, and takes about a quarter of the memory.
+# retention: 8d
 """
 
 

@@ -110,6 +110,7 @@ def final_results(
         results[proposal.account.name] = replace(
             proposal.result, alerts=dict(proposal.result.alerts), transitions=transitions
         )
+        _record_severities(results[proposal.account.name])
     shown = plan.untold | {view.fingerprint: kept(view) for view in plan.views if view.status == "firing"}
     for name, result in results.items() if shown or plan.incidents else ():
         for key, alert in alerts_after(accounts[name].evaluator, result).items():
@@ -118,6 +119,14 @@ def final_results(
                 view, incident = shown.get(one, alert.view), plan.incidents.get(one, alert.incident)
                 result.alerts[key] = msgspec.structs.replace(alert, view=view, incident=incident)
     return results
+
+
+def _record_severities(result: EvaluationResult) -> None:
+    """Has each alert that a transition gave a severity keep it, by which an edit of its rule is noticed (`edited_severities`)."""
+    recorded = {one.fingerprint: one.about.severity for one in result.transitions if one.about and one.about.severity}
+    for key, alert in result.alerts.items() if recorded else ():
+        if alert is not None and alert.fingerprint in recorded:
+            result.alerts[key] = msgspec.structs.replace(alert, severity=recorded[alert.fingerprint])
 
 
 def _completed(one: Transition, plan: DispatchPlan, rules: Mapping[str, Rule]) -> Transition:

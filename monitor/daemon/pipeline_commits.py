@@ -14,6 +14,7 @@ import trio
 from monitor.alerts.evaluation import EvaluationResult
 from monitor.daemon.account_pipeline import AccountPipeline, Proposal
 from monitor.daemon.committer import Committer, commit_of, final_results, is_worth_a_commit
+from monitor.daemon.edited_severities import edited_severities
 from monitor.daemon.pipeline_state import PipelineState
 from monitor.daemon.reporting import log_template_errors, log_transitions, report_alerts
 from monitor.daemon.services import Services
@@ -142,9 +143,12 @@ class PipelineCommits(PipelineState):
         unchanged, putting_off = [], self.judged_otherwise  # which may be others before all is committed
         for account in [one for one in self.accounts.values() if one.name in self._to_begin]:
             is_put_off = account.name in putting_off
-            gone = EvaluationResult() if is_put_off else account.evaluator.drop_gone(self.services.clock.now())
-            if gone.alerts:
-                await self._flush(done(Proposal(account, gone)), {account.name}, putting_off)
+            changed, now = EvaluationResult(), self.services.clock.now()
+            if not is_put_off:
+                changed = account.evaluator.drop_gone(now)
+                changed.include(edited_severities(account, now))
+            if changed.alerts:
+                await self._flush(done(Proposal(account, changed)), {account.name}, putting_off)
                 self._note_begun(account.name, putting_off)
             else:
                 unchanged.append(account)

@@ -8,9 +8,10 @@ from monitor.alerts.report.build import Progress
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
 from monitor.daemon.window_restore import restored_window
+from monitor.model.account_state import NOTHING_KNOWN
 from monitor.runtime.clock import Instant
 from monitor.store.open import open_store
-from monitor.store.protocol import HISTORY_KEPT, Cursor, Store
+from monitor.store.protocol import HISTORY_KEPT, Store, StoredState
 
 MOST_TRANSITIONS: Final = 50_000
 MOST_NOTIFICATIONS: Final = 20_000
@@ -43,7 +44,7 @@ def source_of(store: Store, config: Config, rules: Sequence[Rule], since: Instan
     if len(notifications) == MOST_NOTIFICATIONS:
         told_since = max(told_since, notifications[-1].at)
     return ReportSource(
-        accounts=[_account(store, account.name, config, key, loaded.cursors) for account in config.accounts],
+        accounts=[_account(store, account.name, config, key, loaded) for account in config.accounts],
         rules=rules,
         transitions=transitions[::-1],
         notifications=notifications,
@@ -53,9 +54,11 @@ def source_of(store: Store, config: Config, rules: Sequence[Rule], since: Instan
     )
 
 
-def _account(store: Store, account: str, config: Config, key: bytes, cursors: Sequence[Cursor]) -> AccountSource:
+def _account(store: Store, account: str, config: Config, key: bytes, loaded: StoredState) -> AccountSource:
     searches = {search.name: search for search in config.searches if search.account == account}
-    own = {cursor.search: cursor for cursor in cursors if cursor.account == account and cursor.search in searches}
+    own = {
+        cursor.search: cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches
+    }
     every = max((search.every for search in searches.values()), default=0)
     window = restored_window(store, account, config, key)
     known = {
@@ -63,4 +66,5 @@ def _account(store: Store, account: str, config: Config, key: bytes, cursors: Se
         for name in searches
     }
     as_of = min((cursor.as_of for cursor in own.values()), default=None) if len(own) == len(searches) else None
-    return AccountSource(window, as_of, known, every)
+    currency = loaded.account_states.get(account, NOTHING_KNOWN).currency
+    return AccountSource(window, as_of, known, every, currency)

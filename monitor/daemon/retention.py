@@ -1,4 +1,4 @@
-"""Prunes old data from the store and counts what waits in the outbox, at intervals."""
+"""Prunes old data from the store, ends what was lost from it, and counts what waits in the outbox, at intervals."""
 
 import logging
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import trio
 
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
+from monitor.daemon.unseen_ends import UnseenEnds
 from monitor.runtime.clock import HOUR, MINUTE, Clock, Duration
 from monitor.runtime.errors import StoreError
 from monitor.runtime.throttled_log import ThrottledLog
@@ -25,7 +26,7 @@ async def run_retention(
     store: AsyncStore, clock: Clock, metrics: Metrics, health: Health, retention: Callable[[], Duration]
 ) -> None:
     """Prunes data older than ``retention`` and updates the metrics of the outbox until it is stopped."""
-    pruned_at = 0
+    pruned_at, unseen = 0, UnseenEnds(store)
     trouble = ThrottledLog(log, "housekeeping in the store", clock, logging.ERROR)
     while True:
         health.beat(LOOP)
@@ -33,6 +34,7 @@ async def run_retention(
             now = clock.now()
             if not 0 <= now - pruned_at < HOUR and clock.may_forget:
                 await store.prune(now - retention(), now - HISTORY_KEPT)
+                await unseen.look(now)
                 metrics.dead_letters(await store.dead_letters())
                 pruned_at = now
             metrics.backlog(await store.backlog())

@@ -210,6 +210,7 @@ class NotificationBuilder:
             acknowledged_comment="" if ack is None else ack.comment,
             flapping=flapping(self._input.recent_starts, source, self._input.now),
             suppressed=word,
+            notified_at=self._input.now,
         )
 
     def _as_resolved(self, fingerprint: str, resolved: Alert, group: AggregationGroup) -> AlertView:

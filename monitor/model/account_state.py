@@ -99,6 +99,11 @@ class AccountState:
     campaigns: Mapping[str, CampaignAt] = field(default_factory=dict)
     asking_since: Instant | None = None
 
+    @property
+    def currency(self) -> str:
+        """The account's currency (``EUR``), which Routee says with its balance; empty if it has not said it."""
+        return self.balances[-1].balance.currency if self.balances else ""
+
     def balance_at(self, instant: Instant) -> BalanceAt | None:
         """Returns the latest balance known at ``instant``; None if there was no reading yet."""
         return next((known for known in reversed(self.balances) if known.at <= instant), None)

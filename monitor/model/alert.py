@@ -25,8 +25,9 @@ from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.dataclass import dataclass
 
 State = Literal["pending", "firing", "resolved"]
-Because = Literal["recovered", "no_data", "removed", "outranked"]
-"""Why an alert was resolved. ``outranked``: the rule's ``limit`` lets only the worst groups fire, and a worse one took its place."""
+Because = Literal["recovered", "no_data", "removed", "outranked", "end_not_seen"]
+"""Why an alert was resolved. ``outranked``: the rule's ``limit`` lets only the worst groups fire, and a worse one took its place.
+``end_not_seen``: the store lost the alert, so that nobody knows when it ended."""
 What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved", "acknowledged", "unacknowledged"]
 
 
@@ -81,6 +82,9 @@ class Alert(msgspec.Struct, frozen=True):
 
     incident: IncidentScope | None = None
     """The incident that it belongs to since it fires; None where its rule has none."""
+
+    severity: str = ""
+    """The severity of its latest recorded transition since it fires; empty if an older version recorded that."""
 
     @property
     def fingerprint(self) -> str:

@@ -117,6 +117,9 @@ class AlertView(msgspec.Struct, frozen=True):
     fires_on_until: Instant | None = None
     """Until when it fires only because of ``keep_firing_for``; None if its threshold is crossed, or it is over."""
 
+    notified_at: Instant = 0
+    """When the notification that shows it was made; 0 if none does. Its latest evaluation, ``as_of``, may be longer ago."""
+
     @property
     def is_report(self) -> bool:
         """Whether it is a report: of an ended campaign, or the morning report. A report is notified once, has no duration and cannot be
@@ -135,8 +138,8 @@ class AlertView(msgspec.Struct, frozen=True):
 
     @property
     def duration(self) -> Duration:
-        """Returns how long the trouble has lasted so far, or lasted until its end."""
-        return self.lasted(self.as_of)
+        """Returns how long the trouble has lasted when it is notified (else when it was last evaluated), or lasted until its end."""
+        return self.lasted(max(self.as_of, self.notified_at))
 
     def lasted(self, now: Instant) -> Duration:
         """Returns how long the trouble has lasted at ``now``, or lasted until its end."""

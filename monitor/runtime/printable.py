@@ -41,6 +41,14 @@ def clean_lines(text: str, longest: int) -> str:
     return clip("\n".join(lines).strip(), longest)
 
 
+def clip_at_word(text: str, longest: int) -> str:
+    """Does what `clip` does, but cuts between two words, unless the last one is longer than half of ``longest``."""
+    if len(text) <= longest:
+        return text
+    cut = text.rfind(" ", longest // 2, longest)
+    return text[:cut].rstrip(" ,;:") + "…" if cut > 0 else clip(text, longest)
+
+
 def clip(text: str, longest: int) -> str:
     """Returns ``text``, cut to ``longest`` characters with an ellipsis at the end where it is longer."""
     return text if len(text) <= longest else text[: max(longest - 1, 0)].rstrip() + "…"

@@ -182,6 +182,9 @@ class AsyncStore:
     async def transitions(self, limit: int = 100) -> list[Transition]:
         return await self.run(lambda store: store.transitions(limit))
 
+    async def lost_alerts(self) -> list[Transition]:
+        return await self.run(lambda store: store.lost_alerts())
+
     async def quarantined(self, limit: int = 100) -> list[QuarantinedRecord]:
         return await self.run(lambda store: store.quarantined(limit))
 

@@ -125,6 +125,7 @@ class PostgresqlStore(SqlStore):
     alert_and_ack = _advised(SqlStore.alert_and_ack)
     transitions = _advised(SqlStore.transitions)
     transitions_of = _advised(SqlStore.transitions_of)
+    lost_alerts = _advised(SqlStore.lost_alerts)
     begun_in = _advised(SqlStore.begun_in)
     suppressions = _advised(SqlStore.suppressions)
 
@@ -475,7 +476,7 @@ class PostgresqlStore(SqlStore):
             return
         data = table.columns.index(added.of)
         wider = Table(table.name, (*table.columns, added.name), table.order, table.batch)
-        super().fill_table(wider, [(*row, rows.found_in(table.name, row[data])) for row in batch])
+        super().fill_table(wider, [(*row, rows.found_in(table.name, row[data], row[:3])) for row in batch])
         if table.name == "parcel":
             told = [(row[0], rows.fingerprints(row[data])) for row in batch]
             self._many(own.NOTIFIED, told)

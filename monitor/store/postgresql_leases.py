@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from monitor.model.fleet import Fleet, FleetView, LeaseView, WorkerView
-from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
+from monitor.runtime.clock import HOUR, MILLISECOND, MINUTE, SECOND
 from monitor.runtime.errors import StoreError, StoreOutdated
 from monitor.runtime.postgresql_address import PostgresqlAddress
+from monitor.runtime.printable import clip_at_word
 from monitor.store.leases import LEASE_TTL, NONE_LEFT
 from monitor.store.postgresql_columns import microseconds, names, since
 from monitor.store.postgresql_connection import BoundedConnection, PostgresqlLimits, connect
@@ -27,8 +28,10 @@ FOR_LEASES: Final = PostgresqlLimits(
 """Shorter than the time that a worker has between two beats and its deadline."""
 DEAD_KEPT: Final = HOUR
 """How long a dead worker is shown."""
+UNANNOUNCED_KEPT: Final = 5 * MINUTE
+"""How long one is shown that died before it had announced its rules, which it does in its first seconds: it never worked for an account."""
 
-_LONGEST_WHY: Final = 300
+_LONGEST_WHY: Final = 500
 """Characters of what is stored of why an account is left to others."""
 
 _EXPIRY: Final = f"clock_timestamp() + {LEASE_TTL // MILLISECOND} * INTERVAL '1 millisecond'"
@@ -45,7 +48,9 @@ _BEAT: Final = f"""
         WHERE NOT EXISTS (SELECT 1 FROM lease WHERE account = name) ON CONFLICT DO NOTHING),
     forgotten AS (
         DELETE FROM worker WHERE id IN (
-            SELECT id FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - {DEAD_KEPT // SECOND} * INTERVAL '1 second'
+            SELECT id FROM worker WHERE id <> %(worker)s AND expires_at < clock_timestamp() - CASE
+                WHEN EXISTS (SELECT 1 FROM rule_set WHERE rule_set.worker = worker.id) THEN {DEAD_KEPT // SECOND}
+                ELSE {UNANNOUNCED_KEPT // SECOND} END * INTERVAL '1 second'
             FOR UPDATE SKIP LOCKED))
     UPDATE worker SET expires_at = {_EXPIRY}, wanted = CAST(%(wanted)s AS TEXT[]), left_alone = CAST(%(left_alone)s AS TEXT[]),
         left_why = CAST(%(left_why)s AS TEXT[])
@@ -95,7 +100,7 @@ class PostgresqlLeases:
         accounts = {"accounts": list(held), "wanted": list(wanted), "known": [*wanted, *orphans]}
         accounts["left_alone"] = sorted(left_alone)
         accounts["left_why"] = [
-            writable(left_alone[one].replace("\0", ""))[:_LONGEST_WHY] for one in sorted(left_alone)
+            clip_at_word(writable(left_alone[one].replace("\0", "")), _LONGEST_WHY) for one in sorted(left_alone)
         ]
         renewal = accounts | {"tokens": list(held.values())} | self._own()
         renewed, workers, leases, state = self._run(

@@ -38,11 +38,12 @@ ALERTS_LEFT_OF_UNKNOWN: Final = f"SELECT data FROM alert WHERE account = '' AND 
 DROP_ALERT_OF_UNKNOWN: Final = "DELETE FROM alert WHERE fingerprint = ? AND account = ''"
 _OF: Final = "account = ANY(CAST(? AS TEXT[]))"
 OF_ACCOUNTS: Final = {
-    statements.CURSORS: f"SELECT data FROM cursor WHERE {_OF} OR account = '' ORDER BY account, search",  # noqa: S608 - a constant, as below
+    statements.CURSORS: f"SELECT data, account, search FROM cursor WHERE {_OF} OR account = '' ORDER BY account, search",  # noqa: S608 - a constant, as below
     statements.ALERTS: f"SELECT data, account, fingerprint FROM alert WHERE {_OF} OR account = '' ORDER BY rowid",  # noqa: S608 - a constant
-    statements.GROUPS: f"SELECT data FROM alert_group WHERE {_OF} ORDER BY rowid",  # noqa: S608 - a constant
+    statements.GROUPS: f"SELECT data, key, receiver, account FROM alert_group WHERE {_OF} ORDER BY rowid",  # noqa: S608 - a constant
     statements.ACKS: f"""
-        SELECT data FROM acknowledgement WHERE fingerprint IN (SELECT fingerprint FROM alert WHERE {_OF} OR account = '') ORDER BY rowid""",  # noqa: S608 - a constant
+        SELECT data, fingerprint FROM acknowledgement
+        WHERE fingerprint IN (SELECT fingerprint FROM alert WHERE {_OF} OR account = '') ORDER BY rowid""",  # noqa: S608 - a constant
     statements.ACCOUNT_STATES: f"SELECT account, data FROM fact WHERE {_OF}",  # noqa: S608 - a constant
     statements.FIRST_EVALUATIONS: f"SELECT account, rule, at FROM first_evaluation WHERE {_OF}",  # noqa: S608 - a constant
 }
@@ -112,7 +113,7 @@ ANNOUNCED_BY_OTHERS: Final = f"""
     FROM rule_set LEFT JOIN worker ON worker.id = rule_set.worker WHERE rule_set.worker <> ? ORDER BY rule_set.worker"""  # noqa: S608 - constants of ours
 ONE_ASSIGNS: Final = "SELECT pg_advisory_xact_lock(1380798286, 0)"
 """The lock of who says whose groups and notifications are."""
-GROUPS_OF_NOBODY: Final = "SELECT data FROM alert_group WHERE account = '' ORDER BY rowid"
+GROUPS_OF_NOBODY: Final = "SELECT data, key, receiver, account FROM alert_group WHERE account = '' ORDER BY rowid"
 PARCELS_OF_NOBODY: Final = """
     SELECT id, receiver, group_key, notification FROM parcel WHERE account = '' AND state <> 'sent' ORDER BY id"""
 ASSIGN_PARCEL: Final = "UPDATE parcel SET account = ?, group_key = ? WHERE id = ?"

@@ -554,6 +554,9 @@ class Store(Protocol):
     def transitions_of(self, fingerprint: str, limit: int = 100) -> list[Transition]:
         """Returns the latest changes of one alert, newest first."""
 
+    def lost_alerts(self, limit: int = 10_000) -> list[Transition]:
+        """Returns the latest change of each alert that has not ended, and that the store has lost; people's actions do not count."""
+
     def begun_in(self, incident: str, limit: int = 100) -> list[Transition]:
         """Returns the beginnings of the alerts of an incident, newest first."""
 

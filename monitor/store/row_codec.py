@@ -17,6 +17,7 @@ from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence, SilenceQuota
 from monitor.runtime.clock import LATEST, Instant
 from monitor.runtime.errors import StoreDamaged
+from monitor.runtime.printable import clean
 from monitor.store.protocol import (
     QUARANTINED_LENGTH,
     SUPERSEDED,
@@ -39,15 +40,19 @@ Row = tuple[Any, ...]
 _CHECKSUM: Final = 4
 """Bytes of the checksum before a rule's state."""
 
+_LONGEST_NAME: Final = 200
+"""The most characters of a row's name that are shown: the key of a group has labels' values."""
+
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError)
 """What msgspec raises for bytes that it cannot decode."""
-_TABLES: Final = {
-    "cursor": "cursor",
-    "alert": "alert",
-    "aggregationgroup": "alert_group",
-    "transitionsubject": "transition",
+_TABLES: Final[Mapping[type[msgspec.Struct], tuple[str, str]]] = {
+    Cursor: ("cursor", "the cursor of account {}, search {}"),
+    Alert: ("alert", "the alert {}"),
+    AggregationGroup: ("alert_group", "the group {} of receiver {}, account {}"),
+    TransitionSubject: ("transition", "the change {}"),
+    Ack: ("acknowledgement", "the acknowledgement of alert {}"),
 }
-"""The tables of structs by their names; those of acknowledgements are in the remaining one."""
+"""The tables of structs, and what a row is called by the columns that find it."""
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
@@ -135,7 +140,7 @@ def group_rows(groups: Iterable[AggregationGroup]) -> list[Row]:
 
 
 def group(row: Row) -> AggregationGroup:
-    """Reads a row of one column of JSON. Raises StoreDamaged."""
+    """Reads a row of JSON and what finds it. Raises StoreDamaged."""
     return structs(AggregationGroup, [row])[0]
 
 
@@ -333,18 +338,20 @@ def _decoded(notification: bytes) -> Notification:
         raise UnreadableRow("a notification in the store", "parcel", reason) from reason
 
 
-def found_in(table: str, data: bytes | None) -> str | list[str]:
+def found_in(table: str, data: bytes | None, names: Sequence[Any]) -> str | list[str]:
     """Returns what the column of a table that holds JSON says of the incident; of a group, whom it has told; of an alert, its account.
 
-    Raises StoreDamaged.
+    ``names`` are the columns that find the row. Raises StoreDamaged.
     """
     if data is None:
         return ""
     if table == "alert_group":
-        return list(structs(AggregationGroup, [(data,)])[0].told)
+        return list(structs(AggregationGroup, [(data, *names)])[0].told)
     if table == "alert":
-        return structs(Alert, [(data,)])[0].account
-    return structs(TransitionSubject, [(data,)])[0].incident if table == "transition" else _decoded(data).incident
+        return structs(Alert, [(data, *names)])[0].account
+    return (
+        structs(TransitionSubject, [(data, *names)])[0].incident if table == "transition" else _decoded(data).incident
+    )
 
 
 def alert_views(notification: bytes) -> tuple[AlertView, ...]:
@@ -358,19 +365,23 @@ def fingerprints(notification: bytes) -> list[str]:
 
 
 def readable(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
-    """Reads those rows of one column of JSON that can be read."""
+    """Reads those rows that can be read: the first column is JSON."""
     decoder, found = msgspec.json.Decoder(kind), []
-    for (data,) in rows:
+    for data, *_ in rows:
         with suppress(*_UNREADABLE):
             found.append(decoder.decode(data))
     return found
 
 
 def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
-    """Reads rows of one column of JSON as structs of ``kind``. Raises StoreDamaged if one is unreadable."""
-    decoder = msgspec.json.Decoder(kind)
-    try:
-        return [decoder.decode(data) for (data,) in rows]
-    except _UNREADABLE as reason:
-        name = kind.__name__.lower()
-        raise UnreadableRow(f"a stored {name}", _TABLES.get(name, "acknowledgement"), reason) from reason
+    """Reads rows as structs of ``kind``: the first column is JSON, the others find the row. Raises StoreDamaged, naming it, if one is
+    unreadable."""
+    decoder, found = msgspec.json.Decoder(kind), []
+    for data, *names in rows:
+        try:
+            found.append(decoder.decode(data))
+        except _UNREADABLE as reason:
+            table, what = _TABLES[kind]
+            named = what.format(*(clean(str(one), _LONGEST_NAME) or "(none)" for one in names))
+            raise UnreadableRow(named, table, reason) from reason
+    return found

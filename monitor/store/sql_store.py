@@ -489,6 +489,9 @@ class SqlStore(ABC):
     def transitions_of(self, fingerprint: str, limit: int = 100) -> list[Transition]:
         return [rows.transition(row) for row in self._rows(statements.TRANSITIONS_OF, fingerprint, limit)]
 
+    def lost_alerts(self, limit: int = 10_000) -> list[Transition]:
+        return [rows.transition(row) for row in self._rows(statements.LOST_ALERTS, limit)]
+
     def begun_in(self, incident: str, limit: int = 100) -> list[Transition]:
         return [rows.transition(row) for row in self._rows(statements.BEGUN_IN, incident, limit)]
 

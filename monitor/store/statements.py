@@ -22,14 +22,14 @@ TEXTS: Final = """
 NEXT_FIELD: Final = "SELECT min(field) FROM entry WHERE account = ? AND field > ?"
 ENTRY: Final = "INSERT OR REPLACE INTO entry (account, field, code, value) VALUES (?, ?, ?, ?)"
 DROP_ENTRY: Final = "DELETE FROM entry WHERE account = ? AND field = ? AND code = ?"
-CURSORS: Final = "SELECT data FROM cursor ORDER BY account, search"
+CURSORS: Final = "SELECT data, account, search FROM cursor ORDER BY account, search"
 CURSOR: Final = "INSERT OR REPLACE INTO cursor (account, search, data) VALUES (?, ?, ?)"
 
-ALERTS: Final = "SELECT data FROM alert ORDER BY rowid"
+ALERTS: Final = "SELECT data, fingerprint FROM alert ORDER BY rowid"
 ALERT: Final = """
     INSERT INTO alert (fingerprint, resolved_at, data) VALUES (?, ?, ?)
     ON CONFLICT (fingerprint) DO UPDATE SET resolved_at = excluded.resolved_at, data = excluded.data"""
-ALERT_OF: Final = "SELECT data FROM alert WHERE fingerprint = ?"
+ALERT_OF: Final = "SELECT data, fingerprint FROM alert WHERE fingerprint = ?"
 DROP_ALERT: Final = "DELETE FROM alert WHERE fingerprint = ?"
 TRANSITIONS: Final = (
     "SELECT fingerprint, rule, at, what, because, value, about FROM transition ORDER BY id DESC LIMIT ?"
@@ -37,6 +37,14 @@ TRANSITIONS: Final = (
 TRANSITIONS_OF: Final = """
     SELECT fingerprint, rule, at, what, because, value, about FROM transition
     WHERE fingerprint = ? ORDER BY id DESC LIMIT ?"""
+LOST_ALERTS: Final = """
+    SELECT fingerprint, rule, at, what, because, value, about FROM transition WHERE id IN (
+        SELECT (SELECT max(id) FROM transition AS own
+            WHERE own.fingerprint = latest.fingerprint AND own.what NOT IN ('acknowledged', 'unacknowledged'))
+        FROM transition AS latest WHERE id IN (SELECT max(id) FROM transition GROUP BY fingerprint)
+        AND what NOT IN ('resolved', 'dropped') AND NOT EXISTS (SELECT 1 FROM alert WHERE alert.fingerprint = latest.fingerprint))
+    AND what NOT IN ('resolved', 'dropped') ORDER BY id LIMIT ?"""
+"""The inner conditions are for speed: the latest of each alert is found in an index."""
 INCIDENT_OF_TRANSITION: Final = (
     "json_extract(iif(json_valid(CAST(about AS TEXT)), CAST(about AS TEXT), '{}'), '$.incident')"
 )
@@ -57,8 +65,8 @@ INCIDENT_COUNT: Final = f"""
 TRANSITION: Final = (
     "INSERT INTO transition (fingerprint, rule, at, what, because, value, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-GROUPS: Final = "SELECT data FROM alert_group ORDER BY rowid"
-GROUPS_OF: Final = "SELECT data FROM alert_group WHERE key = ? ORDER BY rowid"
+GROUPS: Final = "SELECT data, key, receiver, account FROM alert_group ORDER BY rowid"
+GROUPS_OF: Final = "SELECT data, key, receiver, account FROM alert_group WHERE key = ? ORDER BY rowid"
 GROUP: Final = """
     INSERT INTO alert_group (key, receiver, account, episode, data) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (key, receiver, account) DO UPDATE SET episode = excluded.episode, data = excluded.data"""
@@ -68,8 +76,8 @@ SILENCES: Final = "SELECT id, data FROM silence ORDER BY rowid"
 SILENCE: Final = """
     INSERT INTO silence (id, data) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data"""
 DROP_SILENCE: Final = "DELETE FROM silence WHERE id = ?"
-ACKS: Final = "SELECT data FROM acknowledgement ORDER BY rowid"
-ACK_OF: Final = "SELECT data FROM acknowledgement WHERE fingerprint = ?"
+ACKS: Final = "SELECT data, fingerprint FROM acknowledgement ORDER BY rowid"
+ACK_OF: Final = "SELECT data, fingerprint FROM acknowledgement WHERE fingerprint = ?"
 ACK: Final = """
     INSERT INTO acknowledgement (fingerprint, data) VALUES (?, ?)
     ON CONFLICT (fingerprint) DO UPDATE SET data = excluded.data"""

@@ -1,12 +1,12 @@
 """Incidents, put together from the transitions of alerts."""
 
-from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes
+from monitor.alerts.alert_episodes import AlertEpisode, alert_episodes, end_not_seen
 from monitor.model.alert import Transition, TransitionSubject, What
 from monitor.runtime.clock import MINUTE
 from tests.fakes.operator_harness import OperatorHarness
 
 
-def moved(what: What, at: int, key: str = "f1") -> Transition:
+def moved(what: What, at: int, key: str = "f1", level: int = 1) -> Transition:
     return Transition(
         key,
         "R",
@@ -14,7 +14,7 @@ def moved(what: What, at: int, key: str = "f1") -> Transition:
         what,
         "recovered" if what == "resolved" else None,
         0.5,
-        TransitionSubject("main", (("operator", key),)),
+        TransitionSubject("main", (("operator", key),), level),
     )
 
 
@@ -54,3 +54,28 @@ async def test_the_daemon_records_who_acknowledged_and_what_became_of_it() -> No
     about = one.events[1].about
     assert about is not None
     assert (about.by, about.account, dict(about.group)["operator"]) == ("Ann", "main", "Cosmote")
+
+
+def test_an_alert_that_the_store_lost_ends_where_the_next_one_of_its_group_begins_and_says_so() -> None:
+    beginnings: list[What] = ["pending", "fired"]
+    for beginning in beginnings:
+        again, lost = alert_episodes([moved("fired", 1), moved("acknowledged", 2), moved(beginning, 5)])
+        assert (told(lost), lost.ended_at, lost.because) == (["fired", "acknowledged", "resolved"], 5, "end_not_seen")
+        assert (told(again), again.ended_at) == ([beginning], None)
+
+
+def test_an_alert_that_was_lost_before_it_fired_ends_before_it_fired() -> None:
+    _, lost = alert_episodes([moved("pending", 1, level=0), moved("pending", 5, level=0)])
+    assert (told(lost), lost.fired, lost.ended_at) == (["pending", "dropped"], False, 5)
+
+
+def test_an_end_that_was_not_seen_counts_once_and_ends_nothing_that_began_later() -> None:
+    first, second = unseen_end(4), unseen_end(4)
+    [one] = alert_episodes([moved("fired", 1), first, second])
+    assert (told(one), one.ended_at) == (["fired", "resolved"], 4)
+    again, before = alert_episodes([moved("fired", 1), moved("resolved", 3), moved("fired", 9), first])
+    assert (again.ended_at, before.ended_at, before.because) == (None, 3, "recovered")
+
+
+def unseen_end(at: int) -> Transition:
+    return end_not_seen(moved("fired", 1), at)

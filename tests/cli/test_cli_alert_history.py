@@ -122,6 +122,20 @@ def test_a_recurring_silence_says_its_times_and_counts_only_where_it_was_active(
     ]
 
 
+def test_an_alert_that_the_store_lost_says_that_its_end_was_not_seen_and_does_not_go_on(folder: Folder) -> None:
+    """Seen where a file was cut: the alert's row was gone, and those of its history were not."""
+    about = TransitionSubject("main", (("operator", "Cyta"), ("country", "CY")), 1)
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        now = SystemClock().now()
+        course = [Transition("lost", "ManyMessages", now - back * MINUTE, "fired", None, 200, about) for back in (9, 4)]
+        store.commit(Commit(transitions=course))
+    again, lost = json.loads(folder.invoke("history", "ManyMessages", "--json").stdout)
+    assert (again["endedAt"], lost["endedAt"], lost["because"]) == (None, again["firingAt"], "end_not_seen")
+    shown = folder.invoke("history", "ManyMessages", "--wide").stdout
+    assert shown.count("goes on") == 1
+    assert "its end was not seen, since the store lost the alert" in shown
+
+
 def test_ids_are_whole(folder: Folder) -> None:
     tracking = "182d20da-7a42-4c1e-9c43-1f0e5b6a2f10"
     about = TransitionSubject("main", (("campaign", "A sale with a long name"), ("campaignTrackingId", tracking)), 1)

@@ -324,3 +324,11 @@ def test_a_routee_elsewhere_gets_no_secret_without_tls(tmp_path: Path, url: str)
     outcome = init(tmp_path, "--routee", url, "--application-id", "a", "--tell", "console")
     assert (outcome.exit_code, "https://, or with http:// on this machine" in outcome.stderr) == (2, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_comments_of_the_written_files_fit_a_narrow_window(tmp_path: Path) -> None:
+    assert init(tmp_path, "--application-id", "a", "--tell", "console").exit_code == 0
+    written = [line for file in tmp_path.rglob("*.yaml") for line in file.read_text().splitlines()]
+    comments = [line for line in written if re.search(r"(^|\s)# ", line)]
+    assert len(comments) > 100
+    assert [line for line in comments if len(line) >= 100] == []

@@ -184,6 +184,38 @@ async def test_a_mistake_in_a_rule_file_does_not_hide_what_the_daemon_does(folde
     )
 
 
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_a_reason_that_a_warning_gives_is_not_said_again_of_the_daemon(folder: Folder, is_cut: bool) -> None:
+    moment = "2026-11-21T10:00:04Z"
+    reason = "the store is damaged: the alert f1 of account main cannot be read; restore a backup, or delete that row"
+    why = "it cannot read it from the store: " + (reason[:60] + "…" if is_cut else reason)
+    worker = {"name": "a:1", "version": "1", "url": None, "since": moment, "isAlive": True, "isThis": True}
+    worker |= {"accounts": [], "leavesAlone": ["main"], "leavesAloneWhy": {"main": why}}
+    status = {
+        "running": True,
+        "version": "1",
+        "since": moment,
+        "warnings": [f"Account main cannot be read from the store, and is not watched by this daemon: {reason}"],
+        "searches": [],
+        "alerts": {"firing": 0, "pending": 0, "acknowledged": 0, "reports": 0, "bySeverity": {}, "worst": None},
+        "outbox": {"waiting": 0, "oldest": None, "channels": []},
+        "deadLetters": 0,
+        "setAside": 0,
+        "silences": {"active": 0, "pending": 0},
+        "fleet": {"asOf": moment, "age": 0.0, "workers": [worker], "accounts": []},
+    }
+
+    async def daemon(_: Asked) -> Answer:
+        return Answer(200, json.dumps(status).encode())
+
+    async with serving(daemon) as url:
+        show = functools.partial(on_terminal, ["status", "--url", url], folder.path, 80)
+        shown = await trio.to_thread.run_sync(show)
+    said = " ".join(shown.text.split())
+    assert said.count("the alert f1 of account main cannot be read") == 1, said
+    assert "leaves main to others: it cannot read it from the store, see the warning above" in said
+
+
 async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None:
     moment = "2026-11-21T10:00:04Z"
     workers = [

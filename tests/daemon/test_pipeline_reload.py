@@ -7,6 +7,7 @@ import trio.testing
 from monitor.config.settings import Settings
 from monitor.daemon.flush_timer import flush_when_due
 from monitor.daemon.metrics import Metrics
+from monitor.notify.render import plain_text
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, TrioClock
@@ -47,6 +48,47 @@ async def test_the_window_and_the_alerts_are_the_very_same_afterwards() -> None:
     assert evaluator.alerts["Failing"] == alerts
     assert evaluator.history.groups("Failing") == ring
     assert world.reasons() == ["first"]
+
+
+def recorded(world: PipelineHarness) -> list[tuple[str, str]]:
+    return [(one.what, one.about.severity if one.about else "") for one in world.store.transitions]
+
+
+async def test_a_severity_that_is_edited_while_an_alert_fires_is_recorded_when_it_changes_and_once() -> None:
+    world = harness()
+    await fail(world)
+    for severity in ("critical", "critical", "info"):
+        world.clock.at += MINUTE  # type: ignore[attr-defined]  # as above
+        await world.reload(written(RULES.replace("above: 20%", f"above: 20%, severity: {severity}")))
+    assert recorded(world) == [("fired", "warning"), ("escalated", "critical"), ("eased", "info")]
+    assert [one.at for one in world.store.transitions][2] == world.clock.now()
+    await fail(world)
+    assert len(recorded(world)) == 3, "the next evaluation changes nothing"
+    [stored] = world.store.load().alerts
+    assert (stored.severity, stored.level) == ("info", 1)
+
+
+async def test_a_notification_says_how_long_an_alert_fires_when_it_is_made_also_where_it_was_not_evaluated_again() -> (
+    None
+):
+    world = harness()
+    await fail(world)
+    world.clock.at += 17 * SECOND  # type: ignore[attr-defined]  # as above
+    await world.reload(written(RULES.replace("above: 20%", "above: 20%, severity: critical")))
+    assert world.reasons() == ["first", "escalated"]
+    assert [
+        line.rpartition(", ")[2] for one in world.told for line in plain_text(one).splitlines() if "since" in line
+    ] == ["0s", "17s"]
+    [stored] = world.store.load().alerts
+    assert stored.view is not None
+    assert stored.view.notified_at == 0, "what an alert keeps is not how it was notified once"
+
+
+async def test_a_severity_that_was_edited_while_the_daemon_was_down_is_recorded_at_its_start() -> None:
+    world = harness()
+    await fail(world)
+    await world.restart(written(RULES.replace("above: 20%", "above: 20%, severity: critical")))
+    assert recorded(world) == [("fired", "warning"), ("escalated", "critical")]
 
 
 async def test_alerts_keep_their_place_where_a_rule_writes_its_fields_in_another_order() -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from monitor.alerts.report import AccountSource
 from monitor.daemon.report_source import source_of
+from monitor.model.account_state import NOTHING_KNOWN
+from monitor.model.routee_query import AccountBalance
 from monitor.runtime.clock import DAY, HOUR
 from monitor.store.protocol import Commit, Cursor, Store
 from monitor.store.sqlite import open_sqlite
@@ -45,3 +47,10 @@ def test_a_search_that_was_not_polled_yet_leaves_the_others_known(store: Store) 
     main = accounts(store)["main"]
     assert main.searches == {"all": NOW - 30 * DAY, "rare": NOW - DAY}
     assert (main.as_of, main.known_since) == (NOW - HOUR, NOW - DAY)
+
+
+def test_the_currency_is_that_of_the_latest_balance(store: Store) -> None:
+    state = NOTHING_KNOWN.with_balance(NOW, AccountBalance(200.0, "EUR"))
+    store.commit(Commit(account_states={"main": state}))
+    found = accounts(store)
+    assert (found["main"].currency, found["second"].currency) == ("EUR", "")

@@ -1,17 +1,20 @@
 """The first start: while history is still being fetched, what rests on history says nothing."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from e2e_folder import Written, account, write
 from e2e_folder import hook as receivers
 from e2e_hook import hook
+from e2e_process import daemon as daemon_process
 from e2e_stage import NOW, routee, running
 
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.runtime.clock import DAY, HOUR, TrioClock
-from monitor.simulation.sandbox import Sandbox
+from monitor.simulation.sandbox import Sandbox, run_sandbox
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -83,3 +86,16 @@ def all_is_read(evaluator: RuleEvaluator) -> bool:
 def covered(evaluator: RuleEvaluator) -> bool:
     """Whether everything that the rules look at has been fetched."""
     return evaluator.coverage.cursors["all"].covered_since <= evaluator.coverage.cursors["all"].as_of - 2 * HOUR
+
+
+async def test_beside_a_local_routee_whose_clock_runs_faster_the_daemon_says_that_the_clocks_differ(
+    tmp_path: Path,
+) -> None:
+    async with trio.open_nursery() as nursery, hook() as told:
+        run = functools.partial(run_sandbox, speed=600, rate=60, history=HOUR)
+        url, _ = await nursery.start(run)
+        path = write(tmp_path, RULES, accounts=[account(url)], receivers=receivers(told.url))
+        async with daemon_process(path) as process:
+            await until(lambda: process.said("behind Routee's: set it right"), "a word about the clocks")
+            assert await process.stop() == 0
+        nursery.cancel_scope.cancel()

@@ -1,5 +1,6 @@
 """SIGHUP and the real process: bad files, good files, early, often, and under load."""
 
+import json
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from e2e_folder import account, write
 from e2e_folder import hook as receivers
 from e2e_hook import Hook, hook
@@ -15,6 +17,7 @@ from e2e_process import Daemon, daemon
 from e2e_stage import EACH_ALONE, FAILING, put_operator, routee
 from e2e_store import waiting
 
+from monitor.cli import cli
 from monitor.runtime.clock import SystemClock
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.http import Answer
@@ -82,6 +85,23 @@ async def test_a_wrong_file_is_said_with_its_place_and_a_right_one_is_taken_up(p
         assert await process.stop() == 0
         assert not process.noise
     assert place.told.names("firing") == {"Failing": 1, "Second": 1}
+
+
+async def test_a_severity_edited_while_an_alert_fires_is_in_its_history(place: Place) -> None:
+    async with daemon(place.write()) as process:
+        await process.watching()
+        put_operator(place.sandbox, "Cosmote", failed=5)
+        await until(lambda: place.told.failing() == {"Cosmote"}, "the alert")
+        place.rules = [FAILING | {"severity": "critical"}]
+        place.write()
+        await hang_up(process)
+        assert await process.stop() == 0
+    done = CliRunner().invoke(cli, ["history", "--json", "--config", str(place.folder / "monitor.yaml")])
+    [one] = json.loads(done.stdout)
+    assert [(event["what"], event["severity"]) for event in one["events"]] == [
+        ("fired", "warning"),
+        ("escalated", "critical"),
+    ]
 
 
 async def test_sighup_before_it_is_up_does_not_end_it_and_is_done_once_it_is(place: Place) -> None:

@@ -223,7 +223,9 @@ def test_a_row_that_cannot_be_read_stops_the_copy_with_advice_about_its_store(
         fill(old)
         with old.copying():
             old._run("UPDATE alert SET data = ? WHERE fingerprint = ?", (b'{"rule": 1}', alert("Zeta").fingerprint))
-        with pytest.raises(StoreDamaged, match=f"a stored alert .*cannot be read.*{advice}") as caught:
+        with pytest.raises(
+            StoreDamaged, match=f"the alert {alert('Zeta').fingerprint} .*cannot be read.*{advice}"
+        ) as caught:
             copy_store(old, new)
         assert ("file" in str(caught.value)) == (kind == "sqlite")
         assert [new.count_rows(table) for table in TABLES] == [0] * len(TABLES)

@@ -12,7 +12,9 @@ from importlib.metadata import version
 import msgspec
 import pytest
 
+from monitor.alerts.alert_episodes import end_not_seen
 from monitor.daemon.fleet.fleet_json import fleet_json
+from monitor.daemon.fleet.namesakes import Namesakes
 from monitor.model.fleet import FleetView
 from monitor.runtime.clock import HOUR, MILLISECOND, SECOND
 from monitor.runtime.errors import DecidedTooLate, LeaseLost, StoreError, StoreOutdated, StoreUnreachable
@@ -26,7 +28,7 @@ from tests.fakes.far_link import Cut, far_link
 from tests.fakes.patience import until
 from tests.fakes.postgresql import OWNER, PostgresqlServer
 from tests.fakes.postgresql_link import linked
-from tests.store.store_samples import NOW, ack, alert, group, keys, notification, silence
+from tests.store.store_samples import NOW, ack, alert, group, keys, notification, silence, transition
 
 SHORT = PostgresqlLimits(
     lock=700 * MILLISECOND, answer=1_000 * MILLISECOND, idle=1_000 * MILLISECOND, pause=0, tries_again=True
@@ -143,6 +145,14 @@ def test_each_knows_what_the_others_leave_alone(fleet: Fleet) -> None:
     assert (one.left_alone, one.takes) == (("other",), {"main"})
     assert (two.left_alone, two.takes) == ((), set(BOTH))
     assert first.leases.beat(BOTH, {}).fleet.workers[0].takes == set(BOTH)
+
+
+def test_a_long_reason_why_an_account_is_left_alone_is_cut_between_two_words(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    first.leases.beat(BOTH, {}, (), {"other": "restore a backup of the database; " * 40, "main": "ä" * 9_000})
+    cut, whole = second.leases.beat(BOTH, {}).fleet.workers[0].left_why[::-1]
+    assert cut.endswith((" backup…", " restore…", " a…", " of…", " the…", " database…"))
+    assert (400 < len(cut) <= 500, len(whole)) == (True, 500)
 
 
 def test_an_account_that_nobody_has_in_its_configuration_can_be_taken_too(fleet: Fleet) -> None:
@@ -436,8 +446,44 @@ def test_a_worker_that_leaves_is_followed_at_once(fleet: Fleet) -> None:
     assert second.store.load().silences == []
 
 
+def test_a_daemon_that_holds_no_account_can_record_the_end_of_an_alert_that_was_lost(fleet: Fleet) -> None:
+    daemon = fleet.daemon()
+    daemon.store.hold({})
+    daemon.store.commit(Commit(transitions=[transition()]))
+    [lost] = daemon.store.lost_alerts()
+    daemon.store.commit(Commit(transitions=[end_not_seen(lost, NOW + 1)]))
+    assert daemon.store.lost_alerts() == []
+
+
+def test_a_worker_that_died_before_it_announced_its_rules_is_shown_for_minutes_only(fleet: Fleet) -> None:
+    first, second = fleet.daemon(), fleet.daemon()
+    for minutes, shown in ((4, 2), (6, 1)):
+        fleet.tell(
+            f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '{minutes} minutes' WHERE id = {first.leases.worker}"
+        )
+        second.leases.beat(BOTH, {})
+        assert len(second.leases.beat(BOTH, {}).fleet.workers) == shown
+
+
+def test_a_daemon_of_the_same_name_that_goes_on_living_is_named_once(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both are of this process, as two are of process 1 in containers with one host name."""
+    own, other = fleet.daemon(), fleet.daemon()
+    namesakes = Namesakes()
+    for now in (0.0, 5.0, LEASE_TTL / SECOND):
+        namesakes.follow(own.leases.worker, own.leases.beat(BOTH, {}).fleet, now)
+    assert not caplog.messages, "it may have been killed a moment ago"
+    for now in (60.0, 70.0):
+        other.leases.beat(BOTH, {})
+        namesakes.follow(own.leases.worker, own.leases.beat(BOTH, {}).fleet, now)
+    [said] = caplog.messages
+    assert f"another daemon on this store is {own.leases.name} too" in said
+
+
 def test_a_worker_that_was_dead_for_long_is_forgotten_and_has_to_start_again(fleet: Fleet) -> None:
     first, second = fleet.daemon(), fleet.daemon()
+    first.store.announce_rules({})
     fleet.tell(
         f"UPDATE worker SET expires_at = clock_timestamp() - INTERVAL '59 minutes' WHERE id = {first.leases.worker}"
     )

@@ -701,7 +701,12 @@ def test_a_damaged_row_is_named_with_what_to_do_about_a_database(
         ) as caught:
             read(store)
     assert "file" not in str(caught.value)
-    assert (alert(operator="1").fingerprint in str(caught.value)) == (table == "alert"), "which row"
+    named = {
+        "alert": f"the alert {alert(operator='1').fingerprint} of account main",
+        "alert_group": "the group 1 of receiver ops, account (none)",
+        "cursor": f"the cursor of account main, search {cursor().search}",
+    }
+    assert named[table] in str(caught.value), "which row"
 
 
 def test_of_a_transition_that_is_damaged_the_rest_is_shown(

@@ -524,6 +524,30 @@ def test_the_changes_of_one_alert_and_of_one_incident_are_found(store: Store) ->
     assert store.incident("i3") is None
 
 
+def test_alerts_that_have_not_ended_and_are_not_there_are_lost(store: Store) -> None:
+    there = alert()
+
+    def course(fingerprint: str, *moves: What) -> list[Transition]:
+        about = TransitionSubject("main", (("operator", "Nova"),), 1)
+        return [Transition(fingerprint, "R", NOW + at, what, about=about) for at, what in enumerate(moves)]
+
+    courses = [
+        course(there.fingerprint, "fired"),
+        course("over", "fired", "resolved", "unacknowledged"),
+        course("never fired", "pending", "dropped"),
+        course("again", "fired", "resolved", "fired", "escalated", "acknowledged"),
+        course("waits", "pending"),
+    ]
+    store.commit(Commit(alerts=[there], transitions=[one for some in courses for one in some]))
+    found = store.lost_alerts()
+    assert [(one.fingerprint, one.what, one.at) for one in found] == [
+        ("again", "escalated", NOW + 3),
+        ("waits", "pending", NOW),
+    ]
+    assert found[0].about == TransitionSubject("main", (("operator", "Nova"),), 1)
+    assert len(store.lost_alerts(limit=1)) == 1
+
+
 def test_a_dead_letter_is_sent_again_unless_something_newer_of_its_episode_was(store: Store) -> None:
     rows = enqueue(store, *(notification(f"k{i}", f"e{i}", at=NOW + i) for i in range(3)))
     for row in rows:

@@ -54,6 +54,8 @@ class AccountSource:
     as_of: Instant | None
     searches: Mapping[str, Instant | None]
     every: Duration
+    currency: str = ""
+    """In which its prices are (``EUR``), if Routee has said it with its balance."""
 
     @property
     def known_since(self) -> Instant | None:
@@ -122,6 +124,7 @@ class _Builder:
         found = self._incidents(groups[:MOST_COUNTED])
         losses = self._losses_once()
         self._step(len(found) - len(losses))  # those whose cost is not known
+        currencies = {one.currency for one in self.source.accounts}
         return DeliveryReport(
             since=self.since,
             until=self.until,
@@ -143,6 +146,7 @@ class _Builder:
             receivers=tuple(told.receivers(self.source.notifications, self.source.waiting, self.until)),
             more=self.more,
             notes=tuple(self._notes(accounts, len(groups) - len(found))),
+            currency=currencies.pop() if len(currencies) == 1 else "",
         )
 
     def _counts(
@@ -261,6 +265,10 @@ class _Builder:
                 notes.append(
                     f"Of account {one.name} {plural(one.counts.now.unpriced, 'message')} had no price: the cost is at least what is shown."
                 )
+        currencies = {one.window.account: one.currency for one in self.source.accounts if one.currency}
+        if len(set(currencies.values())) > 1:
+            named = ", ".join(f"{account} in {currency}" for account, currency in currencies.items())
+            notes.append(f"Costs are in several currencies, and their sums say nothing: {named}.")
         if self.source.told_since > self.since:
             notes.append(f"Alerts and notifications are known from {_time(self.source.told_since)} on only.")
         return notes

@@ -187,6 +187,8 @@ class DeliveryReport:
     receivers: tuple[ReceiverLine, ...]
     more: dict[str, int]
     notes: tuple[str, ...]
+    currency: str = ""
+    """In which all money is (``EUR``); empty if that is not known of all accounts, or differs."""
 
     @property
     def failing_receivers(self) -> tuple[ReceiverLine, ...]:

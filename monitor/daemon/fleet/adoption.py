@@ -113,7 +113,8 @@ class Adoptions:
             for one in chosen:
                 one.is_adopted = True
         except Exception as error:  # noqa: BLE001 - which account it is of shows when each is adopted alone
-            log.info("%d accounts are read one after the other: %s", len(chosen), error)
+            log.info("%d accounts are read one after the other, since together they cannot be read", len(chosen))
+            log.debug("they cannot be read together: %s", error)
         finally:
             # Those that are adopted go on at once. If this was cancelled, the others are read one by one.
             self._line_up(chosen)

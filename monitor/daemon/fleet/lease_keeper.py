@@ -14,6 +14,7 @@ import trio
 from monitor.daemon.fleet.async_leases import LEAVE_LIMIT, AsyncLeases
 from monitor.daemon.fleet.earlier_holder import Holders, has_lapsed, taken_from
 from monitor.daemon.fleet.left_reasons import wrong_clock
+from monitor.daemon.fleet.namesakes import Namesakes
 from monitor.daemon.fleet.ownership import HURRIED, Ownership, OwnershipChange
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.fleet.unreadable_accounts import UnreadableAccounts
@@ -88,6 +89,7 @@ class LeaseKeeper:
         self.view: FleetView | None = None
         """The answer to the last successful beat."""
         self._heard_at: float | None = None
+        self._namesakes = Namesakes()
         self._why_not = _NO_ANSWER
         self._beaten = trio.Event()
         self._own: Ownership | None = None
@@ -203,6 +205,7 @@ class LeaseKeeper:
         if decision.resumed:
             self._guard("going on after a pause", self._duties.resume)
         self.view, self._heard_at = view, began
+        self._namesakes.follow(self.worker, view.fleet, began)
         self._follow_failures(view.fleet)
         if not self._is_leaving:
             await self._move(decision, view.fleet, nursery)

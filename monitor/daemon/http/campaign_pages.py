@@ -61,6 +61,7 @@ class CampaignPages:
                 (title, found.breakdown[field][:VALUES], len(found.breakdown[field])) for field, title in FIELDS.items()
             ],
             chart=_chart(found, zone),
+            currency=self._reader.currency_of(found.summary.account),
             as_of=self._reader.as_of,
             now=self._reader.now,
         )

@@ -35,6 +35,7 @@ class IncidentPages:
             alerts=found.alerts[-ROWS:],
             since=min((each.began_at for each in found.alerts), default=found.summary.began_at),
             summary=found.summary,
+            currency=self._reader.currency_of(found.summary.account),
             now=self._reader.now,
             as_of=self._reader.as_of,
         )

@@ -60,6 +60,11 @@ class DaemonReader:
         """See `DaemonState.as_of`."""
         return self._state.as_of
 
+    def currency_of(self, account: str) -> str:
+        """Returns the account's currency; empty if Routee has not said it, or the account is not held here."""
+        own = next((one for one in self._state.evaluators() if one.account == account), None)
+        return "" if own is None else own.account_state.currency
+
     @property
     def accounts(self) -> tuple[str, ...]:
         """The names of the accounts."""

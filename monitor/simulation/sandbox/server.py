@@ -6,12 +6,15 @@ an ASGI server does not give; and a page of 2,000 messages is sent in one write,
 
 import socket
 import struct
+from dataclasses import replace
+from email.utils import format_datetime
+from functools import partial
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import h11
 import trio
 
-from monitor.runtime.clock import Clock, Duration, SystemClock, TrioClock
+from monitor.runtime.clock import Clock, Duration, SystemClock, TrioClock, to_datetime
 from monitor.simulation.sandbox.account import Credentials
 from monitor.simulation.sandbox.api import bad_request, respond
 from monitor.simulation.sandbox.callbacks import CallbackPusher
@@ -29,16 +32,19 @@ async def serve(
     sandbox: Sandbox,
     listen: str = "127.0.0.1:0",
     *,
+    is_dated: bool = False,
     task_status: "trio.TaskStatus[str]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serves until cancelled; reports the base URL as started, which is both auth_url and api_url. Port 0 takes a free one. Raises OSError."""
+    """Serves until cancelled. Answers have the Date of the sandbox's clock if ``is_dated``.
+
+    Reports the base URL as started, which is both auth_url and api_url. Port 0 takes a free one. Raises OSError."""
     host, _, port = listen.rpartition(":")
     listeners = await trio.open_tcp_listeners(int(port), host=host.strip("[]") or "127.0.0.1")
     bound = listeners[0].socket.getsockname()[1]
     task_status.started(f"http://{host or '127.0.0.1'}:{bound}")
 
     async def connected(stream: trio.SocketStream) -> None:
-        await _converse(sandbox, stream)
+        await _converse(sandbox, stream, is_dated=is_dated)
 
     await trio.serve_listeners(connected, listeners)
 
@@ -82,17 +88,17 @@ async def run_sandbox(
     )
     pusher = None if callbacks is None else CallbackPusher(sandbox, callbacks)
     async with trio.open_nursery() as nursery:
-        url: str = await nursery.start(serve, sandbox, listen)
+        url: str = await nursery.start(partial(serve, is_dated=speed != 1), sandbox, listen)
         if pusher is not None:
             nursery.start_soon(pusher.run, name="callbacks")
         task_status.started((url, sandbox))
 
 
-async def _converse(sandbox: Sandbox, stream: trio.SocketStream) -> None:
+async def _converse(sandbox: Sandbox, stream: trio.SocketStream, *, is_dated: bool) -> None:
     """Handles all requests of one connection."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_READ)
     try:
-        while await _exchange(sandbox, stream, connection):
+        while await _exchange(sandbox, stream, connection, is_dated=is_dated):
             connection.start_next_cycle()
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         pass  # the client has left, or a fault has reset the connection
@@ -100,7 +106,7 @@ async def _converse(sandbox: Sandbox, stream: trio.SocketStream) -> None:
         await trio.aclose_forcefully(stream)
 
 
-async def _exchange(sandbox: Sandbox, stream: trio.SocketStream, connection: h11.Connection) -> bool:
+async def _exchange(sandbox: Sandbox, stream: trio.SocketStream, connection: h11.Connection, *, is_dated: bool) -> bool:
     """Handles one request and its answer; returns False if the connection is over."""
     try:
         request = await _receive(stream, connection)
@@ -111,6 +117,9 @@ async def _exchange(sandbox: Sandbox, stream: trio.SocketStream, connection: h11
     if request is None:
         return False
     answer = respond(sandbox, request)
+    if is_dated:  # so that a daemon says that its clock is another one
+        date = format_datetime(to_datetime(sandbox.now()), usegmt=True)
+        answer = replace(answer, headers=answer.headers | {"Date": date})
     await _send(stream, connection, answer)
     return connection.our_state is h11.DONE and connection.their_state is h11.DONE
 

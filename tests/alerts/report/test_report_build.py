@@ -11,7 +11,8 @@ from monitor.alerts.report.build import MOST_OPERATORS
 from monitor.alerts.report.traffic import step_of
 from monitor.config.rules import Rule, rule_of
 from monitor.model.alert import Transition
-from monitor.notify.render.report.words import tables
+from monitor.notify.render.report.document import document
+from monitor.notify.render.report.words import figures, tables
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.store.protocol import NotificationRecord
 
@@ -232,6 +233,16 @@ def test_an_incident_adds_no_more_than_it_has_lost_itself() -> None:
     assert report.spent_on_lost == pytest.approx(sum(spent))
 
 
+def test_an_alert_that_the_store_lost_and_that_was_found_again_does_not_go_on_beside_itself() -> None:
+    found_again = BEGUN + 2 * HOUR
+    moves = episode("Operators", GREECE, BEGUN, None) + episode("Operators", GREECE, found_again, None)
+    report = made(messages(1) + outage(1, BEGUN, HOUR), moves)
+    lost, again = sorted(report.incidents, key=lambda one: one.began)
+    assert (lost.ended, again.ended) == (found_again, None)
+    [noise] = report.rules
+    assert noise.firing <= UNTIL - BEGUN, "none of the time counts twice"
+
+
 def test_an_incident_of_another_account_shares_no_message() -> None:
     found = messages(1) + outage(1, BEGUN, HOUR)
     accounts = [AccountSource(window_of(found, name), UNTIL, {"all": START}, MINUTE) for name in ("main", "second")]
@@ -243,6 +254,31 @@ def test_an_incident_of_another_account_shares_no_message() -> None:
     assert first.lost
     assert first.lost == second.lost
     assert report.lost == 2 * first.lost
+
+
+@pytest.mark.parametrize(
+    ("currencies", "said", "noted"),
+    [
+        (("EUR", "EUR"), "EUR", ()),
+        (("EUR", ""), "", ()),
+        (
+            ("EUR", "USD"),
+            "",
+            ("Costs are in several currencies, and their sums say nothing: main in EUR, second in USD.",),
+        ),
+    ],
+)
+def test_sums_name_their_currency_where_all_accounts_have_the_same(
+    currencies: tuple[str, str], said: str, noted: tuple[str, ...]
+) -> None:
+    windows = {name: window_of(messages(1), name) for name in ("main", "second")}
+    both = zip(windows.values(), currencies, strict=True)
+    accounts = [AccountSource(window, UNTIL, {"all": START}, MINUTE, currency) for window, currency in both]
+    report = build(ReportSource(accounts, RULES, [], [], {}, START, {}), SINCE, UNTIL, UNTIL)
+    [spent] = [one.value for one in figures(report) if one.name == "spent"]
+    assert spent.partition(" ")[2] == said
+    assert document(report)["currency"] == (said or None)
+    assert tuple(note for note in report.notes if "currencies" in note) == noted
 
 
 def test_every_step_of_a_report_is_told() -> None:
@@ -364,6 +400,15 @@ def test_of_several_accounts_each_incident_names_its_own() -> None:
         for report in (made(messages(1), moves), made(messages(1), moves, others={"second": {"all": START}}))
     ]
     assert named == ["Operators", "Operators (main)"]
+
+
+def test_of_several_accounts_each_campaign_names_its_own() -> None:
+    found = messages(1)
+    named = [
+        next(table for table in tables(report) if table.key == "campaigns").rows[0][0]
+        for report in (made(found), made(found, others={"second": {"all": START}}))
+    ]
+    assert named == ["Black Friday", "Black Friday (main)"]
 
 
 def test_a_rule_whose_search_no_account_has_could_not_be_evaluated_at_all() -> None:

@@ -10,7 +10,7 @@ from plain_client import served
 
 from monitor.config.monitor import Web
 from monitor.daemon.http.reloadable_app import ReloadableApp
-from monitor.model.routee_query import CampaignState
+from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import MINUTE
 from tests.fakes.daemon_reading import Reading
 from tests.fakes.pipeline_harness import traffic
@@ -77,11 +77,15 @@ async def test_a_cost_is_as_of_the_latest_poll_and_says_how_many_prices_are_miss
         early = (await browser.get("/campaigns/c")).text
         reading.clock.at += MINUTE
         await harness.poll([rows[2] | {"messageId": "m2", "price": 0.08}])
+        account = harness.pipeline.accounts["main"].evaluator
         late = (await browser.get("/campaigns/c")).text
+        account.account_state = account.account_state.with_balance(reading.clock.at, AccountBalance(9.0, "EUR"))
+        named = (await browser.get("/campaigns/c")).text
         shown = (await browser.get("/api/v1/campaigns/c")).json()
     reading.harness.store.close()
     assert "at least 0.12 as of 18 Nov 12:00 UTC; 1 message has no price yet" in early
     assert "<dd>0.20 as of 18 Nov 12:01 UTC</dd>" in late
+    assert "<dd>0.20 EUR as of 18 Nov 12:01 UTC</dd>" in named
     assert (shown["cost"], shown["unpriced"]) == (0.2, 0)
 
 

@@ -1,6 +1,11 @@
 """The terminal: coloured where it is one, plain where it is not, and never a reason to stand still."""
 
 import io
+import itertools
+import os
+import pty
+import re
+import threading
 
 import pytest
 import trio
@@ -59,6 +64,46 @@ async def test_every_row_stands_behind_the_bar_and_fits_the_terminal() -> None:
     await ConsoleNotifier(stream).send(notification_of(rate(labels={"operator": "word " * 40})), None)
     rows = [row for row in stream.getvalue().splitlines() if row]
     assert all("▌" in row for row in rows)
+
+
+@pytest.mark.usefixtures("colours")
+async def test_log_lines_on_the_same_terminal_stand_before_or_behind_a_notification_and_never_within() -> None:
+    """On a real terminal, to which the log writes without a pause."""
+    shown, terminal = pty.openpty()
+    seen, over_now = bytearray(), threading.Event()
+
+    def read() -> None:
+        while chunk := os.read(shown, 65_536):
+            seen.extend(chunk)
+            if chunk.endswith(b"the end\r\n"):
+                return
+
+    def write_log() -> None:
+        while not over_now.is_set():
+            os.write(terminal, b"a log line\n")
+
+    threads = [threading.Thread(target=one, daemon=True) for one in (read, write_log)]
+    for one in threads:
+        one.start()
+    with open(terminal, "w", encoding="utf-8", buffering=1, closefd=False) as stream:
+        for _ in range(20):
+            assert await ConsoleNotifier(stream).send(notification_of(rate(), spike()), None) == Sent()
+    over_now.set()
+    threads[1].join(20)
+    os.write(terminal, b"the end\n")
+    threads[0].join(20)
+    os.close(terminal)
+    os.close(shown)
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in seen.decode().split("\r\n")]
+    blocks = [
+        list(rows)
+        for is_log, rows in itertools.groupby(lines, lambda line: line in ("a log line", "the end"))
+        if not is_log
+    ]
+    usual = blocks[0][: blocks[0].index("") + 1]
+    assert usual[0].startswith("▌"), usual
+    assert [rows for rows in blocks if len(rows) % len(usual)] == [[""]], "what follows the end alone"
+    assert sum(len(rows) for rows in blocks) == 20 * len(usual) + 1
 
 
 async def test_an_encoding_without_bars_is_no_error() -> None:

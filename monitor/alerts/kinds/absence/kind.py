@@ -139,7 +139,7 @@ def _sentence(view: AlertView) -> str:
         return _silence(view)
     if view.value:
         return f"{phrases.messages(view.value)}{phrases.place(view)}{phrases.in_window(view)}"
-    silent = "" if view.window is None else f" for {duration(view.window + max(view.duration, 0))}"
+    silent = "" if view.window is None else f" for {duration(view.window + max(view.lasted(view.as_of), 0))}"
     return f"No messages{phrases.place(view)}{silent}"
 
 
@@ -147,7 +147,7 @@ def _silence(view: AlertView) -> str:
     """Returns how long the group has been silent: the alert began when it had been for as long as the threshold."""
     if view.status == "resolved":
         return f"Messages{phrases.place(view)} come again"
-    silent = _bounded(max((view.threshold or 0.0) + max(view.duration, 0) / SECOND, view.value or 0.0))
+    silent = _bounded(max((view.threshold or 0.0) + max(view.lasted(view.as_of), 0) / SECOND, view.value or 0.0))
     return f"No messages{phrases.place(view)} for {duration(round(silent * SECOND))}"
 
 

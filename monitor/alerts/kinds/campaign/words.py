@@ -113,8 +113,7 @@ def _reasons(inputs: EvaluationInput, progress: CampaignProgress, at: int) -> st
 
 
 def _currency(inputs: EvaluationInput) -> str:
-    known = inputs.account_state.balances
-    return f" {known[-1].balance.currency}" if known and known[-1].balance.currency else ""
+    return f" {inputs.account_state.currency}".rstrip()
 
 
 def _span(span: Duration) -> str:

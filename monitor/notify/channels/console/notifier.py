@@ -62,10 +62,12 @@ class ConsoleNotifier:
         from rich.console import Console  # takes 0.1 s, and only terminals need it
 
         console = Console(file=self._stream, highlight=False, markup=False, emoji=False)
-        for line in layout(notification):
-            for row in _rows(line, console):
-                console.print(row, no_wrap=True, overflow="ignore", crop=False)
-        console.print()
+        with console.capture() as block:
+            for line in layout(notification):
+                for row in _rows(line, console):
+                    console.print(row, no_wrap=True, overflow="ignore", crop=False)
+            console.print()
+        self._stream.write(block.get())  # at once: the log may write to the same terminal
 
 
 def _rows(line: TextLine, console: "Console") -> "list[Text]":

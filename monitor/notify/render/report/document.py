@@ -14,6 +14,7 @@ def document(report: DeliveryReport) -> dict[str, Any]:
         "until": iso(report.until),
         "made_at": iso(report.made_at),
         "time_zone": report.time_zone,
+        "currency": report.currency or None,
         "total": _compared(report.total),
         "accounts": [
             {

@@ -101,14 +101,14 @@ def figures(report: DeliveryReport) -> list[ReportFigure]:
         ),
         ReportFigure(number(now.failed), "failed", "" if before is None else f"{number(before.failed)} before"),
         ReportFigure(
-            money(now.cost),
+            _named(now.cost, report),
             "spent",
             NOTHING if now.cost_per_delivered is None else f"{_price(now)} a delivered message" + _price_before(before),
         ),
     ]
     if report.incidents:
         spent = report.spent_on_lost
-        note = "" if spent is None else f"{money(spent)} spent on them"
+        note = "" if spent is None else f"{_named(spent, report)} spent on them"
         value = NOTHING if report.lost is None else number(report.lost)
         count = plural(len(report.incidents) + report.more.get("incidents", 0), "incident")
         found.append(ReportFigure(value, f"lost in {count}", note))
@@ -119,6 +119,11 @@ def figures(report: DeliveryReport) -> list[ReportFigure]:
         what = "notification given up" if dead == 1 else "notifications given up"
         found.append(ReportFigure(number(dead), what, _channels(report.failing_receivers)))
     return found
+
+
+def _named(amount: float, report: DeliveryReport) -> str:
+    """Returns ``103.50 EUR``, or ``103.50`` if the currency is not known."""
+    return f"{money(amount)} {clean(report.currency, 10)}".rstrip()
 
 
 def _price(counts: Counts) -> str:
@@ -216,8 +221,9 @@ def _incident(one: IncidentLine, report: DeliveryReport) -> tuple[str, ...]:
 
 
 def _campaign(one: CampaignLine, report: DeliveryReport) -> tuple[str, ...]:
+    name = clean(one.name or one.tracking_id, _LONGEST)
     return (
-        clean(one.name or one.tracking_id, _LONGEST),
+        f"{name} ({clean(one.account, _LONGEST)})" if len(report.accounts) > 1 else name,
         local(one.began, report.time_zone),
         number(one.messages),
         percent(one.share, 1),

@@ -1,0 +1,29 @@
+"""Records that firing alerts have another severity since their rules were edited, so that their history says when."""
+
+import msgspec
+
+from monitor.alerts.evaluation import EvaluationResult
+from monitor.alerts.severities import severity_of
+from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.model.alert import Alert, Transition, TransitionSubject, What, shown_severity
+from monitor.routing.route import RANKS
+from monitor.runtime.clock import Instant
+
+
+def edited_severities(account: AccountPipeline, as_of: Instant) -> EvaluationResult:
+    """Returns the alerts whose severity is not the recorded one, and a transition of each: ``eased`` if it is milder, else ``escalated``."""
+    result, ranks = EvaluationResult(), {**RANKS, **account.views.ranks()}
+    for key, alert in account.evaluator.every_alert():
+        severity, recorded = severity_of(alert.rule, alert.level, account.evaluator.rules), recorded_severity(alert)
+        if alert.state != "firing" or alert.is_report or not severity or not recorded or severity == recorded:
+            continue
+        what: What = "eased" if ranks.get(severity, 0.0) < ranks.get(recorded, 0.0) else "escalated"
+        about = TransitionSubject(alert.account, alert.group, alert.level)
+        result.alerts[key] = msgspec.structs.replace(alert, severity=severity)
+        result.transitions.append(Transition(alert.fingerprint, alert.rule, as_of, what, None, alert.value, about))
+    return result
+
+
+def recorded_severity(alert: Alert) -> str:
+    """Returns the severity of its latest transition; of alerts that older versions stored the one with which it was shown; empty if unknown."""
+    return alert.severity or shown_severity(alert)
