@@ -159,10 +159,10 @@ def share_read(
 ) -> float:
     """Returns the share (0 to 1) of the time that the search's sweeps look back which has been read. It is 1 only if all of it was.
 
-    ``lost`` is how far back more is still to be read than the sweeps do.
+    ``lost`` is how far back messages are still to be read that were lost, which may be further than the sweeps look.
     """
     furthest = max([lost, *(back for back, _ in plan.sweeps)])
-    if not lost and (not furthest or str(furthest) in swept):
+    if not furthest or str(furthest) in swept:
         return 1.0
     return min(max(round((as_of - covered_since) / min(furthest, LOOK_BACK), 3), 0.0), 0.999)
 
