@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from monitor.alerts.evaluator import RuleEvaluator
+from monitor.alerts.view import NoAnnotations, Views
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
 from monitor.model.batch import batch_of
@@ -156,3 +157,31 @@ def test_none_makes_room_for_a_worse_one_meanwhile() -> None:
     assert one.poll(NOW + MINUTE, NOW - 5 * MINUTE) == ["Many pending"]
     one.read(10 * HOUR)
     assert sorted(one.poll(NOW + 2 * MINUTE, NOW - DAY)) == ["Many fired", "Many resolved"]
+
+
+def test_below_the_limit_others_begin_meanwhile() -> None:
+    """Three fire then where two were before: none makes room, and no more begin than there is room for."""
+    one = Lost(COUNT | {"by": ["operator"], "limit": 2})
+    one.lose()
+    rows = [
+        {"messageId": f"{name}{n}", "date": NOW + MINUTE, "status": "Sent", "operator": name}
+        for name, count in (("Nova", 90), ("Wind", 80))
+        for n in range(count)
+    ]
+    one.evaluator.window.upsert(batch_of(rows), "all")
+    assert sorted(one.poll(NOW + MINUTE, NOW - 5 * MINUTE)) == ["Many fired", "Many pending"]
+    firing = {dict(group)["operator"] for group, each in one.evaluator.alerts["Many"].items() if each.state == "firing"}
+    assert firing == {"Cosmote", "Nova"}, "the worst of those that began"
+
+
+def test_only_what_fires_is_said_to_wait_for_them() -> None:
+    one = Lost(COUNT, COUNT | {"name": "Later", "for": "1h"})
+    one.lose()
+    one.read(10 * HOUR)
+    one.poll(NOW + MINUTE, NOW - 5 * MINUTE)
+    views, context = Views(one.evaluator, NoAnnotations()), one.evaluator.view_context()
+    found = {name: one.alert(name) for name in ("Many", "Later")}
+    assert {name: (each.state, views.missing_before(each, context)) for name, each in found.items() if each} == {
+        "Many": ("firing", NOW - 5 * MINUTE),
+        "Later": ("pending", None),
+    }
