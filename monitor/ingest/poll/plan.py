@@ -9,12 +9,10 @@ what is at its end is read by the next poll. There one of two adjacent ranges ha
 import zlib
 from collections.abc import Iterable, Mapping
 
-from monitor.model.routee_query import PAGE_SIZE, RouteeQuery
-from monitor.runtime.clock import DAY, MILLISECOND, MINUTE, SECOND, Duration, Instant
+from monitor.model.routee_query import LOOK_BACK, PAGE_SIZE, RouteeQuery
+from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
 from monitor.runtime.dataclass import dataclass
 
-LOOK_BACK: Duration = 7 * DAY - 5 * MINUTE
-"""How far back messages are requested: the API's seven days, less five minutes that Routee's clock may be ahead of ours."""
 FIRST_LOOK: Duration = 15 * MINUTE
 """How far back the very first poll reads, so that rules can be evaluated within seconds. A sweep fetches older messages later."""
 STEADY: Duration = 5 * MINUTE
