@@ -41,11 +41,11 @@ class World:
     async def restart(self, rules: str = RULES, config: str = AT_ONCE) -> None:
         await self.harness.restart(settings(rules, config))
 
-    async def lose_alerts(self) -> None:
+    async def lose_alerts(self, config: str = AT_ONCE) -> None:
         """Restarts with a store that has lost all alerts."""
         lost = [one.fingerprint for one in self.harness.store.load().alerts]
         self.harness.store.commit(Commit(dropped_alerts=lost))
-        await self.restart()
+        await self.restart(config=config)
 
     @property
     def told(self) -> list[Notification]:
@@ -164,6 +164,37 @@ async def test_the_end_of_an_alert_that_the_store_lost_is_told_if_it_does_not_co
     assert world.harness.reasons() == ["first"]
     await world.flush(MISSING_FOR)
     assert world.harness.reasons() == ["first", "all resolved"]
+
+
+async def test_an_alert_that_the_store_lost_is_not_told_again_meanwhile() -> None:
+    often = AT_ONCE.replace("repeat_interval: 4h", "repeat_interval: 20m")
+    world = World(config=often)
+    await world.poll(Cosmote=4, Nova=4)
+    await world.lose_alerts(often)
+    await world.poll(Nova=4)
+    [nova] = [one.fingerprint for one in world.harness.pipeline.every_alert() if one.state == "firing"]
+    await world.harness.actions.acknowledge(nova, "Ann")
+    for _ in range(2):
+        await world.flush(20 * MINUTE)
+    assert "repeat" not in world.harness.reasons(), "somebody takes care of the only one that is known to fire"
+    await world.harness.actions.unacknowledge(nova)
+    await world.flush(MINUTE)
+    assert "repeat" in world.harness.reasons()
+
+
+async def test_the_end_of_an_alert_that_the_store_lost_waits_for_the_interval_without_further_flushes() -> None:
+    world = World()
+    await world.poll(Cosmote=4)
+    await world.lose_alerts()
+    began = world.clock.at
+    await world.flush(MISSING_FOR - 2 * MINUTE)
+    await world.poll(Nova=4)
+    assert world.harness.reasons() == ["first", "new alerts"]
+    await world.flush(MINUTE)
+    assert world.clock.at == began + MISSING_FOR
+    assert world.harness.pipeline.next_flush == world.clock.at + 4 * MINUTE
+    await world.flush(4 * MINUTE)
+    assert world.last.reason == "some resolved"
 
 
 async def test_easing_waits_for_the_interval() -> None:

@@ -75,7 +75,9 @@ async def test_it_is_held_on_and_none_is_taken_for_that(autojump_clock: trio.tes
     async with trio.open_nursery() as nursery:
         await member.start(nursery, trio.Event())
         assert held() == ["a", "b", "c"]
-        without = "\n".join(line for line in THREE_ACCOUNTS.splitlines() if "name: c" not in line and ": c," not in line)
+        without = "\n".join(
+            line for line in THREE_ACCOUNTS.splitlines() if "name: c" not in line and ": c," not in line
+        )
         worker.present = present_of(settings(RULES, f"{without}\n{REST}"), clock)
         await trio.sleep(3 * CHANGEOVER)
         assert held() == ["a", "b", "c"]
