@@ -15,8 +15,7 @@ from benchmarks.fleet.day import STARTED, STORED
 from benchmarks.fleet.fleet import KEPT, Outcome, work_busiest
 from benchmarks.fleet.simulation import TTL, Fleet
 from benchmarks.fleet.tables import duration, rounded
-from monitor.ingest.poll.plan import LOOK_BACK
-from monitor.model.routee_query import PAGE_SIZE
+from monitor.model.routee_query import LOOK_BACK, PAGE_SIZE
 from monitor.runtime.clock import DAY, SECOND
 
 MILLION: Final = 1_000_000

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from monitor.alerts.evaluation import Span
 from monitor.alerts.lost_messages import missing_before
 from monitor.config.rules import Rule
-from monitor.config.rules.model import LONGEST_WINDOW
+from monitor.model.routee_query import LOOK_BACK
 from monitor.runtime.clock import Duration, Instant
 from monitor.store.protocol import Cursor
 
@@ -103,7 +103,7 @@ class SearchCoverage:
         cursor = self.cursors.get(search)
         if cursor is None or missing_before(now, reach, self.lost_to, cursor.covered_since) is None:
             return 0
-        return min(reach, LONGEST_WINDOW)
+        return min(reach, LOOK_BACK)
 
     def missing_before(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> Instant | None:
         """Returns before when messages that the rule looks at are missing, because they were lost; None if none are. Until then none of its alerts

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from monitor.config.rules.model import LONGEST_WINDOW
+from monitor.model.routee_query import LOOK_BACK
 from monitor.runtime.clock import Duration, Instant
 
 LOST: Final = "were lost from the store, and are not read again from Routee yet"
@@ -12,8 +12,8 @@ LOST: Final = "were lost from the store, and are not read again from Routee yet"
 def missing_before(as_of: Instant, reach: Duration, lost_to: Instant, covered_since: Instant) -> Instant | None:
     """Returns before when messages are missing of the time that reaches so far back of ``as_of``; None if none are.
 
-    All before ``lost_to`` were lost, and those since ``covered_since`` are known again. What is older than LONGEST_WINDOW is not missing: Routee
-    does not have it either, so that nothing can be waited for.
+    All before ``lost_to`` were lost, and those since ``covered_since`` are known again. What is older than LOOK_BACK is not missing: Routee
+    is not asked for it, so that nothing can be waited for.
     """
     before = min(lost_to, covered_since)
-    return before if as_of - min(reach, LONGEST_WINDOW) < before else None
+    return before if as_of - min(reach, LOOK_BACK) < before else None

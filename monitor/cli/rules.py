@@ -122,7 +122,7 @@ def _reviews(
 
 def _first_start(config: "Config", accounts: "Sequence[AccountMessages]") -> "Instant":
     """About when the daemon started first: it then read its first messages, as far back as its searches look. Later if they are not all read."""
-    from monitor.ingest.poll.plan import LOOK_BACK
+    from monitor.model.routee_query import LOOK_BACK
 
     farthest = max((sweep.back for search in config.searches for sweep in search.resweep), default=0)
     return min(account.covered_since for account in accounts) + min(farthest, LOOK_BACK)

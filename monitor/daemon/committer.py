@@ -218,14 +218,12 @@ def _put_plan(commit: Commit, plan: DispatchPlan) -> None:
 
 
 def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
-    """Adds the window's changes to the commit."""
+    """Adds the window's changes to the commit, which has no other account's cursors."""
     blob = unsaved.blob
     commit.journal = [] if blob is None else [(account, blob)]
     commit.cleaned = [(account, seq) for seq in unsaved.cleaned]
     commit.entries = [Entry(account, *entry) for entry in unsaved.entries]
-    commit.cursors = [
-        msgspec.structs.replace(one, journal=unsaved.sum) if one.account == account else one for one in commit.cursors
-    ]
+    commit.cursors = [msgspec.structs.replace(one, journal=unsaved.sum) for one in commit.cursors]
 
 
 def _edited(edits: SuppressionEdits) -> list[str]:

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.monitor import Config
+from monitor.model.journal_sum import JournalSum
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
@@ -70,7 +71,7 @@ async def restored_or_empty(
         if _is_watched(account, config):
             await _fill(window, store, first)
             with _damage_of(window):
-                window.check_journal(one.journal for one in own if one.journal is not None)
+                window.check_journal(_sums(own))
         with _damage_of(window):
             indexing = await store.work(window.indexing)
         works = iter([*indexing, *map(_as_one_piece, window.preparing())])
@@ -88,6 +89,12 @@ async def restored_or_empty(
 def known_to(cursors: Iterable[Cursor], now: Instant) -> Instant:
     """Returns up to when messages of these searches are known at most, also if this machine's clock is behind."""
     return max(now, *(cursor.as_of for cursor in cursors), 0)
+
+
+def _sums(cursors: Sequence[Cursor]) -> list[JournalSum]:
+    """Returns the sums of the journal, but those that an older version did not renew, which may have dropped entries since: it leaves sums out."""
+    since = max((one.as_of for one in cursors if one.journal is None), default=0)
+    return [one.journal for one in cursors if one.journal is not None and one.as_of >= since]
 
 
 async def _fill(window: Window, store: "AsyncStore", first: FirstPages) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from monitor.model.message import Unread
-from monitor.runtime.clock import Instant
+from monitor.runtime.clock import DAY, MINUTE, Duration, Instant
 from monitor.runtime.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ FILTER_FIELDS: Final = ("smsId", "to", "status.status", "direction", "label", "c
 STATUS: Final = "status.status"
 PAGE_SIZE: Final = 2000
 """The most messages of a page; Routee returns no larger page."""
+LOOK_BACK: Final[Duration] = 7 * DAY - 5 * MINUTE
+"""How far back messages are requested: the API's seven days, less five minutes that Routee's clock may be ahead of ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,6 @@ class WindowJournal:
         self._free_places: list[int] = []
         self._stale = 0
         self._sum = JournalSum()
-        self._seals: set[int] = set()
 
     def __len__(self) -> int:
         """Returns how many entries the store has."""
@@ -109,7 +108,6 @@ class WindowJournal:
         for old in entry.cleaned:
             gone = self._entries.pop(old)
             self._stale -= gone.rows - gone.live
-            self._seals.discard(gone.seal)
             self._at_place[gone.place] = None  # no row refers to it: all were written again
             self._free_places.append(gone.place)
 
@@ -140,14 +138,14 @@ class WindowJournal:
         for one in stored:
             is_of_now = one.newest == newest and one != self._sum
             with_its_newest = JournalSum(count + 1, one.newest, together ^ one.newest)
-            if is_of_now or (one == with_its_newest and one.newest != newest) or (one.entries and not count):
+            if is_of_now or one == with_its_newest or (one.entries and not count):
                 few = " instead of" if count != one.entries else ", and some are missing of"
                 raise UnreadableBlob(f"entries are missing: its journal has {count} entries{few} {one.entries}")
 
     def _told_apart(self, sections: list[bytes]) -> bytes:
         """Returns a blob of the sections that is no entry's yet: the same reports may be pushed again, and `check` knows an entry by its checksum."""
-        copies = 1
-        while seal_of(blob := sealed(sections * copies)) in self._seals:
+        copies, seals = 1, {entry.seal for entry in self._entries.values()}
+        while seal_of(blob := sealed(sections * copies)) in seals:
             copies += 1
         return blob
 
@@ -177,7 +175,6 @@ class WindowJournal:
             self._free_places.append(len(self._at_place))
             self._at_place.append(None)
         place = self._free_places.pop()
-        self._seals.add(seal)
         entry = self._entries[seq] = self._at_place[place] = _Entry(place, seal)
         return entry
 

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from monitor.alerts.evaluator import RuleEvaluator
+from monitor.alerts.view import NoAnnotations, Views
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
 from monitor.model.batch import batch_of
+from monitor.model.routee_query import LOOK_BACK
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window
@@ -119,13 +121,20 @@ def test_what_routee_no_longer_has_is_not_waited_for() -> None:
     one = Lost({"name": "Many", "kind": "spike", "window": "1h", "above": "+50%", "baseline": {"same_hour": "21d"}})
     one.lose()
     [rule] = one.rules
-    as_of, covered_since = NOW + HOUR, NOW + HOUR - 7 * DAY
+    as_of, covered_since = NOW + HOUR, NOW + HOUR - LOOK_BACK
     cursor = Cursor("main", "all", as_of, covered_since, SWEPT)
     one.evaluator.coverage.commit(cursor)
     reader = one.evaluator.evaluate(cursor).reader
     assert reader is not None
     assert not one.evaluator.input_for(rule, reader, as_of, covered_since).lacks(rule)
     assert one.evaluator.input_for(rule, reader, as_of, covered_since + SECOND).lacks(rule)
+
+
+def test_a_rule_of_seven_days_goes_on_once_all_is_read_that_can_be_asked_for() -> None:
+    one = Lost(COUNT | {"window": "7d"})
+    one.lose()
+    assert one.poll(NOW + MINUTE, NOW + MINUTE + 1 - LOOK_BACK) == []
+    assert one.poll(NOW + 2 * MINUTE, NOW + 2 * MINUTE - LOOK_BACK) == ["Many resolved"]
 
 
 def test_as_much_is_read_again_as_rules_of_the_search_look_at_and_only_while_it_is_missing() -> None:
@@ -145,7 +154,7 @@ def test_as_much_is_read_again_as_rules_of_the_search_look_at_and_only_while_it_
     assert one.evaluator.lost("all", NOW + MINUTE) == 0
     spike = {"name": "Far", "kind": "spike", "window": "1h", "above": "+50%", "baseline": {"same_hour": "21d"}}
     one.evaluator.reload([rule_of(spike)], {"all": None}, [])
-    assert one.evaluator.lost("all", NOW + 4 * MINUTE) == 7 * DAY, "what Routee has"
+    assert one.evaluator.lost("all", NOW + 4 * MINUTE) == LOOK_BACK, "what Routee has"
 
 
 def test_none_makes_room_for_a_worse_one_meanwhile() -> None:
@@ -156,3 +165,31 @@ def test_none_makes_room_for_a_worse_one_meanwhile() -> None:
     assert one.poll(NOW + MINUTE, NOW - 5 * MINUTE) == ["Many pending"]
     one.read(10 * HOUR)
     assert sorted(one.poll(NOW + 2 * MINUTE, NOW - DAY)) == ["Many fired", "Many resolved"]
+
+
+def test_below_the_limit_others_begin_meanwhile() -> None:
+    """Three fire then where two were before: none makes room, and no more begin than there is room for."""
+    one = Lost(COUNT | {"by": ["operator"], "limit": 2})
+    one.lose()
+    rows = [
+        {"messageId": f"{name}{n}", "date": NOW + MINUTE, "status": "Sent", "operator": name}
+        for name, count in (("Nova", 90), ("Wind", 80))
+        for n in range(count)
+    ]
+    one.evaluator.window.upsert(batch_of(rows), "all")
+    assert sorted(one.poll(NOW + MINUTE, NOW - 5 * MINUTE)) == ["Many fired", "Many pending"]
+    firing = {dict(group)["operator"] for group, each in one.evaluator.alerts["Many"].items() if each.state == "firing"}
+    assert firing == {"Cosmote", "Nova"}, "the worst of those that began"
+
+
+def test_only_what_fires_is_said_to_wait_for_them() -> None:
+    one = Lost(COUNT, COUNT | {"name": "Later", "for": "1h"})
+    one.lose()
+    one.read(10 * HOUR)
+    one.poll(NOW + MINUTE, NOW - 5 * MINUTE)
+    views, context = Views(one.evaluator, NoAnnotations()), one.evaluator.view_context()
+    found = {name: one.alert(name) for name in ("Many", "Later")}
+    assert {name: (each.state, views.missing_before(each, context)) for name, each in found.items() if each} == {
+        "Many": ("firing", NOW - 5 * MINUTE),
+        "Later": ("pending", None),
+    }

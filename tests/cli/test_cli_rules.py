@@ -12,8 +12,8 @@ from cli_folder import Folder, poll_once
 from terminal import on_terminal, piped
 
 from monitor.cli.alert_history import MOST_READ
-from monitor.ingest.poll.plan import LOOK_BACK
 from monitor.model.alert import Transition, TransitionSubject, fingerprint
+from monitor.model.routee_query import LOOK_BACK
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE, iso, parse_iso

@@ -191,6 +191,23 @@ async def test_an_entry_of_the_journal_that_is_missing_is_noticed(tmp_path: Path
             assert (store.load().lost, store.load().cursors) == ({"main": now}, [])
 
 
+async def test_a_sum_that_an_older_version_did_not_renew_says_nothing_any_more(tmp_path: Path) -> None:
+    """It leaves sums out of the cursors that it writes, and drops entries without a new one."""
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        harness = PipelineHarness(settings(RULES), HandClock(), store)
+        for number in range(3):
+            harness.clock.at += MINUTE
+            await harness.poll(traffic(number, operator="Cosmote"))
+        config, [cursor] = settings(RULES).config, store.load().cursors
+        [first, *_] = store.journal("main")
+        store.commit(Commit(cleaned=[("main", first[0])]))
+        for later, is_whole in ((MINUTE, True), (-MINUTE, False)):
+            other = msgspec.structs.replace(cursor, search="other", as_of=cursor.as_of + later, journal=None)
+            cursors = [cursor, other]
+            _, why = await restored_or_empty(harness.front, "main", config, b"", cursors, harness.clock.at)
+            assert ("its journal has 2 entries instead of 3" not in why) == is_whole
+
+
 async def test_a_journal_to_which_rows_were_added_since_the_last_poll_is_whole(tmp_path: Path) -> None:
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
         harness = PipelineHarness(settings(RULES), HandClock(), store)

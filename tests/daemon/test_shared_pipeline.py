@@ -10,7 +10,7 @@ from monitor.daemon.morning_report import MorningReport
 from monitor.daemon.pipeline_commits import PipelineConfig
 from monitor.daemon.restore import order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
 from monitor.daemon.rule_sets import RuleSets, announced
-from monitor.dispatch.dispatcher import SuppressionEdits
+from monitor.dispatch.dispatcher import MISSING_FOR, SuppressionEdits
 from monitor.dispatch.scheduled_report import KEY as REPORT
 from monitor.model.builtin_alerts import INTERNAL_ERROR, NOTIFICATION_FAILING, finding
 from monitor.model.fleet import Fleet, WorkerView
@@ -185,6 +185,20 @@ async def test_a_commit_is_about_its_account_alone_and_the_others_are_flushed_wh
     assert worker.pipeline.next_flush == repeat
     await worker.pipeline.flush_due()
     assert (pair.reasons("a"), pair.reasons("b")) == (["first", "repeat"], ["first"])
+
+
+async def test_an_alert_that_the_store_lost_counts_as_firing_no_longer_although_other_accounts_are_polled() -> None:
+    pair = await Pair().start(("a", "b"), ())
+    await pair.fail(pair.first, "a")
+    pair.store.commit(Commit(dropped_alerts=[one.fingerprint for one in pair.first.firing("a")]))
+    worker = SharedWorker(WRITTEN, pair.clock, pair.store)
+    await worker.start(("a", "b"))
+    pair.clock.at += MISSING_FOR - MINUTE
+    await worker.pipeline.flush_due()
+    assert pair.reasons("a") == ["first"]
+    await pair.fail(worker, "b")
+    await worker.pipeline.flush_due()
+    assert pair.reasons("a") == ["first", "all resolved"]
 
 
 async def test_an_acknowledgement_stays_while_other_accounts_are_polled_and_goes_with_its_alert() -> None:

@@ -35,6 +35,37 @@ async def test_its_end_is_told_if_it_does_not_come_back() -> None:
     assert world.harness.reasons() == ["first", "all resolved"]
 
 
+async def test_it_is_not_told_again_meanwhile() -> None:
+    often = AT_ONCE.replace("repeat_interval: 4h", "repeat_interval: 20m")
+    world = OperatorHarness(config=often)
+    await world.poll(Cosmote=4, Nova=4)
+    await world.lose_alerts()
+    await world.poll(Nova=4)
+    [nova] = [one.fingerprint for one in world.harness.pipeline.every_alert() if one.state == "firing"]
+    await world.harness.actions.acknowledge(nova, "Ann")
+    for _ in range(2):
+        await world.flush(20 * MINUTE)
+    assert "repeat" not in world.harness.reasons(), "somebody takes care of the only one that is known to fire"
+    await world.harness.actions.unacknowledge(nova)
+    await world.flush(MINUTE)
+    assert "repeat" in world.harness.reasons()
+
+
+async def test_its_end_waits_for_the_interval_without_further_flushes() -> None:
+    world = OperatorHarness()
+    await world.poll(Cosmote=4)
+    await world.lose_alerts()
+    began = world.clock.at
+    await world.flush(MISSING_FOR - 2 * MINUTE)
+    await world.poll(Nova=4)
+    assert world.harness.reasons() == ["first", "new alerts"]
+    await world.flush(MINUTE)
+    assert world.clock.at == began + MISSING_FOR
+    assert world.harness.pipeline.next_flush == world.clock.at + 4 * MINUTE
+    await world.flush(4 * MINUTE)
+    assert world.last.reason == "some resolved"
+
+
 @pytest.mark.parametrize("then", [[4, 4, 4], [4, 0, 4, 4, 4]], ids=["fails on", "is well for a minute"])
 async def test_it_goes_on_although_it_waits_anew_before_it_fires(then: list[int]) -> None:
     world = OperatorHarness(WAITING)

@@ -33,6 +33,7 @@ def spanning(*alerts: Alert, **more: object) -> AggregationGroup:
         Commit(journal=[("x", b"")]),
         Commit(cleaned=[("x", 1)]),
         Commit(forgotten=["x"]),
+        Commit(lost={"x": NOW}),
         Commit(entries=[Entry("x", "from", 1, "v")]),
         Commit(dropped_entries=[("x", "from", 1)]),
         Commit(cursors=[Cursor("x", "s", NOW, NOW)]),

@@ -88,6 +88,18 @@ def test_it_is_so_while_entries_are_put_together() -> None:
     stored.check(stored.sums[-1])
 
 
+def test_entries_are_not_dropped_without_a_new_one() -> None:
+    stored = Stored()
+    for _ in range(MOST_ENTRIES + 1):
+        stored.commit(count=40)
+    stored.commit(count=0, step=20)
+    stored.check(stored.sums[-1])
+    assert len(stored.blobs) == MOST_ENTRIES + 1
+    stored.commit(100)
+    stored.check(*stored.sums[-2:])
+    assert len(stored.blobs) < MOST_ENTRIES, "until then they wait"
+
+
 def test_an_entry_of_another_account_is_one_too_many() -> None:
     stored, other = Stored(), Stored()
     for number in range(3):

@@ -9,12 +9,10 @@ what is at its end is read by the next poll. There one of two adjacent ranges ha
 import zlib
 from collections.abc import Iterable, Mapping
 
-from monitor.model.routee_query import PAGE_SIZE, RouteeQuery
-from monitor.runtime.clock import DAY, MILLISECOND, MINUTE, SECOND, Duration, Instant
+from monitor.model.routee_query import LOOK_BACK, PAGE_SIZE, RouteeQuery
+from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
 from monitor.runtime.dataclass import dataclass
 
-LOOK_BACK: Duration = 7 * DAY - 5 * MINUTE
-"""How far back messages are requested: the API's seven days, less five minutes that Routee's clock may be ahead of ours."""
 FIRST_LOOK: Duration = 15 * MINUTE
 """How far back the very first poll reads, so that rules can be evaluated within seconds. A sweep fetches older messages later."""
 STEADY: Duration = 5 * MINUTE
@@ -159,10 +157,10 @@ def share_read(
 ) -> float:
     """Returns the share (0 to 1) of the time that the search's sweeps look back which has been read. It is 1 only if all of it was.
 
-    ``lost`` is how far back more is still to be read than the sweeps do.
+    ``lost`` is how far back messages are still to be read that were lost, which may be further than the sweeps look.
     """
     furthest = max([lost, *(back for back, _ in plan.sweeps)])
-    if not lost and (not furthest or str(furthest) in swept):
+    if not furthest or str(furthest) in swept:
         return 1.0
     return min(max(round((as_of - covered_since) / min(furthest, LOOK_BACK), 3), 0.0), 0.999)
 

@@ -100,10 +100,9 @@ class SearchState:
         return sweep_range(self.plan, now, self.progress.as_of, back, self.known_since)
 
     def lost(self, now: Instant) -> Duration:
-        """Returns how far back messages have to be read again that were lost, where no sweep looks that far; 0 if there are none to read."""
+        """Returns how far back messages have to be read again that were lost; 0 if there are none to read."""
         back = self._lost(now)
-        deepest = max((one for one, _ in self.plan.sweeps), default=0)
-        return back if back > deepest and not self.progress.has_read(on_grid(max(now - back, horizon(now)))) else 0
+        return 0 if self.progress.has_read(on_grid(max(now - back, horizon(now)))) else back
 
     def reached(self) -> None:
         """Reports that more of the past may have been read."""

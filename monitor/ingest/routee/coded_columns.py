@@ -1,7 +1,6 @@
 """The columns of parts whose coded fields are the codes of their texts (see `known_texts`), which are combined as numbers."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -32,21 +31,12 @@ class CodedColumns(PartColumns):
         super().__init__(parts)
         self._fields = fields
 
-    @cached_property
-    def statuses(self) -> Column:
-        """The codes of the statuses, under the usual name."""
-        return [part.status.status for part in self.parts]
-
-    def have_other_names(self) -> bool:
-        """Returns whether any part has its status under the other name, which has no code."""
-        return not all(self.statuses) and any(part.status.name for part in self.parts if not part.status.status)
-
     def groups(self) -> Sequence[tuple[Any, ...]]:
         """Returns the groups, as codes or as texts."""
         return [part.groups or () for part in self.parts]  # type: ignore[misc]  # they were decoded as tuples
 
     def combinations(self) -> Combinations:
-        """See `PartColumns.combinations`. Raises TypeError if a field has both codes and texts."""
+        """See `PartColumns.combinations`. Raises TypeError if a field that has codes also has a text, as a status under its other name."""
         numbers = Numbering[tuple[Any, ...]]()
         groups = np.fromiter(map(numbers.__getitem__, self.groups()), np.int64, len(self))
         columns = [

@@ -97,11 +97,9 @@ def _coded_page(body: bytes, latest: Instant, size: int, number: int) -> Page | 
         return None
     answer, columns = found
     _check_records(answer.content, _most_records(size))
-    if columns.have_other_names():
-        return None
     try:
         batch = _at_once(columns, latest)
-    except TypeError:
+    except TypeError:  # a status comes under its other name
         return None
     return _page(answer, batch, (), number)
 

@@ -17,7 +17,7 @@ from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Store
 from monitor.store.sqlite import open_sqlite
-from tests.fakes.daemon_reading import RULES, Reading
+from tests.fakes.daemon_reading import AT_ONCE, RULES, Reading
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
@@ -186,3 +186,17 @@ async def test_a_built_in_alert_has_its_severity_everywhere_and_no_link_to_a_rul
     assert b"/rules/MonitorBlind" not in now.body + page.body + over.body
     assert b'"severity":"critical"' in course.body.replace(b": ", b":")
     harness.store.close()
+
+
+async def test_the_chart_has_an_alert_under_the_severity_that_it_had(tmp_path: Path) -> None:
+    rules = RULES.replace("    for: 1m\n", "")
+    reading = Reading(tmp_path / "monitor.db", rules)
+    harness = reading.harness
+    await reading.poll(Cosmote=5)
+    await reading.poll(10 * MINUTE, Cosmote=0)
+    await harness.reload(settings(rules.replace("severity: warning", "severity: critical"), AT_ONCE))
+    app = ReloadableApp(Web(), harness.settings.config, harness.pipeline, harness.front, reading.reader)
+    async with served(app) as url:
+        page = (await ask(url, "/", Accept="text/html")).body
+    harness.store.close()
+    assert (b"Failing (warning)" in page, b"Failing (critical)" in page) == (True, False)

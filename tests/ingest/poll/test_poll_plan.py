@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.ingest.poll.plan import (
-    LOOK_BACK,
     SearchPlan,
     Slice,
     due,
@@ -21,7 +20,7 @@ from monitor.ingest.poll.plan import (
 )
 from monitor.ingest.poll.reader import SliceResult
 from monitor.ingest.poll.sweep_ledger import Ledger, worth_comparing
-from monitor.model.routee_query import Filter, RouteeQuery
+from monitor.model.routee_query import LOOK_BACK, Filter, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant
 
 NOW = 1_800_000_000 * SECOND

@@ -4,7 +4,7 @@ import pytest
 from test_poll_loop import EVERY, FRESH, NOW, OUTAGE, World
 from trio.testing import MockClock
 
-from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
 
 MESSAGES = 9_000
 PAGES = 9
@@ -19,7 +19,7 @@ def lossy(lost: Duration, resweeps: tuple[tuple[Duration, Duration], ...] = FRES
 
 
 @pytest.mark.parametrize("resweeps", [(), FRESH, (*FRESH, (HOUR, 5 * MINUTE))])
-@pytest.mark.parametrize("lost", [0, DAY, 7 * DAY])
+@pytest.mark.parametrize("lost", [0, HOUR, DAY, 7 * DAY])
 async def test_what_was_lost_is_read_again_and_no_more_than_that(
     autojump_clock: MockClock, resweeps: tuple[tuple[Duration, Duration], ...], lost: Duration
 ) -> None:
@@ -31,6 +31,7 @@ async def test_what_was_lost_is_read_again_and_no_more_than_that(
         assert read == MESSAGES
     else:
         assert abs(read - max(lost, HOUR if len(resweeps) > 1 else 15 * MINUTE) * MESSAGES // (6 * DAY)) < 30
+    assert world.figures.shares[-1] == 1.0
     if lost:
         assert world.sink.cursors[-1].covered_since <= max(NOW - lost, NOW - 7 * DAY + 10 * MINUTE) + MINUTE
 
@@ -93,3 +94,17 @@ async def test_the_share_that_is_read_counts_what_was_lost(autojump_clock: MockC
     assert shares[0] < 0.01
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+async def test_while_it_fails_it_is_tried_once_an_interval(autojump_clock: MockClock) -> None:
+    world = lossy(DAY, ((5 * MINUTE, 50 * SECOND),))
+
+    def drift() -> None:
+        if world.tracking.asked[-1].start < NOW - HOUR:
+            raise OUTAGE
+
+    world.tracking.drift = drift
+    async with world.running():
+        await world.pass_(20 * MINUTE)
+    failed = sum(one.kind == "sweep" and one.outcome == "503" for one in world.figures.rounds)
+    assert 10 <= failed <= 20 * MINUTE // EVERY

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from poll_sink import FakeSink
 from trio.testing import MockClock
 
-from monitor.ingest.poll.plan import LOOK_BACK, SHORTEST_SLICE, Slice, horizon
+from monitor.ingest.poll.plan import SHORTEST_SLICE, Slice, horizon
 from monitor.ingest.poll.reader import Reader
 from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.poll.sweep import Sweep
@@ -17,7 +17,7 @@ from monitor.ingest.poll.sweep_pieces import divide
 from monitor.model.batch import Batch
 from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import QUEUED
-from monitor.model.routee_query import RejectedRecord, RouteeQuery
+from monitor.model.routee_query import LOOK_BACK, RejectedRecord, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
 from tests.fakes.tracking import Asked, FakeTracking
 
