@@ -192,7 +192,7 @@ def reloaded_dispatcher(config: Config, before: Dispatcher) -> Dispatcher:
     watchdog = None if before.watchdog is None else before.watchdog.group
     dispatcher = _dispatcher(config, before.leading)
     dispatcher.groups, dispatcher.silences, dispatcher.reported = before.groups, before.silences, before.reported
-    dispatcher.recent_starts = before.recent_starts
+    dispatcher.recent_starts, dispatcher.missing = before.recent_starts, before.missing
     dispatcher.adopt(() if watchdog is None else (watchdog,), before.acks.values(), ())
     dispatcher.recent_starts.policy = _flapping(config)
     dispatcher.most_groups = before.most_groups

@@ -3,7 +3,7 @@
 import logging
 
 from monitor.alerts.alert_episodes import end_not_seen
-from monitor.dispatch.dispatcher import MISSING_FOR
+from monitor.dispatch.missing_alerts import MISSING_FOR
 from monitor.model.plurals import plural
 from monitor.runtime.clock import Instant
 from monitor.store.async_store import AsyncStore

@@ -23,6 +23,7 @@ from monitor.dispatch.destinations import (
 )
 from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known
 from monitor.dispatch.incident_assigner import IncidentAssigner, with_incidents
+from monitor.dispatch.missing_alerts import MissingAlerts
 from monitor.dispatch.notification_builder import MOST_ALERTS, NotificationBuilder, new_group, to_all
 from monitor.dispatch.scheduled_report import KEY as REPORT_KEY
 from monitor.dispatch.storm_overflow import GroupDecision, limit_new_groups
@@ -47,13 +48,11 @@ from monitor.routing.suppression import (
     silenced_since,
     silences_change_at,
 )
-from monitor.runtime.clock import DAY, HOUR, Duration, Instant
+from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once, listed, paced
 from monitor.store.protocol import SILENCES_KEPT, Pending
 
-MISSING_FOR: Final[Duration] = HOUR
-"""Time for which an alert counts as firing of which receivers were told, and which the store lost."""
 AWAITED: Final[Duration] = 7 * DAY
 """Time for which the groups of a removed receiver are kept: if it comes back within that, it still gets the resolutions that it missed."""
 
@@ -154,13 +153,13 @@ class Dispatcher:
         self.leads = True
         """Whether the leading account is here, and so are the watchdog and the morning report to be sent."""
         self.recent_starts = RecentStarts()
+        self.missing = MissingAlerts()
         self._editable = editable or {}
         self._keeping = keeping or {}
         self._routes = routes_by_receiver(route)
         self._destinations: dict[str, DestinationCache] = {}
         """By account; of all (empty) where they are not decided on apart."""
         self._suppression = Suppression(tuple(inhibitions))
-        self._missing_since: dict[str, Instant] = {}
         self._timed = any(one.mute or one.active for one in self._routes.values())
 
     def flush(
@@ -208,7 +207,7 @@ class Dispatcher:
             plan.input, self.channels, self._editable, self._keeping, self.external_url, self.most
         )
         members_by_key = yield from assembler.assembling()
-        plan.flush_by(self._await_missing(members_by_key.values(), now))
+        plan.flush_by(self.missing.leave_out(members_by_key.values(), now))
         plan.dropped += [
             self.groups[key] for key, members in members_by_key.items() if self._is_given_up(key, members, now)
         ]
@@ -421,20 +420,6 @@ class Dispatcher:
         ranks = builder.ranks(group.account)
         decision = decide(group, members.going_on, ranks, members.route, now, members.quiet, urgent=urgent)
         return GroupDecision(key, members, before, group, decision)
-
-    def _await_missing(self, groups: Iterable[GroupMembers], now: Instant) -> Instant | None:
-        """Leaves those of the missing alerts out that do not count as firing any more; the others cause no repeat. Returns when the next one of
-        them will not count any more.
-
-        An alert that the store lost is found again at the next evaluations if it still fires; until then it is unknown whether it has ended.
-        """
-        since = {one: self._missing_since.get(one, now) for members in groups for one in members.missing}
-        recently = {one: at for one, at in self._missing_since.items() if now - at < 2 * MISSING_FOR}
-        self._missing_since = recently | since
-        for members in groups:
-            members.missing = {one: told for one, told in members.missing.items() if now - since[one] < MISSING_FOR}
-            members.quiet |= members.missing.keys()
-        return min((at + MISSING_FOR for at in since.values() if now - at < MISSING_FOR), default=None)
 
     def _is_given_up(self, key: Key, members: GroupMembers, now: Instant) -> bool:
         """Returns whether the group of a receiver that is no longer in the configuration need not be kept any longer."""

@@ -73,11 +73,13 @@ class DamageReport:
             f"{count('alert')} alerts, {count('alert_group')} groups, {count('silence')} silences, {count('parcel')} "
             "notifications; messages that rules look at are fetched from Routee again, and until then none of their alerts is reported as resolved"
         )
-        if {"alert", "alert_group"} & set(self.kept.incomplete):
+        if "alert_group" in self.kept.incomplete:
             text += (
                 "; for some alerts it is no longer known who was notified: receivers are notified again of those that fire, "
                 "and are not notified when others resolve"
             )
+        if "alert" in self.kept.incomplete:
+            text += "; alerts that could not be read count as firing for an hour, in which they are found again if they still fire"
         return text
 
 

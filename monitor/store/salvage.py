@@ -74,7 +74,6 @@ def salvage(path: Path) -> Salvage:
             kept.found[table] = sound
             if not complete or len(sound) < len(found):
                 kept.incomplete.append(table)
-    kept.found["alert_group"] = _without_lost_alerts(kept.found["alert_group"], kept.found["alert"])
     return kept
 
 
@@ -155,14 +154,3 @@ _CHECKS: Final[dict[str, Callable[[Record], bool]]] = {
     "fact": _struct(AccountState),
     "parcel": _outbox_row,
 }
-
-
-def _without_lost_alerts(groups: list[Record], alerts: list[Record]) -> list[Record]:
-    """Returns the groups without the alerts that were not recovered."""
-    known = {row["fingerprint"] for row in alerts}
-    kept = []
-    for row in groups:
-        group = msgspec.json.decode(row["data"], type=AggregationGroup)
-        told = {one: severity for one, severity in group.told.items() if one in known}
-        kept.append(row | {"data": msgspec.json.encode(msgspec.structs.replace(group, told=told))})
-    return kept

@@ -10,7 +10,8 @@ from monitor.daemon.morning_report import MorningReport
 from monitor.daemon.pipeline_commits import PipelineConfig
 from monitor.daemon.restore import order_of, reloaded_accounts, reloaded_dispatcher, state_for_reload
 from monitor.daemon.rule_sets import RuleSets, announced
-from monitor.dispatch.dispatcher import MISSING_FOR, SuppressionEdits
+from monitor.dispatch.dispatcher import SuppressionEdits
+from monitor.dispatch.missing_alerts import MISSING_FOR
 from monitor.dispatch.scheduled_report import KEY as REPORT
 from monitor.model.builtin_alerts import INTERNAL_ERROR, NOTIFICATION_FAILING, finding
 from monitor.model.fleet import Fleet, WorkerView

@@ -2,9 +2,10 @@
 
 import pytest
 
-from monitor.dispatch.dispatcher import MISSING_FOR
+from monitor.dispatch.missing_alerts import MISSING_FOR
 from monitor.runtime.clock import HOUR, MINUTE
 from tests.fakes.operator_harness import AT_ONCE, RULES, OperatorHarness, payload
+from tests.fakes.written import settings
 
 WAITING = RULES.replace("    levels", "    for: 2m\n    levels")
 APART = AT_ONCE.replace("group_by: [alertname]", "group_by: [...]")
@@ -106,3 +107,14 @@ async def test_a_storm_goes_on_that_was_told_of_it() -> None:
     await world.poll(**{f"Operator {number}": 8 for number in range(6, 12)})
     told = [(view.labels["operator"], view.severity) for notification in world.told for view in notification.alerts]
     assert {f"Operator {number}" for number in range(6, 12)} <= {operator for operator, _ in told}
+
+
+async def test_reloads_do_not_put_its_end_off() -> None:
+    world = OperatorHarness()
+    await world.poll(Cosmote=4)
+    await world.lose_alerts()
+    for _ in range(3):
+        await world.flush(MISSING_FOR // 2)
+        await world.harness.reload(settings(RULES, AT_ONCE))
+    await world.flush(MINUTE)
+    assert world.harness.reasons() == ["first", "all resolved"]
