@@ -7,6 +7,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.monitor import Config
+from monitor.model.alert import Alert
+from monitor.model.builtin_alerts import BUILT_IN
 from monitor.model.journal_sum import JournalSum
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Instant
@@ -53,11 +55,14 @@ async def restored_or_empty(
     cursors: Iterable[Cursor],
     now: Instant,
     first: FirstPages = NOTHING_READ,
+    *,
+    has_alerts: bool = False,
 ) -> tuple[Window, str]:
     """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
 
     ``first`` is what was read of it already. ``cursors`` are the stored ones, read before the messages: they say whether there are all of them.
-    If messages cannot be read, those until ``now`` are lost, which is remembered (`StoredState.lost`).
+    If messages cannot be read, those until ``now`` are lost, which is remembered (`StoredState.lost`). ``has_alerts`` says that rules found
+    something in its messages, so that there have to be cursors.
 
     A large window takes long. It is made beside the store's thread, which reads the next page meanwhile. Between two pages others have their
     turn. If the task is cancelled, this ends after the present page, or the present piece of what is done with all of them. The window is
@@ -69,6 +74,8 @@ async def restored_or_empty(
     window, own = _empty(account, config, key), [one for one in cursors if one.account == account]
     try:
         if _is_watched(account, config):
+            if has_alerts and not own:
+                raise StoreDamaged(f"the store does not say any more what was read of account {account}")
             await _fill(window, store, first)
             with _damage_of(window):
                 window.check_journal(_sums(own))
@@ -84,6 +91,11 @@ async def restored_or_empty(
         await store.commit(Commit(forgotten=[account], lost={account: known_to(own, now)}))
         return _empty(account, config, key), str(error).partition(f": {_ADVICE}")[0].partition(": start")[0]
     return window, ""
+
+
+def has_fired(alerts: Iterable[Alert], account: str) -> bool:
+    """Returns whether an alert of the account fires that a rule has found in its messages."""
+    return any(one.account == account and one.state == "firing" and one.rule not in BUILT_IN for one in alerts)
 
 
 def known_to(cursors: Iterable[Cursor], now: Instant) -> Instant:

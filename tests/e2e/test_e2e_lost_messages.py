@@ -28,6 +28,7 @@ SHALLOW = {"name": "all", "every": "30s", "resweep": [{"back": "5m", "every": "3
 DEEP = SHALLOW | {"resweep": [{"back": "2h", "every": "10m"}]}
 BROKEN = "UPDATE journal SET rows = substr(rows, 1, length(rows) / 2)"
 MISSING = "DELETE FROM entry WHERE field = 'operator'"
+FORGOTTEN = "DELETE FROM journal; DELETE FROM cursor"
 SET_ASIDE = "PRAGMA application_id = 99"
 
 Change = Callable[[str], None]
@@ -80,8 +81,7 @@ async def town(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
 def _in_file(path: Path) -> Change:
     def change(statement: str) -> None:
         with closing(sqlite3.connect(path)) as file:
-            file.execute(statement)
-            file.commit()
+            file.executescript(statement)
 
     return change
 
@@ -98,9 +98,11 @@ def _in_database(server: PostgresqlServer, address: PostgresqlAddress) -> Change
     [
         ("sqlite", BROKEN),
         ("sqlite", MISSING),
+        ("sqlite", FORGOTTEN),
         ("sqlite", SET_ASIDE),
         ("postgresql", BROKEN),
         ("postgresql", MISSING),
+        ("postgresql", FORGOTTEN),
     ],
     indirect=["town"],
 )
