@@ -5,7 +5,7 @@ more, and after a restart everything that fires is posted again.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Final, Literal, Protocol
 
@@ -52,6 +52,10 @@ class _Known:
     over_at: Instant | None = None
     ends_at: Instant = 0
     """When it ends at Alertmanager by itself, if no more is posted; 0: it was not posted."""
+
+
+def _labels(known: _Known) -> frozenset[tuple[str, str]]:
+    return frozenset(known.view.labels.items())
 
 
 @dataclass(slots=True)
@@ -118,7 +122,7 @@ class KnownAlerts:
 
     def news(self, now: Instant) -> list[dict[str, Any]]:
         """Returns the alerts that began or ended since the last successful post."""
-        return [self._entry(self._known[key], now) for key in self._unposted]
+        return self._entries([self._known[key] for key in self._unposted], now)
 
     def everything(self, firing: Mapping[Key, FiringAlert], now: Instant) -> list[dict[str, Any]]:
         """Returns all firing alerts with their present numbers, and those that ended within `RESOLVED_POSTED_FOR`."""
@@ -127,11 +131,17 @@ class KnownAlerts:
                 known.view = firing[key].view() if key in firing else known.view
             elif key not in self._unposted and now - known.over_at > RESOLVED_POSTED_FOR:
                 del self._known[key]
-        return [self._entry(known, now) for known in self._known.values()]
+        return self._entries(list(self._known.values()), now)
 
     def mark_posted(self) -> None:
         """Marks everything as posted."""
         self._unposted.clear()
+
+    def _entries(self, chosen: Sequence[_Known], now: Instant) -> list[dict[str, Any]]:
+        """Leaves out what is over where another alert fires with the same labels, as after an account got another name."""
+        over = {_labels(known) for known in chosen if known.over_at is not None}
+        firing = {_labels(known) for known in self._known.values() if known.over_at is None} if over else set()
+        return [self._entry(one, now) for one in chosen if one.over_at is None or _labels(one) not in firing]
 
     def _entry(self, known: _Known, now: Instant) -> dict[str, Any]:
         # An end in the future means that the clock was set back: the alert ends now.

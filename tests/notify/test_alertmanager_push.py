@@ -311,6 +311,22 @@ def test_what_alertmanager_never_heard_of_is_not_waited_for() -> None:
     assert known.ending(NOW) == set()
 
 
+def test_what_is_over_does_not_end_what_fires_with_the_same_labels() -> None:
+    """As after an account got another name: the alert of the old one ends, and that of the new one begins."""
+    alerts = KnownAlerts(lambda _: 30 * SECOND)
+
+    def firing(name: str) -> dict[tuple[str, str], FiringAlert]:
+        view = rate(fingerprint=name)
+        return {(name, view.severity): FiringAlert(name, view.severity, False, partial(_same, view), "")}
+
+    alerts.take(firing("old"), NOW)
+    alerts.mark_posted()
+    alerts.take(firing("new"), NOW + MINUTE)
+    for posted in (alerts.news(NOW + MINUTE), alerts.everything(firing("new"), NOW + MINUTE)):
+        [one] = posted
+        assert parse_iso(one["endsAt"]) > NOW + MINUTE
+
+
 async def test_while_nothing_fires_it_is_only_asked_once_whether_they_take_anything(autojump_clock: object) -> None:
     stage, client, outbox = Stage(), Took(Retry("it is not there")), Outbox()
     with trio.move_on_after(600):

@@ -48,3 +48,13 @@ def test_the_fingerprint_is_the_one_of_prometheus() -> None:
 def test_more_alerts_than_wanted_are_only_counted() -> None:
     made = alertmanager(notification_of(rate(), spike(), truncated=1), most=1)
     assert (len(made["alerts"]), made["truncatedAlerts"]) == (1, 2)
+
+
+def test_what_is_over_does_not_end_what_fires_with_the_same_labels() -> None:
+    """As after an account got another name: the alerts of the old one end, and those of the new one begin."""
+    ended, begun = over(rate(fingerprint="old")), rate(fingerprint="new")
+    made = alertmanager(notification_of(begun, ended, over(spike())))
+    assert [(each["status"], each["labels"]["alertname"]) for each in made["alerts"]] == [
+        ("firing", begun.labels["alertname"]),
+        ("resolved", spike().labels["alertname"]),
+    ]
