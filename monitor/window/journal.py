@@ -96,7 +96,7 @@ class WindowJournal:
         sections = [encode(self._columns, kept, COLUMNS)] if kept.size else []
         sections += [encode(self._columns, freed, ("kind",))] if freed.size else []
         if not sections:
-            return Rewritten(kept, freed, None, [], self._sum)
+            return Rewritten(kept, freed, None, [], self._sum._replace(last=self._last))
         blob = self._told_apart(sections)
         return Rewritten(kept, freed, blob, cleaned, self._sum_with(blob, cleaned))
 
@@ -134,11 +134,10 @@ class WindowJournal:
     def check(self, stored: Iterable[JournalSum]) -> None:
         """Raises UnreadableBlob if entries are missing of those that were restored, or others are among them. ``stored`` are sums, of which the
         latest commits may have made no new one."""
-        count, newest, together = self._sum
+        count, newest, together, _ = self._sum
         for one in stored:
-            is_of_now = one.newest == newest and one != self._sum
-            with_its_newest = JournalSum(count + 1, one.newest, together ^ one.newest)
-            if is_of_now or one == with_its_newest or (one.entries and not count):
+            is_of_now = one.newest == newest
+            if (is_of_now and one[:3] != (count, newest, together)) or (not is_of_now and self._last <= one.last):
                 few = " instead of" if count != one.entries else ", and some are missing of"
                 raise UnreadableBlob(f"entries are missing: its journal has {count} entries{few} {one.entries}")
 
@@ -154,7 +153,12 @@ class WindowJournal:
         count, together, seal = self._sum.entries + 1, self._sum.all, seal_of(blob)
         for seq in cleaned:
             count, together = count - 1, together ^ self._entries[seq].seal
-        return JournalSum(count, seal, together ^ seal)
+        return JournalSum(count, seal, together ^ seal, self._last)
+
+    @property
+    def _last(self) -> int:
+        """The largest number of an entry; 0 without any. They come in the order of their numbers."""
+        return next(reversed(self._entries), 0)
 
     def _enter(self, seq: int, rows: Rows, seal: int) -> None:
         """Notes that entry ``seq``, with that checksum, has the latest values of these rows."""

@@ -100,6 +100,19 @@ def test_entries_are_not_dropped_without_a_new_one() -> None:
     assert len(stored.blobs) < MOST_ENTRIES, "until then they wait"
 
 
+@pytest.mark.parametrize("missing", [{6}, {5, 6}, {4, 5, 6}, {2, 3, 4, 5, 6}, {4, 6}])
+@pytest.mark.parametrize("idle", [False, True], ids=["", "and polls without news since"])
+def test_the_newest_entries_are_missed_however_many(missing: set[int], idle: bool) -> None:
+    """As where the last page of a table is lost."""
+    stored = Stored()
+    for number in range(6):
+        stored.commit(number * 20)
+    if idle:
+        stored.commit(count=0)
+    with pytest.raises(UnreadableBlob, match="missing"):
+        stored.check(stored.sums[-1], without=missing)
+
+
 def test_an_entry_of_another_account_is_one_too_many() -> None:
     stored, other = Stored(), Stored()
     for number in range(3):
