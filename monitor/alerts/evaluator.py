@@ -285,7 +285,7 @@ class RuleEvaluator:
             if read and not rule.keeps_state:  # one that keeps a state has gone through that time itself
                 late = yield from watch.timed(changing.after_downtime(inputs, self.coverage.interval(rule), budget))
             result.include(late)
-            result.include(changing.advance(late.alerts))
+            result.include((yield from watch.timed(changing.advancing(late.alerts))))
             (self.observe or self.history.take)(rule, as_of, found, alerts)
             if found.kept is not None:
                 result.kept[rule.name] = found.kept

@@ -13,9 +13,10 @@ from monitor.alerts.kinds.count import remembered
 from monitor.config.rules import Rule, Thresholded
 from monitor.model.alert import Alert, Policy, Transition, catch_up, rests_on_the_past
 from monitor.model.finding import Finding
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import HOUR, Duration, Instant
 from monitor.runtime.dataclass import dataclass
-from monitor.runtime.pieces import Work, listed
+from monitor.runtime.pieces import Work, paced
 from monitor.window import WindowReader
 from monitor.window.recorded_messages import RecordedMessages
 
@@ -57,14 +58,22 @@ class AlertsToCatchUp:
     def caught_up(
         self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget
     ) -> Work[tuple[dict[Group, Alert | None], list[Transition]]]:
-        """Returns the alerts as they are just before ``inputs.as_of``, and their transitions."""
-        after, moves = dict[Group, Alert | None](), list[Transition]()
-        found = yield from listed(self._found(rule, inputs, budget), 1)
-        for group, alert in self.alerts.items():
-            seen = [(as_of, of(group)) for as_of, of in found if as_of > alert.as_of]
-            after[group], moved = catch_up(alert, seen, self.policy)
-            moves += moved
-        return after, moves
+        """Returns the alerts as they are just before ``inputs.as_of``, and their transitions.
+
+        All alerts go through one moment before the rule is evaluated as of the next one, so that what it found as of one is in memory at a time.
+        """
+        after, moves = dict[Group, Alert | None](self.alerts), dict[Group, list[Transition]]()
+        for as_of, of in self._found(rule, inputs, budget):
+            yield
+            for (group, alert), pauses in paced(self.alerts.items(), AT_ONCE):
+                if as_of > alert.as_of:
+                    before, found = after[group], of(group)
+                    after[group], moved = catch_up(alert.account, rule.name, before, found, self.policy, as_of)
+                    if moved is not None:
+                        moves.setdefault(group, []).append(moved)
+                if pauses:
+                    yield
+        return after, [moved for group in self.alerts for moved in moves.get(group, ())]
 
     def _found(self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget) -> Iterator[Found]:
         since = min(alert.as_of for alert in self.alerts.values())
@@ -78,10 +87,17 @@ class AlertsToCatchUp:
 
 def alerts_to_catch_up(
     alerts: Mapping[Group, Alert], of: Callable[[Group], Finding], policy: Policy, as_of: Instant, every: Duration
-) -> AlertsToCatchUp | None:
-    """Returns the rule's alerts that were not evaluated for more than INTERVALS intervals and depend on that time; None if there are none."""
-    late = {group: alert for group, alert in alerts.items() if as_of - alert.as_of > INTERVALS * every}
-    late = {group: alert for group, alert in late.items() if rests_on_the_past(alert, of(group).breached, policy)}
+) -> Work[AlertsToCatchUp | None]:
+    """Returns the rule's alerts that were not evaluated for more than INTERVALS intervals and depend on that time; None if there are none.
+
+    They are looked for in pieces.
+    """
+    late = dict[Group, Alert]()
+    for (group, alert), pauses in paced(alerts.items(), AT_ONCE):
+        if as_of - alert.as_of > INTERVALS * every and rests_on_the_past(alert, of(group).breached, policy):
+            late[group] = alert
+        if pauses:
+            yield
     return AlertsToCatchUp(late, policy, every) if late else None
 
 

@@ -11,7 +11,6 @@ has it as ``earlier``, so that its end can still be notified. It comes back if t
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import field
 from functools import lru_cache
 from typing import Literal
@@ -254,22 +253,14 @@ def rests_on_the_past(alert: Alert, breached: int | None, policy: Policy) -> boo
     return alert.state == "firing" and (waits or (breached < alert.level and policy.keep_firing_for > 0))
 
 
-def catch_up(
-    alert: Alert, seen: Iterable[tuple[Instant, Finding]], policy: Policy
-) -> tuple[Alert | None, list[Transition]]:
-    """Returns the alert after a time without evaluations, and its transitions. ``seen`` has the findings for that time, the oldest first.
+def catch_up(account: str, rule: str, alert: Alert | None, finding: Finding, policy: Policy, as_of: Instant) -> Step:
+    """Returns the alert after one moment of a time without evaluations, of which ``finding`` was found out later, and the transition.
 
     Only the clocks move. Nothing begins to fire, and a firing alert goes on at its level: the finding for the present decides that.
     """
-    account, rule, moves = alert.account, alert.rule, list[Transition]()
-    after: Alert | None = alert
-    for as_of, finding in seen:
-        if after is not None and after.state == "firing":
-            after = _followed(after, finding.breached, policy, as_of)
-            continue
-        after, moved = advance(account, rule, after, finding, policy, as_of, may_fire=False)
-        moves += [] if moved is None else [moved]
-    return after, moves
+    if alert is not None and alert.state == "firing":
+        return _followed(alert, finding.breached, policy, as_of), None
+    return advance(account, rule, alert, finding, policy, as_of, may_fire=False)
 
 
 def _begun(account: str, rule: str, finding: Finding, over: Alert | None, as_of: Instant) -> Alert:
