@@ -29,7 +29,7 @@ Because = Literal["recovered", "no_data", "removed", "outranked"]
 What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved", "acknowledged", "unacknowledged"]
 
 
-class LevelClock(msgspec.Struct, frozen=True):
+class LevelClock(msgspec.Struct, frozen=True, gc=False):
     """One level's clocks: ``since`` is when it was crossed (None: not crossed now), ``last`` when it was last found to be crossed.
 
     ``on`` is true from the moment at which it has been crossed for the rule's ``for`` until ``keep_firing_for`` has passed.
@@ -40,7 +40,7 @@ class LevelClock(msgspec.Struct, frozen=True):
     on: bool = False
 
 
-class Alert(msgspec.Struct, frozen=True):
+class Alert(msgspec.Struct, frozen=True, gc=False):
     """One group of one rule that crosses its threshold, or did. ``level`` counts from 1; it is 0 while pending.
 
     ``held`` has a clock for each level. ``as_of`` is the instant of the latest evaluation with data.
@@ -125,7 +125,7 @@ class Policy:
     forget_after: Duration = 6 * 3_600_000_000
 
 
-class TransitionSubject(msgspec.Struct, frozen=True):
+class TransitionSubject(msgspec.Struct, frozen=True, gc=False):
     """The alert of a transition, its level afterwards and the id of its incident; for a person's action also the name and the comment.
 
     ``severity`` is that of the level as the rule was then; empty if it is unknown, as in rows that older versions stored.
