@@ -146,11 +146,19 @@ class RuleEvaluator:
                 yield
         self._counts.forget_passed()
 
-    def apply(self, result: EvaluationResult, cursor: Cursor | None = None) -> None:
-        """Applies a committed result, with the cursor that was committed with it."""
+    def apply(
+        self,
+        result: EvaluationResult,
+        cursor: Cursor | None = None,
+        alerts: dict[str, dict[Group, Alert]] | None = None,
+    ) -> None:
+        """Applies a committed result, with the cursor that was committed with it. ``alerts`` are all of the account afterwards, where that was
+        worked out ahead."""
         if cursor is not None:
             self.coverage.commit(cursor)
-        for (rule, group), alert in result.alerts.items():
+        if alerts is not None:
+            self.alerts = alerts
+        for (rule, group), alert in result.alerts.items() if alerts is None else ():
             self.put(rule, group, alert)
         self._schedule.commit(result.evaluated, pushed=result.pushed)
         self.coverage.pushes += result.pushed
