@@ -63,19 +63,22 @@ class AlertsToCatchUp:
         All alerts go through one moment before the rule is evaluated as of the next one, so that what it found as of one is in memory at a time.
         """
         after, moves = dict[Group, Alert | None](self.alerts), dict[Group, list[Transition]]()
-        for as_of, of in self._found(rule, inputs, budget):
+        for found in self._found(rule, inputs, budget):
             yield
+            if found is None:
+                continue
+            as_of, of = found
             for (group, alert), pauses in paced(self.alerts.items(), AT_ONCE):
                 if as_of > alert.as_of:
-                    before, found = after[group], of(group)
-                    after[group], moved = catch_up(alert.account, rule.name, before, found, self.policy, as_of)
+                    before, finding = after[group], of(group)
+                    after[group], moved = catch_up(alert.account, rule.name, before, finding, self.policy, as_of)
                     if moved is not None:
                         moves.setdefault(group, []).append(moved)
                 if pauses:
                     yield
         return after, [moved for group in self.alerts for moved in moves.get(group, ())]
 
-    def _found(self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget) -> Iterator[Found]:
+    def _found(self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget) -> Iterator[Found | None]:
         since = min(alert.as_of for alert in self.alerts.values())
         longest = max(self.policy.for_, self.policy.keep_firing_for)
         step = max(self.every, longest // (MOST_MOMENTS - 1) + 1)
@@ -103,8 +106,8 @@ def alerts_to_catch_up(
 
 def evaluate_late(
     rule: Rule, inputs: EvaluationInput, times: Iterable[Instant], slack: Duration, budget: ReplayBudget
-) -> Iterator[Found]:
-    """Yields what the rule finds as of each of ``times``, which are earlier than ``inputs.as_of``.
+) -> Iterator[Found | None]:
+    """Yields what the rule finds as of each of ``times``, which are earlier than ``inputs.as_of``, and None wherever it may be interrupted.
 
     For ``slack`` see `monitor.window.recorded_messages.RecordedMessages`.
     """
@@ -124,6 +127,8 @@ def evaluate_late(
             continue
         past.feed(as_of)
         then = replace(inputs, reading=WindowReader(past.window), as_of=as_of, carried=None)
+        for _ in then.finding_codes(rule.by):
+            yield None
         yield as_of, evaluate(rule, then).of
 
 

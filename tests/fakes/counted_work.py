@@ -1,12 +1,12 @@
-"""Counts work instead of timing it: the bytecodes of this program's own functions. It is the same at each run, whatever else the machine does."""
+"""Counts work instead of timing it: the calls that this program's own functions make. It is the same at each run, whatever the machine does."""
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any, TypeVar
+from types import CodeType, FrameType
+from typing import TypeVar
 
 import trio
 
@@ -19,33 +19,30 @@ _OURS = str(Path(monitor.__file__).parent)
 
 @dataclass
 class CountedWork:
-    """``done`` counts the bytecodes while it is on. What functions of the folders ``without`` do, and what they call, is not counted."""
+    """``done`` counts the calls of and by our functions while it is on, also those of C. Functions in the folders ``without`` do not count."""
 
     without: Collection[str] = ()
     done: int = 0
+    _counts: dict[CodeType, bool] = field(default_factory=dict)
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Counts within the block; what traced before, such as coverage, does so again afterwards."""
-        before = sys.gettrace()
-        sys.settrace(self._begin)
+        """Counts within the block."""
+        sys.setprofile(self._count)
         try:
             yield
         finally:
-            sys.settrace(before)
+            sys.setprofile(None)
 
-    def _begin(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
-        """Counts in this frame, if it is one of ours."""
-        path = frame.f_code.co_filename
-        if not path.startswith(_OURS) or any(path.startswith(f"{_OURS}/{folder}/") for folder in self.without):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        return self._count
+    def _count(self, frame: FrameType, event: str, argument: object) -> None:
+        if event in ("call", "c_call"):
+            known = self._counts.get(frame.f_code)
+            if known is None:
+                known = self._counts[frame.f_code] = self._is_ours(frame.f_code.co_filename)
+            self.done += known
 
-    def _count(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any]:
-        if event == "opcode":
-            self.done += 1
-        return self._count
+    def _is_ours(self, path: str) -> bool:
+        return path.startswith(_OURS) and not any(path.startswith(f"{_OURS}/{folder}/") for folder in self.without)
 
 
 def work_in_pieces(work: Work[T]) -> tuple[T, list[int]]:
