@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.alerts.evaluation import ViewContext
@@ -123,3 +124,34 @@ def test_a_snapshot_in_pieces_shows_the_alerts_of_one_moment() -> None:
     snapshot, pieces = in_pieces(taking, known.popitem)
     assert len(list(snapshot.alerts())) == MANY > len(known)
     assert pieces > MANY / AT_ONCE
+
+
+class ComparedName(str):
+    """A fingerprint that counts how often it is compared."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        ComparedName.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_the_ends_of_alerts_that_were_only_counted_are_not_compared_each_with_each() -> None:
+    evaluator = RuleEvaluator(Window("main"), [RULE], ["all"])
+    views, context = Views(evaluator, Templates()), evaluator.view_context()
+    dispatcher = Dispatcher(Route("ops"), {"ops": ("webhook/0",)}, most=10)
+    firing = [alert(number) for number in range(MANY)]
+    dispatcher.apply(dispatcher.flush([(one, views, context) for one in firing], NOW))
+    [(key, group)] = dispatcher.groups.items()
+    assert len(group.counted) == MANY - 10
+    counted = tuple(ComparedName(one) for one in group.counted)
+    dispatcher.groups[key] = msgspec.structs.replace(group, counted=counted)
+    over = [
+        msgspec.structs.replace(one, state="resolved", resolved_at=NOW + HOUR, because="recovered") for one in firing
+    ]
+    ComparedName.compared = 0
+    plan = dispatcher.flush([(one, views, context) for one in over], NOW + HOUR)
+    [sent] = plan.outbox
+    assert (sent.notification.status, len(sent.notification.alerts)) == ("resolved", 10)
+    assert MANY - 10 <= ComparedName.compared <= 4 * MANY
