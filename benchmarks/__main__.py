@@ -23,6 +23,7 @@ MODULES = {
     "callbacks": "daemon.callbacks",
     "floods": "daemon.floods",
     "loop": "daemon.loop",
+    "storm": "daemon.storm",
     "page": "daemon.page",
     "forget": "window.forget",
     "notify": "notify.notify",

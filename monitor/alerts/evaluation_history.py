@@ -9,6 +9,7 @@ groups, which are compared with a rule's thresholds on request. A rule that is e
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final, Protocol
 
 import numpy as np
@@ -67,7 +68,8 @@ class EvaluationHistory:
             series = self._own[rule.name] = SampledSeries(
                 rule_result.by, len(_NOTHING), GROUPS, self._offset(), rule.history_step
             )
-        alarmed = [group for group in alerts if tuple(name for name, _ in group) == series.by][:GROUPS]
+        of_rule = (group for group in alerts if tuple(name for name, _ in group) == series.by)
+        alarmed = list(islice(of_rule, GROUPS))
         value = np.where(rule_result.breached != NOT_ENOUGH, rule_result.value, np.nan)
         unknown = np.full(len(rule_result), np.nan)
         baseline, evidence = (unknown if one is None else one for one in (rule_result.baseline, rule_result.evidence))

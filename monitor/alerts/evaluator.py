@@ -146,11 +146,19 @@ class RuleEvaluator:
                 yield
         self._counts.forget_passed()
 
-    def apply(self, result: EvaluationResult, cursor: Cursor | None = None) -> None:
-        """Applies a committed result, with the cursor that was committed with it."""
+    def apply(
+        self,
+        result: EvaluationResult,
+        cursor: Cursor | None = None,
+        alerts: dict[str, dict[Group, Alert]] | None = None,
+    ) -> None:
+        """Applies a committed result, with the cursor that was committed with it. ``alerts`` are all of the account afterwards, where that was
+        worked out ahead."""
         if cursor is not None:
             self.coverage.commit(cursor)
-        for (rule, group), alert in result.alerts.items():
+        if alerts is not None:
+            self.alerts = alerts
+        for (rule, group), alert in result.alerts.items() if alerts is None else ():
             self.put(rule, group, alert)
         self._schedule.commit(result.evaluated, pushed=result.pushed)
         self.coverage.pushes += result.pushed
@@ -285,7 +293,7 @@ class RuleEvaluator:
             if read and not rule.keeps_state:  # one that keeps a state has gone through that time itself
                 late = yield from watch.timed(changing.after_downtime(inputs, self.coverage.interval(rule), budget))
             result.include(late)
-            result.include(changing.advance(late.alerts))
+            result.include((yield from watch.timed(changing.advancing(late.alerts))))
             (self.observe or self.history.take)(rule, as_of, found, alerts)
             if found.kept is not None:
                 result.kept[rule.name] = found.kept

@@ -5,14 +5,15 @@ from typing import Protocol
 
 from monitor.alerts.evaluation import EvaluationResult, Group, Key
 from monitor.alerts.kinds import EvaluationInput
-from monitor.alerts.limit import priority, within_limit
+from monitor.alerts.limit import Priority, choosing_within_limit, priority
 from monitor.alerts.missed_evaluations import ReplayBudget, alerts_to_catch_up
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert, Policy, Step, advance, displace, is_held_back, remove
 from monitor.model.finding import Finding
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.dataclass import dataclass
-from monitor.runtime.pieces import Work
+from monitor.runtime.pieces import Work, at_once, paced
 
 
 def policy_of(rule: Rule) -> Policy:
@@ -57,7 +58,7 @@ class RuleAlerts:
         result = EvaluationResult()
         if not self.alerts or interval is None:
             return result
-        late = alerts_to_catch_up(self.alerts, self.found.of, self.policy, self.as_of, interval)
+        late = yield from alerts_to_catch_up(self.alerts, self.found.of, self.policy, self.as_of, interval)
         if late is not None:
             after, result.transitions = yield from late.caught_up(self.rule, inputs, budget)
             result.alerts = {(self.rule.name, group): alert for group, alert in after.items()}
@@ -68,31 +69,50 @@ class RuleAlerts:
 
         ``late`` are the alerts that changed while the rule was not evaluated.
         """
+        return at_once(self.advancing(late))
+
+    def advancing(self, late: Mapping[Key, Alert | None]) -> Work[EvaluationResult]:
+        """Does what `advance` does, in pieces."""
         result, name, limit = EvaluationResult(), self.rule.name, self.rule.limit
-        now = {group: late.get((name, group), alert) for group, alert in self.alerts.items()}
-        alerts = {group: alert for group, alert in now.items() if alert is not None}
-        over = {finding.group: finding for finding in self.found.breaching()}
-        steps = self._steps(alerts, over)
+        alerts = dict[Group, Alert]()
+        for (group, before), pauses in paced(self.alerts.items(), AT_ONCE):
+            alert = late.get((name, group), before) if late else before
+            if alert is not None:
+                alerts[group] = alert
+            if pauses:
+                yield
+        over = dict[Group, Finding]()
+        for finding, pauses in paced(self.found.breaching(), AT_ONCE):
+            over[finding.group] = finding
+            if pauses:
+                yield
+        steps = yield from self._steps(alerts, over)
         if limit is not None:
-            begin, end = _groups_within_limit(steps, limit)
+            begin, end = yield from _groups_within_limit(steps, limit)
             if not self.read:  # none ends to make room either
                 begin, end = begin[: max(len(begin) - len(end), 0)], {}
             steps |= {group: self._step(alerts.get(group), over[group], may_fire=True) for group in begin}
             steps |= {group: displace(firing, self.as_of) for group, firing in end.items()}
-        for group, one in steps.items():
+        for (group, one), pauses in paced(steps.items(), AT_ONCE):
             result.add((name, group), self.alerts.get(group), one)
+            if pauses:
+                yield
         return result
 
-    def _steps(self, alerts: Mapping[Group, Alert], over: Mapping[Group, Finding]) -> dict[Group, Step]:
+    def _steps(self, alerts: Mapping[Group, Alert], over: Mapping[Group, Finding]) -> Work[dict[Group, Step]]:
         """Returns the step of each group; if the rule has a limit none begins to fire. ``over`` are the findings over a threshold."""
         steps: dict[Group, Step] = {}
-        for group, alert in alerts.items():
+        for (group, alert), pauses in paced(alerts.items(), AT_ONCE):
             waits = group in over or (not self.read and alert.state == "firing" and self._is_of_rule(alert))
             steps[group] = (alert, None) if waits else self._step_below(alert)
-        for group, finding in over.items():
+            if pauses:
+                yield
+        for (group, finding), pauses in paced(over.items(), AT_ONCE):
             present = alerts.get(group)
             if self.read or present is None or (finding.breached or 0) >= present.level:
                 steps[group] = self._step(present, finding, may_fire=self.rule.limit is None)
+            if pauses:
+                yield
         return steps
 
     def _step(self, alert: Alert | None, finding: Finding, *, may_fire: bool) -> Step:
@@ -111,10 +131,15 @@ class RuleAlerts:
         return tuple(name for name, _ in alert.group) == self.rule.grouping
 
 
-def _groups_within_limit(steps: Mapping[Group, Step], limit: int) -> tuple[list[Group], dict[Group, Alert]]:
+def _groups_within_limit(steps: Mapping[Group, Step], limit: int) -> Work[tuple[list[Group], dict[Group, Alert]]]:
     """Returns the groups that begin to fire, and the alerts that make room for them."""
-    alerts = {group: alert for group, (alert, _) in steps.items() if alert is not None}
-    firing = {group: priority(alert) for group, alert in alerts.items() if alert.state == "firing"}
-    waiting = {group: priority(alert) for group, alert in alerts.items() if is_held_back(alert)}
-    begin, end = within_limit(firing, waiting, limit)
+    alerts, firing, waiting = dict[Group, Alert](), dict[Group, Priority](), dict[Group, Priority]()
+    for (group, (alert, _)), pauses in paced(steps.items(), AT_ONCE):
+        if alert is not None and alert.state == "firing":
+            alerts[group], firing[group] = alert, priority(alert)
+        elif alert is not None and is_held_back(alert):
+            waiting[group] = priority(alert)
+        if pauses:
+            yield
+    begin, end = yield from choosing_within_limit(firing, waiting, limit)
     return begin, {group: alerts[group] for group in end}

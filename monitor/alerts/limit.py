@@ -4,10 +4,12 @@ The worst fire. A firing group is replaced only by a clearly worse one, so that 
 each exchange sends two notifications.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Final, TypeVar
 
 from monitor.model.alert import Alert
+from monitor.routing.suppression import AT_ONCE
+from monitor.runtime.pieces import Work, at_once, ordered
 
 CLEARLY: Final = 1.25
 """Of two groups that cross equally many levels, one is clearly worse if its excess is at least this many times the other's."""
@@ -26,7 +28,15 @@ def within_limit(
     firing: Mapping[Key, Priority], waiting: Mapping[Key, Priority], limit: int
 ) -> tuple[list[Key], list[Key]]:
     """Returns which waiting groups begin to fire, and which firing ones end: to make room, or because the limit was lowered."""
-    worst_first, mildest_first = _worst_first(waiting), _worst_first(firing)[::-1]
+    return at_once(choosing_within_limit(firing, waiting, limit))
+
+
+def choosing_within_limit(
+    firing: Mapping[Key, Priority], waiting: Mapping[Key, Priority], limit: int
+) -> Work[tuple[list[Key], list[Key]]]:
+    """Does what `within_limit` does, in pieces."""
+    worst_first = yield from _worst_first(waiting)
+    mildest_first = (yield from _worst_first(firing))[::-1]
     free, surplus = max(limit - len(firing), 0), max(len(firing) - limit, 0)
     begin, end = worst_first[:free], mildest_first[:surplus]
     for challenger, present in zip(worst_first[free:], mildest_first[surplus:], strict=False):
@@ -37,10 +47,10 @@ def within_limit(
     return begin, end
 
 
-def _worst_first(some: Mapping[Key, Priority]) -> list[Key]:
+def _worst_first(some: Mapping[Key, Priority]) -> Work[list[Key]]:
     """Returns the keys, the worst first. The order of equally bad ones does not depend on the order in which they came."""
-    by_name: Iterable[Key] = sorted(some, key=repr)
-    return sorted(by_name, key=lambda key: some[key], reverse=True)
+    by_name = yield from ordered(some, repr, AT_ONCE)
+    return (yield from ordered(by_name, some.__getitem__, AT_ONCE, reverse=True))
 
 
 def _is_clearly_worse(one: Priority, other: Priority) -> bool:

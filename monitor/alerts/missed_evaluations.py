@@ -13,9 +13,10 @@ from monitor.alerts.kinds.count import remembered
 from monitor.config.rules import Rule, Thresholded
 from monitor.model.alert import Alert, Policy, Transition, catch_up, rests_on_the_past
 from monitor.model.finding import Finding
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import HOUR, Duration, Instant
 from monitor.runtime.dataclass import dataclass
-from monitor.runtime.pieces import Work, listed
+from monitor.runtime.pieces import Work, paced
 from monitor.window import WindowReader
 from monitor.window.recorded_messages import RecordedMessages
 
@@ -57,16 +58,27 @@ class AlertsToCatchUp:
     def caught_up(
         self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget
     ) -> Work[tuple[dict[Group, Alert | None], list[Transition]]]:
-        """Returns the alerts as they are just before ``inputs.as_of``, and their transitions."""
-        after, moves = dict[Group, Alert | None](), list[Transition]()
-        found = yield from listed(self._found(rule, inputs, budget), 1)
-        for group, alert in self.alerts.items():
-            seen = [(as_of, of(group)) for as_of, of in found if as_of > alert.as_of]
-            after[group], moved = catch_up(alert, seen, self.policy)
-            moves += moved
-        return after, moves
+        """Returns the alerts as they are just before ``inputs.as_of``, and their transitions.
 
-    def _found(self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget) -> Iterator[Found]:
+        All alerts go through one moment before the rule is evaluated as of the next one, so that what it found as of one is in memory at a time.
+        """
+        after, moves = dict[Group, Alert | None](self.alerts), dict[Group, list[Transition]]()
+        for found in self._found(rule, inputs, budget):
+            yield
+            if found is None:
+                continue
+            as_of, of = found
+            for (group, alert), pauses in paced(self.alerts.items(), AT_ONCE):
+                if as_of > alert.as_of:
+                    before, finding = after[group], of(group)
+                    after[group], moved = catch_up(alert.account, rule.name, before, finding, self.policy, as_of)
+                    if moved is not None:
+                        moves.setdefault(group, []).append(moved)
+                if pauses:
+                    yield
+        return after, [moved for group in self.alerts for moved in moves.get(group, ())]
+
+    def _found(self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget) -> Iterator[Found | None]:
         since = min(alert.as_of for alert in self.alerts.values())
         longest = max(self.policy.for_, self.policy.keep_firing_for)
         step = max(self.every, longest // (MOST_MOMENTS - 1) + 1)
@@ -78,17 +90,24 @@ class AlertsToCatchUp:
 
 def alerts_to_catch_up(
     alerts: Mapping[Group, Alert], of: Callable[[Group], Finding], policy: Policy, as_of: Instant, every: Duration
-) -> AlertsToCatchUp | None:
-    """Returns the rule's alerts that were not evaluated for more than INTERVALS intervals and depend on that time; None if there are none."""
-    late = {group: alert for group, alert in alerts.items() if as_of - alert.as_of > INTERVALS * every}
-    late = {group: alert for group, alert in late.items() if rests_on_the_past(alert, of(group).breached, policy)}
+) -> Work[AlertsToCatchUp | None]:
+    """Returns the rule's alerts that were not evaluated for more than INTERVALS intervals and depend on that time; None if there are none.
+
+    They are looked for in pieces.
+    """
+    late = dict[Group, Alert]()
+    for (group, alert), pauses in paced(alerts.items(), AT_ONCE):
+        if as_of - alert.as_of > INTERVALS * every and rests_on_the_past(alert, of(group).breached, policy):
+            late[group] = alert
+        if pauses:
+            yield
     return AlertsToCatchUp(late, policy, every) if late else None
 
 
 def evaluate_late(
     rule: Rule, inputs: EvaluationInput, times: Iterable[Instant], slack: Duration, budget: ReplayBudget
-) -> Iterator[Found]:
-    """Yields what the rule finds as of each of ``times``, which are earlier than ``inputs.as_of``.
+) -> Iterator[Found | None]:
+    """Yields what the rule finds as of each of ``times``, which are earlier than ``inputs.as_of``, and None wherever it may be interrupted.
 
     For ``slack`` see `monitor.window.recorded_messages.RecordedMessages`.
     """
@@ -108,6 +127,8 @@ def evaluate_late(
             continue
         past.feed(as_of)
         then = replace(inputs, reading=WindowReader(past.window), as_of=as_of, carried=None)
+        for _ in then.finding_codes(rule.by):
+            yield None
         yield as_of, evaluate(rule, then).of
 
 

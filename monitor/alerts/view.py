@@ -59,8 +59,8 @@ class Views:
     """Errors of templates since the list was last emptied."""
 
     def labels(self, alert: Alert) -> dict[str, str]:
-        """Returns the labels by which receivers know the alert: those that it was shown with first, until it is over, except for the severity."""
-        if alert.view is not None:
+        """Returns the labels by which receivers know the alert: those that it was told with first, until it is over, except for the severity."""
+        if alert.view is not None and not (alert.is_untold and self.knows(alert)):
             return alert.view.labels | {"severity": self.severity(alert)}
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         labels = {"alertname": alert.rule} | dict(alert.group)

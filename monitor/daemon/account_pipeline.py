@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from monitor.alerts.evaluation import EvaluationResult
@@ -112,16 +111,6 @@ class AccountPipeline:
                 self.expired_at = as_of
                 return
             yield
-
-    def forget_resolved(self, notified: set[str]) -> None:
-        """Drops resolved alerts, except those in ``notified`` (fingerprints), which some receiver still shows as firing."""
-        for (rule, group), alert in list(self.evaluator.every_alert()):
-            if alert.fingerprint in notified:
-                continue
-            if alert.state == "resolved":
-                self.evaluator.put(rule, group, None)
-            elif alert.earlier is not None:
-                self.evaluator.put(rule, group, msgspec.structs.replace(alert, earlier=None))
 
 
 @dataclass(frozen=True, slots=True)

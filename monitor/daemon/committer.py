@@ -16,9 +16,12 @@ from monitor.daemon.account_pipeline import AccountPipeline, Proposal
 from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import DispatchPlan, SuppressionEdits
 from monitor.model.alert import Alert, Transition, shown_severity
+from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import acknowledged, unacknowledged
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import DecidedTooLate, LeaseLost, StoreError
+from monitor.runtime.pieces import Work, paced
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Entry
@@ -100,33 +103,49 @@ class Committer:
 
 def final_results(
     accounts: Mapping[str, AccountPipeline], proposal: Proposal, plan: DispatchPlan
-) -> dict[str, EvaluationResult]:
+) -> Work[dict[str, EvaluationResult]]:
     """Returns, by account, what is committed and applied: the proposal, the view of each firing alert that a notification shows or that is
-    not told yet, and the incident of each alert that has begun to fire."""
+    not told yet, and the incident of each alert that has begun to fire. It is worked out in pieces."""
     results = {name: EvaluationResult() for name in accounts}
     if proposal.account is not None:
-        rules = proposal.account.evaluator.rules
-        transitions = [_completed(one, plan, rules) for one in proposal.result.transitions]
+        rules, transitions = proposal.account.evaluator.rules, list[Transition]()
+        for one, pauses in paced(proposal.result.transitions, AT_ONCE):
+            transitions.append(_completed(one, plan, rules))
+            if pauses:
+                yield
         results[proposal.account.name] = replace(
             proposal.result, alerts=dict(proposal.result.alerts), transitions=transitions
         )
-        _record_severities(results[proposal.account.name])
-    shown = plan.untold | {view.fingerprint: kept(view) for view in plan.views if view.status == "firing"}
-    for name, result in results.items() if shown or plan.incidents else ():
-        for key, alert in alerts_after(accounts[name].evaluator, result).items():
-            one = alert.fingerprint
-            if one in shown or one in plan.incidents:
-                view, incident = shown.get(one, alert.view), plan.incidents.get(one, alert.incident)
-                result.alerts[key] = msgspec.structs.replace(alert, view=view, incident=incident)
+        yield from _record_severities(results[proposal.account.name])
+    told = dict[str, AlertView]()
+    for view, pauses in paced(plan.views, AT_ONCE):
+        if view.status == "firing":
+            told[view.fingerprint] = kept(view)
+        if pauses:
+            yield
+    for fingerprint, pauses in paced(dict.fromkeys([*plan.untold, *told, *plan.incidents]), AT_ONCE):
+        known = plan.input.known[fingerprint][0]
+        changed, key = results[known.account].alerts, (known.rule, known.group)
+        alert = changed.get(key) or known
+        changed[key] = msgspec.structs.replace(
+            alert,
+            view=told.get(fingerprint) or plan.untold.get(fingerprint, alert.view),
+            is_untold=fingerprint not in told and (alert.view is None or alert.is_untold),
+            incident=plan.incidents.get(fingerprint, alert.incident),
+        )
+        if pauses:
+            yield
     return results
 
 
-def _record_severities(result: EvaluationResult) -> None:
+def _record_severities(result: EvaluationResult) -> Work[None]:
     """Has each alert that a transition gave a severity keep it, by which an edit of its rule is noticed (`edited_severities`)."""
     recorded = {one.fingerprint: one.about.severity for one in result.transitions if one.about and one.about.severity}
-    for key, alert in result.alerts.items() if recorded else ():
+    for (key, alert), pauses in paced(list(result.alerts.items()) if recorded else (), AT_ONCE):
         if alert is not None and alert.fingerprint in recorded:
             result.alerts[key] = msgspec.structs.replace(alert, severity=recorded[alert.fingerprint])
+        if pauses:
+            yield
 
 
 def _completed(one: Transition, plan: DispatchPlan, rules: Mapping[str, Rule]) -> Transition:
@@ -141,10 +160,16 @@ def _completed(one: Transition, plan: DispatchPlan, rules: Mapping[str, Rule]) -
     return replace(one, about=msgspec.structs.replace(one.about, incident=incident, severity=severity))
 
 
-def alerts_after(evaluator: RuleEvaluator, result: EvaluationResult) -> dict[Key, Alert]:
-    """Returns an account's alerts as they are once the result is applied."""
-    after = dict(evaluator.every_alert()) | result.alerts
-    return {key: alert for key, alert in after.items() if alert is not None}
+def alerts_after(evaluator: RuleEvaluator, result: EvaluationResult) -> Iterator[tuple[Key, Alert]]:
+    """Yields an account's alerts as they are once the result is applied. The account must not change before the last one."""
+    changed, known = result.alerts, evaluator.alerts
+    for key, alert in evaluator.every_alert():
+        after = changed.get(key, alert) if changed else alert
+        if after is not None:
+            yield key, after
+    for key, new in changed.items():
+        if new is not None and key[1] not in known.get(key[0], ()):
+            yield key, new
 
 
 def commit_of(
@@ -153,11 +178,15 @@ def commit_of(
     results: Mapping[str, EvaluationResult],
     plan: DispatchPlan,
     keeping: Collection[str] = (),
-) -> Commit:
-    """Returns the commit, without the account's rows. Of the accounts in ``keeping`` nothing is deleted that belongs to rules that are gone."""
+) -> Work[Commit]:
+    """Returns the commit, without the account's rows, in pieces.
+
+    Of the accounts in ``keeping`` nothing is deleted that belongs to rules that are gone.
+    """
     cursor = proposal.cursor
     found = () if proposal.account is None else results[proposal.account.name].transitions
-    known = {one: alert for one, (alert, _, _) in plan.input.known.items()}
+    edited = [*_edited(proposal.edits), *_edited(plan.edits)]
+    known = {one: plan.input.known[one][0] for one in edited if one in plan.input.known}
     commit = Commit(
         cursors=[] if cursor is None else [cursor],
         dropped_rule_states=_dropped_states(accounts, keeping),
@@ -167,11 +196,13 @@ def commit_of(
         decided_on=proposal.decided_on,
     )
     for name, result in results.items():
-        for (rule, group), alert in result.alerts.items():
+        for ((rule, group), alert), pauses in paced(result.alerts.items(), AT_ONCE):
             if alert is not None:
                 commit.alerts.append(alert)
             elif (before := accounts[name].evaluator.alerts.get(rule, {}).get(group)) is not None:
                 commit.dropped_alerts.append(before.fingerprint)
+            if pauses:
+                yield
         commit.rule_states |= {(name, rule): state for rule, state in result.kept.items() if state.is_ready}
     if proposal.account is not None:
         _put_first_evaluations(commit, proposal.account, results[proposal.account.name])

@@ -6,7 +6,6 @@ program. The outcomes of requests, and the countries and operators of messages, 
 """
 
 import platform
-from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from importlib.metadata import version
@@ -18,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from monitor.daemon.delivery_counters import DeliveryCounters
-from monitor.model.alert import Alert
+from monitor.model.alert import State
 from monitor.runtime.clock import SECOND, Clock, Instant
 from monitor.runtime.dataclass import dataclass
 
@@ -202,12 +201,10 @@ class Metrics:
         """Counts a failed evaluation of a rule."""
         self._rule_errors.labels(self._rules(rule)).inc()
 
-    def alerts(self, account: str, rules: Iterable[str], alerts: Iterable[Alert]) -> None:
-        """Takes all alerts of an account after an evaluation, and the names of all rules that are evaluated there."""
-        tally = Tally((alert.rule, alert.state) for alert in alerts)
-        self._now.alerts[account] = {
-            (rule, state): tally[rule, state] for rule in rules for state in ("pending", "firing")
-        }
+    def alerts(self, account: str, rules: Iterable[str], counts: Mapping[tuple[str, State], int]) -> None:
+        """Takes how many alerts of each rule an account has in each state, and the names of all rules that are evaluated there."""
+        states: tuple[State, ...] = ("pending", "firing")
+        self._now.alerts[account] = {(rule, state): counts.get((rule, state), 0) for rule in rules for state in states}
 
     def commit(self, seconds: float) -> None:
         """Times a commit."""

@@ -4,7 +4,7 @@ Memory changes only after the commit. Evaluating rules and planning notification
 keep what is read from changing meanwhile: one for everything that is committed, and `PipelineState.windows` for the messages.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -13,9 +13,10 @@ import trio
 
 from monitor.alerts.evaluation import EvaluationResult
 from monitor.daemon.account_pipeline import AccountPipeline, Proposal
-from monitor.daemon.committer import Committer, commit_of, final_results, is_worth_a_commit
+from monitor.daemon.committer import Committer
 from monitor.daemon.edited_severities import edited_severities
 from monitor.daemon.pipeline_state import PipelineState
+from monitor.daemon.prepared_commit import PreparedCommit, preparing
 from monitor.daemon.reporting import log_template_errors, log_transitions, report_alerts
 from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import Apart, Dispatcher, DispatchPlan, SuppressionEdits
@@ -195,7 +196,8 @@ class PipelineCommits(PipelineState):
         among: Collection[str] | None = None,
         keeping: Collection[str] | None = None,
     ) -> Proposal:
-        """Works the proposal out, dispatches it, commits it and applies it; returns it. For ``keeping`` see `commit_of`.
+        """Works the proposal out, dispatches it, commits it and applies it; returns it. For ``keeping`` see
+        `monitor.daemon.committer.commit_of`.
 
         It concerns the accounts ``among`` those that are held (None: all). Where accounts are not decided on apart it goes over all alerts.
         """
@@ -209,38 +211,28 @@ class PipelineCommits(PipelineState):
             flushing = self.dispatcher.flushing(
                 alerts, clock.now(), proposal.edits, well=well, may_forget=may_forget, apart=apart
             )
-            plan = await do(flushing)
-        concerned = self._accounts_of(among)
+            plan, concerned = await do(flushing), self._accounts_of(among)
+            keeping = self.judged_otherwise if keeping is None else keeping
+            prepared = await do(preparing(self.accounts, concerned, proposal, plan, self.dispatcher, apart, keeping))
         log_template_errors(concerned.values())
-        results = final_results(concerned, proposal, plan)
-        keeping = self.judged_otherwise if keeping is None else keeping
-        if is_worth_a_commit(concerned, proposal, plan, keeping):
-            commit = commit_of(self.accounts, proposal, results, plan, keeping)
-            await self._committer.commit(proposal.account, commit)
-            for name, rule in commit.dropped_rule_states:
+        if prepared.commit is not None:
+            await self._committer.commit(proposal.account, prepared.commit)
+            for name, rule in prepared.commit.dropped_rule_states:
                 self.accounts[name].evaluator.forget_state(rule)
-        self._apply(proposal, results, plan, apart)
+        self._apply(proposal, prepared, plan, apart)
         if proposal.account is not None:
-            log_transitions(results[proposal.account.name], proposal.account.views)
+            log_transitions(prepared.results[proposal.account.name], proposal.account.views)
         if plan.outbox:
             self.services.wake()
         return proposal
 
-    def _apply(
-        self,
-        proposal: Proposal,
-        results: Mapping[str, EvaluationResult],
-        plan: DispatchPlan,
-        apart: Apart | None,
-    ) -> None:
-        concerned = self._accounts_of(results)
-        for name, account in concerned.items():
-            account.evaluator.apply(results[name], proposal.cursor if account is proposal.account else None)
-            report_alerts(account, self.services)
+    def _apply(self, proposal: Proposal, prepared: PreparedCommit, plan: DispatchPlan, apart: Apart | None) -> None:
+        """Applies what was committed, without a pause: nobody sees half of it, and nothing can cancel the rest."""
+        for name, account in self._accounts_of(prepared.results).items():
+            cursor, after = proposal.cursor if account is proposal.account else None, prepared.afterwards[name]
+            account.evaluator.apply(prepared.results[name], cursor, after.alerts)
+            report_alerts(account, after.counts, self.services)
         self.dispatcher.apply(plan)
-        notified = self.dispatcher.notified_fingerprints(apart)
-        for account in concerned.values():
-            account.forget_resolved(notified)
         self._flush_again(None if apart is None else apart.accounts, plan.next_flush)
         self._announce()
 

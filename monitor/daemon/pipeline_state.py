@@ -114,7 +114,7 @@ class PipelineState:
             if proposal is not None and proposal.account is account:
                 result, cursor = proposal.result, proposal.cursor
             context = account.evaluator.view_context(result, cursor)
-            for alert in alerts_after(account.evaluator, result).values():
+            for _, alert in alerts_after(account.evaluator, result):
                 yield alert, account.views, context
 
     def firing(self, built_in: BuiltIn) -> Iterator[tuple[str, dict[str, str]]]:

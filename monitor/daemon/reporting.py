@@ -1,7 +1,7 @@
 """Reports the pipeline's work: metrics, health and log lines."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from monitor.alerts.evaluation import EvaluationResult
@@ -9,6 +9,7 @@ from monitor.alerts.view import Views
 from monitor.daemon.account_pipeline import AccountPipeline, Proposal
 from monitor.daemon.services import Services
 from monitor.model import builtin_alerts as builtin
+from monitor.model.alert import State
 from monitor.runtime.clock import iso
 from monitor.store.protocol import Cursor
 
@@ -35,10 +36,9 @@ def report_rules(proposal: Proposal, services: Services) -> None:
         services.metrics.rule_error(rule)
 
 
-def report_alerts(account: AccountPipeline, services: Services) -> None:
-    """Reports how many alerts each rule has."""
-    alerts = [alert for _, alert in account.evaluator.every_alert()]
-    services.metrics.alerts(account.name, [*account.evaluator.rules, *builtin.BUILT_IN], alerts)
+def report_alerts(account: AccountPipeline, counts: Mapping[tuple[str, State], int], services: Services) -> None:
+    """Reports how many alerts each rule has in each state."""
+    services.metrics.alerts(account.name, [*account.evaluator.rules, *builtin.BUILT_IN], counts)
 
 
 def log_template_errors(accounts: Iterable[AccountPipeline]) -> None:
@@ -52,9 +52,9 @@ def log_template_errors(accounts: Iterable[AccountPipeline]) -> None:
 def log_transitions(result: EvaluationResult, views: Views) -> None:
     """Logs a line for each alert that fired, changed its severity or resolved; of a storm the first ones, and how many more there are."""
     logged = [one for one in result.transitions if one.what in ("fired", "escalated", "eased", "resolved")]
-    alerts = {alert.fingerprint: alert for alert in result.alerts.values() if alert is not None} if logged else {}
     for transition in logged[:MOST_LOGGED]:
-        alert = alerts.get(transition.fingerprint)
+        subject = transition.about
+        alert = None if subject is None else result.alerts.get((transition.rule, subject.group))
         labels = {} if alert is None else views.labels(alert)
         about = {name: value for name, value in labels.items() if name != "alertname"}
         fields = {f"label_{name}": value for name, value in about.items()}

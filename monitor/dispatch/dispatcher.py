@@ -50,7 +50,7 @@ from monitor.routing.suppression import (
 )
 from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.runtime.dataclass import dataclass
-from monitor.runtime.pieces import Work, at_once, listed, paced
+from monitor.runtime.pieces import Work, at_once, paced
 from monitor.store.protocol import SILENCES_KEPT, Pending
 
 AWAITED: Final[Duration] = 7 * DAY
@@ -105,6 +105,9 @@ class DispatchPlan:
 
     watchdog: AggregationGroup | None = None
     """The watchdog's group, if a watchdog notification is sent."""
+
+    begun: dict[str, tuple[Instant, ...]] = field(default_factory=dict)
+    """By fingerprint, the recent beginnings of the alerts that fire (`RecentStarts`), where they are others than before."""
 
     next_flush: Instant | None = None
 
@@ -193,7 +196,7 @@ class Dispatcher:
 
         With ``apart`` the alerts are those of its accounts, and the groups of others stay as they are.
         """
-        known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
+        known = yield from _by_fingerprint(alerts)
         groups = self._groups_of(apart)
         incidents = yield from self._assigning(known, groups, now)
         yield
@@ -212,15 +215,20 @@ class Dispatcher:
             self.groups[key] for key, members in members_by_key.items() if self._is_given_up(key, members, now)
         ]
 
-        def decision_of(key: Key, members: GroupMembers) -> GroupDecision:
+        def decision_of(key: Key, members: GroupMembers) -> Work[GroupDecision]:
             return self._decide(key, members, builder, now)
 
         yield
-        here = (decision_of(key, members) for key, members in members_by_key.items() if key[0] in self.channels)
-        decisions = yield from listed(here, AT_ONCE)
-        for one in limit_new_groups(
+        decisions = list[GroupDecision]()
+        for (key, members), pauses in paced(members_by_key.items(), AT_ONCE):
+            if key[0] in self.channels:
+                decisions.append((yield from decision_of(key, members)))
+            if pauses:
+                yield
+        limited = yield from limit_new_groups(
             decisions, groups, decision_of, builder.priority, builder.ranks, now, self.most_groups
-        ):
+        )
+        for one in limited:
             yield from self._flush_group(one, builder, plan)
             yield
         plan.outbox, plan.views = builder.outbox, builder.views
@@ -233,6 +241,7 @@ class Dispatcher:
         plan.flush_by(silences_change_at(plan.silences, now))
         if self._timed and any(one.members.route.mute or one.members.route.active for one in decisions):
             plan.flush_by(next_minute(now))
+        plan.begun = yield from self.recent_starts.noting(alert for alert, _, _ in plan.input.known.values())
         return plan
 
     def apply(self, plan: DispatchPlan) -> None:
@@ -244,9 +253,7 @@ class Dispatcher:
         self.silences, self.acks = plan.silences, plan.acks
         if self.watchdog is not None and plan.watchdog is not None:
             self.watchdog.group = plan.watchdog
-        for alert, _, _ in plan.input.known.values():
-            if alert.state == "firing":
-                self.recent_starts.note(alert)
+        self.recent_starts.take(plan.begun)
         self.recent_starts.sweep(plan.input.now)
         for account in {routed.account for routed in plan.input.destinations.values()}:
             self._destinations_in(account).sweep(plan.input.known)
@@ -300,12 +307,25 @@ class Dispatcher:
         """Returns the fingerprints of the alerts that some receiver believes to be firing, with ``apart`` those of its accounts."""
         return notified_in(self._groups_of(apart).values())
 
+    def notifying(self, plan: DispatchPlan, apart: Apart | None = None) -> Work[set[str]]:
+        """Returns what `notified_fingerprints` does once the plan is applied, in pieces."""
+        after = dict(self._groups_of(apart))
+        after |= {(group.receiver, group.key): group for group in plan.groups}
+        for group in plan.dropped:
+            after.pop((group.receiver, group.key), None)
+        found = set[str]()
+        for group, pauses in paced(after.values(), AT_ONCE):
+            found |= group.told.keys()
+            if pauses:
+                yield
+        return found
+
     # Reading
 
     def reading_input(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> Work[DispatchInput]:
         """Returns what a flush at ``now`` would decide from, in pieces and without changing anything. A flush may be worked out meanwhile.
         ``alerts`` are all that there are."""
-        known = {one[0].fingerprint: one for one in (yield from listed(alerts, AT_ONCE))}
+        known = yield from _by_fingerprint(alerts)
         for account, cache in list(self._destinations.items()):  # those of alerts that other daemons hold, too
             if not cache.keep(known):
                 del self._destinations[account]
@@ -330,10 +350,16 @@ class Dispatcher:
         dropped = [*edits.dropped_silences, *forgotten]
         silences = self._silences_after(edits.silences, dropped)
         acks, gone = self._acks_after(edits, known, now, apart)
-        firing = {one: destinations[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}
+        firing, reports = dict[str, Mapping[str, str]](), dict[str, Instant | None]()
+        for (one, (alert, _, _)), pauses in paced(known.items(), AT_ONCE):
+            if alert.state == "firing":
+                firing[one] = destinations[one].labels
+                if alert.is_report:
+                    reports[one] = alert.firing_at
+            if pauses:
+                yield
         owners = {one: known[one][0].account for one in firing} if self.by_account else {}
         suppressed = yield from self._suppression.finding(firing, silences, now, owners)
-        reports = {one: alert.firing_at for one, (alert, _, _) in known.items() if one in firing and alert.is_report}
         for one, since in reports.items():
             by = silenced_since(firing[one], silences, now if since is None else since, now)
             if by and one not in suppressed:
@@ -344,16 +370,20 @@ class Dispatcher:
 
     def _destinations_of(self, known: Known) -> Work[dict[str, AlertDestinations]]:
         destinations = {}
-        for (one, (alert, views, _)), pauses in paced(known.items(), AT_ONCE):
+        unreachable = dict[str, tuple[Alert, Views, ViewContext]]()
+        for (one, found), pauses in paced(known.items(), AT_ONCE):
+            alert, views, _ = found
             was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
             destinations[one] = self._destinations_in(alert.account).of(was, views)
+            if alert.rule == NOTIFICATION_FAILING.name:
+                unreachable[one] = found
             if pauses:
                 yield
-        for account, part in self._parts(known).items():
+        for account, part in (yield from self._parts(unreachable)).items():
             failing = failing_receivers((alert for alert, _, _ in part.values()), self.channels)
             for one in part if failing else ():
                 about = dict(known[one][0].group).get("receiver")
-                if about is not None and known[one][0].rule == NOTIFICATION_FAILING.name:
+                if about is not None:
                     cache = self._destinations_in(account)
                     destinations[one] = cache.avoiding(destinations[one], failing, about)
         return destinations
@@ -367,13 +397,15 @@ class Dispatcher:
             self._destinations[key] = found
         return found
 
-    def _parts(self, known: Known) -> Mapping[str, Known]:
+    def _parts(self, known: Known) -> Work[Mapping[str, Known]]:
         """Returns the alerts in the parts that are decided on apart from each other: by account, or all together (empty)."""
         if not self.by_account:
             return {"": known}
         parts = dict[str, dict[str, tuple[Alert, Views, ViewContext]]]()
-        for one, found in known.items():
+        for (one, found), pauses in paced(known.items(), AT_ONCE):
             parts.setdefault(found[0].account, {})[one] = found
+            if pauses:
+                yield
         return parts
 
     def _assigning(
@@ -384,7 +416,7 @@ class Dispatcher:
         groups_in = dict[str, list[AggregationGroup]]()
         for group in groups.values():
             groups_in.setdefault(group.account if self.by_account else "", []).append(group)
-        for account, part in self._parts(known).items():
+        for account, part in (yield from self._parts(known)).items():
             found |= yield from IncidentAssigner(part, groups_in.get(account, ()), self._routes, now).assigning()
         return found
 
@@ -410,13 +442,15 @@ class Dispatcher:
 
     # Groups
 
-    def _decide(self, key: Key, members: GroupMembers, builder: NotificationBuilder, now: Instant) -> GroupDecision:
+    def _decide(
+        self, key: Key, members: GroupMembers, builder: NotificationBuilder, now: Instant
+    ) -> Work[GroupDecision]:
         before = self.groups.get(key)
         group = before and _not_ahead(before, now)
         if group is None:
             group = new_group(key, members.route, members.labels, now, members.account)
             group = msgspec.structs.replace(group, incident=builder.incident_of(group, members))
-        urgent = builder.changes_cause(group, members)
+        urgent = yield from builder.changes_cause(group, members)
         ranks = builder.ranks(group.account)
         decision = decide(group, members.going_on, ranks, members.route, now, members.quiet, urgent=urgent)
         return GroupDecision(key, members, before, group, decision)
@@ -457,6 +491,15 @@ class Dispatcher:
             plan.watchdog = group
             plan.outbox += to_all(notification, self.channels, group.account)
         plan.flush_by(self.watchdog.next_at(group, now))
+
+
+def _by_fingerprint(alerts: Iterable[tuple[Alert, Views, ViewContext]]) -> Work[Known]:
+    known = dict[str, tuple[Alert, Views, ViewContext]]()
+    for one, pauses in paced(alerts, AT_ONCE):
+        known[one[0].fingerprint] = one
+        if pauses:
+            yield
+    return known
 
 
 def notified_in(groups: Iterable[AggregationGroup]) -> set[str]:

@@ -109,7 +109,9 @@ class GroupAssembler:
             if pauses:
                 yield
             members = self.members_by_key.get(key) or self._left_over(key, group)
-            for fingerprint, severity in group.told.items():
+            for (fingerprint, severity), pauses in paced(group.told.items(), AT_ONCE):
+                if pauses:
+                    yield
                 if fingerprint in members.firing:
                     continue
                 if fingerprint in self._input.known:

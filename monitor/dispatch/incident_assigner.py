@@ -22,8 +22,9 @@ from monitor.model.incident import IncidentScope
 from monitor.model.message import UNKNOWN
 from monitor.routing.route import AggregationGroup, Route, groups_incidents, quiet_until
 from monitor.routing.storm import is_overflow
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import MINUTE, Duration, Instant
-from monitor.runtime.pieces import Work, at_once
+from monitor.runtime.pieces import Work, at_once, ordered, paced
 
 MOSTLY: Final = 0.5
 """An alert is where this part of its excess lies."""
@@ -60,10 +61,10 @@ class IncidentAssigner:
 
     def assigning(self) -> Work[dict[str, IncidentScope]]:
         """Does what `assign` does, in pieces."""
-        fresh = self._fresh()
+        fresh = yield from self._fresh()
         if not fresh:
             return {}
-        self._take_open()
+        yield from self._take_open()
         found = {}
         notified = self._notified()
         new = [one for one in fresh if one.alert.fingerprint not in notified]
@@ -73,21 +74,24 @@ class IncidentAssigner:
             if scope is not None:
                 found[one.alert.fingerprint] = scope
                 self._add_open(scope, one)
-        for position, one in enumerate(sorted(new, key=_telling_first)):
+        for position, one in enumerate((yield from ordered(new, _telling_first, AT_ONCE))):
             one.is_located = position < MOST_LOCATED or not one.scope
             scope = found[one.alert.fingerprint] = self._safe_scope_of(one)
             self._open.add(scope, one)
             yield
         return found
 
-    def _fresh(self) -> list[LocatedAlert]:
+    def _fresh(self) -> Work[list[LocatedAlert]]:
         """Returns the firing alerts that have no incident yet and whose rules have incidents."""
-        fresh = (
-            LocatedAlert(*one)
-            for one in self._known.values()
-            if one[0].state == "firing" and one[0].incident is None and not one[0].is_report
-        )
-        return [one for one in fresh if one.grouping is not None]
+        fresh = list[LocatedAlert]()
+        for found, pauses in paced(self._known.values(), AT_ONCE):
+            alert = found[0]
+            if alert.state == "firing" and alert.incident is None and not alert.is_report:
+                one = LocatedAlert(*found)
+                fresh += [] if one.grouping is None else [one]
+            if pauses:
+                yield
+        return fresh
 
     def _notified(self) -> dict[str, IncidentScope | None]:
         """Returns, by fingerprint, the incident in which each alert was notified; None if its group would be another one with an incident."""
@@ -104,17 +108,19 @@ class IncidentAssigner:
         route = self._routes.get((group.receiver, group.route))
         return not is_overflow(group.key) and (route is None or groups_incidents(route))
 
-    def _take_open(self) -> None:
+    def _take_open(self) -> Work[None]:
         """Takes up the incidents of which an alert fires, or the end is still to be notified, or was notified lately."""
         for group in self._groups:
             until = quiet_until(group)
             if group.incident is not None and (group.told or (until is not None and self._now < until)):
                 self._open.add(group.incident)
-        for alert, views, context in self._known.values():
+        for (alert, views, context), pauses in paced(self._known.values(), AT_ONCE):
             for one in (alert, alert.earlier):
                 if one is not None and one.incident is not None:
                     member = LocatedAlert(one, views, context) if one.state == "firing" else None
                     self._add_open(one.incident, member)
+            if pauses:
+                yield
 
     def _add_open(self, scope: IncidentScope, member: LocatedAlert | None) -> None:
         """Adds an incident that was there before; the messages of its alerts are looked at as far as those that begin leave room for it."""

@@ -18,8 +18,9 @@ from monitor.model.notification import AlertView, Notification, Reason, common
 from monitor.routing.flapping import flapping
 from monitor.routing.route import RANKS, AggregationGroup, Route, is_of_incident
 from monitor.routing.storm import NAMED, is_overflow
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import MINUTE, Duration, Instant
-from monitor.runtime.pieces import Work
+from monitor.runtime.pieces import Work, ordered, paced
 from monitor.store.protocol import Pending
 
 MOST_ALERTS: Final = 1_000
@@ -64,9 +65,10 @@ class NotificationBuilder:
 
     def notify(self, group: AggregationGroup, members: GroupMembers, reason: Reason) -> Work[AggregationGroup]:
         """Puts a notification into the outbox; returns the group as it is afterwards."""
-        group = self._of_incident(group, members)
-        firing = sorted(self._worst_first(members), key=lambda one: one != group.head)
-        over = self._in_order(members.resolved)
+        group = yield from self._of_incident(group, members)
+        worst_first = yield from self._worst_first(members)
+        firing = sorted(worst_first, key=lambda one: one != group.head)
+        over = yield from self._in_order(members.resolved)
         counted = set(group.counted)
         named = [one for one in over if one not in counted]
         resolved = named + [one for one in over if one in counted]
@@ -74,7 +76,9 @@ class NotificationBuilder:
         shown = firing[: max(most - len(named), most // 2)]
         ended = resolved[: most - len(shown)]
         views = yield from self._shown(shown, group, members)
-        views += [self._as_resolved(one, members.resolved[one], group) for one in ended]
+        for one in ended:
+            views.append(self._as_resolved(one, members.resolved[one], group))
+            yield
         now, acked = self._input.now, self._acked(members.firing, members)
         notification = self._notification(group, members, views, reason, len(firing) + len(resolved) - len(views))
         self.outbox += self._to_each(notification, group, members)
@@ -91,11 +95,13 @@ class NotificationBuilder:
 
     def incident_of(self, group: AggregationGroup, members: GroupMembers) -> IncidentScope | None:
         """Returns the incident of the group's alerts; None if the group is not that of an incident."""
+        if not is_of_incident(group):
+            return None
         scopes = [] if group.incident is None else [group.incident]
         scopes += [scope for one in members.firing if (scope := self._input.known[one][0].incident) is not None]
-        return merged(scopes) if scopes and is_of_incident(group) else None
+        return merged(scopes) if scopes else None
 
-    def changes_cause(self, group: AggregationGroup, members: GroupMembers) -> bool:
+    def changes_cause(self, group: AggregationGroup, members: GroupMembers) -> Work[bool]:
         """Returns whether a new alert of an incident tells more of its cause.
 
         It is about more than each alert that was notified: a country and not one operator, say. Or it names the incident from now on, and
@@ -104,19 +110,42 @@ class NotificationBuilder:
         fresh = members.firing.keys() - group.told.keys()
         if group.incident is None or not group.told or not fresh:
             return False
-        known = self._input.known
-        groups = [set(known[one][0].group) for one in group.told if one in known]
-        if any(all(set(known[one][0].group) < narrower for narrower in groups) for one in fresh):
+        if (yield from self._is_wider(fresh, group.told)):
             return True
         is_young = group.first_at is not None and self._input.now - group.first_at < UNFOLDS
-        return is_young and self._of_incident(group, members).head in fresh
+        return is_young and (yield from self._of_incident(group, members)).head in fresh
 
-    def _of_incident(self, group: AggregationGroup, members: GroupMembers) -> AggregationGroup:
+    def _is_wider(self, fresh: Iterable[str], told: Iterable[str]) -> Work[bool]:
+        """Returns whether one of the fresh alerts is about more than each that was told: what it names, each of them names, and something besides."""
+        known, shared, fewest = self._input.known, None, 0
+        for one, pauses in paced(told, AT_ONCE):
+            if one in known:
+                named = frozenset(known[one][0].group)
+                fewest = len(named) if shared is None else min(fewest, len(named))
+                shared = named if shared is None else shared & named
+            if pauses:
+                yield
+        if shared is None:
+            return True
+        for one, pauses in paced(fresh, AT_ONCE):
+            named = frozenset(known[one][0].group)
+            if named < shared or (named == shared and len(named) < fewest):
+                return True
+            if pauses:
+                yield
+        return False
+
+    def _of_incident(self, group: AggregationGroup, members: GroupMembers) -> Work[AggregationGroup]:
         """Returns the group with its incident as it is now: its scope, and the alert that names it."""
         incident = self.incident_of(group, members)
         if incident is None:
             return group
-        fresh = [LocatedAlert(*self._input.known[one]) for one in self._worst_first(members) if one not in members.kept]
+        fresh = list[LocatedAlert]()
+        for one, pauses in paced((yield from self._worst_first(members)), AT_ONCE):
+            if one not in members.kept:
+                fresh.append(LocatedAlert(*self._input.known[one]))
+            if pauses:
+                yield
         return msgspec.structs.replace(group, incident=incident, head=head_of(fresh, incident) or group.head)
 
     def _to_each(self, notification: Notification, group: AggregationGroup, members: GroupMembers) -> Iterator[Pending]:
@@ -139,10 +168,11 @@ class NotificationBuilder:
             return group
         channels = self._editable.get(group.receiver, ())
         if channels:
-            left = self._worst_first(members)[: self._most]
+            left = (yield from self._worst_first(members))[: self._most]
             views = yield from self._shown([one for one in left if one in group.told], group, members)
-            over = self._in_order(members.resolved)
-            views += [self._as_notified(one, members.resolved[one], group.told[one]) for one in over]
+            for one in (yield from self._in_order(members.resolved)):
+                views.append(self._as_notified(one, members.resolved[one], group.told[one]))
+                yield
             hidden = max(len(group.told) - len(views), 0)
             notification = self._notification(group, members, views, "acknowledged", hidden)
             self.outbox += [Pending(channel, notification, group.account) for channel in channels]
@@ -162,22 +192,23 @@ class NotificationBuilder:
         rank = self.ranks(self._input.part_of(alert.account)).get(severity, 0.0)
         return rank, alert.crossed - alert.level, alert.excess
 
-    def _worst_first(self, members: GroupMembers) -> list[str]:
+    def _worst_first(self, members: GroupMembers) -> Work[list[str]]:
         """Returns the fingerprints of the firing alerts, the worst first; those that stay as last notified come last."""
 
         def priority(one: str) -> tuple[bool, float, int, float]:
             return (one not in members.kept, *self._priority(one, members.firing[one]))
 
-        return sorted(self._in_order(members.firing), key=priority, reverse=True)
+        in_order = yield from self._in_order(members.firing)
+        return (yield from ordered(in_order, priority, AT_ONCE, reverse=True))
 
-    def _in_order(self, fingerprints: Iterable[str]) -> list[str]:
+    def _in_order(self, fingerprints: Iterable[str]) -> Work[list[str]]:
         """Returns alerts in an order that does not depend on which of them the daemon learned of first."""
 
         def place(one: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
             alert, _, _ = self._input.known[one]
             return alert.account, alert.rule, alert.group
 
-        return sorted(fingerprints, key=place)
+        return ordered(fingerprints, place, AT_ONCE)
 
     def _acked(self, fingerprints: Iterable[str], members: GroupMembers) -> dict[str, str]:
         """Returns who has acknowledged which of these alerts, and with what comment."""

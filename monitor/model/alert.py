@@ -11,7 +11,6 @@ has it as ``earlier``, so that its end can still be notified. It comes back if t
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import field
 from functools import lru_cache
 from typing import Literal
@@ -31,7 +30,7 @@ Because = Literal["recovered", "no_data", "removed", "outranked", "end_not_seen"
 What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved", "acknowledged", "unacknowledged"]
 
 
-class LevelClock(msgspec.Struct, frozen=True):
+class LevelClock(msgspec.Struct, frozen=True, gc=False):
     """One level's clocks: ``since`` is when it was crossed (None: not crossed now), ``last`` when it was last found to be crossed.
 
     ``on`` is true from the moment at which it has been crossed for the rule's ``for`` until ``keep_firing_for`` has passed.
@@ -42,7 +41,7 @@ class LevelClock(msgspec.Struct, frozen=True):
     on: bool = False
 
 
-class Alert(msgspec.Struct, frozen=True):
+class Alert(msgspec.Struct, frozen=True, gc=False):
     """One group of one rule that crosses its threshold, or did. ``level`` counts from 1; it is 0 while pending.
 
     ``held`` has a clock for each level. ``as_of`` is the instant of the latest evaluation with data.
@@ -73,6 +72,9 @@ class Alert(msgspec.Struct, frozen=True):
 
     Receivers that know alerts by labels must get the end with the same labels.
     """
+
+    is_untold: bool = False
+    """Whether no notification has shown it as ``view`` has it, so that nobody knows it by those labels."""
 
     earlier: "Alert | None" = None
     """While it is pending: the resolved alert of the same group whose end may still have to be notified."""
@@ -130,7 +132,7 @@ class Policy:
     forget_after: Duration = 6 * 3_600_000_000
 
 
-class TransitionSubject(msgspec.Struct, frozen=True):
+class TransitionSubject(msgspec.Struct, frozen=True, gc=False):
     """The alert of a transition, its level afterwards and the id of its incident; for a person's action also the name and the comment.
 
     ``severity`` is that of the level as the rule was then; empty if it is unknown, as in rows that older versions stored.
@@ -258,27 +260,19 @@ def rests_on_the_past(alert: Alert, breached: int | None, policy: Policy) -> boo
     return alert.state == "firing" and (waits or (breached < alert.level and policy.keep_firing_for > 0))
 
 
-def catch_up(
-    alert: Alert, seen: Iterable[tuple[Instant, Finding]], policy: Policy
-) -> tuple[Alert | None, list[Transition]]:
-    """Returns the alert after a time without evaluations, and its transitions. ``seen`` has the findings for that time, the oldest first.
+def catch_up(account: str, rule: str, alert: Alert | None, finding: Finding, policy: Policy, as_of: Instant) -> Step:
+    """Returns the alert after one moment of a time without evaluations, of which ``finding`` was found out later, and the transition.
 
     Only the clocks move. Nothing begins to fire, and a firing alert goes on at its level: the finding for the present decides that.
     """
-    account, rule, moves = alert.account, alert.rule, list[Transition]()
-    after: Alert | None = alert
-    for as_of, finding in seen:
-        if after is not None and after.state == "firing":
-            after = _followed(after, finding.breached, policy, as_of)
-            continue
-        after, moved = advance(account, rule, after, finding, policy, as_of, may_fire=False)
-        moves += [] if moved is None else [moved]
-    return after, moves
+    if alert is not None and alert.state == "firing":
+        return _followed(alert, finding.breached, policy, as_of), None
+    return advance(account, rule, alert, finding, policy, as_of, may_fire=False)
 
 
 def _begun(account: str, rule: str, finding: Finding, over: Alert | None, as_of: Instant) -> Alert:
-    view = over.view if over is not None else None
-    return Alert(account, rule, finding.group, "pending", (), as_of, as_of, view=view, earlier=over)
+    begun = Alert(account, rule, finding.group, "pending", (), as_of, as_of, earlier=over)
+    return begun if over is None else msgspec.structs.replace(begun, view=over.view, is_untold=over.is_untold)
 
 
 def _dropped(alert: Alert, as_of: Instant) -> Step:

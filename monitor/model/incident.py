@@ -11,7 +11,7 @@ QUIET: Final[Duration] = 30 * MINUTE
 """How long after its end an incident takes up a new alert of the same scope, which opens another one after that."""
 
 
-class IncidentScope(msgspec.Struct, frozen=True):
+class IncidentScope(msgspec.Struct, frozen=True, gc=False):
     """Which incident an alert belongs to, and which part of the account it shows to be concerned.
 
     ``family`` is the name of the rules' incidents; ``place`` the values of the fields that tell incidents apart, as far as the alert has

@@ -23,7 +23,7 @@ Reason = Literal[
 ``acknowledged`` (or no longer so) goes only to channels that can edit their earlier messages."""
 
 
-class Cause(msgspec.Struct, frozen=True):
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """One value of one field and its share (0 to 1) of the excess over the baseline."""
 
     field: str
@@ -32,7 +32,7 @@ class Cause(msgspec.Struct, frozen=True):
     matching: int
 
 
-class Sample(msgspec.Struct, frozen=True):
+class Sample(msgspec.Struct, frozen=True, gc=False):
     """One message that counts against the rule; the recipient is already masked."""
 
     message_id: str
@@ -46,14 +46,14 @@ class Sample(msgspec.Struct, frozen=True):
         return self.message_id
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """A title and a URL. The URL is made from configuration, never from message data."""
 
     title: str
     url: str
 
 
-class AlertView(msgspec.Struct, frozen=True):
+class AlertView(msgspec.Struct, frozen=True, gc=False):
     """One alert as templates see it. Times are instants (microseconds UTC), shares are fractions, and latencies are in seconds."""
 
     fingerprint: str

@@ -7,13 +7,15 @@ hour without a break does not flap any more.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Final
 
 from monitor.model.alert import Alert
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
 from monitor.runtime.dataclass import dataclass
+from monitor.runtime.pieces import Work, paced
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,23 @@ class RecentStarts:
         if alert.firing_at is not None:
             self._note(alert.fingerprint, alert.firing_at)
 
+    def noting(self, alerts: Iterable[Alert]) -> Work[dict[str, tuple[Instant, ...]]]:
+        """Returns the beginnings of those alerts that fire, by fingerprint, as they are for `take`, where they are others than those that are
+        recorded; in pieces."""
+        found = dict[str, tuple[Instant, ...]]()
+        for alert, pauses in paced(alerts, AT_ONCE):
+            if alert.state == "firing" and alert.firing_at is not None:
+                known = self._times.get(alert.fingerprint, ())
+                if alert.firing_at not in known:
+                    found[alert.fingerprint] = self._with(known, alert.firing_at)
+            if pauses:
+                yield
+        return found
+
+    def take(self, times: Mapping[str, tuple[Instant, ...]]) -> None:
+        """Records what `noting` returned."""
+        self._times.update(times)
+
     def times(self, alert: Alert) -> int:
         """Returns how often the alert began within the policy's time up to its last beginning, that one included; 0 if it never fired."""
         return len(self._lately(alert))
@@ -65,7 +84,10 @@ class RecentStarts:
         if self._swept_at is not None and 0 <= now - self._swept_at < self.policy.within:
             return
         self._swept_at = now
-        kept = {one: tuple([at for at in times if at <= now]) for one, times in self._times.items()}
+        kept = {
+            one: times if times and times[-1] <= now else tuple([at for at in times if at <= now])
+            for one, times in self._times.items()
+        }
         far = 2 * self.policy.within
         self._times = {one: times for one, times in kept.items() if times and now - times[-1] < far}
 
@@ -79,10 +101,12 @@ class RecentStarts:
     def _note(self, fingerprint: str, at: Instant) -> None:
         known = self._times.get(fingerprint, ())
         if at not in known:
-            newest = max((*known, at))
-            self._times[fingerprint] = tuple(
-                sorted(one for one in (*known, at) if one > newest - 2 * self.policy.within)
-            )
+            self._times[fingerprint] = self._with(known, at)
+
+    def _with(self, known: tuple[Instant, ...], at: Instant) -> tuple[Instant, ...]:
+        """Returns these beginnings and one more, without those that are too old to count."""
+        newest = max((*known, at))
+        return tuple(sorted(one for one in (*known, at) if one > newest - 2 * self.policy.within))
 
 
 def flapping(recent_starts: RecentStarts, alert: Alert, now: Instant) -> int:

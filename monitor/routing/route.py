@@ -14,7 +14,7 @@ from monitor.runtime.clock import MINUTE, Duration, Instant
 from monitor.runtime.dataclass import dataclass
 
 
-class AggregationGroup(msgspec.Struct, frozen=True):
+class AggregationGroup(msgspec.Struct, frozen=True, gc=False):
     """The state of one group of alerts for one receiver: which alerts it was notified of, and when to look at the group again.
 
     ``told`` maps the fingerprint of each alert that was last notified as firing to its severity then. ``counted`` are those of them that

@@ -6,7 +6,9 @@ from changing meanwhile.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import TypeVar
+from heapq import merge
+from operator import itemgetter
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 Work = Generator[None, None, T]
@@ -46,3 +48,17 @@ def listed(items: Iterable[T], most: int) -> Work[list[T]]:
         if pauses:
             yield
     return found
+
+
+def ordered(items: Iterable[T], key: Callable[[T], Any], most: int, *, reverse: bool = False) -> Work[list[T]]:
+    """Returns what ``sorted`` does, with a pause after every ``most`` items: so many are sorted at a time, and then merged."""
+    runs: list[list[tuple[Any, T]]] = [[]]
+    for item, pauses in paced(items, most):
+        runs[-1].append((key(item), item))
+        if pauses:
+            runs[-1].sort(key=itemgetter(0), reverse=reverse)
+            runs.append([])
+            yield
+    runs[-1].sort(key=itemgetter(0), reverse=reverse)
+    merged = merge(*runs, key=itemgetter(0), reverse=reverse)
+    return (yield from listed((item for _, item in merged), most))

@@ -73,6 +73,11 @@ class IncrementalCounts:
             self._kept[key] = make()
         return cast(T, self._kept[key])
 
+    def known(self, key: Hashable) -> Any:
+        """Returns what `kept` has of the messages as they are, without making it; None if it has nothing."""
+        self._is_current()
+        return self._kept.get(key)
+
     def forget_passed(self) -> None:
         """Forgets the messages between moments, which several queries of one evaluation share, and answers that are not asked for any more.
         Called after each evaluation."""

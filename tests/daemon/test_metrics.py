@@ -7,7 +7,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.daemon.delivery_counters import MOST_PAIRS
 from monitor.daemon.metrics import Metrics
-from monitor.model.alert import Alert
 from monitor.runtime.clock import HOUR, SECOND
 
 START = 1_795_280_824 * SECOND
@@ -46,10 +45,6 @@ def samples(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
         for sample in family.samples
         if sample.name == f"routee_monitor_{name}"
     }
-
-
-def alert(rule: str, state: str, group: str = "x") -> Alert:
-    return Alert("main", rule, (("operator", group),), state, (), START, START)
 
 
 def test_polls_are_counted_and_timed(metrics):
@@ -134,7 +129,7 @@ def test_alerts_are_counted_by_rule_and_state_and_rules_without_any_are_0(metric
     metrics.alerts(
         "main",
         ["A", "B"],
-        [alert("A", "firing", "x"), alert("A", "firing", "y"), alert("A", "pending"), alert("A", "resolved")],
+        {("A", "firing"): 2, ("A", "pending"): 1, ("A", "resolved"): 1},
     )
     assert samples(metrics, "alerts") == {
         ("main", "A", "firing"): 2,
@@ -145,9 +140,9 @@ def test_alerts_are_counted_by_rule_and_state_and_rules_without_any_are_0(metric
 
 
 def test_each_evaluation_replaces_the_counts_of_its_account_only(metrics):
-    metrics.alerts("main", ["A", "Gone"], [alert("Gone", "firing")])
-    metrics.alerts("other", ["A"], [alert("A", "firing")])
-    metrics.alerts("main", ["A"], [])
+    metrics.alerts("main", ["A", "Gone"], {("Gone", "firing"): 1})
+    metrics.alerts("other", ["A"], {("A", "firing"): 1})
+    metrics.alerts("main", ["A"], {})
     assert samples(metrics, "alerts") == {
         ("main", "A", "firing"): 0,
         ("main", "A", "pending"): 0,
@@ -272,7 +267,7 @@ def exercised(metrics: Metrics) -> Metrics:
     metrics.window("main", 1)
     metrics.delivery.add("main", {("GR", "Cosmote", "Delivered"): 1})
     metrics.evaluation("A", 1)
-    metrics.alerts("main", ["A"], [])
+    metrics.alerts("main", ["A"], {})
     metrics.notification("ops", "slack/0", "rejected", 1)
     metrics.backlog({("ops", "slack/0"): (1, START)})
     metrics.answered(200)

@@ -158,6 +158,20 @@ async def test_an_alert_that_an_older_version_stored_untold_has_at_least_its_acc
     assert shown(told(pair)[-1]) == ("ops", "firing", {"alertname": "New", "account": "a", "severity": "warning"})
 
 
+async def test_an_alert_that_nobody_was_told_of_gets_the_labels_of_its_edited_rule() -> None:
+    pair = await pair_of(NEW)
+    await begin(pair, 15)
+    await reload(pair.first, ROUTED, NEW.replace("team: sms", "team: voice"))
+    pair.clock.at += 10 * SECOND
+    await pair.first.pipeline.flush()
+    assert shown(told(pair)[-1]) == ("oncall", "firing", LABELS | {"team": "voice"})
+    await reload(pair.first, ROUTED, NEW)
+    pair.clock.at += 5 * MINUTE
+    await pair.first.poll("a", [], pair.clock.at)
+    await pair.first.pipeline.flush()
+    assert shown(told(pair)[-1]) == ("oncall", "resolved", LABELS | {"team": "voice"})
+
+
 async def test_what_explains_an_alert_is_not_missed_before_it_is_told(caplog: pytest.LogCaptureFixture) -> None:
     pair = await pair_of(NEW.replace("Look at {{ labels.team }}", "such as {{ samples[0].status }}"))
     await begin(pair, 15)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.alerts.evaluation import ViewContext
@@ -18,7 +19,7 @@ from monitor.routing.matchers import parse_matchers
 from monitor.routing.route import Route
 from monitor.routing.silences import Silence, Silences
 from monitor.routing.suppression import AT_ONCE, Suppression
-from monitor.runtime.clock import DAY, HOUR, Instant
+from monitor.runtime.clock import DAY, HOUR, SECOND, Instant
 from monitor.runtime.pieces import Work, at_once
 from monitor.window import Window
 
@@ -123,3 +124,51 @@ def test_a_snapshot_in_pieces_shows_the_alerts_of_one_moment() -> None:
     snapshot, pieces = in_pieces(taking, known.popitem)
     assert len(list(snapshot.alerts())) == MANY > len(known)
     assert pieces > MANY / AT_ONCE
+
+
+class ComparedName(str):
+    """A fingerprint that counts how often it is compared."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        ComparedName.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_the_ends_of_alerts_that_were_only_counted_are_not_compared_each_with_each() -> None:
+    evaluator = RuleEvaluator(Window("main"), [RULE], ["all"])
+    views, context = Views(evaluator, Templates()), evaluator.view_context()
+    dispatcher = Dispatcher(Route("ops"), {"ops": ("webhook/0",)}, most=10)
+    firing = [alert(number) for number in range(MANY)]
+    dispatcher.apply(dispatcher.flush([(one, views, context) for one in firing], NOW))
+    [(key, group)] = dispatcher.groups.items()
+    assert len(group.counted) == MANY - 10
+    counted = tuple(ComparedName(one) for one in group.counted)
+    dispatcher.groups[key] = msgspec.structs.replace(group, counted=counted)
+    over = [
+        msgspec.structs.replace(one, state="resolved", resolved_at=NOW + HOUR, because="recovered") for one in firing
+    ]
+    ComparedName.compared = 0
+    plan = dispatcher.flush([(one, views, context) for one in over], NOW + HOUR)
+    [sent] = plan.outbox
+    assert (sent.notification.status, len(sent.notification.alerts)) == ("resolved", 10)
+    assert MANY - 10 <= ComparedName.compared <= 4 * MANY
+
+
+def test_an_overflow_of_which_the_store_lost_an_alert_takes_in_others() -> None:
+    evaluator = RuleEvaluator(Window("main"), [RULE], ["all"])
+    views, context = Views(evaluator, Templates()), evaluator.view_context()
+    dispatcher = Dispatcher(Route("ops", ("...",)), {"ops": ("webhook/0",)})
+    dispatcher.most_groups = 2
+    known = {one.fingerprint: (one, views, context) for one in map(alert, range(10))}
+    dispatcher.apply(dispatcher.flush(known.values(), NOW))
+    [overflow] = [group for group in dispatcher.groups.values() if len(group.told) > 1]
+    lost = next(iter(overflow.told))
+    del known[lost]
+    known |= {one.fingerprint: (one, views, context) for one in map(alert, range(10, 20))}
+    dispatcher.apply(dispatcher.flush(known.values(), NOW + SECOND))
+    dispatcher.apply(dispatcher.flush(known.values(), NOW + HOUR // 2))
+    assert lost in dispatcher.groups[overflow.receiver, overflow.key].told, "it counts as firing"
+    assert dispatcher.notified_fingerprints() == {lost, *known}

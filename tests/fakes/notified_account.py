@@ -30,7 +30,7 @@ class NotifiedAccount(Account):
         cursor = Cursor("main", "all", as_of=self.now, covered_since=self._covered_since)
         result = self.evaluator.evaluate(cursor)
         assert not result.errors, result.errors
-        alerts, context = alerts_after(self.evaluator, result), self.evaluator.view_context(result, cursor)
+        alerts, context = dict(alerts_after(self.evaluator, result)), self.evaluator.view_context(result, cursor)
         plan = self.dispatcher.flush([(alert, self.views, context) for alert in alerts.values()], self.now)
         for key, alert in alerts.items():
             if alert.fingerprint in plan.incidents:

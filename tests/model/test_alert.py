@@ -1,5 +1,7 @@
 """The life of an alert, told as sequences of judgements a minute apart."""
 
+from typing import cast
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -266,6 +268,15 @@ def test_an_alert_that_loses_its_place_is_over_and_waits_while_it_is_over_its_th
     assert (over.state, over.because) == ("resolved", "recovered")
 
 
+def caught_up(alert: Alert, seen: list[tuple[int, Finding]], policy: Policy) -> tuple[Alert | None, list[Transition]]:
+    """Returns the alert after these moments, and its transitions."""
+    after, moves = cast(Alert | None, alert), list[Transition]()
+    for as_of, found in seen:
+        after, moved = catch_up("main", "r", after, found, policy, as_of)
+        moves += [] if moved is None else [moved]
+    return after, moves
+
+
 @pytest.mark.parametrize(
     ("between", "pending_at", "fires"),
     [([1, 1, 1, 1], 0, True), ([1, 0, 1, 1], 3, False), ([0, 0, 0, 0], 5, False), ([1, N, 1, 1], 3, False)],
@@ -277,7 +288,7 @@ def test_a_pending_alert_that_nobody_judged_is_decided_by_what_is_found_of_that_
     alert, _ = advance("main", "r", None, finding(1), policy, 0)
     assert alert is not None
     seen = [(minute * MINUTE, finding(breached)) for minute, breached in enumerate(between, 1)]
-    late, moves = catch_up(alert, seen, policy)
+    late, moves = caught_up(alert, seen, policy)
     assert "fired" not in [one.what for one in moves]
     now, _ = advance("main", "r", late, finding(1), policy, 5 * MINUTE)
     assert now is not None
@@ -289,7 +300,7 @@ def test_catching_up_ends_nothing_that_fires_and_knows_when_it_was_last_crossed(
     alert, _ = advance("main", "r", None, finding(1), policy, 0)
     assert alert is not None
     seen = [(minute * MINUTE, finding(1 if minute == 50 else 0)) for minute in range(1, 55)]
-    late, moves = catch_up(alert, seen, policy)
+    late, moves = caught_up(alert, seen, policy)
     assert late is not None
     assert (late.state, late.level, moves) == ("firing", 1, [])
     for minute, state in [(55, "firing"), (60, "resolved")]:
@@ -320,7 +331,7 @@ def test_a_pending_alert_caught_up_fires_when_one_judged_all_along_would(
     if alert is None or alert.state != "pending" or end <= start:
         return
     all_along = alert
-    late, _ = catch_up(alert, [(at * MINUTE, finding(breaches[at])) for at in range(start, end)], policy)
+    late, _ = caught_up(alert, [(at * MINUTE, finding(breaches[at])) for at in range(start, end)], policy)
     for at in range(start, end):
         all_along = step(all_along, at, may_fire=False)
     one, other = step(all_along, end), step(late, end)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.runtime.checkpoints import Pieces
-from monitor.runtime.pieces import Work, at_once, listed
+from monitor.runtime.pieces import Work, at_once, listed, ordered
 
 
 class Stopwatch:
@@ -37,6 +39,17 @@ def test_a_list_is_made_with_a_pause_after_so_many_items(count: int, pauses: int
     work = listed(range(count), 2)
     assert len(list(work)) == pauses
     assert at_once(listed(range(count), 2)) == list(range(count))
+
+
+@given(items=st.lists(st.tuples(st.integers(0, 3), st.integers())), most=st.integers(1, 9), reverse=st.booleans())
+def test_what_is_put_in_order_in_pieces_is_as_sorted_puts_it(
+    items: list[tuple[int, int]], most: int, *, reverse: bool
+) -> None:
+    def first(item: tuple[int, int]) -> int:
+        return item[0]
+
+    assert at_once(ordered(items, first, most, reverse=reverse)) == sorted(items, key=first, reverse=reverse)
+    assert len(list(ordered(items, first, most))) == 2 * (len(items) // most)
 
 
 async def test_others_run_once_a_piece_has_taken_long_enough() -> None:

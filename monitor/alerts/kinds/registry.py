@@ -72,7 +72,10 @@ def evaluate(rule: Rule, inputs: EvaluationInput) -> RuleResult:
 
 def evaluate_ahead(rule: Rule, inputs: EvaluationInput) -> Work[None]:
     """Does in pieces what takes long in `evaluate`, which must follow with the same inputs. Raises ValueError as that does."""
-    return kind_of(rule).ahead(rule, inputs)
+    kind = kind_of(rule)
+    if inputs.known:
+        yield from inputs.finding_codes(rule.by)
+    yield from kind.ahead(rule, inputs)
 
 
 def unit_of(rule: Rule, group: Group = ()) -> Unit:

@@ -12,8 +12,10 @@ from monitor.alerts.lost_messages import missing_before
 from monitor.config.rules import Rule
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import DAY, SECOND, Duration, Instant, iso
 from monitor.runtime.dataclass import dataclass
+from monitor.runtime.pieces import Work, at_once, paced
 from monitor.window import Codes, GroupCounts, IncrementalCounts, Query, RelativeQuery, WindowReader
 from monitor.window.aggregates import Measured, last_seen, sums
 from monitor.window.query import RECIPIENT
@@ -143,19 +145,32 @@ class EvaluationInput:
         dozens of times.
         """
 
-        def make() -> tuple[tuple[tuple[tuple[str, str], ...], ...], Codes]:
-            return self.known, self._known_codes(by)
+        return self.kept_while((_KNOWN_CODES, by), self._is_of_known, lambda: at_once(self._coded(by)))[1]
 
-        return self.kept_while((_KNOWN_CODES, by), lambda kept: kept[0] == self.known, make)[1]
+    def finding_codes(self, by: tuple[str, ...]) -> Work[None]:
+        """Works out in pieces what `known_codes` returns next, unless that is kept."""
+        key = _KNOWN_CODES, by
+        kept = self.reading.shared.get(key) if self.carried is None else self.carried.known(key)
+        if kept is None or not self._is_of_known(kept):
+            made = yield from self._coded(by)
+            self.kept_while(key, lambda _: False, lambda: made)
 
-    def _known_codes(self, by: tuple[str, ...]) -> Codes:
+    def _is_of_known(self, kept: "_KnownCodes") -> bool:
+        return kept[0] == self.known
+
+    def _coded(self, by: tuple[str, ...]) -> "Work[_KnownCodes]":
         codes = []
-        for group in self.known:
+        for group, pauses in paced(self.known, AT_ONCE):
             if tuple(name for name, _ in group) == by:
                 code = self.reading.code(by, tuple(value for _, value in group))
                 codes += [] if code is None else [code]
-        return np.array(codes, np.int64)
+            if pauses:
+                yield
+        return self.known, np.array(codes, np.int64)
 
+
+_KnownCodes = tuple[tuple[tuple[tuple[str, str], ...], ...], Codes]
+"""Groups with an alert, and the codes of those that have one."""
 
 FEW: Final = 16
 """The most groups of a result that are looked for one by one, before an index of all is made."""
