@@ -38,7 +38,7 @@ class Uuids(tuple[str, ...]):
         octets = _usual(joined) if set(map(len, texts)) == {_LENGTH} and joined.isascii() else None  # type: ignore[arg-type]  # there is no None
         if octets is None:
             return None
-        found = cls(texts)
+        found = cls(texts)  # type: ignore[arg-type]  # as above
         found.halves = _halves(octets)
         return found
 

@@ -78,11 +78,12 @@ def each_message(keys: Keys) -> tuple[Rows, Rows]:
     return order[is_first], of
 
 
-def _equal(columns: Keys, rows: Rows, keys: Keys, asked: Rows) -> Rows:
+def _equal(columns: Keys, rows: NDArray[np.int32], keys: Keys, asked: Rows) -> Rows:
     """Returns where the keys of ``rows`` are those at the positions ``asked``. Few rows have more in common with them than nothing."""
-    same = np.flatnonzero(columns.low[rows] == keys.low[asked])
+    same: Rows = np.flatnonzero(columns.low[rows] == keys.low[asked])
     rows, asked = rows[same], asked[same]
-    return same[(columns.high[rows] == keys.high[asked]) & (columns.key[rows] == keys.key[asked])]
+    are_equal: NDArray[np.bool_] = (columns.high[rows] == keys.high[asked]) & (columns.key[rows] == keys.key[asked])
+    return same[are_equal]
 
 
 class _Table:
@@ -119,7 +120,7 @@ class _Table:
         keys.ends = self, ends
         return found, positions
 
-    def _tried(self, at: Rows, step: Rows, width: int) -> tuple[Rows, Rows, NDArray[np.bool_]]:
+    def _tried(self, at: Rows, step: Rows, width: int) -> tuple[Rows, NDArray[np.int32], NDArray[np.bool_]]:
         """Returns the next ``width`` slots of each key, what is in them up to the first empty one, and whether none is empty."""
         if width == 1:
             rows = self.positions[at]
