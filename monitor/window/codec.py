@@ -51,8 +51,10 @@ class UnreadableBlob(ValueError):
 
 def sealed(sections: Iterable[bytes]) -> bytes:
     """Returns the blob of sections that `encode` made."""
-    body = b"".join(sections)
-    return _MARK + bytes([FORMAT]) + zlib.crc32(body).to_bytes(4, "little") + body
+    pieces, checksum = list(sections), 0
+    for piece in pieces:
+        checksum = zlib.crc32(piece, checksum)
+    return b"".join([_MARK, bytes([FORMAT]), checksum.to_bytes(4, "little"), *pieces])
 
 
 def seal_of(blob: bytes) -> int:
@@ -176,4 +178,4 @@ def _offsets(column: NDArray[Any], lowest: int, dtype: str) -> NDArray[Any]:
     """Returns how much larger than the lowest one each value is. Modulo a power of two, so that it is exact in the column's own width."""
     unsigned = np.dtype(f"=u{column.dtype.itemsize}")
     above = column.view(unsigned) - unsigned.type(lowest % (1 << 8 * unsigned.itemsize))
-    return above.astype(dtype, copy=False)
+    return np.asarray(above.astype(dtype, copy=False))
