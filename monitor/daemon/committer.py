@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from itertools import count, repeat
 from time import perf_counter
 
 import msgspec
@@ -253,7 +254,11 @@ def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
     blob = unsaved.blob
     commit.journal = [] if blob is None else [(account, blob)]
     commit.cleaned = [(account, seq) for seq in unsaved.cleaned]
-    commit.entries = [Entry(account, *entry) for entry in unsaved.entries]
+    commit.entries = [
+        entry
+        for field, (first, texts) in unsaved.texts.items()
+        for entry in map(Entry._make, zip(repeat(account), repeat(field), count(first), texts))
+    ]
     commit.cursors = [msgspec.structs.replace(one, journal=unsaved.sum) for one in commit.cursors]
 
 

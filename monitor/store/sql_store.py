@@ -348,7 +348,7 @@ class SqlStore(ABC):
         sequences = [self._append(row) for row in commit.journal]
         self._many(statements.CLEAN, commit.cleaned)
         self._many(statements.DROP_ENTRY, commit.dropped_entries)
-        self._many(statements.ENTRY, rows.entry_rows(commit.entries))
+        self._put_entries(commit.entries)
         self._many(statements.CURSOR, rows.cursor_rows(commit.cursors, commit.lost))
         self._many(statements.ACCOUNT_STATE, rows.account_state_values(commit.account_states))
         self._many(statements.DROP_RULE_STATE, commit.dropped_rule_states)
@@ -356,6 +356,9 @@ class SqlStore(ABC):
         self._many(statements.DROP_FIRST_EVALUATION, commit.dropped_first_evaluations)
         self._many(statements.FIRST_EVALUATION, [(*key, at) for key, at in commit.first_evaluations.items()])
         return sequences
+
+    def _put_entries(self, entries: Sequence[Entry]) -> None:
+        self._many(statements.ENTRY, rows.entry_rows(entries))
 
     def _write_alerts(self, commit: Commit) -> None:
         self._many(statements.DROP_ALERT, [(fingerprint,) for fingerprint in commit.dropped_alerts])

@@ -7,6 +7,8 @@ cursors may be lost in a power failure, but not in a crash of the program: those
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +19,13 @@ from monitor.runtime.errors import DecidedTooLate, StoreDamaged
 from monitor.store import row_codec as rows
 from monitor.store import statements
 from monitor.store.migrate import migrate, require_current
-from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Texts
+from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Entry, Texts
 from monitor.store.salvage import Salvage, insert_salvaged
 from monitor.store.sql_store import ENTRIES_PAGE, SqlStore, Table
 from monitor.store.sqlite_file import DaemonLock, connect, explained, quick_check
+
+_NUL: Final = "\0"
+"""Ends a text for SQLite where it is in JSON."""
 
 _texts: Final = msgspec.json.Decoder(list[str])
 
@@ -166,6 +171,17 @@ class SqliteStore(SqlStore):
     def _append(self, row: tuple[str, bytes]) -> Callable[[], int]:
         number = self._connection.execute(statements.APPEND, row).lastrowid or 0
         return lambda: number
+
+    def _put_entries(self, entries: Sequence[Entry]) -> None:
+        # As JSON, for the same reason as in `texts_page`.
+        for (account, field), some in groupby(entries, itemgetter(0, 1)):
+            values = rows.entry_rows(list(some))
+            codes, texts = [code for _, _, code, _ in values], [text for _, _, _, text in values]
+            first = codes[0]
+            if codes == list(range(first, first + len(codes))) and _NUL not in "".join(texts):
+                self._run(statements.FOLLOWING_ENTRIES, (account, field, first, msgspec.json.encode(texts).decode()))
+            else:
+                self._many(statements.ENTRY, values)
 
     @contextmanager
     def _writing(self, durable: bool = True, repeatable: bool = True) -> Iterator[None]:

@@ -17,25 +17,33 @@ FULL = 0.7
 """The share of occupied slots above which a table grows."""
 STEP = 1 << 15
 """The least number of slots of an old table that each call that adds rows moves, and the number of rows that are indexed at a time."""
+_FEW = 512
+"""Up to so many keys are looked for in `_WIDE` slots each at once: that takes hardly longer than in one."""
+_WIDE = 8
 
 Rows = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 
 class Keys:
-    """The three columns by which a row is found. ``high`` and ``low`` are the message's id; ``key`` distinguishes its parts."""
+    """The three columns by which a row is found. ``high`` and ``low`` are the message's id; ``key`` distinguishes its parts.
 
-    __slots__ = ("_hashed", "high", "key", "low")
+    ``ends`` are slots of a table before which these keys were looked for in vain, if they were.
+    """
+
+    __slots__ = ("_hashed", "ends", "high", "key", "low")
 
     def __init__(self, high: NDArray[np.uint64], low: NDArray[np.uint64], key: NDArray[np.signedinteger]) -> None:
         self.high = high
         self.low = low
         self.key = key
         self._hashed: Hashes | None = None
+        self.ends: tuple[_Table, Rows] | None = None
 
     def __getitem__(self, at: Rows | NDArray[np.bool_]) -> "Keys":
         some = Keys(self.high[at], self.low[at], self.key[at])
         some._hashed = None if self._hashed is None else self._hashed[at]
+        some.ends = None if self.ends is None else (self.ends[0], self.ends[1][at])
         return some
 
     def __len__(self) -> int:
@@ -70,6 +78,14 @@ def each_message(keys: Keys) -> tuple[Rows, Rows]:
     return order[is_first], of
 
 
+def _equal(columns: Keys, rows: NDArray[np.int32], keys: Keys, asked: Rows) -> Rows:
+    """Returns where the keys of ``rows`` are those at the positions ``asked``. Few rows have more in common with them than nothing."""
+    same: Rows = np.flatnonzero(columns.low[rows] == keys.low[asked])
+    rows, asked = rows[same], asked[same]
+    are_equal: NDArray[np.bool_] = (columns.high[rows] == keys.high[asked]) & (columns.key[rows] == keys.key[asked])
+    return same[are_equal]
+
+
 class _Table:
     """A hash table with a power of two of slots. The step between the slots that are tried depends on the key (double hashing)."""
 
@@ -84,31 +100,43 @@ class _Table:
         return (hashes >> self._shift).astype(np.int64), ((hashes & self._mask) | np.uint64(1)).astype(np.int64)
 
     def probe(self, keys: Keys, columns: Keys) -> tuple[Rows, Rows]:
-        """Returns the row and the slot of each key; `EMPTY` for both if the key does not exist."""
+        """Returns the row and the slot of each key; `EMPTY` for both if the key does not exist. Notes in ``keys`` where it ended."""
         count, mask = len(keys), len(self.positions) - 1
         found, positions = np.full(count, EMPTY, np.int64), np.full(count, EMPTY, np.int64)
         at, step = self._first(keys.hashed())
-        left = np.arange(count)
+        ends, left = at.copy(), np.arange(count)
         while left.size:
-            rows = self.positions[at]
+            width = 1 if left.size > _FEW else _WIDE
+            slots, rows, going = self._tried(at, step, width)
             there = np.flatnonzero(rows >= 0)
-            candidates, asked = rows[there], left[there]
-            same = columns.low[candidates] == keys.low[asked]
-            same &= columns.high[candidates] == keys.high[asked]
-            same &= columns.key[candidates] == keys.key[asked]
-            hits = there[same]
-            found[left[hits]] = rows[hits]
-            positions[left[hits]] = at[hits]
-            going = rows != EMPTY
-            going[hits] = False
+            tried = there // width
+            hits = _equal(columns, rows[there], keys, left[tried])
+            there, hit = there[hits], tried[hits]
+            found[left[hit]], positions[left[hit]] = rows[there], slots[there]
+            ends[left] = at
+            going[hit] = False
             left, step = left[going], step[going]
-            at = (at[going] + step) & mask
+            at = (at[going] + step * width) & mask
+        keys.ends = self, ends
         return found, positions
 
-    def insert(self, hashes: Hashes, rows: Rows) -> None:
+    def _tried(self, at: Rows, step: Rows, width: int) -> tuple[Rows, NDArray[np.int32], NDArray[np.bool_]]:
+        """Returns the next ``width`` slots of each key, what is in them up to the first empty one, and whether none is empty."""
+        if width == 1:
+            rows = self.positions[at]
+            return at, rows, rows != EMPTY
+        slots = (at[:, None] + step[:, None] * np.arange(width)) & (len(self.positions) - 1)
+        rows = self.positions[slots]
+        is_ahead = np.logical_and.accumulate(rows != EMPTY, axis=1)
+        rows[~is_ahead] = EMPTY
+        return slots.ravel(), rows.ravel(), is_ahead[:, -1]
+
+    def insert(self, keys: Keys, rows: Rows) -> None:
         """Adds rows whose keys are not in the table yet."""
         mask = len(self.positions) - 1
-        at, step = self._first(hashes)
+        at, step = self._first(keys.hashed())
+        if keys.ends is not None and keys.ends[0] is self:
+            at = keys.ends[1]  # no slot before has become empty since
         self.used += len(rows)
         while rows.size:
             free = self.positions[at] == EMPTY
@@ -145,7 +173,7 @@ class Index:
             self._move(max(STEP, 16 * len(rows)), columns)
         if self._table.used + len(rows) > FULL * len(self._table.positions):
             self._grow(len(rows), columns)
-        self._table.insert(keys.hashed(), rows)
+        self._table.insert(keys, rows)
         self._count += len(rows)
 
     def _grow(self, more: int, columns: Keys) -> None:
@@ -158,7 +186,7 @@ class Index:
         assert self._old is not None
         some = self._old.positions[self._moved : self._moved + positions]
         rows: Rows = some[some >= 0].astype(np.int64)
-        self._table.insert(columns[rows].hashed(), rows)
+        self._table.insert(columns[rows], rows)
         self._moved += positions
         if self._moved >= len(self._old.positions):
             self._old = None
@@ -168,7 +196,7 @@ class Index:
         self._table, self._old, self._count = _Table(_size(len(rows))), None, len(rows)
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
-            self._table.insert(columns[some].hashed(), some)
+            self._table.insert(columns[some], some)
             yield
 
     def remove(self, keys: Keys, columns: Keys) -> None:

@@ -135,14 +135,16 @@ def _fill_in(
         return
     for name in _TEXTS:
         unknown = dictionaries[name].code(UNKNOWN)
-        if unknown is not None:
+        if unknown is not None and (lacks := values[name][at] == unknown).any():
             given = columns.of(name, part)
-            positions, lenders = _first(at, (values[name][at] == unknown) & (given != unknown))
+            positions, lenders = _first(at, lacks & (given != unknown))
             values[name][positions] = given[lenders]
     to, missing = columns["to"][part], np.uint64(no_recipient)
-    positions, lenders = _first(at, (values["to"][at] == missing) & (to != missing))
-    values["to"][positions] = to[lenders]
-    values["recipient"][positions] = columns["recipient"][part[lenders]]
+    lacks = values["to"][at] == missing
+    if lacks.any():
+        positions, lenders = _first(at, lacks & (to != missing))
+        values["to"][positions] = to[lenders]
+        values["recipient"][positions] = columns["recipient"][part[lenders]]
 
 
 def _equals(fold: _Fold, columns: Columns, heads: Rows) -> tuple[Rows, Rows]:

@@ -4,15 +4,22 @@ A million messages share about ten thousand profiles. So rows are narrow, and co
 of each message.
 """
 
+import hashlib
+from typing import Final
+
 import numpy as np
 
 from monitor.model.message import CODED_FIELDS
-from monitor.window.index import Hashes, Index, Keys, Rows, first_of_each
+from monitor.window.index import Index, Keys, Rows, first_of_each
 from monitor.window.table import ColumnTable, Values
 
 SEARCHES = "searches"
 PROFILED = (*CODED_FIELDS, SEARCHES)
 """The fields of a profile. SEARCHES is the set of searches that have the message, or had it (see `monitor.window.dictionary.Sets`)."""
+
+_DIGESTS: Final = b"".join(hashlib.blake2b(name.encode(), digest_size=16).digest() for name in PROFILED)
+_FACTORS: Final = np.frombuffer(_DIGESTS, "<u8").reshape(-1, 2).T.astype(np.uint64) | np.uint64(1)
+"""Two odd numbers for each field, by which its codes count in the hash of a profile."""
 
 
 class Profiles(ColumnTable):
@@ -52,16 +59,6 @@ class Profiles(ColumnTable):
 
 def _keys(codes: Values) -> Keys:
     """Returns a 128-bit hash of each combination; collisions by chance are negligible."""
-    count = len(codes[SEARCHES])
-    high, low = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
-    for name in PROFILED:
-        code = codes[name].astype(np.uint64)
-        high = _mixed(high ^ code, np.uint64(0x9E3779B97F4A7C15))
-        low = _mixed(low ^ code, np.uint64(0xD6E8FEB86659FD93))
-    return Keys(high, low, np.zeros(count, np.int8))
-
-
-def _mixed(state: Hashes, factor: np.uint64) -> Hashes:
-    state *= factor
-    state ^= state >> np.uint64(29)
-    return state
+    numbers = np.array([codes[name] for name in PROFILED], np.uint64)
+    high, low = _FACTORS @ numbers  # modulo 2**64
+    return Keys(high, low, np.zeros(len(high), np.int8))

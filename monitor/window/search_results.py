@@ -17,6 +17,7 @@ from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.window.columns import AS_PART, HALF_SECOND, Columns
 from monitor.window.dictionary import Codes, Dictionary, Sets
 from monitor.window.index import Rows
+from monitor.window.stable_order import distinct
 
 StatusPredicate = Callable[[str], bool]
 """Returns whether a search can return messages of a status."""
@@ -76,7 +77,7 @@ class SearchResults:
         self._columns = columns
         self._statuses = statuses
         self._sets = sets
-        self._reads: dict[str, dict[str, list[Rows]]] = {}
+        self._reads: dict[str, dict[str, list[NDArray[np.int32]]]] = {}
         self._unconfirmed: dict[str, _UnconfirmedMisses] = {}
 
     def begin(self, search: str, name: str) -> None:
@@ -95,8 +96,9 @@ class SearchResults:
         if not reads:
             return
         rows = np.concatenate([known, fresh])
+        kept = rows.astype(np.int32)
         for found in reads.values():
-            found.append(rows)
+            found.append(kept)
         if (unconfirmed := self._unconfirmed.get(search)) is not None:
             unconfirmed.drop(rows)
         # This change alone is not journalled: an earlier instant only proves less.
@@ -114,10 +116,13 @@ class SearchResults:
         pages = self._reads.get(read.search, {}).get(read.name)
         if pages is None:
             return _NONE  # it began before this window existed
-        returned = np.concatenate([_NONE, *pages])
         unconfirmed = self._unconfirmed.setdefault(read.search, _UnconfirmedMisses())
         gone = unconfirmed.missed_again() if read.is_poll else _NONE
-        absent = np.setdiff1d(self._absent(read, of_search), np.concatenate([returned, gone]))
+        there = np.zeros(self._columns.length, np.bool_)
+        for rows in pages:
+            there[rows] = True
+        there[gone] = True
+        absent = distinct(self._absent(read, of_search, there))
         if read.certain or read.read_at <= read.seen_to:
             unconfirmed.drop(absent)
             return np.concatenate([gone, absent])
@@ -125,11 +130,12 @@ class SearchResults:
         unconfirmed.add(absent, np.where(queued, MISSABLE_POLLS_QUEUED, MISSABLE_POLLS))
         return gone
 
-    def _absent(self, read: CompleteRead, of_search: NDArray[np.bool_]) -> Rows:
-        """Returns the parts that a search has and whose whole place the read covers."""
+    def _absent(self, read: CompleteRead, of_search: NDArray[np.bool_], there: NDArray[np.bool_]) -> Rows:
+        """Returns the parts, other than those of the rows that are ``there``, that a search has and whose whole place the read covers."""
         found = [_NONE]
         for start, end in read.spans:
             rows = self._columns.timeline.rows(start - 1, end, AS_PART)
+            rows = rows[~there[rows]]  # first, because it leaves few
             rows = rows[of_search[self._columns["profile"][rows]]]
             found.append(rows[self._is_within(rows, start, read.is_poll)])
         return np.concatenate(found)

@@ -79,9 +79,15 @@ class StatusChanges:
         self._taken.write(rows, {"statuses": (had | bits)[new]})
         if search is not None:
             rows = rows[columns["date"][rows] > self.since.get(search, _DISTANT_PAST)]
-        profiles, counts = np.unique(columns["profile"][rows], return_counts=True)
-        codes = [columns.profiles[name][profiles].tolist() for name in COUNTED_BY]
-        for *key, count in zip(*codes, counts.tolist(), strict=True):
+        if rows.size:
+            self._count(columns["profile"][rows])
+
+    def _count(self, profiles: NDArray[Any]) -> None:
+        """Counts messages of these profiles, many of which have the same key."""
+        sizes = [len(self._dictionaries[name]) for name in COUNTED_BY]
+        codes = [self._columns.profiles[name][profiles] for name in COUNTED_BY]
+        keys, counts = np.unique(np.ravel_multi_index(codes, sizes), return_counts=True)
+        for key, count in zip(np.transpose(np.unravel_index(keys, sizes)).tolist(), counts.tolist(), strict=True):
             self._counts[tuple(key)] += count
 
     def forget(self, rows: Rows) -> None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.window.columns import Columns
 from monitor.window.index import Rows
@@ -19,13 +20,13 @@ class WrittenRows:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._lists: list[Rows] = [np.arange(columns.length)]
+        self._lists: list[NDArray[np.int32]] = [np.arange(columns.length, dtype=np.int32)]
         columns.written.append(self._note)
 
     def _note(self, rows: Rows) -> None:
-        self._lists.append(rows)
+        self._lists.append(rows.astype(np.int32))
         if len(self._lists) > MANY:
-            self._lists = [self.take()]
+            self._lists = [self.take().astype(np.int32)]
 
     def take(self) -> Rows:
         """Returns the rows, each once and ascending, and forgets them."""

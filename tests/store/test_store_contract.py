@@ -174,6 +174,29 @@ def test_texts_are_read_in_pages_as_the_entries_are(store: Store) -> None:
         assert found == [(one.field, one.value) for one in store.entries(account)]
 
 
+def test_entries_that_follow_each_other_are_stored_as_they_are_whatever_their_texts(store: Store) -> None:
+    plain = [
+        "",
+        "+30691•••••78",
+        'a "b" \\ c',
+        "line\nfeed",
+        "😀",
+        "\x1e\x1f\x7f\u2028",
+        "\\u0000",
+        "null",
+        "1",
+        "[1]",
+        "Ä\ufdd0",
+    ]
+    with_nul = [*plain, "nul\x00in it", "\x00", "after"]
+    store.commit(Commit(entries=[Entry("main", "from", 3, "another text")]))
+    entries = [Entry("main", "from", code, text) for code, text in enumerate(plain)]
+    entries += [Entry("main", "label", code, text) for code, text in enumerate(with_nul, 5)]
+    store.commit(Commit(entries=[*entries, *(Entry("other", "label", code, "x") for code in (1, 2, 4))]))
+    assert store.entries("main") == entries
+    assert [entry.code for entry in store.entries("other")] == [1, 2, 4]
+
+
 def test_a_text_that_utf8_cannot_hold_does_not_stop_the_poll(store: Store) -> None:
     store.commit(
         Commit(

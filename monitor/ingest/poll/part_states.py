@@ -1,5 +1,6 @@
 """Which parts of messages a page has, and whether their statuses may change, as arrays."""
 
+import os
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from monitor.model.message import FINAL, QUEUED
 from monitor.model.routee_query import Page
+from monitor.model.uuids import halves_of
 from monitor.runtime.dataclass import dataclass
 
 PartIds = NDArray[np.int64]
@@ -22,6 +24,8 @@ IS_UNREADABLE: Final = 3
 """The record could not be read."""
 
 _SPREAD: Final = np.uint64(0xD6E8FEB86659FD93)
+_KEY: Final = np.uint64(int.from_bytes(os.urandom(8)) | 1)
+"""Makes the hashes others in each run, so that nobody can send two messages with one hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,7 @@ class PartStates:
 def states_of(page: Page) -> PartStates:
     """Returns the parts on a page in its order, those of records that cannot be read behind the others."""
     batch = page.batch
-    messages = np.fromiter(map(hash, batch.message_id), np.int64, len(batch)).view(np.uint64)
-    ids = (messages ^ batch.key.astype(np.uint64) * _SPREAD).view(np.int64)
+    ids = (_hashes(batch.message_id) ^ batch.key.astype(np.uint64) * _SPREAD).view(np.int64)
     of_combination = np.fromiter(map(_state, batch.coded.values["status"]), np.uint8)
     states = of_combination[batch.coded.of]
     if page.rejected:
@@ -56,6 +59,21 @@ def states_of(page: Page) -> PartStates:
         ids = np.append(ids, np.array(unreadable, np.int64))
         states = np.append(states, np.full(len(unreadable), IS_UNREADABLE, np.uint8))
     return PartStates(ids, states)
+
+
+def _hashes(messages: Sequence[str]) -> NDArray[np.uint64]:
+    """Returns a hash of each message's id, which is the same on every page."""
+    high, low = halves_of(messages, _octets)
+    mixed = high * _KEY
+    mixed ^= mixed >> np.uint64(32)
+    mixed += low
+    mixed *= _SPREAD
+    mixed ^= mixed >> np.uint64(29)
+    return mixed * _KEY
+
+
+def _octets(text: str) -> bytes:
+    return hash(text).to_bytes(16, signed=True)
 
 
 def _state(status: str) -> int:

@@ -15,6 +15,7 @@ from monitor.ingest.routee.quarantine import shown
 from monitor.ingest.routee.tolerant import SMALLEST_HASH, SmsPart
 from monitor.model.batch import Batch
 from monitor.model.message import UNKNOWN, Unread
+from monitor.model.uuids import Uuids
 
 LARGEST_AMOUNT = 1e9
 """The largest price, or latency in seconds, that is believed. A larger one counts as unreadable, as it would outweigh all others."""
@@ -58,6 +59,9 @@ def _written(name: str, given: float | None, record: object) -> str:
 
 
 def _ids(ids: Sequence[str | None]) -> Sequence[str]:
+    usual = Uuids.of(ids)  # which are plain too
+    if usual is not None:
+        return usual
     return cast(Sequence[str], ids) if are_plain(ids) else cleaned([one or UNKNOWN for one in ids])
 
 
