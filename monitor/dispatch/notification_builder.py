@@ -250,9 +250,7 @@ class NotificationBuilder:
 
 def _as_known(view: AlertView, alert: Alert) -> AlertView:
     """Returns the view with the labels with which the alert was shown first, except for the severity: receivers know it by them, and its end has to
-    be about the same alert, also if its rule or the accounts were changed meanwhile."""
-    if alert.view is None or alert.view.starts_at != view.starts_at:
-        return view
+    be about the same alert, also if its rule or the accounts were changed meanwhile, and if it began again before its end was told."""
     return msgspec.structs.replace(view, labels=known_labels(alert, view, view.severity))
 
 

@@ -141,6 +141,18 @@ async def test_an_alert_keeps_the_labels_that_it_was_told_with_when_its_rule_get
     assert world.last.alerts[0].labels["team"] == "sms", "the next time it begins it has the new ones"
 
 
+async def test_an_alert_keeps_its_labels_too_if_it_begins_again_before_its_end_was_told() -> None:
+    world = World()
+    await world.poll(Cosmote=4)
+    await world.restart(RULES + "    labels: {team: sms}\n")
+    await world.poll(Cosmote=0)
+    await world.poll(Cosmote=4, Nova=4)
+    await world.flush(5 * MINUTE)
+    assert payload(world.last) == [("firing", "Cosmote", "warning"), ("firing", "Nova", "warning")]
+    teams = {view.labels["operator"]: view.labels.get("team") for view in world.last.alerts}
+    assert teams == {"Cosmote": None, "Nova": "sms"}
+
+
 async def test_an_alert_that_the_store_lost_is_not_told_as_over_before_it_was_looked_for() -> None:
     world = World()
     await world.poll(Cosmote=4)
