@@ -354,6 +354,31 @@ async def test_the_watchdog_and_the_report_go_with_the_first_account() -> None:
     assert {one.notification.episode for one in pair.store.outbox} == {pair.store.outbox[0].notification.episode}
 
 
+async def test_the_watchdog_begins_anew_for_another_first_account_and_the_report_is_looked_up_again() -> None:
+    pair = await Pair().start(("a", "b"), ())
+    worker, configured = pair.first, WRITTEN.config.report
+    assert configured is not None
+    report = MorningReport(configured, lambda: WRITTEN, worker.pipeline)
+    pair.clock.at = parse_iso("2026-11-18T07:00:00Z")
+    await report.step()
+    assert worker.pipeline.dispatcher.reported is not None
+    await worker.pipeline.led_by("b")
+    assert worker.pipeline.dispatcher.reported is None
+    await worker.pipeline.flush_due()
+    assert [one.account for one in pair.store.outbox if one.notification.group_key == "{watchdog}"] == ["a", "b"]
+
+
+async def test_the_watchdog_does_not_go_on_as_that_of_an_account_that_was_the_first_one() -> None:
+    pair = await Pair().start(("a",), ("b",))
+    await pair.first.pipeline.flush()
+    await pair.first.pipeline.release("a")
+    pair.clock.at += MINUTE
+    await pair.second.pipeline.led_by("b")
+    await pair.second.adopt("a")
+    await pair.second.pipeline.flush()
+    assert [one.account for one in pair.store.outbox if one.notification.group_key == "{watchdog}"] == ["a", "b"]
+
+
 @pytest.mark.parametrize("holder", [0, 1], ids=["it keeps a", "it has b"])
 @pytest.mark.parametrize("changed", [0, 1], ids=["the first one", "the second one"])
 @pytest.mark.parametrize("new", [["b"], ["n", "a", "b"]], ids=["a removed", "n put first"])

@@ -112,6 +112,19 @@ async def test_a_worse_level_is_told_at_once_and_ends_the_old_severity_in_the_sa
     assert payload(world.last) == [("resolved", "Cosmote", "warning"), ("firing", "Cosmote", "critical")]
 
 
+async def test_after_the_clock_was_set_back_a_group_waits_for_its_interval_from_then_on() -> None:
+    world = World()
+    await world.poll(Cosmote=4)
+    await world.poll(10 * MINUTE, Cosmote=4, Nova=4)
+    await world.poll(Cosmote=4, Nova=4, Vodafone=4)
+    assert world.harness.reasons() == ["first", "new alerts"]
+    await world.flush(-5 * MINUTE)
+    await world.flush(5 * MINUTE - SECOND)
+    assert world.harness.reasons() == ["first", "new alerts"]
+    await world.flush(SECOND)
+    assert world.harness.reasons() == ["first", "new alerts", "new alerts"]
+
+
 async def test_easing_waits_for_the_interval() -> None:
     world = World()
     await world.poll(Cosmote=8)

@@ -60,6 +60,15 @@ async def test_two_routes_of_one_receiver_hand_an_alert_over_from_one_group_to_t
     assert world.last.alerts[0].resolved_because == "moved"
 
 
+async def test_an_alert_that_is_silenced_is_not_handed_over_and_stays_as_it_was_told() -> None:
+    world = OperatorHarness(config=BY_SEVERITY.replace("receiver: oncall}]", "receiver: ops}]"))
+    await world.poll(Cosmote=4)
+    await world.silence("operator=Cosmote")
+    await world.poll(Cosmote=8)
+    await world.flush(5 * MINUTE)
+    assert [payload(one) for one in world.told] == [[("firing", "Cosmote", "warning")]]
+
+
 async def test_a_route_that_is_gone_tells_the_end_and_a_restart_with_the_same_routes_tells_nobody() -> None:
     world = OperatorHarness(config=BY_SEVERITY)
     await world.poll(Cosmote=8)

@@ -361,6 +361,46 @@ def test_a_statement_that_waits_for_somebody_elses_lock_is_given_up(
     assert polls_in(postgresql) == [1]
 
 
+def test_what_reads_and_waits_for_somebody_elses_lock_is_given_up_and_leaves_nothing_open(
+    postgresql: PostgresqlAddress,
+) -> None:
+    with closing(open_worker(postgresql, limits=SHORT)) as store:
+        store.commit(poll(1))
+        with closing(connect(postgresql, SHORT)) as other:
+            other.execute("BEGIN")
+            other.execute("LOCK TABLE alert IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(StoreError, match="is locked by another program"):
+                store.load()
+        assert len(store.load().alerts) == 1
+        store.commit(poll(2))
+    assert polls_in(postgresql) == [1, 2]
+
+
+def test_a_daemon_that_the_database_does_not_know_any_more_commits_nothing(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
+) -> None:
+    with closing(open_worker(postgresql, limits=SHORT)) as store:
+        store.commit(poll(1))
+        postgresql_server.administer("DELETE FROM routee_monitor.worker", database=postgresql.database)
+        for _ in range(2):
+            with pytest.raises(StoreOutdated, match="no longer knows this daemon"):
+                store.commit(poll(2))
+    assert polls_in(postgresql) == [1]
+
+
+def test_who_leaves_no_marks_does_not_take_a_commit_whose_answer_is_lost_for_made(
+    postgresql: PostgresqlAddress, link: PostgresqlLink
+) -> None:
+    with closing(open_postgresql(link.address, exclusive=True, limits=SHORT)) as store:
+        store.commit(poll(1))
+        link.cut_at_commit = "before"
+        with pytest.raises(StoreError):
+            store.commit(poll(2))
+        assert polls_in(postgresql) == [1]
+        store.commit(poll(2))
+    assert polls_in(postgresql) == [1, 2]
+
+
 def test_a_slow_network_is_no_silent_server(link: PostgresqlLink) -> None:
     """Each transfer takes longer than the server may be silent, and longer than a statement of few bytes may take."""
     limits = replace(SHORT, statement=SECOND)
