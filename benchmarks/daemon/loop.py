@@ -4,6 +4,7 @@ The daemon runs in this process; Routee, those who push and those who look run i
 nothing else can run during one. Processor time is what the step itself took; other programs on the machine do not count.
 """
 
+import gc
 import http.client
 import json
 import socket
@@ -12,13 +13,14 @@ import sys
 import tempfile
 import threading
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import trio
 
@@ -68,10 +70,30 @@ def _measured(messages: int, seconds: float) -> list[Figure]:
 class HeldLoop(trio.abc.Instrument):
     """The processor seconds of each step of each task."""
 
-    steps: list[float] = field(default_factory=list)
+    steps: "array[float]" = field(
+        default_factory=lambda: array("d")
+    )  # nothing that the garbage collector would look through
     by_task: Counter[str] = field(default_factory=Counter)
     """By the task's name, the milliseconds of its longest step."""
+    collecting: float = 0.0
+    """Of that, the seconds of the longest search for garbage, which comes in the middle of any task."""
     _began: float | None = None
+    _collection_began: float = 0.0
+
+    def __enter__(self) -> Self:
+        gc.callbacks.append(self._collected)
+        trio.lowlevel.add_instrument(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        trio.lowlevel.remove_instrument(self)
+        gc.callbacks.remove(self._collected)
+
+    def _collected(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._collection_began = time.thread_time()
+        else:
+            self.collecting = max(self.collecting, time.thread_time() - self._collection_began)
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         self._began = time.thread_time()
@@ -100,19 +122,19 @@ async def _watch(folder: Path, address: tuple[str, int], seconds: float) -> tupl
     past, present, stop = HeldLoop(), HeldLoop(), trio.Event()
     import_listener()  # as the command does before its loop begins
     async with trio.open_nursery() as nursery:
-        trio.lowlevel.add_instrument(past)
-        running: Running = await nursery.start(partial(run_daemon, settings.settings, settings.templates, stop=stop))
-        await _until_learned(running)
-        trio.lowlevel.remove_instrument(past)
+        with past:
+            running: Running = await nursery.start(
+                partial(run_daemon, settings.settings, settings.templates, stop=stop)
+            )
+            await _until_learned(running)
         with _others(address):
             await trio.sleep(2)
-            trio.lowlevel.add_instrument(present)
-            await trio.sleep(seconds)
-            trio.lowlevel.remove_instrument(present)
+            with present:
+                await trio.sleep(seconds)
         stop.set()
     for what, held in (("the past", past), ("afterwards", present)):
         longest = ", ".join(f"{name} {ms} ms" for name, ms in held.by_task.most_common(6))
-        print(f"{what}: {longest}", file=sys.stderr, flush=True)
+        print(f"{what}: {longest}; garbage {1e3 * held.collecting:.0f} ms", file=sys.stderr, flush=True)
     return past, present
 
 

@@ -15,7 +15,12 @@ from monitor.cli.output import width_of_output
 from monitor.runtime.start_signals import StartSignals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.config.monitor import Config
+    from monitor.daemon.validate import SettingsWithTemplates
+    from monitor.simulation.demo.screen import Screen
+    from monitor.store.opening import StoreOpening
 
 
 @click.command(short_help="Run the daemon.")
@@ -52,30 +57,19 @@ def _run(
     log_format: Literal["auto", "journal", "text", "json"] | None,
     signals: StartSignals,
 ) -> int:
-    import functools
-    import logging
-
-    import trio
-
-    from monitor.cli.check_warnings import exposed_secrets
-    from monitor.cli.signals import until_signalled
-    from monitor.daemon import main as daemon
-    from monitor.daemon.reload import Reloads
+    """Reads what is configured, and lets the store be opened while the rest of the daemon is imported."""
+    from monitor.daemon.store_opening import begin_opening
     from monitor.runtime import log as logs
     from monitor.runtime.certificates import read_ahead
+    from monitor.runtime.clock import SystemClock
     from monitor.runtime.file_descriptors import raise_limit
     from monitor.runtime.heap import keep_heap, share_heap
     from monitor.runtime.process_end import PATIENCE
-    from monitor.runtime.sd_notify import Systemd
-    from monitor.runtime.suspend_clock import SuspendCountingClock
     from monitor.runtime.unblocked_stream import UnblockedStream
     from monitor.simulation.demo.screen import Screen
 
     output = UnblockedStream(sys.stderr)
     screen = Screen(output) if output.isatty() else None
-    is_shared = (
-        screen is not None and sys.stdout.isatty()
-    )  # what is printed there has to make room for the changing line
 
     def log_as_written(settings: "Config") -> None:
         logs.configure(log_level or settings.log.level, log_format or settings.log.format, screen or output)
@@ -85,13 +79,43 @@ def _run(
     raise_limit()
     loaded = read_everything(config, late_secrets=False)
     look_outside()
+    log_as_written(loaded.settings.config)
+    opening = begin_opening(loaded.settings.config, SystemClock().now())
     read_ahead()
+    try:
+        return _serve(loaded, find_config(config), opening, signals, screen, log_as_written)
+    finally:
+        output.drain(PATIENCE)
+
+
+def _serve(
+    loaded: "SettingsWithTemplates",
+    config: Path,
+    opening: "StoreOpening",
+    signals: StartSignals,
+    screen: "Screen | None",
+    log_as_written: "Callable[[Config], None]",
+) -> int:
+    import functools
+    import logging
+
+    import trio
+
+    from monitor.cli.check_warnings import exposed_secrets
+    from monitor.cli.signals import until_signalled
+    from monitor.daemon import main as daemon
+    from monitor.daemon.reload import Reloads
+    from monitor.runtime.sd_notify import Systemd
+    from monitor.runtime.suspend_clock import SuspendCountingClock
+
     if loaded.settings.config.web is not None:
         daemon.import_listener()
-    log_as_written(loaded.settings.config)
-    for warning in exposed_secrets(loaded, find_config(config)):
+    for warning in exposed_secrets(loaded, config):
         logging.getLogger(__name__).warning("%s", warning)
-    reloads = Reloads(find_config(config), environment(), log_as_written)
+    reloads = Reloads(config, environment(), log_as_written)
+    is_shared = (
+        screen is not None and sys.stdout.isatty()
+    )  # what is printed there has to make room for the changing line
     run_daemon = functools.partial(
         daemon.run,
         loaded.settings,
@@ -102,6 +126,7 @@ def _run(
         live=(lambda text: screen.live(text[: (width_of_output() or 80) - 1]))
         if screen is not None and screen.moves
         else None,
+        opening=opening,
     )
 
     async def act(stop: trio.Event) -> None:
@@ -116,6 +141,4 @@ def _run(
         trio.run(until_signalled, act, reloads.request, clock=SuspendCountingClock())
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the last line of the log has its form too
         return report_error(error, logging.getLogger("monitor").error)
-    finally:
-        output.drain(PATIENCE)
     return 0

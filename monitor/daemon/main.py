@@ -11,6 +11,7 @@ from monitor.config.settings import Settings
 from monitor.daemon.hidden_secrets import hide_secrets
 from monitor.daemon.reload import Reloads
 from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.daemon.store_opening import begin_opening
 from monitor.daemon.store_wait import StoreWait
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.daemon.wiring import Daemon, Running
@@ -20,6 +21,7 @@ from monitor.runtime.errors import StoreUnreachable
 from monitor.runtime.guarded_clock import GuardedClock
 from monitor.runtime.sd_notify import Systemd
 from monitor.store.daemon_store import daemon_store
+from monitor.store.opening import StoreOpening
 
 __all__ = ["Running", "import_listener", "run"]
 
@@ -42,24 +44,25 @@ async def run(
     systemd: Systemd | None = None,
     reloads: Reloads | None = None,
     live: Callable[[str], None] | None = None,
+    opening: StoreOpening | None = None,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Runs the daemon until ``stop`` is set. Raises StoreError or ListenError if it cannot start.
 
     It waits for the server of its store, if there is one that cannot be reached yet, and starts anew if that goes away while it starts.
 
-    ``live`` shows a changing line: how much of the past has been read. ``reloads`` says where the settings came from and requests reloads;
-    without it they never change.
+    ``live`` shows a changing line: how much of the past has been read. ``opening`` is that of its store, if it has begun already. ``reloads`` says
+    where the settings came from and requests reloads; without it they never change.
     """
     config, clock = settings.config, clock or GuardedClock()
     hide_secrets(config)
     systemd = systemd or Systemd()
     waiting = StoreWait(clock, systemd, stop)
-    url, port = ("", 0) if config.web is None else (config.web.own_url, config.web.port)
     while True:
+        opening = begin_opening(config, clock.now()) if opening is None else opening
         daemon: Daemon | None = None
         try:
-            async with daemon_store(config.store_location, clock.now(), url, stop, port) as (store, damage):
+            async with daemon_store(opening, stop) as (store, damage):
                 if damage is not None:
                     log.error("%s", damage)
                 present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)
@@ -72,6 +75,7 @@ async def run(
                 raise
         if stop.is_set() or not await waiting.wait(away):
             return
+        opening = None
 
 
 def _unreachable(error: BaseException) -> StoreUnreachable | None:

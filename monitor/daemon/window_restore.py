@@ -16,6 +16,7 @@ from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.pieces import Work
 from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Cursor, Entry, FirstPages, Store, Texts
 from monitor.window import UnreadableBlob, Window
+from monitor.window.codec import OpenedBlob, opened
 from monitor.window.malloc_trim import trim_heap
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ async def restored_or_empty(
                 window.check_journal(_sums(own))
         with _damage_of(window):
             indexing = await store.work(window.indexing)
-        works = iter([*indexing, *map(_as_one_piece, window.preparing())])
+        works = iter([*map(_as_one_piece, window.preparing()), *indexing])
         # Two threads, each of which takes the next work; more would wait for each other.
         async with trio.open_nursery() as nursery:
             nursery.start_soon(store.work_in_pieces, _each(works))
@@ -129,7 +130,7 @@ async def _pages(window: Window, store: "AsyncStore", first: FirstPages) -> Asyn
     page, has_more = first.journal, first.has_more_journal
     while page or has_more:
         if page:
-            yield partial(_add_rows, window, page)
+            yield partial(_add_opened, window, await store.work(partial(_opened, window, page)))
         page = await store.journal_page(window.account, page[-1][0] if page else 0) if has_more else []
         has_more = bool(page)
 
@@ -192,6 +193,17 @@ def _add_texts(window: Window, texts: Iterable[Texts]) -> None:
 
 def _end(texts: Sequence[Texts]) -> tuple[str, int]:
     return texts[-1].field, texts[-1].last
+
+
+def _opened(window: Window, page: Sequence[tuple[int, bytes]]) -> list[tuple[int, OpenedBlob]]:
+    """Compares the checksums of a page. That is a quarter of adding it, and done while the last page is added."""
+    with _damage_of(window):
+        return [(number, opened(blob)) for number, blob in page]
+
+
+def _add_opened(window: Window, page: Sequence[tuple[int, OpenedBlob]]) -> None:
+    with _damage_of(window):
+        window.restore_opened(page)
 
 
 def _add_rows(window: Window, journal: Iterable[tuple[int, bytes]]) -> None:

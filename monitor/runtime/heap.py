@@ -10,8 +10,10 @@ _M_MMAP_THRESHOLD: Final = -3
 
 KEPT: Final = 8 * 2**20
 """The most bytes that stay with the process when they are freed at the end of the heap."""
-LARGE: Final = 4 * 2**20
-"""Blocks of so many bytes have memory of their own, which is given back as soon as they are freed. Those of a page are smaller."""
+LARGE: Final = 4 * 2**20 - 2**16
+"""Blocks of so many bytes have memory of their own, which is given back as soon as they are freed. Those of a page are smaller.
+
+A little less than where NumPy begins to ask for large pages (`window.growing`)."""
 
 
 def share_heap() -> bool:

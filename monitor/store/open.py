@@ -30,6 +30,7 @@ __all__ = [
     "DamageReport",
     "StoreLocation",
     "fleet_of",
+    "import_driver",
     "lock_holder",
     "missing_for",
     "move_aside",
@@ -116,19 +117,21 @@ def open_exclusively(location: StoreLocation, *, existing: bool) -> Iterator[Sql
 def _opened_for_command(location: StoreLocation, *, read_only: bool, exclusive: bool) -> SqlStore:
     if isinstance(location, Path):
         return open_sqlite(location, read_only=read_only, exclusive=exclusive)
-    _require_driver(location)
+    import_driver(location)
     from monitor.store.postgresql import FOR_COMMANDS, open_postgresql
 
     return open_postgresql(location, read_only=read_only, exclusive=exclusive, limits=FOR_COMMANDS)
 
 
-def _require_driver(address: PostgresqlAddress) -> None:
-    """Raises StoreError if the driver is not installed, which is an extra."""
+def import_driver(location: StoreLocation) -> None:
+    """Imports what a store in PostgreSQL needs, which is an extra. Raises StoreError if it is not installed."""
+    if isinstance(location, Path):
+        return
     try:
         import monitor.store.postgresql  # noqa: F401 - only tried
     except ImportError:
         raise StoreError(
-            f"the store {address} needs psycopg, which is not installed: {how_to_add('postgresql')}"
+            f"the store {location} needs psycopg, which is not installed: {how_to_add('postgresql')}"
         ) from None
 
 
@@ -137,7 +140,7 @@ def missing_for(location: StoreLocation) -> str:
     if isinstance(location, Path):
         return "" if location.parent.is_dir() else f"there is no folder {location.parent} for the store"
     try:
-        _require_driver(location)
+        import_driver(location)
     except StoreError as error:
         return str(error)
     return ""
@@ -146,7 +149,7 @@ def missing_for(location: StoreLocation) -> str:
 def why_no_access(address: PostgresqlAddress) -> str:
     """Returns why the server does not let this program in; empty if it does."""
     try:
-        _require_driver(address)
+        import_driver(address)
         from monitor.store.postgresql import log_in
 
         log_in(address)
@@ -160,7 +163,7 @@ def lock_holder(location: StoreLocation) -> int | None:
     if isinstance(location, Path):
         return file_lock_holder(location)
     try:
-        _require_driver(location)
+        import_driver(location)
         from monitor.store.postgresql import holder_of
 
         return holder_of(location)
@@ -172,7 +175,7 @@ def fleet_of(location: StoreLocation) -> Fleet:
     """Returns the daemons that share a store, and what each one holds; nothing if its daemon shares it with nobody. Raises StoreError."""
     if isinstance(location, Path):
         return Fleet()
-    _require_driver(location)
+    import_driver(location)
     from monitor.store.postgresql_leases import read_fleet
 
     return read_fleet(location)
@@ -187,7 +190,7 @@ def open_for_daemon(
     """
     if isinstance(location, Path):
         return open_daemon_store(location, now, busy_timeout=LOCK_PATIENCE)
-    _require_driver(location)
+    import_driver(location)
     from monitor.store.postgresql import open_worker
 
     return open_worker(location, url=url, port=port), None

@@ -19,8 +19,8 @@ the next start."""
 CHECKPOINT_PAGES: Final = 2_000
 """SQLite's pages in the write-ahead log (8 MB) after which they are written to the file. That takes about 10 ms."""
 
-_STEPS_BETWEEN: Final = 100
-"""The number of steps of SQLite's virtual machine between two checks of the time."""
+_STEPS_BETWEEN: Final = 2_000
+"""The number of SQLite's steps between two checks of the time: 0.2 ms or more. Each check waits for the interpreter's lock, which others have."""
 
 _MEANING: Final = {
     sqlite3.SQLITE_BUSY: "is locked by another program; the daemon tries again; if it lasts, stop the program that holds the file",

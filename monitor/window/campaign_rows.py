@@ -50,8 +50,7 @@ class CampaignRows:
         is_new = facets is not self._facets
         if is_new:
             self._begin(facets)
-        written = self._written.take()
-        rows = np.arange(self._columns.length) if is_new else written
+        rows = self._written.take(everything=is_new)
         codes = self._codes(rows, facets)
         before = self._campaign["campaign"][rows]
         moved = codes != before
@@ -89,9 +88,11 @@ class CampaignRows:
             listed = np.repeat(np.arange(len(self._starts) - 1), np.diff(self._starts))
             self._rows = self._rows[campaign[self._rows] == listed]
         order = stable_order(codes)
-        rows, codes = rows[order], codes[order]
-        at = np.searchsorted(self._campaign["campaign"][self._rows], codes, side="right")
-        self._rows = np.insert(self._rows, at, rows.astype(np.int32))
+        listed_now = rows[order].astype(np.int32)
+        if self._rows.size:
+            at = np.searchsorted(self._campaign["campaign"][self._rows], codes[order], side="right")
+            listed_now = np.insert(self._rows, at, listed_now)
+        self._rows = listed_now
         self._cut(facets)
 
     def _cut(self, facets: Facets) -> None:

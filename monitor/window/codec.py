@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.runtime.dataclass import dataclass
 from monitor.window.columns import Columns
 from monitor.window.index import Rows
 from monitor.window.profiles import PROFILED, Profiles
@@ -62,16 +63,27 @@ def seal_of(blob: bytes) -> int:
     return int.from_bytes(blob[len(_MARK) + 1 : _START], "little") if blob.startswith(_MARK) else zlib.crc32(blob)
 
 
-def opened(blob: bytes) -> memoryview:
-    """Returns the sections of a blob. Raises UnreadableBlob if they are damaged or have an unknown format."""
+@dataclass(frozen=True, slots=True)
+class OpenedBlob:
+    """The sections of a blob whose checksum fits, and that checksum."""
+
+    body: memoryview
+    seal: int
+
+
+def opened(blob: bytes) -> OpenedBlob:
+    """Returns the sections of a blob. Raises UnreadableBlob if they are damaged or have an unknown format.
+
+    Most of its time it does not hold the interpreter's lock.
+    """
     if not blob.startswith(_MARK):
-        return memoryview(blob)  # format 1
-    body = memoryview(blob)[_START:]
+        return OpenedBlob(memoryview(blob), seal_of(blob))  # format 1
+    body, seal = memoryview(blob)[_START:], seal_of(blob)
     if blob[len(_MARK)] != FORMAT:
         raise UnreadableBlob(f"its format is {blob[len(_MARK)]}, and {FORMAT} is the newest that is known")
-    if blob[len(_MARK) + 1 : _START] != zlib.crc32(body).to_bytes(4, "little"):
+    if seal != zlib.crc32(body):
         raise UnreadableBlob("its checksum does not fit")
-    return body
+    return OpenedBlob(body, seal)
 
 
 def encode(columns: Columns, rows: Rows, names: tuple[str, ...]) -> bytes:
@@ -92,15 +104,14 @@ def _renumbered(numbers: NDArray[Any]) -> tuple[Rows, Rows]:
     return found, position[numbers]
 
 
-def decode(blobs: Sequence[bytes], profiles: Profiles) -> list[list[tuple[Rows, Values]]]:
+def decode(blobs: Sequence[OpenedBlob], profiles: Profiles) -> list[list[tuple[Rows, Values]]]:
     """Returns of each blob its rows and their values, in sections. Adds the profiles to ``profiles``, whose numbers the values have.
 
     Columns that are newer than a blob are missing. Raises UnreadableBlob. Several blobs at once take less time, because a blob has some
     hundreds of profiles.
     """
-    bodies = [opened(blob) for blob in blobs]
     try:
-        read = [list(_sections(body)) for body in bodies]
+        read = [list(_sections(blob.body)) for blob in blobs]
         tables = [values for sections in read for values in sections if _ROWS not in values]
         numbers = iter(_numbers(tables, profiles))
         return [list(_numbered(sections, numbers)) for sections in read]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from monitor.runtime.clock import SECOND
 from monitor.runtime.pieces import Work
 from monitor.window.compact_columns import CodedColumn, Columnlike, InstantColumn, LinkColumn
+from monitor.window.growing import as_type
 from monitor.window.index import Keys, Rows
 from monitor.window.profiles import PROFILED, Profiles
 from monitor.window.table import ColumnTable, Values
@@ -117,7 +118,7 @@ class Columns(ColumnTable):
             return False
         profiles, number = Profiles(), np.zeros(self.profiles.length, np.uint32)
         number[used] = profiles.numbers({name: self.profiles[name][used] for name in PROFILED})
-        self._columns["profile"] = number[self["profile"]].astype(np.min_scalar_type(profiles.length))
+        self._columns["profile"] = as_type(number[self["profile"]], np.min_scalar_type(profiles.length))
         self.profiles = profiles
         for timeline in self.timelines:
             timeline.settle(everything=True)

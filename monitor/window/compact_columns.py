@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from monitor.runtime.clock import MILLISECOND, SECOND
 from monitor.window.fitting import fitting
+from monitor.window.growing import as_type, resized, zeros
 from monitor.window.stable_order import distinct
 
 MOST_VALUES: Final = 1 << 16
@@ -67,7 +68,7 @@ class CodedColumn(CompactColumn):
         self._codes_sorted: NDArray[np.uint16] = np.zeros(1, np.uint16)
 
     def resize(self, capacity: int) -> None:
-        self._rows.resize(capacity, refcheck=False)
+        self._rows = resized(self._rows, capacity)
 
     @property
     def nbytes(self) -> int:
@@ -112,7 +113,7 @@ class CodedColumn(CompactColumn):
         assert self._values is not None
         count, values = len(self._values), _wide_enough(self._values, new)
         if count + len(new) > MOST_VALUES:
-            self._rows, self._values = values[self._rows], None
+            self._rows, self._values = as_type(values[self._rows], values.dtype), None
             self._sorted, self._codes_sorted, self._slots = self._sorted[:0], self._codes_sorted[:0], self._slots[:0]
             return False
         self._values = np.append(values, new.astype(values.dtype))
@@ -140,9 +141,9 @@ class InstantColumn(CompactColumn):
         self._fractions: NDArray[Any] = np.zeros(0, np.uint16)
 
     def resize(self, capacity: int) -> None:
-        self._seconds.resize(capacity, refcheck=False)
+        self._seconds = resized(self._seconds, capacity)
         if self._unit != SECOND:
-            self._fractions.resize(capacity, refcheck=False)
+            self._fractions = resized(self._fractions, capacity)
 
     @property
     def nbytes(self) -> int:
@@ -163,15 +164,16 @@ class InstantColumn(CompactColumn):
         if self._unit != SECOND:
             self._fractions[at] = micros // self._unit
         if self._seconds.dtype != np.int64 and seconds.size and (seconds.min() < 0 or seconds.max() >> 32):
-            self._seconds = self._seconds.astype(np.int64)
+            self._seconds = as_type(self._seconds, np.int64)
         self._seconds[at] = seconds
 
     def _divide(self, unit: int) -> None:
         """Makes the unit of the fractions at most ``unit``."""
         if self._unit == SECOND:
-            self._fractions = np.zeros(len(self._seconds), np.uint16 if unit == MILLISECOND else np.uint32)
+            self._fractions = zeros(len(self._seconds), np.uint16 if unit == MILLISECOND else np.uint32)
         elif unit < self._unit:
-            self._fractions = self._fractions * np.uint32(self._unit // unit)
+            self._fractions = as_type(self._fractions, np.uint32)
+            self._fractions *= np.uint32(self._unit // unit)
         self._unit = min(unit, self._unit)
 
 
@@ -182,7 +184,7 @@ class LinkColumn(CompactColumn):
         self._distances: NDArray[Any] = np.zeros(0, np.int16)  # 0: none
 
     def resize(self, capacity: int) -> None:
-        self._distances.resize(capacity, refcheck=False)
+        self._distances = resized(self._distances, capacity)
 
     @property
     def nbytes(self) -> int:
@@ -205,4 +207,4 @@ class LinkColumn(CompactColumn):
 def _wide_enough(array: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
     """Returns the array in a type that also holds ``new``."""
     wider = fitting(array.dtype, new)
-    return array if wider == array.dtype else array.astype(wider)
+    return array if wider == array.dtype else as_type(array, wider)

@@ -16,7 +16,7 @@ import numpy as np
 
 from monitor.model.journal_sum import JournalSum
 from monitor.runtime.dataclass import dataclass
-from monitor.window.codec import UnreadableBlob, decode, encode, seal_of, sealed
+from monitor.window.codec import OpenedBlob, UnreadableBlob, decode, encode, opened, seal_of, sealed
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.index import Rows
 from monitor.window.stable_order import distinct
@@ -98,7 +98,7 @@ class WindowJournal:
         if not sections:
             return Rewritten(kept, freed, None, [], self._sum._replace(last=self._last))
         blob = self._told_apart(sections)
-        return Rewritten(kept, freed, blob, cleaned, self._sum_with(blob, cleaned))
+        return Rewritten(kept, freed, blob, cleaned, self._sum_with(seal_of(blob), cleaned))
 
     def saved(self, entry: Rewritten, seq: int | None) -> None:
         """Notes that the store has the entry; ``seq`` is its number, or None if it had no blob."""
@@ -118,18 +118,22 @@ class WindowJournal:
     def restore(self, entries: Iterable[tuple[int, bytes]]) -> None:
         """Reads stored entries, with their numbers, into the columns; call it with the oldest first. Raises UnreadableBlob; then the window cannot
         be used."""
+        self.restore_opened((number, opened(blob)) for number, blob in entries)
+
+    def restore_opened(self, entries: Iterable[tuple[int, OpenedBlob]]) -> None:
+        """Does what `restore` does with entries whose checksums fit."""
         left = iter(entries)
         while some := list(islice(left, AT_ONCE)):
             self._restore(some)
 
-    def _restore(self, entries: Sequence[tuple[int, bytes]]) -> None:
+    def _restore(self, entries: Sequence[tuple[int, OpenedBlob]]) -> None:
         decoded = decode([blob for _, blob in entries], self._columns.profiles)
         self._columns.reserve(max((int(rows.max()) for sections in decoded for rows, _ in sections), default=-1) + 1)
         for (seq, blob), sections in zip(entries, decoded, strict=True):
             for rows, values in sections:
                 self._columns.restore(rows, values)
-                self._enter(seq, rows, seal_of(blob))
-            self._sum = self._sum_with(blob)
+                self._enter(seq, rows, blob.seal)
+            self._sum = self._sum_with(blob.seal)
 
     def check(self, stored: Iterable[JournalSum]) -> None:
         """Raises UnreadableBlob if entries are missing of those that were restored, or others are among them. ``stored`` are sums, of which the
@@ -148,9 +152,9 @@ class WindowJournal:
             copies += 1
         return blob
 
-    def _sum_with(self, blob: bytes, cleaned: Iterable[int] = ()) -> JournalSum:
-        """Returns the sum of the entries once this one is added and those are dropped."""
-        count, together, seal = self._sum.entries + 1, self._sum.all, seal_of(blob)
+    def _sum_with(self, seal: int, cleaned: Iterable[int] = ()) -> JournalSum:
+        """Returns the sum of the entries once one with that checksum is added and those are dropped."""
+        count, together = self._sum.entries + 1, self._sum.all
         for seq in cleaned:
             count, together = count - 1, together ^ self._entries[seq].seal
         return JournalSum(count, seal, together ^ seal, self._last)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.window.compact_columns import Columnlike, CompactColumn
 from monitor.window.fitting import fitting
+from monitor.window.growing import as_type, resized
 from monitor.window.index import Rows
 
 Values = dict[str, NDArray[Any]]
@@ -40,11 +41,11 @@ class ColumnTable:
         self.length = max(self.length, length)
         if length > self.capacity:
             self.capacity = (max(length, self.capacity + self.capacity // 64) // BLOCK + 1) * BLOCK
-            for column in self._columns.values():
+            for name, column in self._columns.items():
                 if isinstance(column, CompactColumn):
                     column.resize(self.capacity)
                 else:
-                    column.resize(self.capacity, refcheck=False)
+                    self._columns[name] = resized(column, self.capacity)
 
     def write(self, rows: Rows, values: Values) -> None:
         """Overwrites the given columns of ``rows``, which must all be different."""
@@ -52,7 +53,7 @@ class ColumnTable:
         for name, new in values.items():
             column = self._columns[name]
             if not isinstance(column, CompactColumn) and (wider := fitting(column.dtype, new)) != column.dtype:
-                column = self._columns[name] = column.astype(wider)
+                column = self._columns[name] = as_type(column, wider)
             column[at] = new
 
 

@@ -42,6 +42,8 @@ FAR: Final[Instant] = 1 << 62
 _NEW, _RECENT = 0, 4
 """The state of a row that is not settled. That of a settled row is its ``kind``, so that one look at it says both."""
 
+_NOTHING: Final[Rows] = np.zeros(0, np.int64)
+
 Counts = NDArray[np.int64]
 Dates = NDArray[np.int64]
 
@@ -92,6 +94,10 @@ class Timeline:
         """Notes that these rows, which are all different, are about to change or are new."""
         self._state.reserve(self._table.length)
         self._recent_by_date.clear()
+        if not self._order.size and not self._recent:  # all rows are new
+            self._recent = [rows.astype(np.int32)]
+            self._state["state"][rows] = _RECENT
+            return
         state = self._state["state"][rows]
         settled = rows[(state & _SETTLED) > 0]
         messages = rows[(state & AS_MESSAGE) > 0]
@@ -112,7 +118,8 @@ class Timeline:
         settled = [self._settled_between(at, start, end, kind) for at in {first - 1, last - 1} - {-1}]
         if first < last - 1:
             settled.append(self._settled_of_kind(self._order[self._starts[first] : self._starts[last - 1]], kind))
-        return np.concatenate([*settled, recent])
+        found = [rows for rows in (*settled, recent) if rows.size]
+        return found[0] if len(found) == 1 else np.concatenate([_NOTHING, *found])
 
     def count(self, start: Instant, end: Instant, profiles: int) -> Counts:
         """Returns the number of messages by profile whose date lies in (start, end]."""
@@ -141,8 +148,10 @@ class Timeline:
         began, state, date = self._settled, self._state["state"], self._table[self._by]
         recent = self._recent_rows()
         used = recent[self._table["kind"][recent] > 0]
-        used = used[stable_order(date[used])]
         dates, profiles = date[used], int(self._table["profile"].max(initial=0)) + 1
+        order = stable_order(dates)
+        used, dates = used[order], dates[order]
+        del order
         made = _Cut(profiles if everything else max(profiles, self._counts.shape[1]))
         step = max(self._segment, (len(self._order) + len(used)) * made.profiles // COUNTS)
         runs = self._runs(dates, made.profiles, everything=everything)
@@ -153,8 +162,8 @@ class Timeline:
             rows = self._order[self._starts[first] : self._starts[last]]
             if is_changed:
                 entering = slice(*np.searchsorted(dates, self._edges(first, last)))
-                rows = self._merged(rows[(state[rows] & _SETTLED) > 0], used[entering])
-                self._cut(rows, made, step)
+                kept = rows[(state[rows] & _SETTLED) > 0]
+                self._cut(*self._merged(kept, used[entering], dates[entering]), made, step)
             else:
                 starts = self._starts[first:last] - self._starts[first]
                 made.add(rows, self._marks[first:last], starts, self._counts[first : last + 1])
@@ -162,8 +171,7 @@ class Timeline:
         counts = yield from made.counting()
         if self._settled != began:
             return
-        state[recent] = _NEW
-        state[used] = self._table["kind"][used]
+        state[recent] = self._table["kind"][recent]  # _NEW of those that are not in use
         self._recent, self._gone, self._stale = [], [], []
         self._recent_by_date.clear()
         self._edge_rows.clear()
@@ -199,14 +207,18 @@ class Timeline:
         start = int(self._marks[first]) if first else -FAR
         return start, int(self._marks[last]) if last < len(self._marks) else FAR
 
-    def _merged(self, kept: NDArray[np.int32], more: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Returns the rows ``kept`` with ``more``, both sorted by date, in one order."""
-        dates = self._table[self._by]
-        return np.insert(kept, np.searchsorted(dates[kept], dates[more]), more) if kept.size else more
+    def _merged(
+        self, kept: NDArray[np.int32], more: NDArray[np.int32], dates_of_more: Dates
+    ) -> tuple[NDArray[np.int32], Dates]:
+        """Returns the rows ``kept`` with ``more``, both sorted by date, in one order, and their dates."""
+        if not kept.size:
+            return more, dates_of_more
+        dates = self._table[self._by][kept]
+        at = np.searchsorted(dates, dates_of_more)
+        return np.insert(kept, at, more), np.insert(dates, at, dates_of_more)
 
-    def _cut(self, rows: NDArray[np.int32], made: "_Cut", step: int) -> None:
+    def _cut(self, rows: NDArray[np.int32], dates: Dates, made: "_Cut", step: int) -> None:
         """Cuts rows into segments where the date changes, and counts the messages of each."""
-        dates = self._table[self._by][rows]
         marks = distinct(dates[::step])
         starts = np.searchsorted(dates, marks)
         counts = np.zeros((len(starts) + 1, made.profiles), np.int32)
@@ -228,8 +240,7 @@ class Timeline:
             by_date = stable_order(dates)
             self._recent_by_date[kind] = dates[by_date], rows[by_date]
         dates, rows = self._recent_by_date[kind]
-        first, last = np.searchsorted(dates, (start, end), side="right")
-        return rows[first:last]
+        return rows[dates.searchsorted(start, "right") : dates.searchsorted(end, "right")] if rows.size else rows
 
     def _recent_rows(self) -> NDArray[np.int32]:
         if len(self._recent) != 1:
@@ -245,14 +256,12 @@ class Timeline:
 
         The segments from ``first`` to before ``last - 1`` lie in the span. Those at ``first - 1`` and ``last - 1`` may lie in it partly.
         """
-        first, last = np.searchsorted(self._marks, (start, end), side="right")
-        return int(first), int(last)
+        return int(self._marks.searchsorted(start, "right")), int(self._marks.searchsorted(end, "right"))
 
     def _settled_between(self, segment: int, start: Instant, end: Instant, kind: int) -> Rows:
         """Returns the rows of a segment that are still settled, and whose kind and date fit."""
         rows, dates = self._edge(segment)
-        first, last = np.searchsorted(dates, (start, end), side="right")
-        return self._settled_of_kind(rows[first:last], kind)
+        return self._settled_of_kind(rows[dates.searchsorted(start, "right") : dates.searchsorted(end, "right")], kind)
 
     def _edge(self, segment: int) -> tuple[NDArray[np.int32], Dates]:
         """Returns `_edge_rows` of a segment. The dates of rows that are settled no more may be others by now."""
@@ -269,6 +278,8 @@ class Timeline:
 
     def _settled_of_kind(self, found: NDArray[np.int32], kind: int) -> Rows:
         rows = found.astype(np.int64)
+        if not rows.size:
+            return rows
         fits: NDArray[np.bool_] = (self._state["state"][rows] & kind) > 0
         return rows[fits]
 

@@ -23,7 +23,7 @@ from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once
 from monitor.window.campaign_rows import CampaignRows
-from monitor.window.codec import UnreadableBlob
+from monitor.window.codec import OpenedBlob, UnreadableBlob
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.id_filter import IdFilter
@@ -523,6 +523,10 @@ class Window:
         """Reads stored journal entries with their numbers; call it with the oldest first, and `restored` after the last ones. Raises
         UnreadableBlob."""
         self._journal.restore(entries)
+
+    def restore_opened(self, entries: Iterable[tuple[int, OpenedBlob]]) -> None:
+        """Does what `restore` does with entries whose checksums fit."""
+        self._journal.restore_opened(entries)
 
     def check_journal(self, stored: Iterable[JournalSum]) -> None:
         """Raises UnreadableBlob if, by these sums, journal entries are missing of those that were restored, or others are among them."""

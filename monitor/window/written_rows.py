@@ -28,9 +28,11 @@ class WrittenRows:
         if len(self._lists) > MANY:
             self._lists = [self.take().astype(np.int32)]
 
-    def take(self) -> Rows:
-        """Returns the rows, each once and ascending, and forgets them."""
+    def take(self, *, everything: bool = False) -> Rows:
+        """Returns the rows, or all that there are, each once and ascending, and forgets them."""
         lists, self._lists = self._lists, []
+        if everything:
+            return np.arange(self._columns.length)
         if sum(map(len, lists)) < self._columns.length // FEW:
             return distinct(np.concatenate([np.zeros(0, np.int64), *lists]))
         found = np.zeros(self._columns.length, np.bool_)

@@ -213,6 +213,7 @@ def test_bad_configuration_is_78(folder: Folder) -> None:
 def test_bad_rules_are_65(folder: Folder) -> None:
     folder.replace(folder.rules, "above: 20%", "above: lots")
     assert "rules[0].above" in one_line(folder, 65)
+    assert not (folder.path / "monitor.db").exists(), "a store is opened, or made, once all files are right"
 
 
 def test_a_bad_template_is_refused_before_it_is_needed(folder: Folder) -> None:

@@ -1,5 +1,8 @@
 """The one place where a store is opened: for commands beside the daemon, and for the daemon's tasks."""
 
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import trio
 from monitor.runtime.errors import StoreError
 from monitor.store.daemon_store import daemon_store
 from monitor.store.open import lock_holder, open_store
+from monitor.store.opening import StoreOpening
 from monitor.store.protocol import Commit
 from tests.store.store_samples import NOW, alert
 
@@ -36,7 +40,7 @@ def test_a_reader_makes_no_store(path: Path) -> None:
 
 async def test_a_daemons_store_is_its_own_until_the_daemon_ends_however_it_ends(path: Path) -> None:
     with trio.CancelScope() as scope:
-        async with daemon_store(path, NOW) as (store, damage):
+        async with daemon_store(StoreOpening(path, NOW)) as (store, damage):
             assert damage is None
             await store.commit(Commit(alerts=[alert()]))
             with pytest.raises(StoreError, match="another daemon"), open_store(path, exclusive=True):
@@ -49,9 +53,44 @@ async def test_a_daemons_store_is_its_own_until_the_daemon_ends_however_it_ends(
 
 
 async def test_what_happened_to_a_daemons_store_is_told(path: Path) -> None:
-    async with daemon_store(path, NOW) as (store, _):
+    async with daemon_store(StoreOpening(path, NOW)) as (store, _):
         await store.commit(Commit(alerts=[alert()]))
     path.write_bytes(b"")
-    async with daemon_store(path, NOW) as (store, damage):
+    async with daemon_store(StoreOpening(path, NOW)) as (store, damage):
         assert damage is not None
         assert (await store.load()).alerts == []
+
+
+def test_a_daemons_store_is_opened_from_the_moment_when_somebody_begins_to(path: Path) -> None:
+    opening = StoreOpening(path, NOW)
+    store, damage = opening()  # waits for it, and needs no event loop
+    assert damage is None
+    assert lock_holder(path) == os.getpid()
+    store.close()
+    assert lock_holder(path) is None
+
+
+async def test_what_kept_a_store_from_being_opened_is_told_to_who_asks_for_it(tmp_path: Path) -> None:
+    opening = StoreOpening(tmp_path / "nowhere" / "monitor.db", NOW)
+    with pytest.raises(StoreError, match="nowhere"):
+        async with daemon_store(opening):
+            pass
+
+
+def test_a_store_that_nobody_waits_for_any_more_is_closed_once_it_is_open(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("BEGIN EXCLUSIVE")  # the store cannot be opened before this is over
+        opening = StoreOpening(path, NOW)
+        assert opening.give_up()
+        other.rollback()
+    opening()
+    assert lock_holder(path) is None
+
+
+def test_a_store_that_is_open_is_not_given_up(path: Path) -> None:
+    opening = StoreOpening(path, NOW)
+    store, _ = opening()
+    assert not opening.give_up()
+    assert store.load().alerts == []
+    store.close()

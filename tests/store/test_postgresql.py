@@ -21,6 +21,7 @@ from monitor.store import statements
 from monitor.store.async_store import AsyncStore
 from monitor.store.daemon_store import daemon_store
 from monitor.store.open import lock_holder, missing_for, open_store
+from monitor.store.opening import StoreOpening
 from monitor.store.postgresql import FOR_THE_DAEMON, PostgresqlStore, open_postgresql, open_worker
 from monitor.store.postgresql_connection import SCHEMA, PostgresqlLimits, connect
 from monitor.store.postgresql_statements import translated
@@ -331,7 +332,7 @@ async def test_a_daemon_whose_store_was_changed_below_it_ends(
     postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer
 ) -> None:
     async def live() -> None:
-        async with daemon_store(postgresql, NOW) as (store, damage):
+        async with daemon_store(StoreOpening(postgresql, NOW)) as (store, damage):
             assert damage is None
             await store.commit(poll(1))
             postgresql_server.administer(
@@ -344,7 +345,7 @@ async def test_a_daemon_whose_store_was_changed_below_it_ends(
 
     with pytest.raises(StoreOutdated, match="the daemon ends"):
         await live()
-    async with daemon_store(postgresql, NOW) as (store, _):
+    async with daemon_store(StoreOpening(postgresql, NOW)) as (store, _):
         assert len((await store.load()).alerts) == 1
 
 
@@ -437,7 +438,7 @@ async def test_a_daemon_that_is_to_stop_gives_a_long_transfer_up(
             await store.commit(Commit(journal=[("main", os.urandom(5_000_000))]))
         given_up.append(caught.value)
 
-    async with daemon_store(link.address, NOW, stop=stop) as (store, _), trio.open_nursery() as nursery:
+    async with daemon_store(StoreOpening(link.address, NOW), stop) as (store, _), trio.open_nursery() as nursery:
         await store.commit(poll(1))
         nursery.start_soon(transfer, store)
         await trio.sleep(0)

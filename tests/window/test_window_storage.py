@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor.model.batch import batch_of
 from monitor.model.privacy import RecipientMask, mask
 from monitor.window import Window
-from monitor.window.codec import decode, encode
+from monitor.window.codec import decode, encode, opened, sealed
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.dictionary import Dictionary
 from monitor.window.ids import MessageIds
@@ -35,7 +35,7 @@ def test_rows_come_back_from_bytes_as_they_were(given_rows: list[tuple[int, int,
     columns.write(rows, {"key": np.array([max(date, -9) % 70_000 - 9 for _, date, _ in given_rows], np.int64)})
     columns.write(rows, {"country": np.array([abs(date) % 300 for _, date, _ in given_rows], np.int64)})
     blob = encode(columns, rows, COLUMNS) + encode(columns, rows, ("kind",))
-    (((back, values), (again, kinds)),) = decode([blob], columns.profiles)
+    (((back, values), (again, kinds)),) = decode([opened(sealed([blob]))], columns.profiles)
     assert (back == rows).all()
     assert (again == rows).all()
     assert list(kinds) == ["kind"]
@@ -49,7 +49,7 @@ def test_profiles_keep_their_values_where_they_get_other_numbers() -> None:
     for number, table in enumerate((others, columns)):
         table.reserve(3)
         table.write(rows, {"country": rows + number, "status": rows % 2, "searches": rows[::-1]})
-    (((_, values),),) = decode([encode(columns, rows, COLUMNS)], others.profiles)
+    (((_, values),),) = decode([opened(sealed([encode(columns, rows, COLUMNS)]))], others.profiles)
     others.write(rows, values)
     for name in PROFILED:
         assert (others.of(name, rows) == columns.of(name, rows)).all()

@@ -10,9 +10,10 @@ from monitor.config.rules.campaign import TOLD_FOR, Campaign, Problem
 from monitor.model.message import FAILURES, UNKNOWN
 from monitor.model.notification import AlertView
 from monitor.model.plurals import money, number, percent, plural
-from monitor.runtime.clock import MINUTE, Duration, format_duration
+from monitor.runtime.clock import MINUTE, Duration, Instant, format_duration
 from monitor.runtime.printable import clean
 from monitor.window.campaign_progress import among
+from monitor.window.index import Rows
 
 AWAITED: Final = "not enough data: Routee has not been asked about this campaign yet"
 MOST_REASONS: Final = 3
@@ -102,8 +103,24 @@ def totals(inputs: EvaluationInput, progress: CampaignProgress, at: int) -> str:
 
 
 def _reasons(inputs: EvaluationInput, progress: CampaignProgress, at: int) -> str:
-    reading, rows = inputs.reading, progress.runs.rows_of(at)
-    rows = rows[reading.window.columns["date"][rows] <= inputs.as_of]
+    """Returns the reasons in words. They are counted once for a campaign of which all is in the past, as long as no message changes."""
+    runs = progress.runs
+    _, known = inputs.kept_while(
+        ("reasons", id(runs)), lambda kept: kept[0] is runs, lambda: (runs, dict[int, tuple[Instant, str]]())
+    )
+    since, said = known.get(at, (inputs.as_of + 1, ""))
+    if inputs.as_of >= since:
+        return said
+    rows = runs.rows_of(at)
+    told = inputs.reading.window.columns["date"][rows] <= inputs.as_of
+    said = _reasons_of(inputs, rows[told])
+    if told.all():
+        known[at] = inputs.as_of, said
+    return said
+
+
+def _reasons_of(inputs: EvaluationInput, rows: Rows) -> str:
+    reading = inputs.reading
     counts: Counter[str] = Counter()
     for status in FAILURES:
         for reason, count in reading.split(rows[among(reading, rows, {status})], "detailedStatus").items():

@@ -148,7 +148,12 @@ def _memory(rule: Shift, inputs: EvaluationInput) -> ShiftMemory:
 
 def _key(rule: Shift) -> str:
     """What decides whether a state can be gone on from: what the rule counts, and what change it looks for."""
-    said = (*(repr(getattr(rule, name)) for name in rule.counted_by), rule.to)
+    return _digest(tuple(getattr(rule, name) for name in rule.counted_by), rule.to)
+
+
+@lru_cache(maxsize=256)
+def _digest(counted: tuple[object, ...], to: float) -> str:
+    said = (*map(repr, counted), to)
     return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()
 
 
