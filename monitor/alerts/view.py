@@ -302,6 +302,8 @@ def past_values(
         if position:  # without a change, or while a search is blind, there is no evaluation: the last value holds
             values.append(progress[position - 1].value)
         else:
+            if inputs.known:
+                yield from inputs.finding_codes(rule.by)
             values.append(_value_at(rule, inputs, then, group, found) if then >= inputs.covered_since else None)
             yield
     return tuple(values)
