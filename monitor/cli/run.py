@@ -85,6 +85,7 @@ def _run(
     try:
         return _serve(loaded, find_config(config), opening, signals, screen, log_as_written)
     finally:
+        logs.flush()
         output.drain(PATIENCE)
 
 

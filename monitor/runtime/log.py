@@ -12,12 +12,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import Literal, NamedTuple, TextIO
 from urllib.parse import quote
 
-from monitor.runtime.journald import JournaldSocket, field_name
+from monitor.runtime.background_writer import BackgroundWriter
+from monitor.runtime.journald import PATIENCE_SECONDS, JournaldSocket, field_name
 from monitor.runtime.printable import UNPRINTABLE
 from monitor.runtime.terminal_width import wrapped
 
@@ -108,6 +109,13 @@ def _is_journal(stream: TextIO) -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
+class _JournalRecord(NamedTuple):
+    """A record as the journal gets it, and as a line for the stream."""
+
+    fields: list[tuple[str, str]]
+    line: str
+
+
 class _Handler(logging.StreamHandler[TextIO]):
     """Reports a record that cannot be written in one line. The standard library would print its arguments, secrets included."""
 
@@ -123,24 +131,47 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 class _JournalHandler(_Handler):
-    """Sends records to the journal. Writes a record that the journal does not accept to the stream, which leads to the journal too."""
+    """Sends records to the journal, from a thread, which a journal that does not read holds up. Writes a record that the journal does not accept to
+    the stream, which leads to the journal too."""
 
     def __init__(self, stream: TextIO, journal: JournaldSocket) -> None:
         super().__init__(stream)
         self._journal = journal
+        self._writer = BackgroundWriter[_JournalRecord](self._send_all, lambda one: len(one.line), self._lost)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._journal.send(journal_fields(record))
-        except OSError:
-            super().emit(record)
+            self._writer.put(_JournalRecord(list(journal_fields(record)), self.format(record)))
         # As in the standard library's handlers: no record may break the code that logs it.
         except Exception:  # noqa: BLE001 - no record may break the code that logs it
             self.handleError(record)
 
+    def flush(self) -> None:
+        self._writer.drain(PATIENCE_SECONDS)
+
     def close(self) -> None:
+        self.flush()
         self._journal.close()
         super().close()
+
+    def _send_all(self, records: Sequence[_JournalRecord]) -> None:
+        for one in records:
+            try:
+                self._journal.send(one.fields)
+            except OSError:
+                self.stream.write(one.line + self.terminator)
+                self.stream.flush()
+
+    def _lost(self, count: int) -> _JournalRecord:
+        text = f"{count} records of the log were lost here: the journal did not take them for a while"
+        record = logging.LogRecord("monitor", logging.WARNING, __file__, 0, text, (), None)
+        return _JournalRecord(list(journal_fields(record)), self.format(record))
+
+
+def flush() -> None:
+    """Waits until what was logged is written, for at most a second."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def journal_fields(record: logging.LogRecord) -> Iterator[tuple[str, str]]:

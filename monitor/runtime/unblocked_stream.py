@@ -3,15 +3,14 @@
 import io
 import os
 import stat
-import threading
-from typing import Final, TextIO
+from collections.abc import Sequence
+from typing import TextIO
 
-MOST: Final = 1024 * 1024
-"""The most characters that wait to be read; what comes while as many wait is lost, and counted."""
+from monitor.runtime.background_writer import MOST, BackgroundWriter
 
 
 class UnblockedStream(io.StringIO):
-    """Passes texts on to ``stream`` in their order, from a thread of its own. Several threads may write.
+    """Passes texts on to ``stream`` in their order, from a thread. Several threads may write.
 
     A text that finds no room is lost; how many were is written once there is room again. Once the stream is closed or broken, all is
     dropped. A regular file, or a stream without a file, is written to at once.
@@ -20,14 +19,7 @@ class UnblockedStream(io.StringIO):
     def __init__(self, stream: TextIO, most: int = MOST) -> None:
         super().__init__()
         self._stream = stream
-        self._most = most
-        self._waiting: list[str] = []
-        self._size = 0
-        self._lost = 0
-        self._is_broken = False
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._may_block = _may_block(stream)
+        self._writer = BackgroundWriter[str](self._write_all, len, _lost, most) if _may_block(stream) else None
 
     @property
     def encoding(self) -> str:  # type: ignore[override] # typeshed has a variable
@@ -44,21 +36,10 @@ class UnblockedStream(io.StringIO):
 
     def write(self, text: str) -> int:
         """Takes the text, which is written soon. Raises OSError or ValueError only where it is written at once."""
-        if not self._may_block:
-            self._stream.write(text)
-            self._stream.flush()
-            return len(text)
-        with self._changed:
-            if self._is_broken:
-                return len(text)
-            if self._size + len(text) > self._most:
-                self._lost += 1
-                return len(text)
-            self._waiting.append(text)
-            self._size += len(text)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._pass_on, name="output", daemon=True)
-                self._thread.start()
+        if self._writer is None:
+            self._write_all([text])
+        else:
+            self._writer.put(text)
         return len(text)
 
     def flush(self) -> None:
@@ -66,31 +47,16 @@ class UnblockedStream(io.StringIO):
 
     def drain(self, patience: float) -> None:
         """Waits until all is written, for at most so many seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._size or self._is_broken, patience)
+        if self._writer is not None:
+            self._writer.drain(patience)
 
-    def _pass_on(self) -> None:
-        """Writes what waits, until nothing does."""
-        while text := self._next():
-            try:
-                self._stream.write(text)
-                self._stream.flush()
-            except (OSError, ValueError):  # nobody reads it any more, or it is closed
-                self._is_broken = True
-            with self._changed:
-                self._size -= len(text)
-                self._changed.notify_all()
+    def _write_all(self, texts: Sequence[str]) -> None:
+        self._stream.write("".join(texts))
+        self._stream.flush()
 
-    def _next(self) -> str:
-        with self._changed:
-            if self._lost and not self._waiting:
-                self._waiting.append(f"{self._lost} lines were lost here: nobody read this output for a while\n")
-                self._size += len(self._waiting[0])
-                self._lost = 0
-            text, self._waiting = "" if self._is_broken else "".join(self._waiting), []
-            if not text:
-                self._thread = None
-        return text
+
+def _lost(count: int) -> str:
+    return f"{count} lines were lost here: nobody read this output for a while\n"
 
 
 def _may_block(stream: TextIO) -> bool:

@@ -169,6 +169,27 @@ def test_what_the_journal_does_not_take_is_a_line_on_standard_error(tmp_path):
     assert spoken(tmp_path / "nobody") == "<4>monitor.daemon.pipeline: It failed rule=R fingerprint=f00\n"
 
 
+def test_nobody_waits_for_a_journal_that_does_not_read_and_what_is_lost_is_counted(journald):
+    flood = SPEAK + """
+print("at work", flush=True)
+for number in range(3_000):
+    logging.getLogger("flood").warning("x" * 1_000)
+print("done", flush=True)
+"""
+    with (journald.path.parent / "stream").open("w") as stream:
+        status = os.fstat(stream.fileno())
+        environment = os.environ | {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+        words = [sys.executable, "-c", flood, str(journald.path), "auto"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=stream, env=environment, text=True) as process:
+            assert process.stdout is not None
+            assert [next(process.stdout), next(process.stdout)] == ["at work\n", "done\n"], "nobody has read yet"
+            heard = [journald.heard()["MESSAGE"]]
+            while "lost" not in heard[-1]:
+                heard.append(journald.heard()["MESSAGE"])
+    taken = len(heard) - 2 + (journald.path.parent / "stream").read_text().count("x" * 1_000)
+    assert heard[-1] == f"{3_000 - taken} records of the log were lost here: the journal did not take them for a while"
+
+
 def test_where_standard_error_is_not_the_journal_the_journal_hears_nothing(journald):
     assert spoken(journald.path, connected=False).startswith("{")
     assert spoken(journald.path, "journal", connected=False).startswith("<4>")
