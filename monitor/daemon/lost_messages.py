@@ -26,4 +26,5 @@ def _sentence(account: AccountPipeline) -> str:
     names, more = ", ".join(name for name, _ in found[:_MOST_NAMED]), len(found) - _MOST_NAMED
     of = f"{'rule' if len(found) == 1 else 'rules'} {names}{f' and {more} more' if more > 0 else ''}"
     latest = datetime(max(before for _, before in found))
-    return f"Messages of account {account.name} before {latest} {LOST}: until what they look at is read, no alert of {of} ends"
+    until = f"until what they look at is read, no alert of {of} ends, and most do not begin"
+    return f"Messages of account {account.name} before {latest} {LOST}: {until}"

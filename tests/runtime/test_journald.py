@@ -170,12 +170,15 @@ def test_what_the_journal_does_not_take_is_a_line_on_standard_error(tmp_path):
 
 
 def test_nobody_waits_for_a_journal_that_does_not_read_and_what_is_lost_is_counted(journald):
-    flood = SPEAK + """
+    flood = (
+        SPEAK
+        + """
 print("at work", flush=True)
 for number in range(3_000):
     logging.getLogger("flood").warning("x" * 1_000)
 print("done", flush=True)
 """
+    )
     with (journald.path.parent / "stream").open("w") as stream:
         status = os.fstat(stream.fileno())
         environment = os.environ | {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.alerts.lost_messages import LOST
 from monitor.config.rules.model import BUILT_IN
 from monitor.daemon.http.refusals import headers_of, status_of
 from monitor.daemon.http.visitor import FORM_FIELD, present_visitor
@@ -149,7 +150,13 @@ def _templates() -> jinja2.Environment:
         "labelled": labelled,
         "part": lambda text: quote(str(text), safe="", errors="replace"),
     }
-    made.globals |= {"tone": tone, "visitor": present_visitor, "form_field": FORM_FIELD, "built_in": BUILT_IN}
+    made.globals |= {
+        "tone": tone,
+        "visitor": present_visitor,
+        "form_field": FORM_FIELD,
+        "built_in": BUILT_IN,
+        "lost": LOST,
+    }
     return made
 
 
