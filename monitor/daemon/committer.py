@@ -259,7 +259,9 @@ def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
         for field, (first, texts) in unsaved.texts.items()
         for entry in map(Entry._make, zip(repeat(account), repeat(field), count(first), texts))
     ]
-    commit.cursors = [msgspec.structs.replace(one, journal=unsaved.sum) for one in commit.cursors]
+    commit.cursors = [
+        msgspec.structs.replace(one, journal=unsaved.sum[:3], journal_last=unsaved.sum.last) for one in commit.cursors
+    ]
 
 
 def _edited(edits: SuppressionEdits) -> list[str]:

@@ -177,7 +177,13 @@ async def state_for_reload(
     loaded = await store.load(held if config.by_account else None) if adds else StoredState([], [], [])
     restored = {
         name: await restored_or_empty(
-            store, name, config, key, loaded.cursors, now, has_alerts=has_fired(loaded.alerts, name)
+            store,
+            name,
+            config,
+            key,
+            loaded.cursors,
+            now,
+            has_alerts=has_fired(loaded.alerts, name, loaded.lost_to(name)),
         )
         for name in sorted(changed)
     }

@@ -94,7 +94,14 @@ async def _restored_account(
 ) -> AccountPipeline:
     config, now = present.config, services.clock.now()
     window, damage = await restored_or_empty(
-        store, name, config, key, loaded.cursors, now, pages, has_alerts=has_fired(loaded.alerts, name)
+        store,
+        name,
+        config,
+        key,
+        loaded.cursors,
+        now,
+        pages,
+        has_alerts=has_fired(loaded.alerts, name, loaded.lost_to(name)),
     )
     if damage:
         log_damage(damage)

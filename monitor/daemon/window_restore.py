@@ -94,9 +94,10 @@ async def restored_or_empty(
     return window, ""
 
 
-def has_fired(alerts: Iterable[Alert], account: str) -> bool:
-    """Returns whether an alert of the account fires that a rule has found in its messages."""
-    return any(one.account == account and one.state == "firing" and one.rule not in BUILT_IN for one in alerts)
+def has_fired(alerts: Iterable[Alert], account: str, lost_to: Instant) -> bool:
+    """Returns whether an alert of the account fires that a rule has found in its messages since those before ``lost_to`` were lost."""
+    own = (one for one in alerts if one.account == account and one.rule not in BUILT_IN)
+    return any(one.state == "firing" and one.as_of > lost_to for one in own)
 
 
 def known_to(cursors: Iterable[Cursor], now: Instant) -> Instant:
@@ -107,7 +108,7 @@ def known_to(cursors: Iterable[Cursor], now: Instant) -> Instant:
 def _sums(cursors: Sequence[Cursor]) -> list[JournalSum]:
     """Returns the sums of the journal, but those that an older version did not renew, which may have dropped entries since: it leaves sums out."""
     since = max((one.as_of for one in cursors if one.journal is None), default=0)
-    return [one.journal for one in cursors if one.journal is not None and one.as_of >= since]
+    return [one.journal_sum for one in cursors if one.journal_sum is not None and one.as_of >= since]
 
 
 async def _fill(window: Window, store: "AsyncStore", first: FirstPages) -> None:

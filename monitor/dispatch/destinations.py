@@ -27,6 +27,10 @@ Key = tuple[str, str]
 """A receiver and the key of a group."""
 
 
+_Cause = tuple[str, str, dict[str, str] | None]
+"""What an alert's destinations follow from, beside its rule: its severity, its incident, and the labels that receivers know it by."""
+
+
 class Destination(NamedTuple):
     """One group of an alert: the route, the key and the labels of the group, and the key of the route's overflow group."""
 
@@ -57,7 +61,7 @@ class AlertDestinations:
 
 
 class DestinationCache:
-    """Remembers the destinations of each alert until its severity, its incident or its views change.
+    """Remembers the destinations of each alert until its severity, its incident, the labels that it was told with or its views change.
 
     ``receivers`` are the names of all receivers, in the order of the configuration. With ``by_account`` no group has alerts of two accounts.
     """
@@ -66,13 +70,14 @@ class DestinationCache:
         self._root = root
         self._receivers = receivers
         self._by_account = by_account
-        self._known: dict[str, tuple[tuple[str, str], Views, AlertDestinations]] = {}
+        self._known: dict[str, tuple[_Cause, Views, AlertDestinations]] = {}
 
     def of(self, alert: Alert, views: Views) -> AlertDestinations:
         """Returns the alert's destinations. Computes them anew at each call if the alert's rule no longer exists."""
         known, severity = self._known.get(alert.fingerprint), views.severity(alert)
         incident = "" if alert.incident is None else alert.incident.id
-        if known is not None and known[0] == (severity, incident) and known[1] is views:
+        cause = severity, incident, None if alert.view is None or alert.is_untold else alert.view.labels
+        if known is not None and known[0] == cause and known[1] is views:
             return known[2]
         labels, account = views.labels(alert), alert.account if self._by_account else ""
         routes = routes_for(self._root, labels)
@@ -83,7 +88,7 @@ class DestinationCache:
         )
         routed = AlertDestinations(labels, severity, destinations, account)
         if views.knows(alert):
-            self._known[alert.fingerprint] = ((severity, incident), views, routed)
+            self._known[alert.fingerprint] = (cause, views, routed)
         return routed
 
     def avoiding(self, routed: AlertDestinations, failing: Mapping[str, bool], about: str) -> AlertDestinations:

@@ -430,9 +430,12 @@ class Dispatcher:
     def _acks_after(
         self, edits: SuppressionEdits, known: Known, now: Instant, apart: Apart | None
     ) -> tuple[dict[str, Ack], list[str]]:
-        """Returns the acknowledgements that hold, and the fingerprints of those to forget. Those of alerts that a flush is not about stay."""
+        """Returns the acknowledgements that hold, and the fingerprints of those to forget. Those of alerts that a flush is not about stay,
+        and those of alerts that the store lost, until they are found again."""
         acks = self.acks | {ack.fingerprint: ack for ack in edits.acks}
-        others = apart.others() if apart is not None and not acks.keys() <= known.keys() else ()
+        others = set[str]()
+        if not acks.keys() <= known.keys():  # of other accounts, or of alerts that the store lost
+            others = self.notified_fingerprints(apart).union(() if apart is None else apart.others())
         holding = {
             one: ack
             for one, ack in acks.items()

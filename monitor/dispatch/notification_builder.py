@@ -79,7 +79,7 @@ class NotificationBuilder:
         for one in ended:
             views.append(self._as_resolved(one, members.resolved[one], group))
             yield
-        now, acked = self._input.now, self._acked(members.firing, members)
+        now, acked = self._input.now, self._acked(members.going_on, members)
         notification = self._notification(group, members, views, reason, len(firing) + len(resolved) - len(views))
         self.outbox += self._to_each(notification, group, members)
         known_by_name = {*shown, *(group.told.keys() - counted)}
@@ -213,7 +213,7 @@ class NotificationBuilder:
     def _acked(self, fingerprints: Iterable[str], members: GroupMembers) -> dict[str, str]:
         """Returns who has acknowledged which of these alerts, and with what comment."""
         acks = self._input.acked
-        return {one: acks[one].words for one in fingerprints if one in acks and one in members.firing} if acks else {}
+        return {one: acks[one].words for one in fingerprints if one in acks and one in members.going_on} if acks else {}
 
     def _shown(self, fingerprints: list[str], group: AggregationGroup, members: GroupMembers) -> Work[list[AlertView]]:
         views = []

@@ -2,6 +2,7 @@
 
 import io
 import os
+import select
 import stat
 from collections.abc import Sequence
 from typing import TextIO
@@ -19,7 +20,7 @@ class UnblockedStream(io.StringIO):
     def __init__(self, stream: TextIO, most: int = MOST) -> None:
         super().__init__()
         self._stream = stream
-        self._writer = BackgroundWriter[str](self._write_all, len, _lost, most) if _may_block(stream) else None
+        self._writer = BackgroundWriter[str](self._pass_on, len, _lost, most) if _may_block(stream) else None
 
     @property
     def encoding(self) -> str:  # type: ignore[override] # typeshed has a variable
@@ -37,7 +38,8 @@ class UnblockedStream(io.StringIO):
     def write(self, text: str) -> int:
         """Takes the text, which is written soon. Raises OSError or ValueError only where it is written at once."""
         if self._writer is None:
-            self._write_all([text])
+            self._stream.write(text)
+            self._stream.flush()
         else:
             self._writer.put(text)
         return len(text)
@@ -50,9 +52,20 @@ class UnblockedStream(io.StringIO):
         if self._writer is not None:
             self._writer.drain(patience)
 
-    def _write_all(self, texts: Sequence[str]) -> None:
-        self._stream.write("".join(texts))
-        self._stream.flush()
+    def _pass_on(self, texts: Sequence[str]) -> None:
+        """Writes to the file itself: the stream would keep an unknown part of it where another process has set the file to not wait."""
+        file, left = self._stream.fileno(), memoryview("".join(texts).encode(self.encoding, "backslashreplace"))
+        while left:
+            try:
+                left = left[os.write(file, left) :]
+            except BlockingIOError:
+                _wait_for_room(file)
+
+
+def _wait_for_room(file: int) -> None:
+    wait = select.poll()
+    wait.register(file, select.POLLOUT)
+    wait.poll()
 
 
 def _lost(count: int) -> str:

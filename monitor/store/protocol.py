@@ -31,7 +31,8 @@ class Cursor(msgspec.Struct, frozen=True):
     ``as_of`` is the end of the last complete poll, less the search's ``settle``. No message is missing since ``covered_since``. ``swept``
     maps the ``back`` of each sweep (microseconds as text) to when its last complete run began. ``counts`` are the counts that sweeps
     compare; see `monitor.ingest.poll.sweep_ledger`. ``question`` is the digest of the search's query; it is empty in cursors of older
-    versions. ``journal`` is the sum of the account's journal when the cursor was committed; None in cursors of older versions.
+    versions. ``journal`` and ``journal_last`` are the sum of the account's journal when the cursor was committed (`journal_sum`); None in
+    cursors of older versions.
     """
 
     account: str
@@ -41,7 +42,13 @@ class Cursor(msgspec.Struct, frozen=True):
     swept: dict[str, Instant] = {}
     counts: dict[str, list[int]] = {}
     question: str = ""
-    journal: JournalSum | None = None
+    journal: tuple[int, int, int] | None = None
+    journal_last: int = 0
+
+    @property
+    def journal_sum(self) -> JournalSum | None:
+        """Returns the sum of the account's journal when the cursor was committed; None if it is not known."""
+        return None if self.journal is None else JournalSum(*self.journal, self.journal_last)
 
 
 class Entry(NamedTuple):

@@ -3,7 +3,8 @@
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.runtime.clock import DAY, HOUR, MINUTE
-from tests.fakes.operator_harness import RULES, OperatorHarness
+from tests.fakes.operator_harness import RULES, TWO, OperatorHarness
+from tests.fakes.written import settings
 
 EDITED = RULES + "    labels: {team: sms}\n"
 
@@ -63,3 +64,18 @@ async def test_everything_knows_it_by_them() -> None:
     after = (await world.harness.actions.status()).find(label_fingerprint(labels))
     assert after is not None
     assert after.is_suppressed
+
+
+async def test_the_next_time_it_goes_along_the_routes_of_the_new_ones() -> None:
+    routed = TWO.replace(
+        "route: {receiver: ops,", "route: {routes: [{matchers: [team=sms], receiver: oncall}], receiver: ops,"
+    )
+    world = OperatorHarness(config=routed)
+    await world.poll(Cosmote=4)
+    await world.harness.reload(settings(EDITED, routed))
+    await world.poll(Cosmote=4)
+    await world.poll(Cosmote=0)
+    await world.flush(2 * HOUR)
+    assert (world.last.receiver, world.last.reason) == ("ops", "all resolved")
+    await world.poll(DAY, Cosmote=4)
+    assert (world.last.receiver, world.last.reason) == ("oncall", "first")

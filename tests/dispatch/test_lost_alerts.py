@@ -118,3 +118,17 @@ async def test_reloads_do_not_put_its_end_off() -> None:
         await world.harness.reload(settings(RULES, AT_ONCE))
     await world.flush(MINUTE)
     assert world.harness.reasons() == ["first", "all resolved"]
+
+
+async def test_a_message_of_it_that_can_be_edited_is_not_shown_as_over() -> None:
+    slack = AT_ONCE.replace("{name: ops, console: [{}]}", "{name: ops, slack: [{channel: '#ops', token: xoxb-1}]}")
+    world = OperatorHarness(config=slack)
+    await world.poll(Cosmote=4)
+    await world.ack("Cosmote")
+    await world.flush(MINUTE)
+    await world.lose_alerts()
+    await world.flush(MINUTE)
+    assert world.harness.reasons() == ["first", "acknowledged"]
+    await world.poll(Cosmote=4)
+    assert world.last.status == "firing"
+    assert not world.last.alerts[0].acknowledged_by, "it began anew, and has to be acknowledged again"

@@ -56,6 +56,14 @@ def test_it_goes_on_once_somebody_reads_again(pipe: tuple[int, io.TextIOWrapper]
     assert read(pipe[0], "after\n") == "after\n"
 
 
+def test_it_waits_where_another_process_has_set_the_file_to_not_wait(pipe: tuple[int, io.TextIOWrapper]) -> None:
+    os.set_blocking(pipe[1].fileno(), False)
+    stream, lines = UnblockedStream(pipe[1]), [f"{number} {'x' * 999}\n" for number in range(500)]
+    for line in lines:
+        stream.write(line)
+    assert read(pipe[0], "\n499 " + "x" * 999 + "\n") == "".join(lines)
+
+
 def test_what_is_closed_drops_all(pipe: tuple[int, io.TextIOWrapper]) -> None:
     stream = UnblockedStream(pipe[1])
     pipe[1].close()
