@@ -16,7 +16,7 @@ from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline, Proposal
 from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import DispatchPlan, SuppressionEdits
-from monitor.model.alert import Alert, Transition, shown_severity
+from monitor.model.alert import Alert, Transition, recorded_severity
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import acknowledged, unacknowledged
 from monitor.routing.suppression import AT_ONCE
@@ -157,7 +157,7 @@ def _completed(one: Transition, plan: DispatchPlan, rules: Mapping[str, Rule]) -
     incident = "" if known is None or known[0].incident is None else known[0].incident.id
     severity = severity_of(one.rule, one.about.level, rules)
     if one.about.level and not severity and known is not None:  # its rule is gone
-        severity = shown_severity(known[0])
+        severity = recorded_severity(known[0])
     return replace(one, about=msgspec.structs.replace(one.about, incident=incident, severity=severity))
 
 

@@ -5,7 +5,7 @@ import msgspec
 from monitor.alerts.evaluation import EvaluationResult
 from monitor.alerts.severities import severity_of
 from monitor.daemon.account_pipeline import AccountPipeline
-from monitor.model.alert import Alert, Transition, TransitionSubject, What, shown_severity
+from monitor.model.alert import Transition, TransitionSubject, What, recorded_severity
 from monitor.routing.route import RANKS
 from monitor.runtime.clock import Instant
 
@@ -22,8 +22,3 @@ def edited_severities(account: AccountPipeline, as_of: Instant) -> EvaluationRes
         result.alerts[key] = msgspec.structs.replace(alert, severity=severity)
         result.transitions.append(Transition(alert.fingerprint, alert.rule, as_of, what, None, alert.value, about))
     return result
-
-
-def recorded_severity(alert: Alert) -> str:
-    """Returns the severity of its latest transition; of alerts that older versions stored the one with which it was shown; empty if unknown."""
-    return alert.severity or shown_severity(alert)

@@ -83,7 +83,7 @@ def _afterwards(
                 if is_over:
                     del of_rule[group]
                 else:
-                    of_rule[group] = msgspec.structs.replace(alert, earlier=None)
+                    of_rule[group] = msgspec.structs.replace(alert, earlier=None, view=None, is_untold=False)
             if pauses:
                 yield
     return AlertsAfterwards(alerts, counts)

@@ -1,15 +1,20 @@
 """Ends the episodes of alerts that the store lost, so that none goes on for ever in the history."""
 
 import logging
+from collections.abc import Sequence
+from typing import Final
 
 from monitor.alerts.alert_episodes import end_not_seen
 from monitor.dispatch.missing_alerts import MISSING_FOR
+from monitor.model.alert import Transition
 from monitor.model.plurals import plural
 from monitor.runtime.clock import Instant
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit
 
 log = logging.getLogger("monitor")
+
+_MOST_NAMED: Final = 5
 
 
 class UnseenEnds:
@@ -23,7 +28,14 @@ class UnseenEnds:
     async def look(self, now: Instant) -> None:
         """Records the end of the alerts that are missing for `MISSING_FOR`, as of when they were first missing. Raises StoreError."""
         missing = {(one.fingerprint, one.at): one for one in await self._store.lost_alerts()}
+        fresh = [one for key, one in missing.items() if key not in self._since and one.about and one.about.level]
         self._since = {key: self._since.get(key, now) for key in missing}
+        if fresh:
+            log.warning(
+                "the store has lost %s: %s; receivers are told nothing of them for an hour, in which they are found again if they still fire",
+                plural(len(fresh), "alert"),
+                _named(fresh),
+            )
         over = [key for key, since in self._since.items() if now - since >= MISSING_FOR]
         if not over:
             return
@@ -33,3 +45,11 @@ class UnseenEnds:
             "the store had lost %s, not found again within an hour: the ends were not seen, which `routee-monitor history` says",
             plural(len(ends), "alert"),
         )
+
+
+def _named(some: Sequence[Transition]) -> str:
+    """Returns the rules and groups of the first few."""
+    names = [" ".join((one.rule, *(value for _, value in (one.about.group if one.about else ())))) for one in some]
+    return ", ".join(names[:_MOST_NAMED]) + (
+        f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    )

@@ -362,9 +362,9 @@ def _resolve(alert: Alert, as_of: Instant, because: Because) -> Step:
     return over, _moved(over, as_of, "resolved", because)
 
 
-def shown_severity(alert: Alert) -> str:
-    """Returns the severity with which the alert was shown last; empty if it was not yet."""
-    return "" if alert.view is None else alert.view.severity
+def recorded_severity(alert: Alert) -> str:
+    """Returns the severity of its latest transition; of alerts that older versions stored the one with which it was shown; empty if unknown."""
+    return alert.severity or ("" if alert.view is None else alert.view.severity)
 
 
 def _moved(alert: Alert, as_of: Instant, what: What, because: Because | None = None) -> Transition:

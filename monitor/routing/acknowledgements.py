@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.model.alert import Alert, Transition, TransitionSubject, shown_severity
+from monitor.model.alert import Alert, Transition, TransitionSubject, recorded_severity
 from monitor.routing.entered_text import entered_comment, entered_name
 from monitor.runtime.clock import Instant
 
@@ -58,12 +58,12 @@ def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant
 def acknowledged(alert: Alert, ack: Ack) -> Transition:
     """Returns the history entry for an acknowledgement."""
     about = TransitionSubject(
-        alert.account, alert.group, alert.level, ack.by, ack.comment, severity=shown_severity(alert)
+        alert.account, alert.group, alert.level, ack.by, ack.comment, severity=recorded_severity(alert)
     )
     return Transition(alert.fingerprint, alert.rule, ack.at, "acknowledged", None, alert.value, about)
 
 
 def unacknowledged(alert: Alert, at: Instant) -> Transition:
     """Returns the history entry for the end of an acknowledgement."""
-    about = TransitionSubject(alert.account, alert.group, alert.level, severity=shown_severity(alert))
+    about = TransitionSubject(alert.account, alert.group, alert.level, severity=recorded_severity(alert))
     return Transition(alert.fingerprint, alert.rule, at, "unacknowledged", None, alert.value, about)

@@ -9,6 +9,7 @@ from monitor.routing.silences import MOST_SILENCES, Silence, new_silence
 from monitor.runtime.clock import HOUR, MINUTE
 from monitor.runtime.errors import ChangedMeanwhile, NothingThere, StoreError
 from tests.fakes.hand_clock import HandClock
+from tests.fakes.operator_harness import RULES, OperatorHarness
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
 
@@ -92,3 +93,12 @@ async def test_where_as_many_silences_exist_as_can_be_kept_a_change_drops_the_on
     made = await world.actions.change_silence(kept[0].id, silence(world, "operator=other"))
     known = {one.id for one in world.pipeline.dispatcher.silences.all()}
     assert (len(known), made.id in known, kept[0].id in known) == (MOST_SILENCES, True, False)
+
+
+async def test_an_acknowledgement_is_recorded_with_the_severity_that_its_edited_rule_gives() -> None:
+    world = OperatorHarness()
+    await world.poll(Cosmote=4)
+    await world.restart(RULES.replace("severity: warning", "severity: info"))
+    await world.ack("Cosmote")
+    known = [(one.what, one.about.severity) for one in world.harness.store.transitions if one.about is not None]
+    assert known[-2:] == [("eased", "info"), ("acknowledged", "info")]

@@ -70,10 +70,11 @@ async def watched(store: Store, nursery: trio.Nursery) -> Housekeeping:
 
 
 async def test_what_is_not_found_again_within_an_hour_ended_when_it_was_first_missing(
-    store: Store, autojump_clock: trio.testing.MockClock
+    store: Store, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with trio.open_nursery() as nursery:
         world = await watched(store, nursery)
+        assert f"the store has lost 1 alert: {LOST.rule} Nova" in caplog.text
         missing_since = world.clock.at
         world.clock.at += HOUR - MINUTE
         await world.look()
@@ -85,6 +86,7 @@ async def test_what_is_not_found_again_within_an_hour_ended_when_it_was_first_mi
         assert (over.ended_at, over.because, over.events[-1].what) == (missing_since, "end_not_seen", "resolved")
         assert [event.what for event in over.events] == ["fired", "resolved"], "once"
         assert over.events[-1].about == TransitionSubject("main", LOST.group, 1), "nobody ended it"
+        assert caplog.text.count("the store has lost") == 1
         nursery.cancel_scope.cancel()
 
 

@@ -79,3 +79,19 @@ async def test_the_next_time_it_goes_along_the_routes_of_the_new_ones() -> None:
     assert (world.last.receiver, world.last.reason) == ("ops", "all resolved")
     await world.poll(DAY, Cosmote=4)
     assert (world.last.receiver, world.last.reason) == ("oncall", "first")
+
+
+async def test_one_that_waits_to_fire_again_keeps_them_no_longer_than_until_its_end_was_told() -> None:
+    waiting = RULES + "    for: 20m\n"
+    world = OperatorHarness(waiting)
+    for _ in range(22):
+        await world.poll(Cosmote=8)
+    await world.poll(Cosmote=0)
+    await world.poll(Cosmote=8)
+    await world.restart(waiting + "    labels: {team: sms}\n")
+    for _ in range(8):
+        await world.poll(Cosmote=8)
+    assert [one.status for one in world.told] == ["firing", "resolved"]
+    for _ in range(14):
+        await world.poll(Cosmote=8)
+    assert (world.last.status, world.last.alerts[0].labels.get("team")) == ("firing", "sms")
