@@ -124,6 +124,7 @@ def views_of(settings: "Settings", kept: "StoredState", *, annotated: bool) -> "
     from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import NoAnnotations, Views
     from monitor.model.privacy import RecipientMask
+    from monitor.model.tone import URGENCY, tone
     from monitor.window import Window
 
     several = len(settings.config.accounts) > 1
@@ -138,9 +139,12 @@ def views_of(settings: "Settings", kept: "StoredState", *, annotated: bool) -> "
         for account in {alert.account for alert in kept.alerts}
     }
     found = [(alert, views[alert.account].view(alert)) for alert in kept.alerts]
-    rank = {"critical": 0, "warning": 1, "info": 2}
     order = list(_STATES)
-    return sorted(found, key=lambda one: (order.index(one[0].state), rank.get(one[1].severity, 3), one[1].starts_at))
+
+    def place(one: "tuple[Alert, AlertView]") -> tuple[int, int, "Instant"]:
+        return order.index(one[0].state), URGENCY[tone(one[1].severity, "firing")], one[1].starts_at
+
+    return sorted(found, key=place)
 
 
 def _missing_before(

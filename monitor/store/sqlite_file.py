@@ -11,6 +11,7 @@ from typing import Final
 
 from monitor.runtime.clock import SECOND, Duration
 from monitor.runtime.errors import StoreDamaged, StoreError
+from monitor.store.migrate import version
 
 CACHE_KIB: Final = 256
 """The memory for pages of the store, which the system has in memory too. SQLite would take 2 MB, for rows that are written once and read at
@@ -56,7 +57,8 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
 
 
 def connect(path: Path, *, read_only: bool, busy_timeout: Duration) -> sqlite3.Connection:
-    """Opens a connection in autocommit mode and applies the settings. Does not look at the tables. Raises StoreError."""
+    """Opens a connection in autocommit mode and applies the settings. Raises StoreError, also for another program's file, which stays as it is, and
+    StoreDamaged."""
     refuse_place(path, read_only=read_only)
     if not read_only and not path.exists():
         _create(path)
@@ -67,6 +69,7 @@ def connect(path: Path, *, read_only: bool, busy_timeout: Duration) -> sqlite3.C
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:
+            version(connection, str(path))  # before anything of another program's file is changed
             _set_up(connection, path)
     except BaseException:
         connection.close()

@@ -74,6 +74,16 @@ def test_for_people_it_is_a_table(polled: Folder) -> None:
     assert pending.startswith("pending")
 
 
+def test_the_worst_come_first_in_whatever_words(polled: Folder, tmp_path: Path) -> None:
+    folder = Folder(shutil.copytree(polled.path, tmp_path / "own"))
+    folder.rules.write_text(folder.rules.read_text().replace("severity: critical", "severity: error"))
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        begun = [msgspec.structs.replace(one, state="firing", level=1, firing_at=0) for one in store.load().alerts]
+        store.commit(Commit(alerts=begun))
+    _, *rows = folder.invoke("alerts").stdout.splitlines()
+    assert [row.split()[1] for row in rows] == ["error", "warning"]
+
+
 def test_of_several_accounts_each_alert_names_its_own(polled: Folder, tmp_path: Path) -> None:
     folder = Folder(shutil.copytree(polled.path, tmp_path / "own"))
     folder.add_account("otp")

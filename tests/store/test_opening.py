@@ -188,8 +188,10 @@ def test_a_file_that_was_never_ours_is_refused_each_time_and_left_alone(path: Pa
 def test_another_programs_database_is_refused_and_left_alone(path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE bookmarks (url TEXT)")
+    content = path.read_bytes()
     with pytest.raises(StoreError, match="the database of another program"):
         open_daemon_store(path, NOW)
+    assert path.read_bytes() == content
     assert list(path.parent.iterdir()) == [path]
 
 
