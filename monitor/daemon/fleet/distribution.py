@@ -22,11 +22,14 @@ class OwnMoves:
     give: tuple[str, ...]
 
 
-def own_moves(fleet: Fleet, worker: int, held: Collection[str], wanted: Sequence[str]) -> OwnMoves:
+def own_moves(
+    fleet: Fleet, worker: int, held: Collection[str], wanted: Sequence[str], unread: Collection[str] = ()
+) -> OwnMoves:
     """Returns the moves of the worker, which holds ``held`` and would take ``wanted``, those of its configuration that it does not leave alone.
 
     A free account goes to who has the fewest. A held one moves to another worker that wants it and has at least two accounts less, so nothing
-    moves between workers whose numbers differ by one, and nothing is given away that nobody would take.
+    moves between workers whose numbers differ by one, and nothing is given away that nobody would take. What is in ``unread``, because this
+    worker could not read it when last tried, is no part of its number, so that no other account moves while it is tried again.
     """
     wants = {one.id: one.takes for one in fleet.living} | {worker: frozenset(wanted)}
     wanters = {
@@ -37,14 +40,15 @@ def own_moves(fleet: Fleet, worker: int, held: Collection[str], wanted: Sequence
         lease.account: lease.worker
         for lease in fleet.leases
         if lease.worker is not None and lease.worker in wants and lease.worker != worker and lease.expires_in > 0
-    } | dict.fromkeys(held, worker)
+    } | dict.fromkeys((one for one in held if one not in unread), worker)
     counts = Counter(one for account, one in holder.items() if wanters.get(account))
     take = set[str]()
     for account in sorted(fleet.free(list(wanters)), key=lambda one: (len(wanters[one]), one)):
-        if account in holder or not wanters[account]:
+        if account in holder or account in held or not wanters[account]:
             continue
         taker = min(wanters[account], key=lambda one: (counts[one], one))
-        counts[taker] += 1
+        if account not in unread:
+            counts[taker] += 1
         if taker == worker:
             take.add(account)
     alike = Counter((one, wanters[account]) for account, one in holder.items() if one in wanters.get(account, ()))

@@ -196,7 +196,9 @@ class LeaseKeeper:
         own = self._own = self._own or Ownership(self._leases.worker)
         has_turned = self._follow_clock(view)
         left_alone = self._wrong_clock.left_alone | cannot
-        decision = own.beaten(began, trio.current_time(), view.fleet, wanted, orphans, left_alone)
+        decision = own.beaten(
+            began, trio.current_time(), view.fleet, wanted, orphans, left_alone, self._unreadable.names
+        )
         for account in decision.dropped:
             log.warning("account %s is held by another worker now%s", account, _named(view.fleet.holder_of(account)))
         self._follow_ownership()

@@ -65,6 +65,7 @@ class Ownership:
         wanted: Sequence[str],
         orphans: Collection[str] = (),
         left_alone: Collection[str] = (),
+        unread: Collection[str] = (),
     ) -> OwnershipChange:
         """Takes the answer to a beat that was sent at ``began``; ``wanted`` are the accounts of the configuration, in their order.
 
@@ -72,6 +73,7 @@ class Ownership:
         within the last hour, has had them in its configuration for `CHANGEOVER`: until then one that has may only be restarting. What is held,
         and no worker has any more, is released once it has been no orphan for as long.
         What is in ``left_alone`` is not taken, and counts as configured all the same. If it is held, it is given to others that would take it.
+        What is in ``unread`` could not be read when last tried. While it is tried again, it counts for nothing: no other account moves for it.
         """
         held = {lease.account: lease.token for lease in fleet.leases if lease.worker == self.worker}
         dropped = tuple(account for account, token in self.tokens.items() if held.get(account) != token)
@@ -81,7 +83,7 @@ class Ownership:
             return OwnershipChange(dropped)
         resumed, self.is_suspended = self.is_suspended, False
         willing = [one for one in wanted if one not in left_alone]
-        moves = own_moves(fleet, self.worker, self.tokens, willing)
+        moves = own_moves(fleet, self.worker, self.tokens, willing, unread)
         take = dict.fromkeys([*moves.take, *self._left_over(now, fleet, wanted, orphans)])
         taken = tuple(one for one in take if one not in left_alone)
         due = (

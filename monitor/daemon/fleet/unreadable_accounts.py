@@ -63,6 +63,11 @@ class UnreadableAccounts:
         if before != {name: one.is_elsewhere for name, one in self._failures.items()}:
             self._report()
 
+    @property
+    def names(self) -> Collection[str]:
+        """The accounts that could not be read when last tried."""
+        return self._failures.keys()
+
     def left_alone(self, now: float) -> dict[str, str]:
         """Returns the accounts that this worker does not take now, and why."""
         return {name: unread(one.why) for name, one in self._failures.items() if one.is_left_alone(now)}

@@ -254,6 +254,22 @@ async def test_an_account_that_cannot_be_read_here_goes_to_another_worker(
         assert len(first.tells()) == len(second.tells()) == 2
 
 
+async def test_what_nobody_can_read_makes_no_other_account_move(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as on:
+        workers = [Worker(on.table, number) for number in (1, 2)]
+        for worker in workers:
+            worker.duties.broken = {A}
+            on.workers.append(worker)
+            await on.nursery.start(worker.run)
+        await trio.sleep(60)
+        before = [set(worker.duties.known) for worker in workers]
+        assert before[0] | before[1] == {B, C, D}
+        for _ in range(900):
+            await trio.sleep(1)
+            assert [worker.duties.known for worker in workers] == before
+        assert all(len(worker.duties.tried_at) > 5 for worker in workers), "both try it now and then"
+
+
 async def test_an_account_that_nobody_can_read_is_tried_ever_more_rarely(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
