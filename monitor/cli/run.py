@@ -68,7 +68,7 @@ def _run(
     from monitor.runtime.unblocked_stream import UnblockedStream
     from monitor.simulation.demo.screen import Screen
 
-    output = UnblockedStream(sys.stderr)
+    output = UnblockedStream(sys.stderr, lost=logs.lost_line)
     screen = Screen(output) if output.isatty() else None
 
     def log_as_written(settings: "Config") -> None:

@@ -136,7 +136,7 @@ async def _set_aside(loaded: StoredState, store: AsyncStore, services: Services)
         _report(f"The stored silence {one.id[:40]} was set aside and silences nothing any more: {one.why}", services)
     for lost in alerts:
         _report(
-            f"The stored alert {lost.fingerprint[:40]} was set aside, and its end is told to nobody: {lost.why}",
+            f"The stored alert {lost.fingerprint[:40]} was set aside, and counts as firing for an hour, in which it is found again: {lost.why}",
             services,
         )
 

@@ -43,6 +43,7 @@ class BackgroundWriter(Generic[Item]):
             if self._size + size > self._most:
                 self._lost += 1
                 return
+            self._say_what_was_lost()
             self._waiting.append(item)
             self._size += size
             if self._thread is None:
@@ -67,11 +68,15 @@ class BackgroundWriter(Generic[Item]):
 
     def _next(self) -> list[Item]:
         with self._changed:
-            if self._lost and not self._waiting:
-                self._waiting.append(self._lost_item(self._lost))
-                self._size += self._size_of(self._waiting[0])
-                self._lost = 0
+            if not self._waiting:
+                self._say_what_was_lost()
             items, self._waiting = [] if self._is_broken else self._waiting, []
             if not items:
                 self._thread = None
         return items
+
+    def _say_what_was_lost(self) -> None:
+        if self._lost:
+            self._waiting.append(self._lost_item(self._lost))
+            self._size += self._size_of(self._waiting[-1])
+            self._lost = 0

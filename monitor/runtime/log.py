@@ -141,7 +141,7 @@ class _JournalHandler(_Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._writer.put(_JournalRecord(list(journal_fields(record)), self.format(record)))
+            self._writer.put(self._both(record))
         # As in the standard library's handlers: no record may break the code that logs it.
         except Exception:  # noqa: BLE001 - no record may break the code that logs it
             self.handleError(record)
@@ -164,8 +164,18 @@ class _JournalHandler(_Handler):
 
     def _lost(self, count: int) -> _JournalRecord:
         text = f"{count} records of the log were lost here: the journal did not take them for a while"
-        record = logging.LogRecord("monitor", logging.WARNING, __file__, 0, text, (), None)
+        return self._both(logging.LogRecord("monitor", logging.WARNING, __file__, 0, text, (), None))
+
+    def _both(self, record: logging.LogRecord) -> _JournalRecord:
         return _JournalRecord(list(journal_fields(record)), self.format(record))
+
+
+def lost_line(count: int) -> str:
+    """Returns a line of the log, in its form, which says that so many records were lost."""
+    text = f"{count} records of the log were lost here: nobody read it for a while"
+    record = logging.LogRecord("monitor", logging.WARNING, __file__, 0, text, (), None)
+    handlers = logging.getLogger().handlers
+    return (handlers[0].format(record) if handlers else text) + "\n"
 
 
 def flush() -> None:

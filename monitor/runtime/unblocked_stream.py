@@ -4,7 +4,7 @@ import io
 import os
 import select
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from monitor.runtime.background_writer import MOST, BackgroundWriter
@@ -14,13 +14,13 @@ class UnblockedStream(io.StringIO):
     """Passes texts on to ``stream`` in their order, from a thread. Several threads may write.
 
     A text that finds no room is lost; how many were is written once there is room again. Once the stream is closed or broken, all is
-    dropped. A regular file, or a stream without a file, is written to at once.
+    dropped. A regular file, or a stream without a file, is written to at once. ``lost`` returns the line that says how many texts were lost.
     """
 
-    def __init__(self, stream: TextIO, most: int = MOST) -> None:
+    def __init__(self, stream: TextIO, most: int = MOST, lost: Callable[[int], str] | None = None) -> None:
         super().__init__()
         self._stream = stream
-        self._writer = BackgroundWriter[str](self._pass_on, len, _lost, most) if _may_block(stream) else None
+        self._writer = BackgroundWriter[str](self._pass_on, len, lost or _lost, most) if _may_block(stream) else None
 
     @property
     def encoding(self) -> str:  # type: ignore[override] # typeshed has a variable
@@ -69,7 +69,7 @@ def _wait_for_room(file: int) -> None:
 
 
 def _lost(count: int) -> str:
-    return f"{count} lines were lost here: nobody read this output for a while\n"
+    return f"{count} texts were lost here: nobody read this output for a while\n"
 
 
 def _may_block(stream: TextIO) -> bool:

@@ -44,7 +44,16 @@ def test_a_writer_does_not_wait_for_a_reader_and_what_is_lost_is_counted(pipe: t
         stream.write(line)
     stream.drain(0)
     found = read(pipe[0], "lost")
-    assert found.startswith(line * 3 + "4 lines were lost here")
+    assert found.startswith(line * 3 + "4 texts were lost here")
+
+
+def test_what_was_lost_is_said_where_it_is_missing(pipe: tuple[int, io.TextIOWrapper]) -> None:
+    stream = UnblockedStream(pipe[1], most=100_000, lost="{} lost\n".format)
+    stream.write("x" * 99_000 + "\n")
+    stream.write("y" * 99_000 + "\n")
+    assert read(pipe[0], "1 lost\n") == "x" * 99_000 + "\n1 lost\n"
+    stream.write("after\n")
+    assert read(pipe[0], "after\n") == "after\n"
 
 
 def test_it_goes_on_once_somebody_reads_again(pipe: tuple[int, io.TextIOWrapper]) -> None:

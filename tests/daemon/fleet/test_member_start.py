@@ -44,7 +44,7 @@ async def test_an_alert_that_cannot_be_read_and_is_no_accounts_is_set_aside_and_
     run = functools.partial(
         daemon.run, settings("rules: []", CONFIG + store), Templates(), stop=stop, stream=io.StringIO()
     )
-    said = "The stored alert x was set aside, and its end is told to nobody"
+    said = "The stored alert x was set aside, and counts as firing for an hour"
     async with trio.open_nursery() as nursery:
         running: daemon.Running = await nursery.start(run)
         [warning] = [one for one in running.pipeline.services.health.warnings() if one.startswith(said)]
