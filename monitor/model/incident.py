@@ -27,8 +27,9 @@ class IncidentScope(msgspec.Struct, frozen=True, gc=False):
 
 
 def merged(scopes: Iterable[IncidentScope]) -> IncidentScope:
-    """The scope of an incident by those of its alerts, of which there is at least one. The one place that is known stands for all."""
-    first, *others = sorted(scopes, key=lambda one: (one.began_at, not one.place))
+    """The scope of an incident by those of its alerts, of which there is at least one, in whatever order. One place that is known stands for all: of
+    those that were found at the same time a campaign before a country, and the first by name."""
+    first, *others = sorted(scopes, key=lambda one: (one.began_at, not one.place, sorted(one.place.items())))
     place = next((one.place for one in (first, *others) if one.place), {})
     everywhere = any(one.everywhere for one in (first, *others))
     return msgspec.structs.replace(first, place=place, everywhere=everywhere)

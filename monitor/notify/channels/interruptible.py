@@ -49,10 +49,15 @@ class _Call(Generic[T]):
             try:
                 return self._function()
             finally:
-                with self._lock:
-                    self._thread = None
-                    _raise_in(threading.get_ident(), None)  # one that is still to come
+                if self._ends_interrupted():
+                    _take_what_is_raised()
         raise Interrupted
+
+    def _ends_interrupted(self) -> bool:
+        """Notes that the thread does something else from now on. Returns whether the call was interrupted before."""
+        with self._lock:
+            self._thread = None
+            return self._is_over
 
     def interrupt(self) -> None:
         """Ends the call, or lets it not begin."""
@@ -62,7 +67,18 @@ class _Call(Generic[T]):
                 _raise_in(self._thread, Interrupted)
 
 
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Has the thread raise an exception; None takes back one that was not raised yet."""
-    what = None if error is None else ctypes.py_object(error)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    """Has the thread raise an exception."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
+
+
+def _take_what_is_raised() -> None:
+    """Takes an exception that is still to be raised in this thread, or was already: a further one replaces it, and is waited for.
+
+    It would otherwise be raised in what the thread does next. To take it back (with NULL) is no way: CPython then believes for ever that one is
+    still to come, and a debugger, or whatever traces calls, stands still at the next one.
+    """
+    with suppress(Interrupted):
+        _raise_in(threading.get_ident(), Interrupted)
+        while True:
+            pass

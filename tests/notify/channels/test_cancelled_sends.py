@@ -2,6 +2,8 @@
 
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -140,3 +142,39 @@ async def test_an_interrupted_call_ends_where_it_is_back_in_python() -> None:
     go.set()
     assert await trio.to_thread.run_sync(ended.wait, GUARD)
     assert seen == ["interrupted"]
+
+
+TRACED = """
+import sys, threading, trio
+from monitor.notify.channels.interruptible import run_interruptible
+
+began, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+def slow():
+    began.set()
+    go.wait()
+
+def traced():
+    return "went on"
+
+async def run():
+    limiter = trio.CapacityLimiter(2)
+    await run_interruptible(int, limiter)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_interruptible, slow, limiter)
+        await trio.to_thread.run_sync(began.wait)
+        nursery.cancel_scope.cancel()
+    go.set()
+    while limiter.borrowed_tokens:
+        await trio.sleep(0)
+
+trio.run(run)
+sys.settrace(lambda *about: None)
+print(traced())
+"""
+
+
+def test_afterwards_what_traces_calls_does_not_stand_still() -> None:
+    """CPython 3.11 stands still at a call that is traced while it believes that an exception is still to be raised in some thread."""
+    done = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "went on\n"), done.stderr
