@@ -276,9 +276,9 @@ class RuleEvaluator:
         return about.get("search") not in searches or about.get("rule") not in (None, *self.rules)
 
     def _held_back(self, rule: str, fresh: Mapping[Key, Alert | None]) -> int:
-        known = {(rule, group): alert for group, alert in self.alerts.get(rule, {}).items()}
-        alerts = known | {key: alert for key, alert in fresh.items() if key[0] == rule}
-        return sum(alert is not None and is_held_back(alert) for alert in alerts.values())
+        known = self.alerts.get(rule, {}).items()
+        before = sum(is_held_back(alert) for group, alert in known if (rule, group) not in fresh)
+        return before + sum(is_held_back(alert) for (of, _), alert in fresh.items() if of == rule and alert is not None)
 
     def _evaluate_alone(
         self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget, result: EvaluationResult

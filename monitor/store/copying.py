@@ -6,10 +6,11 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from monitor.routing.acknowledgements import Ack
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 from monitor.store.open import StoreLocation, open_exclusively
-from monitor.store.row_codec import Row, UnreadableRow, fingerprints
+from monitor.store.row_codec import Row, UnreadableRow, fingerprints, silences, structs
 from monitor.store.sql_store import SqlStore, Table
 
 _USUAL: Final = 500
@@ -139,6 +140,7 @@ def _copy(
         counter.total -= len(read) - len(batch)
         counter.done += len(read) - len(batch)
         try:
+            _refuse_unreadable(table, batch)
             target.fill_table(table, batch)
         except UnreadableRow as error:
             raise source.damaged(error) from error
@@ -146,6 +148,14 @@ def _copy(
         rows += len(batch)
         counter.add(len(batch))
     return _TableContent(table, rows, digest.digest())
+
+
+def _refuse_unreadable(table: Table, batch: list[Row]) -> None:
+    """Raises UnreadableRow for what one store does without, and another one takes for damage."""
+    if table.name == "acknowledgement":
+        structs(Ack, ((data, fingerprint) for fingerprint, data in batch))
+    elif table.name == "silence":
+        silences(batch)
 
 
 def _readable(batch: list[Row], left_out: dict[int, str]) -> list[Row]:

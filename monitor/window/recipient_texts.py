@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from monitor.model.privacy import RecipientMask
 from monitor.window.dictionary import Codes, Dictionary
+from monitor.window.growing import resized
 
 Looks = NDArray[np.uint64]
 """A masked text each: its length, its five digits after the ``+``, and its last two, one byte each."""
@@ -137,7 +138,7 @@ class RecipientTexts(Dictionary):
     def _extend(self, looks: Looks) -> None:
         end = self._length + len(looks)
         if end > len(self._looks):
-            self._looks.resize(end + end // 8, refcheck=False)
+            self._looks = resized(self._looks, end + end // 8)
         self._looks[self._length : end] = looks
         self._length = end
 

@@ -132,3 +132,19 @@ async def test_a_message_of_it_that_can_be_edited_is_not_shown_as_over() -> None
     await world.poll(Cosmote=4)
     assert world.last.status == "firing"
     assert not world.last.alerts[0].acknowledged_by, "it began anew, and has to be acknowledged again"
+
+
+async def test_one_that_was_found_and_is_lost_once_more_counts_as_firing_for_an_hour_again() -> None:
+    world = OperatorHarness()
+    await world.poll(Cosmote=4)
+    await world.lose_alerts()
+    await world.flush(10 * MINUTE)
+    await world.poll(Cosmote=4)
+    await world.flush(MISSING_FOR)
+    before = world.harness.pipeline.dispatcher.missing
+    await world.lose_alerts()
+    world.harness.pipeline.dispatcher.missing = before
+    await world.flush(5 * MINUTE)
+    assert "all resolved" not in world.harness.reasons()
+    await world.flush(MISSING_FOR)
+    assert world.last.reason == "all resolved"

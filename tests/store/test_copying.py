@@ -231,6 +231,19 @@ def test_a_row_that_cannot_be_read_stops_the_copy_with_advice_about_its_store(
         assert [new.count_rows(table) for table in TABLES] == [0] * len(TABLES)
 
 
+@pytest.mark.parametrize(
+    ("table", "named"), [("acknowledgement", "the acknowledgement of alert"), ("silence", "the silence")]
+)
+def test_what_one_store_does_without_is_no_damage_in_the_copy(places: Places, table: str, named: str) -> None:
+    with closing(opened(places("postgresql"))) as old, closing(opened(places("sqlite"))) as new:
+        fill(old)
+        with old.copying():
+            old._run(f"UPDATE {table} SET data = ?", (b"no JSON",))
+        with pytest.raises(StoreDamaged, match=f"{named} .*cannot be read.*delete that row"):
+            copy_store(old, new)
+        assert [new.count_rows(one) for one in TABLES] == [0] * len(TABLES)
+
+
 @pytest.mark.parametrize("damage", [b'{"key": 1}', b"not JSON", b""], ids=["another shape", "no JSON", "empty"])
 @pytest.mark.parametrize("kinds", [(one, other) for one in KINDS for other in KINDS], ids="-".join)
 def test_a_notification_that_cannot_be_read_is_left_out_and_named(
