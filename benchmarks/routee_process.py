@@ -1,9 +1,11 @@
 """Runs the local Routee in a process of its own, so that it does not affect the time and memory that are measured."""
 
 import functools
+import os
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +87,18 @@ async def _pass_on(source: trio.abc.ReceiveStream, target: trio.abc.SendStream, 
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         pass  # the client went away
     scope.cancel()
+
+
+@contextmanager
+def served(messages: int, *, encrypted: bool) -> Iterator[str]:
+    """Serves messages from another process; where ``encrypted``, with TLS, which this process trusts, and gzip. Yields the URL."""
+    with tempfile.TemporaryDirectory() as name, routee_with(messages, tls=Path(name) if encrypted else None) as url:
+        if encrypted:
+            os.environ["SSL_CERT_FILE"] = str(Path(name) / "ca.pem")
+        try:
+            yield url
+        finally:
+            os.environ.pop("SSL_CERT_FILE", None)
 
 
 if __name__ == "__main__":

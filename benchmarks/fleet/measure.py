@@ -12,10 +12,10 @@ import trio
 from benchmarks.fleet.costs import HOURS, Costs, EvaluationCost
 from benchmarks.fleet.database import Spent, spending
 from benchmarks.fleet.polling import polled
-from benchmarks.floors.ingesting import each_page, served
+from benchmarks.floors.ingesting import each_page
 from benchmarks.ingest.page_to_store import page_ingestion
 from benchmarks.messages import MILLION, bodies, count
-from benchmarks.routee_process import client
+from benchmarks.routee_process import client, served
 from benchmarks.window.memory import restored_apart
 from monitor.model.routee_query import PAGE_SIZE
 from monitor.runtime.clock import DAY, HOUR, SystemClock, parse_iso

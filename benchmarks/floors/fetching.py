@@ -18,10 +18,9 @@ import trio
 from benchmarks.figure import Figure
 from benchmarks.floors.compared import compared
 from benchmarks.floors.decoding import PageOfParts
-from benchmarks.floors.ingesting import served
 from benchmarks.ingest.page_to_store import ignore, set_up_heap
 from benchmarks.messages import SPAN
-from benchmarks.routee_process import client
+from benchmarks.routee_process import client, served
 from monitor.ingest.poll.plan import Slice, pages
 from monitor.ingest.poll.reader import Reader, SliceResult
 from monitor.ingest.poll.sink import PollFigures

@@ -1,10 +1,8 @@
 """Reading messages from the API into the store, plainly and with TLS and gzip, against fetching and decoding the same pages alone."""
 
-import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import trio
@@ -12,7 +10,7 @@ import trio
 from benchmarks.figure import Figure
 from benchmarks.floors.compared import compared
 from benchmarks.ingest.page_to_store import ignore, page_ingestion, read_all, set_up_heap
-from benchmarks.routee_process import client, routee_with
+from benchmarks.routee_process import client, served
 from monitor.ingest.poll.reader import Take
 from monitor.ingest.routee.client import Routee
 
@@ -33,18 +31,6 @@ def ingesting(messages: int, *, encrypted: bool) -> list[Figure]:
 
 def _milliseconds(seconds: Iterable[float]) -> list[float]:
     return [1e3 * one for one in seconds]
-
-
-@contextmanager
-def served(messages: int, *, encrypted: bool) -> Iterator[str]:
-    """Serves messages from another process; where ``encrypted``, with TLS, which this process trusts, and gzip. Yields the URL."""
-    with tempfile.TemporaryDirectory() as name, routee_with(messages, tls=Path(name) if encrypted else None) as url:
-        if encrypted:
-            os.environ["SSL_CERT_FILE"] = str(Path(name) / "ca.pem")
-        try:
-            yield url
-        finally:
-            os.environ.pop("SSL_CERT_FILE", None)
 
 
 async def _round(url: str, messages: int) -> tuple[float, float]:
