@@ -164,6 +164,8 @@ class SqliteStore(SqlStore):
             raise StoreDamaged(f"the store {self.path} is damaged: {found}")
         self.load()
         self._outbox_rows(statements.OUTBOX_ROWS_IN, "waiting", -1)
+        if not all(isinstance(value, bytes) for (value,) in self._rows(statements.KEYS)):
+            raise StoreDamaged(f"the store {self.path} is damaged: one of its keys is none")
 
     def _run(self, statement: str, values: Sequence[Any]) -> int:
         return self._connection.execute(statement, values).rowcount

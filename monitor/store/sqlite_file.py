@@ -47,6 +47,8 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _code(error: sqlite3.Error) -> int:
+    if "Could not decode to UTF-8" in str(error):  # of the driver; SQLite does not look at what is in a text
+        return sqlite3.SQLITE_CORRUPT
     # Errors of the driver itself (a closed connection) have no code.
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 

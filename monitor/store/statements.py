@@ -3,6 +3,7 @@
 from typing import Final
 
 KEY: Final = "SELECT value FROM secret WHERE name = ?"
+KEYS: Final = "SELECT value FROM secret"
 END_SESSION: Final = "INSERT INTO ended_session (digest, began) VALUES (?, ?) ON CONFLICT DO NOTHING"
 ENDED_SESSIONS: Final = "SELECT digest, began FROM ended_session ORDER BY began, digest"
 FORGET_SESSIONS: Final = "DELETE FROM ended_session WHERE began <= ?"

@@ -29,6 +29,7 @@ DEEP = SHALLOW | {"resweep": [{"back": "2h", "every": "10m"}]}
 BROKEN = "UPDATE journal SET rows = substr(rows, 1, length(rows) / 2)"
 MISSING = "DELETE FROM entry WHERE field = 'operator'"
 FORGOTTEN = "DELETE FROM journal; DELETE FROM cursor"
+FLIPPED = "UPDATE entry SET value = CAST(x'e43132' AS TEXT) WHERE field = 'operator'"
 SET_ASIDE = "PRAGMA application_id = 99"
 
 Change = Callable[[str], None]
@@ -99,6 +100,7 @@ def _in_database(server: PostgresqlServer, address: PostgresqlAddress) -> Change
         ("sqlite", BROKEN),
         ("sqlite", MISSING),
         ("sqlite", FORGOTTEN),
+        ("sqlite", FLIPPED),
         ("sqlite", SET_ASIDE),
         ("postgresql", BROKEN),
         ("postgresql", MISSING),
