@@ -29,7 +29,19 @@ class IncidentScope(msgspec.Struct, frozen=True, gc=False):
 def merged(scopes: Iterable[IncidentScope]) -> IncidentScope:
     """The scope of an incident by those of its alerts, of which there is at least one, in whatever order. One place that is known stands for all: of
     those that were found at the same time a campaign before a country, and the first by name."""
-    first, *others = sorted(scopes, key=lambda one: (one.began_at, not one.place, sorted(one.place.items())))
-    place = next((one.place for one in (first, *others) if one.place), {})
-    everywhere = any(one.everywhere for one in (first, *others))
+    known = list(scopes)
+    first, placed, everywhere = known[0], None, False
+    for one in known:  # thousands in a storm: without a call for each
+        everywhere = everywhere or one.everywhere
+        if (one.began_at, not one.place) < (first.began_at, not first.place):
+            first = one
+        if not one.place:
+            continue
+        if (
+            placed is None
+            or one.began_at < placed.began_at
+            or (one.began_at == placed.began_at and f"{one.place}" < f"{placed.place}")
+        ):
+            placed = one
+    place = {} if placed is None else placed.place
     return msgspec.structs.replace(first, place=place, everywhere=everywhere)
