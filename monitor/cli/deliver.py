@@ -182,6 +182,6 @@ def _dead_letters(api: DaemonApi, receiver: str | None, limit: int) -> tuple[lis
 
 def _alerts(one: DeadLetter) -> str:
     """Returns the names of its alerts."""
-    names = list(dict.fromkeys(alert["name"] for alert in one["alerts"]))
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    from monitor.model.plurals import first_of
+
+    return first_of(list(dict.fromkeys(alert["name"] for alert in one["alerts"])), _MOST_NAMED)

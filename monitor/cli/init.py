@@ -185,7 +185,9 @@ def _refuse(texts: Mapping[Path, str | None]) -> None:
     """Raises MonitorError if a file exists with other content; None stands for content that is not known yet."""
     there = [path for path, text in texts.items() if path.exists() and not _says(path, text)]
     if there:
-        names = ", ".join(map(str, there[:5])) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
+        from monitor.model.plurals import first_of
+
+        names = first_of(list(map(str, there)), 5)
         raise MonitorError(
             f"nothing is written: {names} would be overwritten. Add --force if you want that, or name another --config FILE"
         )

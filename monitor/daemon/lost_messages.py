@@ -6,6 +6,7 @@ from typing import Final
 from monitor.alerts.lost_messages import LOST
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.model.format import datetime
+from monitor.model.plurals import first_of
 
 _MOST_NAMED: Final = 5
 """How many rules a sentence names."""
@@ -23,8 +24,7 @@ def _sentence(account: AccountPipeline) -> str:
     found = [(rule.name, before) for rule in rules if (before := coverage.missing_before(rule)) is not None]
     if not found:
         return ""
-    names, more = ", ".join(name for name, _ in found[:_MOST_NAMED]), len(found) - _MOST_NAMED
-    of = f"{'rule' if len(found) == 1 else 'rules'} {names}{f' and {more} more' if more > 0 else ''}"
+    of = f"{'rule' if len(found) == 1 else 'rules'} {first_of([name for name, _ in found], _MOST_NAMED)}"
     latest = datetime(max(before for _, before in found))
     until = f"until what they look at is read, no alert of {of} ends, and most do not begin"
     return f"Messages of account {account.name} before {latest} {LOST}: {until}"

@@ -13,7 +13,7 @@ from monitor.alerts.view import Annotator, Views
 from monitor.config.monitor import Config, Receiver, Search
 from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline
-from monitor.daemon.window_restore import has_fired, known_to, restored_or_empty
+from monitor.daemon.window_restore import known_to, restored_or_empty
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.ingest.poll.plan import SearchPlan
@@ -175,18 +175,7 @@ async def state_for_reload(
     searches = {(search.account, search.name) for search in before.searches}
     adds = any((search.account, search.name) not in searches for search in config.searches)
     loaded = await store.load(held if config.by_account else None) if adds else StoredState([], [], [])
-    restored = {
-        name: await restored_or_empty(
-            store,
-            name,
-            config,
-            key,
-            loaded.cursors,
-            now,
-            has_alerts=has_fired(loaded.alerts, name, loaded.lost_to(name)),
-        )
-        for name in sorted(changed)
-    }
+    restored = {name: await restored_or_empty(store, name, config, key, loaded, now) for name in sorted(changed)}
     windows = {name: window for name, (window, _) in restored.items()}
     troubles = {name: trouble for name, (_, trouble) in restored.items() if trouble}
     for name in troubles:

@@ -17,7 +17,7 @@ from monitor.daemon.restore import (
 from monitor.daemon.rule_sets import announced, judged_otherwise
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
-from monitor.daemon.window_restore import NOTHING_READ, has_fired, restored_or_empty
+from monitor.daemon.window_restore import NOTHING_READ, restored_or_empty
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, FirstPages, QuarantinedRecord, StoredState
 
@@ -93,16 +93,7 @@ async def _restored_account(
     pages: FirstPages = NOTHING_READ,
 ) -> AccountPipeline:
     config, now = present.config, services.clock.now()
-    window, damage = await restored_or_empty(
-        store,
-        name,
-        config,
-        key,
-        loaded.cursors,
-        now,
-        pages,
-        has_alerts=has_fired(loaded.alerts, name, loaded.lost_to(name)),
-    )
+    window, damage = await restored_or_empty(store, name, config, key, loaded, now, pages)
     if damage:
         log_damage(damage)
         loaded = without_messages(loaded, name, now)

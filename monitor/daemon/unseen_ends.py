@@ -7,7 +7,7 @@ from typing import Final
 from monitor.alerts.alert_episodes import end_not_seen
 from monitor.dispatch.missing_alerts import MISSING_FOR
 from monitor.model.alert import Transition
-from monitor.model.plurals import plural
+from monitor.model.plurals import first_of, plural
 from monitor.runtime.clock import Instant
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit
@@ -50,6 +50,4 @@ class UnseenEnds:
 def _named(some: Sequence[Transition]) -> str:
     """Returns the rules and groups of the first few."""
     names = [" ".join((one.rule, *(value for _, value in (one.about.group if one.about else ())))) for one in some]
-    return ", ".join(names[:_MOST_NAMED]) + (
-        f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    )
+    return first_of(names, _MOST_NAMED)

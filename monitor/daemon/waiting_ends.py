@@ -12,6 +12,7 @@ from monitor.model.alert import Alert
 from monitor.model.announced_rules import AnnouncedRules
 from monitor.model.builtin_alerts import BUILT_IN
 from monitor.model.format import datetime
+from monitor.model.plurals import first_of
 
 _MISSING: Final = "is not in this daemon's configuration: removed, or not read yet here"
 _MOST_NAMED: Final = 5
@@ -66,8 +67,7 @@ def _what(evaluator: RuleEvaluator, alert: Alert) -> str:
 
 
 def _of(what: str, accounts: Sequence[str]) -> str:
-    more = len(accounts) - _MOST_NAMED
-    names = ", ".join(accounts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    names = first_of(accounts, _MOST_NAMED)
     return f"{what} of account {names}" if what else f"Account {names}"
 
 

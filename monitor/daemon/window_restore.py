@@ -7,14 +7,13 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.monitor import Config
-from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import BUILT_IN
 from monitor.model.journal_sum import JournalSum
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.pieces import Work
-from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Cursor, Entry, FirstPages, Store, Texts
+from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Cursor, Entry, FirstPages, Store, StoredState, Texts
 from monitor.window import UnreadableBlob, Window
 from monitor.window.codec import OpenedBlob, opened
 from monitor.window.malloc_trim import trim_heap
@@ -53,17 +52,14 @@ async def restored_or_empty(
     account: str,
     config: Config,
     key: bytes,
-    cursors: Iterable[Cursor],
+    loaded: StoredState,
     now: Instant,
     first: FirstPages = NOTHING_READ,
-    *,
-    has_alerts: bool = False,
 ) -> tuple[Window, str]:
     """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
 
-    ``first`` is what was read of it already. ``cursors`` are the stored ones, read before the messages: they say whether there are all of them.
-    If messages cannot be read, those until ``now`` are lost, which is remembered (`StoredState.lost`). ``has_alerts`` says that rules found
-    something in its messages, so that there have to be cursors.
+    ``first`` is what was read of it already. ``loaded`` was read before the messages: its cursors say whether there are all of them, and where a
+    rule's alert fires there have to be cursors. If messages cannot be read, those until ``now`` are lost, which is remembered (`StoredState.lost`).
 
     A large window takes long. It is made beside the store's thread, which reads the next page meanwhile. Between two pages others have their
     turn. If the task is cancelled, this ends after the present page, or the present piece of what is done with all of them. The window is
@@ -72,10 +68,10 @@ async def restored_or_empty(
     """
     import trio
 
-    window, own = _empty(account, config, key), [one for one in cursors if one.account == account]
+    window, own = _empty(account, config, key), [one for one in loaded.cursors if one.account == account]
     try:
         if _is_watched(account, config):
-            if has_alerts and not own:
+            if not own and _has_fired(loaded, account):
                 raise StoreDamaged(f"the store does not say any more what was read of account {account}")
             await _fill(window, store, first)
             with _damage_of(window):
@@ -94,10 +90,10 @@ async def restored_or_empty(
     return window, ""
 
 
-def has_fired(alerts: Iterable[Alert], account: str, lost_to: Instant) -> bool:
-    """Returns whether an alert of the account fires that a rule has found in its messages since those before ``lost_to`` were lost."""
-    own = (one for one in alerts if one.account == account and one.rule not in BUILT_IN)
-    return any(one.state == "firing" and one.as_of > lost_to for one in own)
+def _has_fired(loaded: StoredState, account: str) -> bool:
+    """Returns whether an alert fires that a rule has found in the account's messages since those before were lost, if any were."""
+    own = (one for one in loaded.alerts if one.account == account and one.rule not in BUILT_IN)
+    return any(one.state == "firing" and one.as_of > loaded.lost_to(account) for one in own)
 
 
 def known_to(cursors: Iterable[Cursor], now: Instant) -> Instant:

@@ -32,7 +32,7 @@ Known = Mapping[str, tuple[Alert, Views, ViewContext]]
 class GroupMembers:
     """One group's alerts at one flush.
 
-    ``firing`` maps each alert that fires, or counts as firing, to its severity. ``kept`` are those of them that stay as last notified,
+    ``firing`` maps each alert that fires, or is kept as last notified, to its severity. ``kept`` are those of them that stay as last notified,
     each with the reason (silenced, inhibited, muted; empty: its resolution is held back). ``quiet`` alerts cause no repeat.
     ``resolved`` are the alerts whose end is to be notified. ``account`` is the account of a new group (`monitor.dispatch.destinations`).
     ``missing`` are alerts, with the severity that was notified, of which nobody knows any more that they fired, because the store lost them. Their

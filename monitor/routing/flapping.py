@@ -46,12 +46,9 @@ class RecentStarts:
     def add(self, starts: Iterable[tuple[str, Instant]]) -> None:
         """Records beginnings, each as a fingerprint and its time; recording one twice is harmless."""
         for fingerprint, at in starts:
-            self._note(fingerprint, at)
-
-    def note(self, alert: Alert) -> None:
-        """Records the start of a firing alert; recording it twice is harmless."""
-        if alert.firing_at is not None:
-            self._note(alert.fingerprint, alert.firing_at)
+            known = self._times.get(fingerprint, ())
+            if at not in known:
+                self._times[fingerprint] = self._with(known, at)
 
     def noting(self, alerts: Iterable[Alert]) -> Work[dict[str, tuple[Instant, ...]]]:
         """Returns the beginnings of those alerts that fire, by fingerprint, as they are for `take`, where they are others than those that are
@@ -97,11 +94,6 @@ class RecentStarts:
         if last is None:
             return []
         return [at for at in self._times.get(alert.fingerprint, ()) if last - self.policy.within < at < last] + [last]
-
-    def _note(self, fingerprint: str, at: Instant) -> None:
-        known = self._times.get(fingerprint, ())
-        if at not in known:
-            self._times[fingerprint] = self._with(known, at)
 
     def _with(self, known: tuple[Instant, ...], at: Instant) -> tuple[Instant, ...]:
         """Returns these beginnings and one more, without those that are too old to count."""

@@ -36,6 +36,7 @@ from tests.store.store_samples import alert, group
 
 PAGES = 8
 NOW = 1_800_000_000_000_000
+NOTHING = StoredState([], [], [])
 RULES = """
 rules:
   - {name: OperatorFailureRate, kind: rate, by: [country, operator], window: 5m, above: 20%}
@@ -84,7 +85,7 @@ async def test_the_window_comes_back_as_it_was() -> None:
     await harness.poll(traffic(3, operator="Cosmote"))
     again = restored_window(harness.store, "main", settings(RULES).config, b"")
     assert (again.messages, again.unsaved().blob) == (10, None)
-    piecewise, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"", (), NOW)
+    piecewise, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"", NOTHING, NOW)
     assert (piecewise.messages, piecewise.unsaved().blob, damage) == (10, None, "")
 
 
@@ -106,7 +107,7 @@ async def test_other_calls_have_their_turn_while_an_account_is_restored(stored: 
     front, restored, turns = AsyncStore(stored), list[tuple[Window, str]](), 0
 
     async def restore() -> None:
-        restored.append(await restored_or_empty(front, "main", settings(RULES).config, b"", (), NOW))
+        restored.append(await restored_or_empty(front, "main", settings(RULES).config, b"", NOTHING, NOW))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(restore)
@@ -129,7 +130,7 @@ async def test_restoring_an_account_ends_between_two_pages_when_it_is_cancelled(
                     scope.cancel()
                 return await super().journal_page(account, after)
 
-        await restored_or_empty(Front(stored), "main", settings(RULES).config, b"", (), NOW)
+        await restored_or_empty(Front(stored), "main", settings(RULES).config, b"", NOTHING, NOW)
     assert scope.cancelled_caught
     assert len(pages) == 2
 
@@ -141,7 +142,7 @@ def rows(number: int) -> list[dict[str, str | int]]:
 async def test_at_the_start_a_window_is_made_ready_for_the_rules() -> None:
     harness = PipelineHarness(settings(RULES), HandClock())
     await harness.poll(traffic(3, operator="Cosmote", campaignTrackingId="c-1"))
-    window, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"", (), NOW)
+    window, damage = await restored_or_empty(harness.front, "main", settings(RULES).config, b"", NOTHING, NOW)
     assert not damage
     assert len(window.columns.timelines) == 2
     reading = WindowReader(window)
@@ -167,6 +168,29 @@ def test_what_is_lost_was_known_until_now_or_as_far_as_it_was_polled_by_a_clock_
     assert known_to((), 5) == 5
 
 
+async def polled(store: Store, *failing: int) -> PipelineHarness:
+    """A pipeline that has polled once a minute, with so many messages of an operator that fail each time."""
+    harness = PipelineHarness(settings(RULES), HandClock(), store)
+    for number in failing:
+        harness.clock.at += MINUTE
+        await harness.poll(traffic(number, operator="Cosmote"))
+    return harness
+
+
+async def test_an_account_whose_alert_fires_has_been_polled(tmp_path: Path) -> None:
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        harness, config = await polled(store, 9), settings(RULES).config
+        loaded, now = store.load(), harness.clock.at
+        assert {one.state for one in loaded.alerts} == {"firing"}
+        _, why = await restored_or_empty(AsyncStore(store), "main", config, b"", loaded, now)
+        assert why == ""
+        forgotten = StoredState([], loaded.alerts, [])
+        window, why = await restored_or_empty(AsyncStore(store), "main", config, b"", forgotten, now)
+        assert (len(window), why) == (0, "the store does not say any more what was read of account main")
+        known = StoredState([], loaded.alerts, [], lost={"main": now})
+        assert (await restored_or_empty(AsyncStore(store), "main", config, b"", known, now))[1] == "", "as is known"
+
+
 @pytest.mark.parametrize(
     "damage", ["DELETE FROM journal WHERE sequence = ?", "UPDATE journal SET account = 'other' WHERE sequence = ?"]
 )
@@ -174,10 +198,7 @@ async def test_an_entry_of_the_journal_that_is_missing_is_noticed(tmp_path: Path
     for which in range(3):
         path = tmp_path / f"{which}.db"
         with closing(open_sqlite(path)) as store:
-            harness = PipelineHarness(settings(RULES), HandClock(), store)
-            for _ in range(3):
-                harness.clock.at += MINUTE
-                await harness.poll(traffic(3, operator="Cosmote"))
+            harness = await polled(store, 3, 3, 3)
             harness.clock.at += MINUTE
             await harness.poll()
             sequence = [number for number, _ in store.journal("main")][which]
@@ -185,8 +206,8 @@ async def test_an_entry_of_the_journal_that_is_missing_is_noticed(tmp_path: Path
             assert db.execute(damage, (sequence,)).rowcount == 1
         config = settings(RULES).config
         with closing(open_sqlite(path)) as store:
-            cursors, now = store.load().cursors, harness.clock.at
-            window, why = await restored_or_empty(AsyncStore(store), "main", config, b"", cursors, now)
+            loaded, now = store.load(), harness.clock.at
+            window, why = await restored_or_empty(AsyncStore(store), "main", config, b"", loaded, now)
             assert (len(window), "its journal has 2 entries instead of 3" in why) == (0, True)
             assert (store.load().lost, store.load().cursors) == ({"main": now}, [])
 
@@ -194,17 +215,14 @@ async def test_an_entry_of_the_journal_that_is_missing_is_noticed(tmp_path: Path
 async def test_a_sum_that_an_older_version_did_not_renew_says_nothing_any_more(tmp_path: Path) -> None:
     """It leaves sums out of the cursors that it writes, and drops entries without a new one."""
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
-        harness = PipelineHarness(settings(RULES), HandClock(), store)
-        for number in range(3):
-            harness.clock.at += MINUTE
-            await harness.poll(traffic(number, operator="Cosmote"))
+        harness = await polled(store, 0, 1, 2)
         config, [cursor] = settings(RULES).config, store.load().cursors
         [first, *_] = store.journal("main")
         store.commit(Commit(cleaned=[("main", first[0])]))
         for later, is_whole in ((MINUTE, True), (-MINUTE, False)):
             other = msgspec.structs.replace(cursor, search="other", as_of=cursor.as_of + later, journal=None)
-            cursors = [cursor, other]
-            _, why = await restored_or_empty(harness.front, "main", config, b"", cursors, harness.clock.at)
+            loaded = StoredState([cursor, other], [], [])
+            _, why = await restored_or_empty(harness.front, "main", config, b"", loaded, harness.clock.at)
             assert ("its journal has 2 entries instead of 3" not in why) == is_whole
 
 
@@ -218,9 +236,9 @@ async def test_a_journal_to_which_rows_were_added_since_the_last_poll_is_whole(t
             account = harness.pipeline.accounts["main"]
             account.changed = ROWS_AT_ONCE  # as after many pages
             await harness.pipeline.commit_rows(account)
-            config, cursors = settings(RULES).config, store.load().cursors
-            assert cursors[0].journal is not None
-            window, why = await restored_or_empty(harness.front, "main", config, b"", cursors, harness.clock.at)
+            config, loaded = settings(RULES).config, store.load()
+            assert loaded.cursors[0].journal is not None
+            window, why = await restored_or_empty(harness.front, "main", config, b"", loaded, harness.clock.at)
             assert (window.messages, why) == (account.evaluator.window.messages, "")
 
 
@@ -231,13 +249,13 @@ async def test_messages_of_an_account_that_is_not_configured_here_are_left_in_th
         harness = PipelineHarness(settings(RULES), HandClock(), store)
         harness.clock.at += MINUTE
         await harness.poll(traffic(3, operator="Cosmote"))
-        journal, cursors = list(store.journal("main")), store.load().cursors
-        assert cursors[0].journal is not None
+        journal, loaded = list(store.journal("main")), store.load()
+        assert loaded.cursors[0].journal is not None
         elsewhere = settings(RULES, other).config
-        assert (await restored_or_empty(AsyncStore(store), "main", elsewhere, b"", cursors, harness.clock.at))[1] == ""
+        assert (await restored_or_empty(AsyncStore(store), "main", elsewhere, b"", loaded, harness.clock.at))[1] == ""
         found = await state_for_reload(AsyncStore(store), settings(RULES).config, elsewhere, b"", harness.clock.at)
         assert found.troubles == ()
-        assert (list(store.journal("main")), store.load().cursors, store.load().lost) == (journal, cursors, {})
+        assert (list(store.journal("main")), store.load().cursors, store.load().lost) == (journal, loaded.cursors, {})
 
 
 async def test_an_account_whose_messages_cannot_be_read_at_a_reload_starts_again(tmp_path: Path) -> None:
@@ -308,8 +326,8 @@ async def test_texts_that_are_missing_are_never_taken_for_others(tmp_path: Path,
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
         with pytest.raises(StoreDamaged, match="the messages of account main in the store cannot be read"):
             restored_window(store, "main", config, b"")
-        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"", (), NOW)
+        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"", NOTHING, NOW)
         assert (len(window), "texts of" in damage) == (0, True)
-        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"", (), NOW + 1)
+        window, damage = await restored_or_empty(AsyncStore(store), "main", config, b"", NOTHING, NOW + 1)
         assert (len(window), damage) == (0, ""), "it is read anew"
         assert store.load().lost == {"main": NOW}

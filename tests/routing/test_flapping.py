@@ -3,6 +3,7 @@
 from monitor.model.alert import Alert
 from monitor.routing.flapping import NEVER, USUAL, FlappingPolicy, RecentStarts, flapping, held_until
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
+from monitor.runtime.pieces import at_once
 from tests.fakes.operator_harness import OperatorHarness
 
 NOW = 1_780_000_000_000_000
@@ -18,8 +19,8 @@ def test_beginnings_within_an_hour_up_to_the_last_are_counted() -> None:
     one = alert(NOW)
     begun = RecentStarts([(one.fingerprint, NOW - HOUR), (one.fingerprint, NOW - HOUR + 1), (one.fingerprint, NOW - 1)])
     assert begun.times(one) == 3
-    begun.note(one)
-    begun.note(one)
+    for _ in range(2):
+        begun.take(at_once(begun.noting([one])))
     assert begun.times(one) == 3
     assert begun.times(alert(NOW + MINUTE)) == 3
 
