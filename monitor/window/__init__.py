@@ -5,7 +5,8 @@ from monitor.window.incremental_counts import IncrementalCounts
 from monitor.window.profile_index import Codes
 from monitor.window.query import GroupCounts, Query, WindowReader
 from monitor.window.relative_query import RelativeQuery
-from monitor.window.window import Unsaved, Window
+from monitor.window.unsaved import Unsaved
+from monitor.window.window import Window
 
 __all__ = [
     "Codes",

@@ -5,11 +5,8 @@ status and date are merged field by field (`monitor.window.merging`), and a know
 reports lead to the same state in any order and with any repetitions. Changed rows are journalled.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,66 +17,31 @@ from monitor.model.journal_sum import JournalSum
 from monitor.model.message import CODED_FIELDS, UNKNOWN, rank
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Duration, Instant
-from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once
 from monitor.window.campaign_rows import CampaignRows
-from monitor.window.codec import OpenedBlob, UnreadableBlob
+from monitor.window.codec import OpenedBlob
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
-from monitor.window.id_filter import IdFilter
 from monitor.window.ids import MessageIds
-from monitor.window.index import Index, Keys, Rows, each_message
-from monitor.window.journal import Rewritten, WindowJournal
+from monitor.window.index import Keys, Rows
+from monitor.window.journal import WindowJournal
 from monitor.window.late_rows import LateRows
 from monitor.window.merging import Merging
-from monitor.window.multipart import HEAD, combine
+from monitor.window.message_rows import MessageRows, is_whole
 from monitor.window.profile_index import Facets
 from monitor.window.profiles import PROFILED, SEARCHES
 from monitor.window.recipient_texts import RecipientTexts
+from monitor.window.rounds import rounds_of
+from monitor.window.row_space import RowSpace
 from monitor.window.search_results import SearchResults
-from monitor.window.stable_order import distinct
 from monitor.window.status_changes import StatusChanges
+from monitor.window.stored_texts import check_texts, restore_entries, restore_texts
 from monitor.window.table import Values
+from monitor.window.unsaved import Unsaved
 
 _DISTANT_PAST: Instant = -(1 << 62)
 _REPORTED = ("parts", "date", "latency", "price", "to", "recipient", *PROFILED)
 """The columns that a later report of a part replaces."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unsaved:
-    """The data that the store does not have yet: a journal entry, new texts by dictionary with the code of the first, and the dictionaries' sizes."""
-
-    entry: Rewritten
-    texts: dict[str, tuple[int, Sequence[str]]]
-    sizes: dict[str, int]
-
-    @property
-    def entries(self) -> Iterator[tuple[str, int, str]]:
-        """Yields the new dictionary entries (field, code, text)."""
-        return (
-            (name, code, text) for name, (first, texts) in self.texts.items() for code, text in enumerate(texts, first)
-        )
-
-    @property
-    def blob(self) -> bytes | None:
-        """Returns the encoded journal entry; None if no row changed."""
-        return self.entry.blob
-
-    @property
-    def cleaned(self) -> list[int]:
-        """Returns the numbers of old journal entries to delete in the same commit."""
-        return self.entry.cleaned
-
-    @property
-    def sum(self) -> JournalSum:
-        """Returns the sum of the journal's entries once it is committed."""
-        return self.entry.sum
-
-    @property
-    def count(self) -> int:
-        """Returns how many rows the journal entry has."""
-        return len(self.entry.rows) + len(self.entry.freed)
 
 
 class Window:
@@ -99,22 +61,18 @@ class Window:
         self.version = 0
         """Another one whenever messages, or the numbers of their profiles and of groups, have changed."""
         self._facets = self._new_facets()
-        self._index = Index()
-        self._free: Rows = np.zeros(0, np.int64)
-        self._used = 0
-        self._has_heads = False
-        """Whether there may be messages of several parts."""
-        self._ids_of_heads = IdFilter()
+        self._no_recipient = self.privacy.hash(UNKNOWN)
+        self._space = RowSpace(self.columns)
+        self._message_rows = MessageRows(self.columns, self._space, self._no_recipient)
         self._cutoff = _DISTANT_PAST
         self._journal = WindowJournal(self.columns)
         self._status_changes: StatusChanges | None = None
         self._campaign_rows: CampaignRows | None = None
         self._late_rows: dict[Duration, LateRows] = {}
-        self._no_recipient = self.privacy.hash(UNKNOWN)
 
     def __len__(self) -> int:
         """Returns how many rows are in use: one for each part, and one more for each message of several parts."""
-        return self._used
+        return len(self._space)
 
     @property
     def messages(self) -> int:
@@ -134,7 +92,7 @@ class Window:
         """Returns the memory of the columns, the index and the journal in bytes."""
         derived = sum(one.nbytes for one in self._late_rows.values())
         derived += 0 if self._campaign_rows is None else self._campaign_rows.nbytes
-        return self.columns.nbytes + self._index.nbytes + self._journal.nbytes + derived
+        return self.columns.nbytes + self._space.nbytes + self._journal.nbytes + derived
 
     @property
     def facets(self) -> Facets:
@@ -217,7 +175,7 @@ class Window:
         returned them, and the origin of the page; ``pushed``: no search did. Returns the number of rows that changed."""
         keys = Keys(values["high"], values["low"], values["key"])
         changed = 0
-        for some in _rounds(keys):
+        for some in rounds_of(keys):
             part = values if some is None else {name: array[some] for name, array in values.items()}
             changed += self._take_in(part, keys if some is None else keys[some], returned_by, pushed)
         self.version += bool(changed)
@@ -248,7 +206,7 @@ class Window:
 
     def _take_in(self, values: Values, keys: Keys, returned_by: tuple[str, ReadOrigin] | None, pushed: bool) -> int:
         """Adds reports, each of a different part. Returns the number of rows that changed."""
-        rows = self._index.find(keys, self.columns.keys)
+        rows = self._space.find(keys)
         known, fresh = rows >= 0, (rows < 0) & (values["date"] > self._cutoff)
         touched = [np.zeros(0, np.int64)]
         if known.any():
@@ -317,20 +275,16 @@ class Window:
 
     def _append(self, values: Values, keys: Keys) -> Rows:
         count = len(values["date"])
-        rows = self._allocate(count)
-        values["kind"] = np.where(_single(values), AS_PART | AS_MESSAGE, AS_PART).astype(np.uint8)
+        rows = self._space.allocate(count)
+        values["kind"] = np.where(is_whole(values), AS_PART | AS_MESSAGE, AS_PART).astype(np.uint8)
         values["link"] = np.full(count, -1, np.int32)
         values["asked"] = np.zeros(count, np.uint8)
         self.columns.write(rows, values)
-        self._index.add(keys, rows, self.columns.keys)
+        self._space.add(keys, rows)
         return rows
 
-    def _allocate(self, count: int) -> Rows:
-        reused, self._free = self._free[:count], self._free[count:]
-        first = self.columns.length
-        self.columns.reserve(first + count - len(reused))
-        self._used += count
-        return np.concatenate([reused, np.arange(first, first + count - len(reused))])
+    def _combine(self, changed: Rows, new: int = 0) -> Rows:
+        return self._message_rows.combine(changed, new, self.dictionaries, self.searches)
 
     # Messages that leave a search
 
@@ -360,96 +314,6 @@ class Window:
             return np.zeros(len(rows), np.bool_)
         return self.search_results.cannot_return(search, self.columns.of("status", rows).astype(np.int64))
 
-    # Messages of several parts
-
-    def _combine(self, changed: Rows, new: int = 0) -> Rows:
-        """Rebuilds the rows of the messages of several parts to which changed parts belong. Returns all rows that it touched.
-
-        The last ``new`` of the changed ones are new. One that says to be the whole message is none if there are others with its id.
-        """
-        columns = self.columns
-        belongs = self._belongs_to_more(changed)
-        parts: Rows = changed[belongs]
-        if self._has_heads and new:
-            alone = changed[-new:][~belongs[-new:]]
-            alone = alone[self._ids_of_heads.may_have(columns["high"][alone], columns["low"][alone])]
-            parts = np.concatenate([parts, alone[self._same_id(alone, HEAD) >= 0]])
-        if not parts.size:
-            return parts
-        heads, touched = self._heads(parts)
-        whole = combine(columns, heads, self.dictionaries, self.searches, self._no_recipient)
-        columns.write(heads, whole)
-        return np.concatenate([heads, touched])
-
-    def _belongs_to_more(self, rows: Rows) -> NDArray[np.bool_]:
-        """Returns which rows are a part of a message of several."""
-        columns = self.columns
-        single = _single({"parts": columns["parts"][rows], "key": columns["key"][rows]})
-        return np.asarray(~single | (columns["kind"][rows] == AS_PART))
-
-    def _same_id(self, rows: Rows, key: int) -> Rows:
-        """Returns the rows with the ids of ``rows`` and this key, -1 where there is none."""
-        columns = self.columns
-        keys = Keys(columns["high"][rows], columns["low"][rows], np.full(len(rows), key, np.int8))
-        return self._index.find(keys, columns.keys)
-
-    def _heads(self, parts: Rows) -> tuple[Rows, Rows]:
-        """Returns the message rows of the parts, created if missing, and the parts that were just linked to one."""
-        columns = self.columns
-        heads = self._same_id(parts, HEAD)
-        missing = np.flatnonzero(heads < 0)
-        if missing.size:
-            new, of = self._add_heads(parts[missing])
-            heads[missing] = new[of]
-            has_first = np.zeros(len(new), np.bool_)
-            has_first[of[columns["key"][parts[missing]] == 1]] = True
-            first = self._same_id(new[~has_first], 1)
-            alone = first[first >= 0]  # without a message's row, so it said to be the whole message
-            if alone.size:
-                parts, heads = np.concatenate([parts, alone]), np.concatenate([heads, self._same_id(alone, HEAD)])
-        loose = np.flatnonzero(~self._linked(parts, heads))
-        for some in _in_rounds(heads[loose]):
-            part, head = parts[loose[some]], heads[loose[some]]
-            columns["link"][part] = columns["link"][head]
-            columns["link"][head] = part
-        columns.write(parts[loose], {"kind": np.full(len(loose), AS_PART, np.uint8)})
-        return distinct(heads), parts[loose]
-
-    def _linked(self, parts: Rows, heads: Rows) -> NDArray[np.bool_]:
-        """Returns which parts are in their message's chain already."""
-        found = np.zeros(len(parts), np.bool_)
-        left, at = np.arange(len(parts)), heads
-        while left.size:
-            at = self.columns["link"][at].astype(np.int64)
-            found[left[at == parts[left]]] = True
-            going = (at >= 0) & ~found[left]
-            left, at = left[going], at[going]
-        return found
-
-    def _add_heads(self, parts: Rows) -> tuple[Rows, Rows]:
-        """Adds rows for the messages of these parts, which have none yet. `combine` fills them in. Returns them, and the position of each
-        part's among them."""
-        columns = self.columns
-        keys = Keys(columns["high"][parts], columns["low"][parts], np.full(len(parts), HEAD, np.int8))
-        first, of = each_message(keys)
-        keys = keys[first]
-        self._has_heads = True
-        self._ids_of_heads.add(keys.high, keys.low)
-        rows = self._allocate(len(keys))
-        blank = np.full(len(keys), -1, np.int32)
-        self.columns.write(rows, {"high": keys.high, "low": keys.low, "key": keys.key, "link": blank})
-        self._index.add(keys, rows, self.columns.keys)
-        return rows, of
-
-    def _chain(self, heads: Rows) -> Rows:
-        """Returns the parts of the messages ``heads``."""
-        links, at = [np.zeros(0, np.int64)], heads
-        while at.size:
-            at = self.columns["link"][at].astype(np.int64)
-            at = at[at >= 0]
-            links.append(at)
-        return np.concatenate(links)
-
     # Forgetting
 
     def expire(self, before: Instant, most: int = 1 << 62) -> int:
@@ -462,15 +326,12 @@ class Window:
         if not old.size:
             self.version += self.columns.forget_profiles()
             return 0
-        rows = np.sort(np.concatenate([old, self._chain(old[self.columns["key"][old] == HEAD])]))
-        self._index.remove(self.columns.keys[rows], self.columns.keys)
-        self.columns.write(rows, {"kind": np.zeros(len(rows), np.uint8)})
+        rows = self._message_rows.with_parts(old)
+        self._space.release(rows)
         self.search_results.forget(rows)
         self._journal.changed(rows)
         if self._status_changes is not None:
             self._status_changes.forget(rows)
-        self._free = np.sort(np.concatenate([self._free, rows]), kind="stable")
-        self._used -= len(rows)
         self.version += 1
         return len(rows)
 
@@ -493,31 +354,12 @@ class Window:
         self._journal.not_saved(unsaved.entry)
 
     def restore_entries(self, entries: Iterable[tuple[str, int, str]]) -> None:
-        """Adds the stored dictionary entries (field, code, text), or the next ones of them, codes ascending within a field. Raises UnreadableBlob if
-        there are not all of them: each text behind a missing one would be taken for another."""
-        found: dict[str, tuple[list[int], list[str]]] = {}
-        for name, some_entries in groupby(entries, itemgetter(0)):
-            codes, texts = found.setdefault(name, ([], []))
-            for _, code, text in some_entries:
-                codes.append(code)
-                texts.append(text)
-        for name, (codes, texts) in found.items():
-            if codes != list(range(codes[0], codes[0] + len(codes))):
-                raise UnreadableBlob(f"texts of {name} are missing")
-            self.restore_texts(name, texts, codes[-1])
+        """See `monitor.window.stored_texts.restore_entries`."""
+        restore_entries(self.dictionaries, entries)
 
     def restore_texts(self, field: str, texts: Sequence[str], last: int) -> None:
-        """Adds stored dictionary entries of a field, or the next ones of them, ascending by their codes up to ``last``. Raises UnreadableBlob as
-        `restore_entries` does."""
-        dictionary = self.dictionaries.get(field)
-        if dictionary is None:
-            raise UnreadableBlob(f"it has texts of {field!r}, which no message has")
-        count = len(dictionary) + len(texts)
-        if last != count - 1:
-            raise UnreadableBlob(f"texts of {field} are missing")
-        dictionary.restore(texts)
-        if len(dictionary) != count:
-            raise UnreadableBlob(f"texts of {field} occur twice")
+        """See `monitor.window.stored_texts.restore_texts`."""
+        restore_texts(self.dictionaries, field, texts, last)
 
     def restore(self, entries: Iterable[tuple[int, bytes]]) -> None:
         """Reads stored journal entries with their numbers; call it with the oldest first, and `restored` after the last ones. Raises
@@ -540,39 +382,17 @@ class Window:
     def indexing(self) -> tuple[Work[None], ...]:
         """Returns what `restored` does, in parts that threads can do at the same time, each in pieces. Raises UnreadableBlob if messages have
         texts that were not restored."""
-        self._check_texts()
-        used = self.columns["kind"][: self.columns.length] > 0
-        rows = np.flatnonzero(used)
-        self._free = np.flatnonzero(~used)
-        self._used = len(rows)
-        heads = rows[self.columns["key"][rows] == HEAD]
-        self._has_heads = bool(heads.size)
-        self._ids_of_heads.add(self.columns["high"][heads], self.columns["low"][heads])
+        check_texts(self.columns, self.dictionaries)
+        rows = self._space.restored()
+        self._message_rows.restored(rows)
         self.version += 1
-        return (
-            self.columns.restoring(rows),
-            self._index.rebuilding(rows, self.columns.keys),
-        )
-
-    def _check_texts(self) -> None:
-        """Checks that each code has a text. Raises UnreadableBlob."""
-        profiles, columns = self.columns.profiles, self.columns
-        codes = {name: profiles[name][: profiles.length] for name in PROFILED}
-        codes["recipient"] = columns["recipient"][: columns.length][columns["kind"][: columns.length] > 0]
-        for name, some in codes.items():
-            if some.size and int(some.max()) >= len(self.dictionaries[name]):
-                raise UnreadableBlob(f"texts of {name} are missing")
+        return self.columns.restoring(rows), self._space.indexing(rows)
 
     def settling(self) -> Work[None]:
         """Settles, in pieces, what the next queries would settle at once. No row may change meanwhile; queries may be answered."""
         for timeline in self.columns.timelines:
             if timeline.is_unsettled(share=0.5):
                 yield from timeline.settling()
-
-
-def _single(values: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    """Returns which parts are a whole message."""
-    return np.asarray((values["parts"] <= 1) & (values["key"] == 1))
 
 
 def _some(values: Values, which: NDArray[np.bool_]) -> Values:
@@ -582,19 +402,3 @@ def _some(values: Values, which: NDArray[np.bool_]) -> Values:
 def _whole(amounts: NDArray[np.float64], unit: float, most: int) -> NDArray[np.int64]:
     """Returns amounts as whole numbers of 1/``unit``, at most ``most``; NOT_GIVEN for NaN."""
     return np.where(np.isnan(amounts), NOT_GIVEN, np.minimum(np.rint(amounts * unit), most)).astype(np.int64)
-
-
-def _rounds(keys: Keys) -> list[Rows | None]:
-    """Returns the positions of the reports in rounds without a repeated part; [None] if all parts are different, as they mostly are."""
-    hashed = keys.hashed()
-    order = np.sort(hashed)
-    return list(_in_rounds(hashed)) if (order[1:] == order[:-1]).any() else [None]
-
-
-def _in_rounds(values: NDArray[Any]) -> Iterator[Rows]:
-    """Yields the positions of ``values`` in rounds without a repeated value. Equal values keep their order."""
-    order = np.argsort(values, kind="stable")
-    first = np.concatenate([np.ones(min(len(order), 1), np.bool_), np.diff(values[order]) != 0])
-    nth = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
-    for number in range(int(nth.max(initial=-1)) + 1):
-        yield order[nth == number]
