@@ -1,8 +1,8 @@
 """Recovers what can still be read of a damaged file: alerts, groups, silences, acknowledgements, the outbox and the history.
 
 Messages are not recovered, since they are fetched from Routee again. Rows are read from both ends of a table up to where it is
-unreadable, and invalid rows are left out. If an alert is lost, it is also removed from its groups, so that no end of an unknown alert is
-notified. If such an alert still fires, it is notified again.
+unreadable, and invalid rows are left out. What finds a row is written as its data says: a daemon goes by the data, and would never change
+or delete a row that another key finds. An alert that is lost counts as firing for an hour, in which it is found again if it still does.
 """
 
 import json
@@ -70,7 +70,7 @@ def salvage(path: Path) -> Salvage:
         _skip_damage(connection)
         for table in TABLES:
             found, complete = _rows(connection, table)
-            sound = [row for row in found if _is_valid(table, row)]
+            sound = [one for row in found if (one := _sound(table, row)) is not None]
             kept.found[table] = sound
             if not complete or len(sound) < len(found):
                 kept.incomplete.append(table)
@@ -84,16 +84,24 @@ def without_messages(kept: Salvage, now: Instant) -> None:
 
 
 def insert_salvaged(kept: Salvage, connection: sqlite3.Connection) -> None:
-    """Writes the rows to another file, which has this version's tables. Columns that the old file lacked get their default."""
+    """Writes the rows to another file, which has this version's tables. Columns that the old file lacked get their default. Rows with values
+    that the tables do not take are left out, also of ``kept``."""
     connection.execute("BEGIN IMMEDIATE")
     for table, found in kept.found.items():
-        for row in found:
-            names, marks = ", ".join(row), ", ".join("?" * len(row))
-            connection.execute(  # the names are those of our own tables' columns
-                f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - the names are those of our own tables
-                tuple(row.values()),
-            )
+        kept.found[table] = [row for row in found if _inserted(connection, table, row)]
+        if len(kept.found[table]) < len(found) and table not in kept.incomplete:
+            kept.incomplete.append(table)
     connection.execute("COMMIT")
+
+
+def _inserted(connection: sqlite3.Connection, table: str, row: Record) -> bool:
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    statement = f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - the names are those of our own tables
+    try:
+        connection.execute(statement, tuple(row.values()))
+    except sqlite3.IntegrityError:
+        return False
+    return True
 
 
 def _skip_damage(connection: sqlite3.Connection) -> None:
@@ -126,31 +134,60 @@ def _in_order(found: dict[Any, Record]) -> list[Record]:
     return [found[place] for place in sorted(found)]
 
 
-def _is_valid(table: str, row: Record) -> bool:
+def _sound(table: str, row: Record) -> Record | None:
+    """Returns a row as it is to be written; None if it is invalid."""
     try:
-        check = _CHECKS.get(table)
-        return check is None or bool(check(row))
+        read = _READ.get(table)
+        return row if read is None else row | read(row)
     except (ValueError, TypeError, KeyError, msgspec.MsgspecError):
-        return False
+        return None
 
 
-def _struct(kind: Any) -> Callable[[Record], bool]:
-    return lambda row: msgspec.json.decode(row["data"], type=kind) is not None
+def _struct(kind: Any, **keys: str) -> Callable[[Record], Record]:
+    """Returns what reads the data of a row, and returns the columns that find it: ``keys``, by their names in the data."""
+
+    def read(row: Record) -> Record:
+        data = msgspec.json.decode(row["data"], type=kind)
+        return {name: getattr(data, own) for name, own in keys.items()}
+
+    return read
 
 
-def _outbox_row(row: Record) -> bool:
-    receipt = row["receipt"]
-    return decode(row["notification"]) is not None and (receipt is None or isinstance(json.loads(receipt), dict))
+def _secret(row: Record) -> Record:
+    if not isinstance(row["value"], bytes) or len(row["value"]) != 32:
+        raise ValueError("no key")
+    return {}
+
+
+def _ended_session(row: Record) -> Record:
+    if not isinstance(row["digest"], bytes):
+        raise TypeError("no digest")
+    return {}
+
+
+def _alert(row: Record) -> Record:
+    if msgspec.json.decode(row["data"], type=Alert).fingerprint != row["fingerprint"]:
+        raise ValueError("another alert")
+    return {}
+
+
+def _outbox_row(row: Record) -> Record:
+    notification, receipt = decode(row["notification"]), row["receipt"]
+    if receipt is not None and not isinstance(json.loads(receipt), dict):
+        raise ValueError("no receipt")
+    names = ("receiver", "key", "group_key", "episode")
+    return {name: getattr(notification, name) for name in names}
 
 
 _PLACES: Final = {"secret": "name", "ended_session": "digest"}
 """The keys of the tables that have no ``rowid``."""
-_CHECKS: Final[dict[str, Callable[[Record], bool]]] = {
-    "secret": lambda row: isinstance(row["value"], bytes) and len(row["value"]) == 32,
-    "alert": lambda row: msgspec.json.decode(row["data"], type=Alert).fingerprint == row["fingerprint"],
-    "alert_group": _struct(AggregationGroup),
-    "silence": _struct(Silence),
-    "acknowledgement": _struct(Ack),
+_READ: Final[dict[str, Callable[[Record], Record]]] = {
+    "secret": _secret,
+    "ended_session": _ended_session,
+    "alert": _alert,
+    "alert_group": _struct(AggregationGroup, key="key", receiver="receiver", account="account", episode="episode"),
+    "silence": _struct(Silence, id="id"),
+    "acknowledgement": _struct(Ack, fingerprint="fingerprint"),
     "fact": _struct(AccountState),
     "parcel": _outbox_row,
 }

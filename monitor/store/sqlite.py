@@ -154,7 +154,7 @@ class SqliteStore(SqlStore):
             self._connection.close()
 
     def examine(self, patience: Duration) -> None:
-        """Checks the file with SQLite's quick check, for at most ``patience``, and by reading the stored values and waiting notifications.
+        """Checks the file with SQLite's quick check, for at most ``patience``, and by reading what is read at the start and later on.
 
         Raises StoreDamaged.
         """
@@ -164,8 +164,12 @@ class SqliteStore(SqlStore):
             raise StoreDamaged(f"the store {self.path} is damaged: {found}")
         self.load()
         self._outbox_rows(statements.OUTBOX_ROWS_IN, "waiting", -1)
-        if not all(isinstance(value, bytes) for (value,) in self._rows(statements.KEYS)):
+        if not all(isinstance(value, bytes) for (value,) in self._rows(statements.BLOB_KEYS)):
             raise StoreDamaged(f"the store {self.path} is damaged: one of its keys is none")
+        with explained(self.path):
+            for query in statements.TEXTS_OF_HISTORY:
+                for _ in self._connection.execute(query):
+                    pass
 
     def _run(self, statement: str, values: Sequence[Any]) -> int:
         return self._connection.execute(statement, values).rowcount

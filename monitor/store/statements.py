@@ -3,7 +3,14 @@
 from typing import Final
 
 KEY: Final = "SELECT value FROM secret WHERE name = ?"
-KEYS: Final = "SELECT value FROM secret"
+BLOB_KEYS: Final = "SELECT value FROM secret UNION ALL SELECT digest FROM ended_session"
+TEXTS_OF_HISTORY: Final = (
+    "SELECT fingerprint, rule, what, because FROM transition",
+    "SELECT receiver, channel, key, group_key, episode, error, receipt FROM parcel",
+    "SELECT account, search, why, record FROM aside",
+    "SELECT fingerprint FROM notified",
+)
+"""The texts that are read while the daemon works, but for those behind a notification: to reach them, all of it would be read."""
 END_SESSION: Final = "INSERT INTO ended_session (digest, began) VALUES (?, ?) ON CONFLICT DO NOTHING"
 ENDED_SESSIONS: Final = "SELECT digest, began FROM ended_session ORDER BY began, digest"
 FORGET_SESSIONS: Final = "DELETE FROM ended_session WHERE began <= ?"

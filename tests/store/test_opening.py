@@ -11,7 +11,7 @@ import pytest
 
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store.open import DamageReport, open_daemon_store
-from monitor.store.protocol import Commit, StoredState
+from monitor.store.protocol import Commit, QuarantinedRecord, StoredState
 from monitor.store.sqlite import open_sqlite
 from monitor.store.sqlite_file import quick_check
 from tests.store.store_samples import NOW, ack, alert, cursor, enqueue, group, keys, notification, silence, transition
@@ -36,7 +36,8 @@ def filled(path: Path) -> None:
             some = [alert(operator=operator) for operator in OPERATORS[first : first + 20]]
             store.commit(Commit(alerts=some, journal=[("main", os.urandom(100_000))]))
         store.commit(Commit(groups=[told], silences=[silence()], acks=[ack()], cursors=[cursor()]))
-        store.commit(Commit(transitions=[transition()]))
+        store.commit(Commit(transitions=[transition()], quarantined=[QuarantinedRecord("main", "s", NOW, "why", "{}")]))
+        store.end_sessions({b"\x01" * 32: NOW}, NOW - 1, 10)
         enqueue(store, notification("k1"), notification("k2", episode="e2"))
 
 
@@ -83,6 +84,10 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "a bit of the name of an alert": lambda path: flip("alert", "fingerprint", path),
     "a bit of the key of a group": lambda path: flip("alert_group", "key", path),
     "a bit of the type of a secret": lambda path: flip("secret", "value", path),
+    "a bit of the type of an ended session": lambda path: flip("ended_session", "digest", path),
+    "a bit of the receiver of a notification": lambda path: flip("parcel", "receiver", path),
+    "a bit of the rule of a change": lambda path: flip("transition", "rule", path),
+    "a bit of a record that was set aside": lambda path: flip("aside", "record", path),
 }
 
 
@@ -134,6 +139,53 @@ def test_where_only_messages_are_damaged_nothing_else_is_lost(path: Path) -> Non
     assert list(loaded.groups[0].told) == [alert(operator=OPERATORS[0]).fingerprint]
     assert (loaded.silences, loaded.acks, waiting) == ([silence()], [ack()], ["k1", "k2"])
     assert len(loaded.begun) == 1
+
+
+KEYS = [
+    ("alert_group", "key"),
+    ("alert_group", "receiver"),
+    ("silence", "id"),
+    ("acknowledgement", "fingerprint"),
+    ("parcel", "receiver"),
+    ("parcel", "key"),
+]
+
+
+@pytest.mark.parametrize(("table", "column"), KEYS)
+def test_a_row_of_which_the_key_is_damaged_is_dropped_and_sent_as_any_other(
+    path: Path, table: str, column: str
+) -> None:
+    filled(path)
+    flip(table, column, path)
+    store, report = open_daemon_store(path, NOW)
+    assert report is not None
+    with closing(store):
+        loaded, waiting = store.load(), store.waiting("ops", "slack/0", 9)
+        assert (len(loaded.groups), len(loaded.silences), len(loaded.acks), keys(waiting)) == (1, 1, 1, ["k1", "k2"])
+        store.commit(
+            Commit(
+                dropped_groups=[(one.key, one.receiver, one.account) for one in loaded.groups],
+                dropped_silences=[one.id for one in loaded.silences],
+                dropped_acks=[one.fingerprint for one in loaded.acks],
+            )
+        )
+        for row in waiting:
+            store.sent(row.id, {}, NOW)
+    loaded, waiting_then, report = reopened(path)
+    assert report is None
+    assert (loaded.groups, loaded.silences, loaded.acks, waiting_then) == ([], [], [], [])
+
+
+def test_a_value_that_its_table_does_not_take_costs_its_row_alone(path: Path) -> None:
+    filled(path)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA ignore_check_constraints = ON")
+        other.execute("UPDATE parcel SET state = 'waitinG' WHERE key = 'k1'")
+        other.commit()
+    wrong_application_id(path)
+    _, waiting, report = reopened(path)
+    assert report is not None
+    assert (waiting, report.kept.count("parcel"), report.kept.incomplete) == (["k2"], 1, ["parcel"])
 
 
 def test_an_alert_that_makes_no_sense_is_left_out_and_who_was_told_of_it_is_kept(path: Path) -> None:
