@@ -6,10 +6,13 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack
+from monitor.routing.route import AggregationGroup
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError
 from monitor.store.open import StoreLocation, open_exclusively
+from monitor.store.protocol import Cursor
 from monitor.store.row_codec import Row, UnreadableRow, fingerprints, silences, structs
 from monitor.store.sql_store import SqlStore, Table
 
@@ -47,6 +50,13 @@ TABLES: Final = (
 """What is copied, in that order."""
 FOLLOWING: Final = Table("notified", ("fingerprint", "parcel"), "fingerprint, parcel", _USUAL)
 """What the target makes of the notifications by itself; it is compared only."""
+_STRUCTS: Final[dict[str, type[Cursor | Alert | AggregationGroup | Ack]]] = {
+    "cursor": Cursor,
+    "alert": Alert,
+    "alert_group": AggregationGroup,
+    "acknowledgement": Ack,
+}
+"""What the last column of a table holds; those before it find the row."""
 NUMBERED: Final = ("journal", "transition", "parcel")
 """Tables whose numbers are never used again."""
 
@@ -152,10 +162,10 @@ def _copy(
 
 def _refuse_unreadable(table: Table, batch: list[Row]) -> None:
     """Raises UnreadableRow for what one store does without, and another one takes for damage."""
-    if table.name == "acknowledgement":
-        structs(Ack, ((data, fingerprint) for fingerprint, data in batch))
-    elif table.name == "silence":
+    if table.name == "silence":
         silences(batch)
+    elif table.name in _STRUCTS:
+        structs(_STRUCTS[table.name], ((data, *keys) for *keys, data in batch))
 
 
 def _readable(batch: list[Row], left_out: dict[int, str]) -> list[Row]:

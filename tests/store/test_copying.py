@@ -231,9 +231,16 @@ def test_a_row_that_cannot_be_read_stops_the_copy_with_advice_about_its_store(
         assert [new.count_rows(table) for table in TABLES] == [0] * len(TABLES)
 
 
-@pytest.mark.parametrize(
-    ("table", "named"), [("acknowledgement", "the acknowledgement of alert"), ("silence", "the silence")]
-)
+NAMED = {
+    "acknowledgement": "the acknowledgement of alert",
+    "silence": "the silence",
+    "alert": "the alert",
+    "alert_group": "the group",
+    "cursor": "the cursor of account",
+}
+
+
+@pytest.mark.parametrize(("table", "named"), NAMED.items())
 def test_what_one_store_does_without_is_no_damage_in_the_copy(places: Places, table: str, named: str) -> None:
     with closing(opened(places("postgresql"))) as old, closing(opened(places("sqlite"))) as new:
         fill(old)
