@@ -185,7 +185,8 @@ class PipelineCommits(PipelineState):
         if not self.dispatcher.by_account:
             return None
         stored = await self._store.suppressions()
-        held = {alert.fingerprint for alert in self.every_alert()}
+        held = self.dispatcher.notified_fingerprints()  # also of alerts that the store lost
+        held.update(alert.fingerprint for alert in self.every_alert())
         if self.dispatcher.suppress(stored.silences, [ack for ack in stored.acks if ack.fingerprint in held]):
             self._flush_all_soon()
         return stored.revision

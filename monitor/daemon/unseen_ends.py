@@ -29,7 +29,7 @@ class UnseenEnds:
         """Records the end of the alerts that are missing for `MISSING_FOR`, as of when they were first missing. Raises StoreError."""
         missing = {(one.fingerprint, one.at): one for one in await self._store.lost_alerts()}
         fresh = [one for key, one in missing.items() if key not in self._since and one.about and one.about.level]
-        self._since = {key: self._since.get(key, now) for key in missing}
+        self._since = {key: min(self._since.get(key, now), now) for key in missing}  # the clock may have been set back
         if fresh:
             log.warning(
                 "the store has lost %s: %s; receivers are told nothing of them for an hour, in which they are found again if they still fire",

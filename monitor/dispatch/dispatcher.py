@@ -435,7 +435,7 @@ class Dispatcher:
         acks = self.acks | {ack.fingerprint: ack for ack in edits.acks}
         others = set[str]()
         if not acks.keys() <= known.keys():  # of other accounts, or of alerts that the store lost
-            others = self.notified_fingerprints(apart).union(() if apart is None else apart.others())
+            others = self.notified_fingerprints().union(() if apart is None else apart.others())
         holding = {
             one: ack
             for one, ack in acks.items()

@@ -22,10 +22,13 @@ class MissingAlerts:
 
         An alert that the store lost is found again at the next evaluations if it still fires; until then it is unknown whether it has ended.
         """
-        since = {one: self._since.get(one, now) for members in groups for one in members.missing}
-        found = {one for members in groups for one in members.firing if one in self._since}
+        known = {
+            one: min(at, now) for one, at in self._since.items()
+        }  # after the clock was set back, none must wait until then
+        since = {one: known.get(one, now) for members in groups for one in members.missing}
+        found = {one for members in groups for one in members.firing if one in known}
         # Those of accounts that this flush is not about are not among the groups.
-        others = {one: at for one, at in self._since.items() if now - at < 2 * MISSING_FOR and one not in found}
+        others = {one: at for one, at in known.items() if now - at < 2 * MISSING_FOR and one not in found}
         self._since = others | since
         for members in groups:
             members.missing = {one: told for one, told in members.missing.items() if now - since[one] < MISSING_FOR}

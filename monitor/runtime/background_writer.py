@@ -11,7 +11,7 @@ MOST: Final = 1024 * 1024
 
 
 class BackgroundWriter(Generic[Item]):
-    """Hands items to ``write`` in their order, several at once; it may block. An OSError or ValueError of it ends the writing: all is dropped then.
+    """Hands items to ``write`` in their order, several at once; it may block. An error of it ends the writing: all is dropped then.
 
     ``size`` returns an item's size. An item that finds no room is lost; ``lost`` makes the item that says how many were, once there is room.
     """
@@ -42,10 +42,10 @@ class BackgroundWriter(Generic[Item]):
                 return
             if self._size + size > self._most:
                 self._lost += 1
-                return
-            self._say_what_was_lost()
-            self._waiting.append(item)
-            self._size += size
+            else:
+                self._say_what_was_lost()
+                self._waiting.append(item)
+                self._size += size
             if self._thread is None:
                 self._thread = threading.Thread(target=self._pass_on, name="output", daemon=True)
                 self._thread.start()
@@ -53,14 +53,14 @@ class BackgroundWriter(Generic[Item]):
     def drain(self, patience: float) -> None:
         """Waits until all is written, for at most so many seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._size or self._is_broken, patience)
+            self._changed.wait_for(lambda: not (self._size or self._lost) or self._is_broken, patience)
 
     def _pass_on(self) -> None:
         """Writes what waits, until nothing does."""
         while items := self._next():
             try:
                 self._write(items)
-            except (OSError, ValueError):  # nobody reads it any more, or it is closed
+            except Exception:  # noqa: BLE001 - nobody reads it any more, or it is closed; and there is nowhere to say so
                 self._is_broken = True
             with self._changed:
                 self._size -= sum(map(self._size_of, items))

@@ -119,3 +119,18 @@ async def test_what_was_found_again_and_lost_once_more_is_awaited_anew(
         again = world.episodes[0]
         assert (again.ended_at, again.events[-1].what, again.fired) == (noticed, "dropped", False)
         nursery.cancel_scope.cancel()
+
+
+async def test_a_clock_that_is_set_back_does_not_put_the_end_off(
+    store: Store, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with trio.open_nursery() as nursery:
+        world = await watched(store, nursery)
+        world.clock.at -= 5 * MINUTE
+        for _ in range(2):
+            await world.look()
+            world.clock.at += HOUR
+        await world.look()
+        [over] = world.episodes
+        assert over.because == "end_not_seen"
+        nursery.cancel_scope.cancel()

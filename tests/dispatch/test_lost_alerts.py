@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.dispatch.missing_alerts import MISSING_FOR
-from monitor.runtime.clock import HOUR, MINUTE
+from monitor.runtime.clock import DAY, HOUR, MINUTE
 from tests.fakes.operator_harness import AT_ONCE, RULES, OperatorHarness, payload
 from tests.fakes.written import settings
 
@@ -120,8 +120,17 @@ async def test_reloads_do_not_put_its_end_off() -> None:
     assert world.harness.reasons() == ["first", "all resolved"]
 
 
-async def test_a_message_of_it_that_can_be_edited_is_not_shown_as_over() -> None:
-    slack = AT_ONCE.replace("{name: ops, console: [{}]}", "{name: ops, slack: [{channel: '#ops', token: xoxb-1}]}")
+SHARED = 'store: "postgresql://u@127.0.0.1/db"\n'
+OTHER = """  - {name: other, application_id: id2, application_secret: secret2}
+searches:
+  - {name: all2, account: other, every: 30s}
+"""
+OF_TWO = AT_ONCE.replace("searches:\n", OTHER)
+
+
+@pytest.mark.parametrize("config", [AT_ONCE, AT_ONCE + SHARED, OF_TWO, OF_TWO + SHARED], ids=range(4))
+async def test_a_message_of_it_that_can_be_edited_is_not_shown_as_over(config: str) -> None:
+    slack = config.replace("{name: ops, console: [{}]}", "{name: ops, slack: [{channel: '#ops', token: xoxb-1}]}")
     world = OperatorHarness(config=slack)
     await world.poll(Cosmote=4)
     await world.ack("Cosmote")
@@ -129,6 +138,12 @@ async def test_a_message_of_it_that_can_be_edited_is_not_shown_as_over() -> None
     await world.lose_alerts()
     await world.flush(MINUTE)
     assert world.harness.reasons() == ["first", "acknowledged"]
+    if "other" in config:
+        world.clock.at += MINUTE
+        await world.harness.poll([], "all2", "other")
+        await world.flush(MINUTE)
+        assert world.harness.reasons() == ["first", "acknowledged"]
+        assert len(world.harness.store.load().acks) == 1
     await world.poll(Cosmote=4)
     assert world.last.status == "firing"
     assert not world.last.alerts[0].acknowledged_by, "it began anew, and has to be acknowledged again"
@@ -148,3 +163,15 @@ async def test_one_that_was_found_and_is_lost_once_more_counts_as_firing_for_an_
     assert "all resolved" not in world.harness.reasons()
     await world.flush(MISSING_FOR)
     assert world.last.reason == "all resolved"
+
+
+@pytest.mark.parametrize("back", [HOUR, DAY])
+async def test_a_clock_that_is_set_back_does_not_put_its_end_off(back: int) -> None:
+    world = OperatorHarness()
+    world.clock.at += 10 * DAY
+    await world.poll(Cosmote=4)
+    await world.lose_alerts()
+    await world.flush(MINUTE)
+    await world.flush(-back)
+    await world.flush(MISSING_FOR)
+    assert world.harness.reasons() == ["first", "all resolved"]
