@@ -18,8 +18,8 @@ DELIVERY: Final = "delivery"
 PATIENCE: Final[Duration] = 5 * MINUTE
 """Time without a success, since its first failure, after which a channel is reported; a dead letter is reported at once."""
 UPDATE_EVERY: Final[Duration] = 5 * SECOND
-SLOWEST_SEND: Final = 150.0
-"""Seconds that a send can last before delivery counts as stuck; every send is cut off long before."""
+LATE: Final = 90.0
+"""Seconds after which delivery counts as stuck if a send was to be cut off and still lasts."""
 SLOWEST_STEP: Final = 400.0
 """Seconds without progress before a busy channel counts as stuck; the longest pause between two tries to write a receipt is shorter."""
 
@@ -51,7 +51,7 @@ class ChannelWatch:
     def _makes_progress(self) -> bool:
         """Whether no channel's task is stuck in its work."""
         now, outbox = trio.current_time(), self._outbox
-        in_time = all(now - began < SLOWEST_SEND for began in outbox.sending.values())
+        in_time = all(now - until < LATE for until in outbox.sending.values())
         return in_time and all(now - since < SLOWEST_STEP for since in outbox.busy.values())
 
     def watch(self, channels: Collection[Channel]) -> None:

@@ -27,7 +27,8 @@ MOST_ALERTS: Final = 1_000
 """The most alerts that one notification holds.
 
 Of the firing alerts the worst are named and the others only counted. The end of an alert that was named is always notified by
-name, in the next notification if there is no room.
+name, in the next notification if there is no room. So is the end of a severity with which it was named: such alerts take up to half of the
+places for firing ones before worse ones do.
 """
 
 UNFOLDS: Final[Duration] = 5 * MINUTE
@@ -67,13 +68,18 @@ class NotificationBuilder:
         """Puts a notification into the outbox; returns the group as it is afterwards."""
         group = yield from self._of_incident(group, members)
         worst_first = yield from self._worst_first(members)
-        firing = sorted(worst_first, key=lambda one: one != group.head)
         over = yield from self._in_order(members.resolved)
         counted = set(group.counted)
+        by_name = group.told.keys() - counted
         named = [one for one in over if one not in counted]
         resolved = named + [one for one in over if one in counted]
         most = min(self._most, NAMED) if is_overflow(group.key) else self._most
-        shown = firing[: max(most - len(named), most // 2)]
+        room = max(most - len(named), most // 2)
+        others = {one for one in by_name if members.firing.get(one, group.told[one]) != group.told[one]}
+        moved = [one for one in worst_first if one in others] if others else []
+        first = {*moved[: max(room // 2, 1)]}
+        firing = sorted(worst_first, key=lambda one: (one != group.head, one not in first))
+        shown = firing[:room]
         ended = resolved[: most - len(shown)]
         views = yield from self._shown(shown, group, members)
         for one in ended:
@@ -82,10 +88,11 @@ class NotificationBuilder:
         now, acked = self._input.now, self._acked(members.going_on, members)
         notification = self._notification(group, members, views, reason, len(firing) + len(resolved) - len(views))
         self.outbox += self._to_each(notification, group, members)
-        known_by_name = {*shown, *(group.told.keys() - counted)}
+        known_by_name = {*shown, *by_name}
+        waiting = [*named[len(ended) :], *others.difference(shown)]
         return msgspec.structs.replace(
             group,
-            told=members.going_on | {one: group.told[one] for one in named[len(ended) :]},
+            told=members.going_on | {one: group.told[one] for one in waiting},
             told_at=now,
             count=group.count + 1,
             first_at=now if group.first_at is None else group.first_at,

@@ -18,8 +18,11 @@ TOLERANCE: Final[Duration] = 2 * SECOND
 """The most that the two clocks may differ between readings; leap seconds and slow corrections stay within it."""
 UNCONTRADICTED: Final[Duration] = 10 * MINUTE
 """Without any other source, the wall clock is believed after this time."""
+NOTICED: Final[Duration] = 20 * SECOND
+"""A clock that differs from Routee's by more is complained of: rules with short windows see less than there is. An answer's Date has whole
+seconds, and may be as old as the answer took."""
 DOUBTFUL: Final[Duration] = MINUTE
-"""A clock that differs from Routee's by more, without having been set, causes a warning."""
+"""By a clock that differs from Routee's by more, nothing is forgotten."""
 
 log = logging.getLogger("monitor")
 
@@ -52,7 +55,9 @@ class GuardedClock(Clock):
         self._witness: _Reading | None = None
         self._parted: _Reading | None = None
         """The wall clock's reading when the change was first noticed."""
-        self._doubted = self._is_contradicted = False
+        self._is_contradicted = False
+        self._complained = 0
+        """Which of NOTICED and DOUBTFUL the clock was off by when it was last complained of: none, one or both."""
 
     def now(self) -> Instant:
         wall, passed = self._wall.now(), self._passed()
@@ -87,13 +92,15 @@ class GuardedClock(Clock):
         self._is_contradicted = is_wrong
 
     def heard(self, date: Instant) -> None:
-        """Notes that Routee's clock says ``date``, to the second. Logs an error once if this machine's clock differs by over a minute."""
+        """Notes that Routee's clock says ``date``, to the second. Logs an error once if this machine's clock differs by more than NOTICED, and
+        once more if it does by more than DOUBTFUL."""
         self._witness = _Reading(date, self._passed())
         off = self.now() - date
-        if abs(off) > DOUBTFUL and not self._doubted:
+        stage = (abs(off) > NOTICED) + (abs(off) > DOUBTFUL)
+        if stage > self._complained:
             direction = "ahead of" if off > 0 else "behind"
             log.error("this machine's clock is %s %s Routee's: set it right", format_duration(abs(off)), direction)
-        self._doubted = abs(off) > DOUBTFUL
+        self._complained = stage
 
     def _is_believed(self, wall: Instant, held: Instant, passed: Duration) -> bool:
         """Whether the wall clock is right after it was set: ``wall`` is its time, ``held`` the time without the change.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from monitor.model.notification import Notification
 from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
@@ -323,6 +325,36 @@ async def test_an_alert_that_was_only_counted_is_named_when_there_is_room_and_th
     await world.flush(5 * MINUTE)
     firing = {view.labels["operator"] for one in world.told for view in one.firing}
     assert firing <= {view.labels["operator"] for one in world.told for view in one.resolved}
+    assert world.harness.pipeline.dispatcher.groups == {}
+
+
+@pytest.mark.parametrize("worse", [True, False])
+async def test_of_more_alerts_than_one_notification_holds_each_that_was_named_ends_with_its_old_severity(
+    worse: bool,
+) -> None:
+    """Those that were only counted are worse than those that were named, once all have another severity."""
+    before, after, others = (5, 7, 10) if worse else (10, 3, 5)
+    world = World()
+    world.harness.pipeline.dispatcher.most = 4
+    names = [f"Operator {i}" for i in range(10)]
+    await world.poll(**dict.fromkeys(names, before))
+    named = [view.labels["operator"] for view in world.last.alerts]
+    assert len(named) == 4
+    await world.poll(5 * MINUTE, **(dict.fromkeys(names, others) | dict.fromkeys(named, after)))
+    assert {view.labels["operator"] for view in world.last.alerts} - {*named}, "what is worse is named too"
+    for _ in range(3):
+        await world.flush(5 * MINUTE)
+    believed = dict[tuple[str, str], str]()
+    for one in world.told:
+        believed |= {(operator, severity): status for status, operator, severity in payload(one)}
+    old = "warning" if worse else "critical"
+    assert {believed[one, old] for one in named} == {"resolved"}
+    await world.poll(5 * MINUTE, **dict.fromkeys(names, 0))
+    for _ in range(3):
+        await world.flush(5 * MINUTE)
+    for one in world.told:
+        believed |= {(operator, severity): status for status, operator, severity in payload(one)}
+    assert {*believed.values()} == {"resolved"}
     assert world.harness.pipeline.dispatcher.groups == {}
 
 

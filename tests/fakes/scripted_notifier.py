@@ -27,6 +27,7 @@ class ScriptedNotifier:
     script: list[Outcome] = field(default_factory=list)
     answer: Answer = lambda notification: Sent({"ts": notification.key})
     takes: float = 0.0
+    timeout: float = 0.0
     sendings: list[Sending] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
 

@@ -122,6 +122,20 @@ def test_where_nobody_can_be_asked_the_clock_is_believed_in_the_end() -> None:
     assert machine.off == HOUR
 
 
+def test_a_clock_that_drifts_away_is_complained_of_before_it_matters_much_and_once_more_when_it_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    machine = Machine()
+    for _ in range(100):
+        machine.hear()
+        machine.pass_(SECOND)
+        machine.set(SECOND)
+    assert [record.getMessage() for record in caplog.records] == [
+        "this machine's clock is 21s ahead of Routee's: set it right",
+        "this machine's clock is 1m1s ahead of Routee's: set it right",
+    ]
+
+
 def test_it_is_said_once_that_the_clock_was_set_and_once_that_it_is_followed_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -49,6 +49,11 @@ def at_once(notifier: Notifier) -> int:
     return int(getattr(notifier, "at_once", 1))
 
 
+def slowest(notifier: Notifier) -> float:
+    """Returns the seconds that a send may take as the notifier says: its ``timeout``, 0 if it says nothing."""
+    return float(getattr(notifier, "timeout", 0.0))
+
+
 def checked(notifier: Notifier) -> str:
     """Returns what a `Notifier.check` without problems has shown: the notifier's ``checked``."""
     return str(getattr(notifier, "checked", "no problem found"))

@@ -50,7 +50,7 @@ class Outbox:
     """The state of delivery, by channel (receiver, channel). Times are in trio's seconds.
 
     ``failing`` holds the channels whose last try failed; ``accepted_channels`` those that have ever accepted something; ``sending`` the sends under
-    way and when they began; ``busy`` the channels that have work, and when they last made progress; ``gate`` says whose notifications may be sent.
+    way and when they are cut off; ``busy`` the channels that have work, and when they last made progress; ``gate`` says whose may be sent.
     """
 
     def __init__(self) -> None:

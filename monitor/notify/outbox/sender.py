@@ -8,7 +8,7 @@ from typing import Final, Literal, assert_never
 
 import trio
 
-from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent, at_once
+from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent, at_once, slowest
 from monitor.notify.outbox.backoff import ChannelBackoff
 from monitor.notify.outbox.handle import DeliveryObserver, Outbox
 from monitor.runtime.backoff import backoff, full_jitter
@@ -20,7 +20,9 @@ from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import SUPERSEDED, OutboxRow
 
 SEND_LIMIT: Final = 60.0
-"""Seconds after which a send counts as failed, if the notifier's own limit does not work."""
+"""Seconds after which a send counts as failed, if the notifier's own limit does not work, or `MARGIN` after that limit if that is later."""
+
+MARGIN: Final = 30.0
 
 _BATCH: Final = 16
 """The most groups that are read at once. The number is small, so that new notifications do not wait for a long list."""
@@ -216,12 +218,13 @@ class Sender:
     async def _send_in_time(self, outbox_row: OutboxRow, previous: dict[str, str] | None) -> Outcome:
         began = trio.current_time()
         here = (self.receiver, self.channel, outbox_row.id)
-        self.outbox.sending[here] = began
+        limit = max(SEND_LIMIT, slowest(self.notifier) + MARGIN)
+        self.outbox.sending[here] = began + limit
         try:
-            with trio.fail_after(SEND_LIMIT):
+            with trio.fail_after(limit):
                 outcome = await self.notifier.send(outbox_row.notification, previous)
         except trio.TooSlowError:
-            outcome = Retry(f"no answer within {SEND_LIMIT:.0f} s")
+            outcome = Retry(f"no answer within {limit:.0f} s")
         # An unexpected exception of a notifier must not stop the sender: it counts as a failure that is tried again.
         except Exception as error:  # noqa: BLE001 - it must not stop the sender
             outcome = Retry(f"the channel failed unexpectedly ({place_of(error)}); please report this")

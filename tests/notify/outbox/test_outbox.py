@@ -293,6 +293,19 @@ async def test_a_send_that_hangs_is_cut_off_and_tried_again(
     assert 60 <= slack.times[1] <= 61
 
 
+async def test_a_send_that_may_take_long_is_given_the_time(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    slack = ScriptedNotifier(takes=170, timeout=180)
+    async with delivering(store, {SLACK: slack}) as running:
+        running.put(*story("a", "first"))
+        await trio.sleep(100)
+        assert running.outbox.sending == {("ops", "slack/0", 1): running.outbox.busy[SLACK] + 210}
+        await trio.sleep(100)
+        assert running.states() == {"a1": "sent"}
+    assert slack.keys == ["a1"]
+
+
 async def test_what_was_taken_is_not_sent_again_while_its_receipt_cannot_be_written_and_all_go_on_at_once_afterwards(
     store: SqliteStore, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

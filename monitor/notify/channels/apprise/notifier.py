@@ -21,7 +21,7 @@ class AppriseNotifier:
 
     def __init__(self, url: str, *, timeout: float = 30.0) -> None:
         self._url = url
-        self._timeout = timeout
+        self.timeout = timeout
         self._service: Any = None
         # One call at a time: a call that was interrupted may take a while to end, and the next one waits for that.
         self._one_call = trio.CapacityLimiter(1)
@@ -34,12 +34,12 @@ class AppriseNotifier:
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
         """Sends a notification. Apprise does not say why something failed, so every failure is tried again."""
         where = scheme(self._url)
-        with trio.move_on_after(self._timeout):
+        with trio.move_on_after(self.timeout):
             try:
                 return await run_interruptible(partial(self._tell, content(notification)), self._one_call)
             except Exception as error:  # noqa: BLE001 — some hundred plugins: whatever one raises, the alert is tried again
                 return Retry(f"{where} failed: {trouble(error, quote=False)}")
-        return too_slow(where, self._timeout)
+        return too_slow(where, self.timeout)
 
     async def check(self) -> str:
         """Returns what is wrong with the address; only its form can be checked without sending anything."""

@@ -30,14 +30,14 @@ class ConsoleNotifier:
 
     def __init__(self, stream: TextIO, *, timeout: float = 5.0) -> None:
         self._stream = stream
-        self._timeout = timeout
+        self.timeout = timeout
         self._one_writer = trio.CapacityLimiter(1)
 
     checked = "the terminal is open"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
         """Writes a notification as a block of lines."""
-        with trio.move_on_after(self._timeout):
+        with trio.move_on_after(self.timeout):
             try:
                 await trio.to_thread.run_sync(
                     self._write, notification, abandon_on_cancel=True, limiter=self._one_writer
@@ -45,7 +45,7 @@ class ConsoleNotifier:
             except (OSError, ValueError) as error:
                 return Rejected(f"the terminal cannot be written to any more: {trouble(error)}")
             return Sent()
-        return too_slow("The terminal", self._timeout)
+        return too_slow("The terminal", self.timeout)
 
     async def check(self) -> str:
         """Returns a problem if the stream is closed."""

@@ -79,7 +79,7 @@ class SlackNotifier:
         self._channel = channel
         self._clock = clock
         self._template = template
-        self._timeout = timeout
+        self.timeout = timeout
         self._paces = paces or ChannelRateLimits()
         self._charts = Charts(self._client) if chart else None
         self._app_token = app_token
@@ -125,7 +125,7 @@ class SlackNotifier:
 
     async def _within(self, act: Callable[[trio.CancelScope], Awaitable[Outcome]]) -> Outcome:
         """Runs ``act`` within the time limit. All exceptions of slack-sdk and urllib become an Outcome here."""
-        with trio.move_on_after(self._timeout) as limit:
+        with trio.move_on_after(self.timeout) as limit:
             try:
                 return await act(limit)
             except RateLimited as hold:
@@ -134,7 +134,7 @@ class SlackNotifier:
                 return verdict(error, self._channel, self._clock.now())
             except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
                 return unreachable("Slack", error)
-        return too_slow("Slack", self._timeout)
+        return too_slow("Slack", self.timeout)
 
     async def _tell(self, notification: Notification, previous: Receipt, limit: trio.CancelScope) -> Outcome:
         text, problem = headline(self._template, notification)

@@ -35,7 +35,7 @@ class SlackHookNotifier:
         self._url = url
         self._clock = clock
         self._template = template
-        self._timeout = timeout
+        self.timeout = timeout
         self._pace = (paces or ChannelRateLimits()).of("", url, "")
 
     checked = "a connection opens; the URL's path is not tried, because that would post"
@@ -56,7 +56,7 @@ class SlackHookNotifier:
             await self._pace.acquire()
         except RateLimited as hold:
             return Retry(f"Slack asked to wait another {hold}", round(hold.seconds * SECOND))
-        outcome = await http.post(self._url, body, _HEADERS, self._timeout, self._clock.now(), classify=_classify)
+        outcome = await http.post(self._url, body, _HEADERS, self.timeout, self._clock.now(), classify=_classify)
         if isinstance(outcome, Retry) and outcome.after is not None:
             self._pace.hold(outcome.after / SECOND)
         return outcome
@@ -64,7 +64,7 @@ class SlackHookNotifier:
     async def check(self) -> str:
         """Returns what is wrong with the form of the URL, or why no connection opens; a webhook cannot be checked further without posting."""
         if self._url.startswith(("http://", "https://")):
-            return await unreached(self._url, self._timeout)
+            return await unreached(self._url, self.timeout)
         return f"{origin(self._url)}: an incoming webhook's URL begins with https://; correct it in the configuration"
 
 

@@ -70,7 +70,7 @@ class WebhookNotifier:
         self._content_type = content_type
         self._secret = (secret or "").strip()
         self._signer = None if not secret else Webhook(key_of(secret))
-        self._timeout = timeout
+        self.timeout = timeout
         self._max_alerts = max_alerts
 
     checked = "a connection opens; nothing is posted"
@@ -84,7 +84,7 @@ class WebhookNotifier:
         made = self.request(notification)
         sent = made.body.encode(errors="replace")
         headers = made.headers | self._signature(notification.key, to_datetime(now), sent.decode())
-        return await http.post(made.url, sent, headers, self._timeout, now, self._secrets)
+        return await http.post(made.url, sent, headers, self.timeout, now, self._secrets)
 
     def request(self, notification: Notification) -> WebhookRequest:
         """Returns the request for a notification; configured headers replace the usual ones, whatever their letter case."""
@@ -134,7 +134,7 @@ class WebhookNotifier:
         if self._template is not None and self._templates.find(self._template) is None:
             return f"there is no template {self._template!r}; list its file under templates"
         hosts = {origin(url): url for url in urls}
-        problems = [await unreached(url, self._timeout) for url in hosts.values()]
+        problems = [await unreached(url, self.timeout) for url in hosts.values()]
         return "; ".join(filter(None, problems))
 
 
