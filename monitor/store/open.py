@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from monitor.model.fleet import Fleet
-from monitor.runtime.clock import SECOND, Duration, Instant, iso
-from monitor.runtime.dataclass import dataclass
+from monitor.runtime.clock import SECOND, Duration, Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.installation import how_to_add
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.migrate import APPLICATION_ID
 from monitor.store.protocol import Store
-from monitor.store.salvage import Salvage, salvage, without_messages
+from monitor.store.recovery import DamageReport, finish_recovery, recover
 from monitor.store.sql_store import SqlStore
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.store.sqlite_file import DaemonLock, beside, refuse_place
@@ -33,7 +32,6 @@ __all__ = [
     "import_driver",
     "lock_holder",
     "missing_for",
-    "move_aside",
     "open_daemon_store",
     "open_exclusively",
     "open_for_daemon",
@@ -57,31 +55,6 @@ _MAGIC: Final = b"SQLite format 3\0"
 _APPLICATION_ID_AT: Final = 68
 """Where the id of a file's program begins, 4 bytes with the largest first (sqlite.org/fileformat.html)."""
 _CHUNK: Final = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class DamageReport:
-    """A report on a damaged store: the reason, its new path, and the recovered rows. ``str()`` is a sentence for people."""
-
-    why: str
-    moved_to: Path
-    kept: Salvage
-
-    def __str__(self) -> str:
-        count = self.kept.count
-        text = (
-            f"{self.why.partition(';')[0]}; it was set aside as {self.moved_to}, and a new one begun with what could be read: "
-            f"{count('alert')} alerts, {count('alert_group')} groups, {count('silence')} silences, {count('parcel')} "
-            "notifications; messages that rules look at are fetched from Routee again, and until then none of their alerts is reported as resolved"
-        )
-        if "alert_group" in self.kept.incomplete:
-            text += (
-                "; for some alerts it is no longer known who was notified: receivers are notified again of those that fire, "
-                "and are not notified when others resolve"
-            )
-        if "alert" in self.kept.incomplete:
-            text += "; alerts that could not be read count as firing for an hour, in which they are found again if they still fire"
-        return text
 
 
 @contextmanager
@@ -216,19 +189,16 @@ def open_daemon_store(
 def _opened(
     path: Path, now: Instant, lock: DaemonLock, used: bool, busy_timeout: Duration
 ) -> tuple[SqliteStore, DamageReport | None]:
+    report = finish_recovery(path)
     try:
         if used and path.exists() and not path.stat().st_size:
             raise StoreDamaged(f"the store {path} is empty, although a daemon has worked on it")
-        return _examined(path, lock, busy_timeout), None
+        return _examined(path, lock, busy_timeout), report
     except StoreDamaged as damage:
         if not (used or _was_ours(path)):
             raise StoreDamaged(f"{str(damage).partition(';')[0]}; {_NOT_OURS}") from damage
-        moved_to = move_aside(path, now)
-        report = DamageReport(str(damage), moved_to, salvage(moved_to))
-    without_messages(report.kept, now)
-    store = open_sqlite(path, lock=lock, busy_timeout=busy_timeout)
-    store.take_over(report.kept)
-    return store, report
+        report = recover(path, now, str(damage))
+    return open_sqlite(path, lock=lock, busy_timeout=busy_timeout), report
 
 
 def _examined(path: Path, lock: DaemonLock, busy_timeout: Duration) -> SqliteStore:
@@ -254,19 +224,3 @@ def _was_ours(path: Path) -> bool:
                 return True
             rest = chunk[-len(_OURS) :]
     return False
-
-
-def move_aside(path: Path, now: Instant) -> Path:
-    """Renames a store and its write-ahead log to ``monitor.db.corrupt-TIME`` and returns the new path. No process may have it open."""
-    moment = iso(now - now % SECOND).replace("-", "").replace(":", "")
-    moved_to = beside(path, f".corrupt-{moment}")
-    number = 1
-    while moved_to.exists():
-        number += 1
-        moved_to = beside(path, f".corrupt-{moment}-{number}")
-    log = beside(path, "-wal")
-    if log.exists():
-        log.rename(beside(moved_to, "-wal"))
-    beside(path, "-shm").unlink(missing_ok=True)
-    path.rename(moved_to)
-    return moved_to

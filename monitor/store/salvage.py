@@ -45,6 +45,10 @@ TABLES: Final = (
 """The tables to recover: those whose data cannot be fetched from Routee, and account states."""
 
 
+_CACHE_KIB: Final = 16 * 1024
+"""The memory for pages while the rows are written: they come in the order of their tables, and change indexes all over."""
+
+
 @dataclass(slots=True)
 class Salvage:
     """The recovered rows by table, and the names of the tables with missing rows."""
@@ -86,17 +90,33 @@ def without_messages(kept: Salvage, now: Instant) -> None:
 def insert_salvaged(kept: Salvage, connection: sqlite3.Connection) -> None:
     """Writes the rows to another file, which has this version's tables. Columns that the old file lacked get their default. Rows with values
     that the tables do not take are left out, also of ``kept``."""
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("BEGIN IMMEDIATE")
     for table, found in kept.found.items():
-        kept.found[table] = [row for row in found if _inserted(connection, table, row)]
+        kept.found[table] = _inserted(connection, table, found)
         if len(kept.found[table]) < len(found) and table not in kept.incomplete:
             kept.incomplete.append(table)
     connection.execute("COMMIT")
 
 
-def _inserted(connection: sqlite3.Connection, table: str, row: Record) -> bool:
-    names, marks = ", ".join(row), ", ".join("?" * len(row))
+def _inserted(connection: sqlite3.Connection, table: str, rows: list[Record]) -> list[Record]:
+    """Inserts the rows of a table, which all have the same columns. Returns those that the table took."""
+    if not rows:
+        return rows
+    names, marks = ", ".join(rows[0]), ", ".join("?" * len(rows[0]))
     statement = f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - the names are those of our own tables
+    connection.execute("SAVEPOINT rows")
+    try:
+        connection.executemany(statement, (tuple(row.values()) for row in rows))
+    except sqlite3.IntegrityError:
+        connection.execute("ROLLBACK TO rows")
+        return [row for row in rows if _is_taken(connection, statement, row)]
+    finally:
+        connection.execute("RELEASE rows")
+    return rows
+
+
+def _is_taken(connection: sqlite3.Connection, statement: str, row: Record) -> bool:
     try:
         connection.execute(statement, tuple(row.values()))
     except sqlite3.IntegrityError:

@@ -2,6 +2,9 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +19,7 @@ from monitor.store.sqlite import open_sqlite
 from monitor.store.sqlite_file import quick_check
 from tests.store.store_samples import NOW, ack, alert, cursor, enqueue, group, keys, notification, silence, transition
 
+ROOT = Path(__file__).resolve().parents[2]
 OPERATORS = [f"Operator {number}" for number in range(200)]
 
 
@@ -199,6 +203,20 @@ def test_an_alert_that_makes_no_sense_is_left_out_and_who_was_told_of_it_is_kept
     assert "count as firing for an hour" in str(report)
     assert len(loaded.alerts) == len(OPERATORS) - 1
     assert len(loaded.groups[0].told) == 1
+
+
+def test_a_daemon_that_is_killed_at_any_call_while_it_recovers_a_file_loses_nothing(path: Path) -> None:
+    filled(path)
+    wrong_application_id(path)
+    script = Path(__file__).with_name("recovery_kills.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(path)], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    kills = Counter(done.stdout.splitlines())
+    assert {line.partition(" reported")[0] for line in kills} == {f"({len(OPERATORS)}, 1, 1, 1, 2, True)"}
+    assert kills.total() > 100
+    assert any(line.endswith("True") for line in kills)
 
 
 @pytest.mark.parametrize("content", [b"", os.urandom(5_000)])
