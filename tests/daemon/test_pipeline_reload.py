@@ -1,5 +1,6 @@
 """What a reload keeps and what it changes between polls and the outbox, on a store that can refuse."""
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -12,6 +13,7 @@ from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import StoreError
+from monitor.store.protocol import Commit
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
@@ -89,6 +91,32 @@ async def test_a_severity_that_was_edited_while_the_daemon_was_down_is_recorded_
     await fail(world)
     await world.restart(written(RULES.replace("above: 20%", "above: 20%, severity: critical")))
     assert recorded(world) == [("fired", "warning"), ("escalated", "critical")]
+
+
+async def forget_severities(world: PipelineHarness) -> None:
+    """Stores the alerts as older versions did, which recorded no severity."""
+    alerts = [msgspec.structs.replace(one, severity="") for one in world.store.load().alerts]
+    assert alerts
+    world.store.commit(Commit(alerts=alerts))
+    await world.restart(written())
+
+
+async def test_of_an_alert_of_an_older_version_no_change_of_severity_is_recorded_at_the_start() -> None:
+    world = harness()
+    await fail(world)
+    await forget_severities(world)
+    await world.reload(written(RULES + "# the same\n"))
+    assert recorded(world) == [("fired", "warning")]
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+async def test_the_end_of_an_alert_of_which_the_rule_is_gone_has_the_severity_that_it_had(is_older: bool) -> None:
+    world = harness()
+    await fail(world)
+    if is_older:
+        await forget_severities(world)
+    await world.reload(written("rules: []\n"))
+    assert recorded(world) == [("fired", "warning"), ("resolved", "warning")]
 
 
 async def test_alerts_keep_their_place_where_a_rule_writes_its_fields_in_another_order() -> None:
