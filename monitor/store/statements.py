@@ -9,6 +9,7 @@ TEXTS_OF_HISTORY: Final = (
     "SELECT receiver, channel, key, group_key, episode, error, receipt FROM parcel",
     "SELECT account, search, why, record FROM aside",
     "SELECT fingerprint FROM notified",
+    "SELECT name FROM secret",
 )
 """The texts that are read while the daemon works, but for those behind a notification: to reach them, all of it would be read."""
 END_SESSION: Final = "INSERT INTO ended_session (digest, began) VALUES (?, ?) ON CONFLICT DO NOTHING"

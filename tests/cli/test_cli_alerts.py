@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 from cli_folder import Folder, poll_once
 
 from monitor.notify.render import sample_notification, sample_view
@@ -74,11 +75,20 @@ def test_for_people_it_is_a_table(polled: Folder) -> None:
     assert pending.startswith("pending")
 
 
-def test_the_worst_come_first_in_whatever_words(polled: Folder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("milder_first", [True, False])
+def test_the_worst_come_first_in_whatever_words(polled: Folder, tmp_path: Path, milder_first: bool) -> None:
     folder = Folder(shutil.copytree(polled.path, tmp_path / "own"))
     folder.rules.write_text(folder.rules.read_text().replace("severity: critical", "severity: error"))
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
-        begun = [msgspec.structs.replace(one, state="firing", level=1, firing_at=0) for one in store.load().alerts]
+        severities = {
+            rule["name"]: rule.get("severity", "warning") for rule in yaml.safe_load(folder.rules.read_text())["rules"]
+        }
+        begun = [
+            msgspec.structs.replace(
+                one, state="firing", level=1, firing_at=int((severities[one.rule] == "error") == milder_first)
+            )
+            for one in store.load().alerts
+        ]
         store.commit(Commit(alerts=begun))
     _, *rows = folder.invoke("alerts").stdout.splitlines()
     assert [row.split()[1] for row in rows] == ["error", "warning"]

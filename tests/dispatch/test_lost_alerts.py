@@ -175,3 +175,15 @@ async def test_a_clock_that_is_set_back_does_not_put_its_end_off(back: int) -> N
     await world.flush(-back)
     await world.flush(MISSING_FOR)
     assert world.harness.reasons() == ["first", "all resolved"]
+
+
+async def test_its_end_is_told_although_only_another_account_is_polled() -> None:
+    world = OperatorHarness(config=OF_TWO + SHARED)
+    await world.poll(Cosmote=4)
+    await world.lose_alerts()
+    await world.flush(MINUTE)
+    for _ in range(13):
+        world.clock.at += 5 * MINUTE
+        await world.harness.poll([], "all2", "other")
+        await world.harness.pipeline.flush_due()
+    assert world.harness.reasons() == ["first", "all resolved"]
