@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from monitor.alerts.evaluation import Span
-from monitor.alerts.lost_messages import missing_before, readable
+from monitor.alerts.unread_messages import missing_before, readable
 from monitor.config.rules import Rule
-from monitor.runtime.clock import Duration, Instant
+from monitor.model.routee_query import LOOK_BACK
+from monitor.runtime.clock import SECOND, Duration, Instant
 from monitor.store.protocol import Cursor
 
 
@@ -118,6 +119,19 @@ class SearchCoverage:
         if cursor is None:
             return 0
         return max((self._unread(cursor, now, rule) for rule in rules if search in self.needed(rule)), default=0)
+
+    def is_waited_for(self, search: str, now: Instant, rules: Iterable[Rule]) -> bool:
+        """Returns whether one of the rules waits for messages of the search that can still be read, by whatever read."""
+        cursor = self.cursors.get(search)
+        if cursor is None or search not in self.deepest or cursor.covered_since <= now - LOOK_BACK + SECOND:
+            return False
+        return any(self._waits(cursor, rule) for rule in rules if search in self.needed(rule))
+
+    def _waits(self, cursor: Cursor, rule: Rule) -> bool:
+        back, span = readable(rule.reach), self.as_of(rule)
+        as_of = cursor.as_of if span is None else span[0]
+        is_lost = missing_before(as_of, back, self.lost_to, cursor.covered_since) is not None
+        return is_lost or not self._is_settled(cursor, as_of, back)
 
     def _unread(self, cursor: Cursor, now: Instant, rule: Rule) -> Duration:
         back, span = readable(rule.reach), self.as_of(rule)

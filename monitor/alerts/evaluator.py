@@ -253,6 +253,10 @@ class RuleEvaluator:
         """Returns how far back of ``now`` the search has to be read once, beside its sweeps; see `SearchCoverage.unread`."""
         return self.coverage.unread(search, now, self._furthest)
 
+    def waits_for(self, search: str, now: Instant) -> bool:
+        """Returns whether a rule waits for messages of the search that can still be read."""
+        return self.coverage.is_waited_for(search, now, self._furthest)
+
     def update_builtin(self, built_in: BuiltIn, finding: Finding, as_of: Instant, result: EvaluationResult) -> None:
         """Starts, updates or ends a built-in alert."""
         update_builtin(self.account, self.alerts, built_in, finding, as_of, result)

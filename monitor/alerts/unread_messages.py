@@ -6,7 +6,7 @@ from monitor.model.routee_query import LOOK_BACK
 from monitor.runtime.clock import Duration, Instant
 
 UNREAD: Final = "are not read from Routee yet"
-"""What is so of messages that rules look at and that are still to be read."""
+"""What is so of messages that are still to be read, whether they are new to this daemon or were lost from its store."""
 LOST: Final = "were lost from the store, and are not read again from Routee yet"
 """What became of messages that cannot be read from the store."""
 
