@@ -14,6 +14,7 @@ from monitor.cli.table import print_json
 from monitor.cli.times import When
 
 if TYPE_CHECKING:
+    from monitor.config.settings import Settings
     from monitor.daemon.validate import SettingsWithTemplates
     from monitor.runtime.clock import Duration, Instant
     from monitor.simulation.backtest.run import AccountMessages
