@@ -89,15 +89,20 @@ class SearchCoverage:
         """Returns the searches that were polled since the start and are not blind, between two polls."""
         return self._polled - set(blind)
 
-    def is_settled(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> bool:
+    def is_settled(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None, span: Span | None = None) -> bool:
         """Returns whether each search that the rule needs has read as much of the past as the rule looks at, and Routee has.
 
-        A search has not if it is new, if the rule is, or if it starts again because its stored messages could not be read.
+        A search has not if it is new, if the rule is, or if it starts again because its stored messages could not be read. ``span`` is that of
+        `as_of`, or an earlier one.
         """
         cursors = self.cursors if cursors is None else cursors
-        span = self.as_of(rule, cursors)
-        return span is not None and all(
-            name not in self.deepest or self._is_settled(cursors[name], span[0], readable(rule.reach))
+        span = self.as_of(rule, cursors) if span is None else span
+        if span is None or not self.deepest:
+            return all(name in cursors for name in self.needed(rule))
+        as_of, covered_since = span
+        back = readable(rule.reach)
+        return covered_since <= as_of - back or all(
+            name in cursors and (name not in self.deepest or self._is_settled(cursors[name], as_of, back))
             for name in self.needed(rule)
         )
 
@@ -148,7 +153,9 @@ class SearchCoverage:
         if span is None:
             return None
         as_of, covered_since = span
-        lost_to = self.lost_to if self.is_settled(rule, cursors) else covered_since
+        if covered_since <= as_of - rule.reach:  # mostly, and it is asked for each alert
+            return None
+        lost_to = self.lost_to if self.is_settled(rule, cursors, span) else covered_since
         return missing_before(as_of, rule.reach, lost_to, covered_since)
 
     def settles(self, cursor: Cursor) -> bool:

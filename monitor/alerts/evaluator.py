@@ -240,7 +240,7 @@ class RuleEvaluator:
     ) -> EvaluationInput:
         """Returns what a rule is evaluated on. ``cursors`` replaces the committed cursors, ``account_state`` the present state."""
         known = tuple(self.alerts.get(rule.name, ()))
-        settled, lost_to = self.coverage.is_settled(rule, cursors), self.coverage.lost_to
+        settled, lost_to = self.coverage.is_settled(rule, cursors, (as_of, covered_since)), self.coverage.lost_to
         in_use_since = reader.begins(as_of) if self.in_use_since is None else self.in_use_since
         state = self.account_state if account_state is None else account_state
         kept, zone = self.kept.get(rule.name), self.time_zone
