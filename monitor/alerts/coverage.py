@@ -159,6 +159,8 @@ class SearchCoverage:
         return missing_before(as_of, rule.reach, lost_to, covered_since)
 
     def settles(self, cursor: Cursor) -> bool:
-        """Returns whether the cursor completes its search's history, so that rules which waited for it are due at once."""
+        """Returns whether the cursor says that more of the past was read, so that rules which waited for it are due at once."""
         deepest, before = self.deepest.get(cursor.search), self.cursors.get(cursor.search)
+        if before is not None and cursor.covered_since < before.covered_since:
+            return True
         return deepest is not None and deepest in cursor.swept and (before is None or deepest not in before.swept)

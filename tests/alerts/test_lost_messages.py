@@ -48,10 +48,13 @@ class Lost:
         self.evaluator.window.upsert(batch_of(found), "all")
 
     def poll(self, at: Instant, covered_since: Instant = 0) -> list[str]:
-        cursor = Cursor("main", "all", at, covered_since, SWEPT)
+        cursor = self.cursor("all", at, covered_since)
         outcome = self.evaluator.evaluate(cursor)
         self.evaluator.apply(outcome, cursor)
         return [f"{one.rule} {one.what}" for one in outcome.transitions]
+
+    def cursor(self, search: str, at: Instant, covered_since: Instant) -> Cursor:
+        return Cursor("main", search, at, covered_since, SWEPT)
 
     def alert(self, rule: str = "Many") -> Alert | None:
         return next(iter(self.evaluator.alerts.get(rule, {}).values()), None)
