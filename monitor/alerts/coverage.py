@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from monitor.alerts.evaluation import Span
-from monitor.alerts.lost_messages import missing_before
+from monitor.alerts.unread_messages import missing_before, readable
 from monitor.config.rules import Rule
 from monitor.model.routee_query import LOOK_BACK
-from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.clock import SECOND, Duration, Instant
 from monitor.store.protocol import Cursor
 
 
@@ -17,7 +17,8 @@ class SearchCoverage:
         self.searches = tuple(searches)
         self.cursors: dict[str, Cursor] = {}
         self.deepest: Mapping[str, str | None] = {}
-        """By search, the key in its cursor's ``swept`` which says that its history was read. A search without one has no history to wait for."""
+        """By search, the key in its cursor's ``swept`` which says that as much was read as its sweeps look back; None: it has no sweeps. A search
+        that is not in it (of a replay) has no history to wait for."""
         self.every: Mapping[str, Duration] = {}
         """By search, its polling interval. A rule of searches that are not in it never counts as missed (`monitor.alerts.missed_evaluations`)."""
         self.unfiltered: frozenset[str] = frozenset()
@@ -88,30 +89,78 @@ class SearchCoverage:
         """Returns the searches that were polled since the start and are not blind, between two polls."""
         return self._polled - set(blind)
 
-    def is_settled(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> bool:
-        """Returns whether each search that the rule needs has read as much of the past as it ever does.
+    def is_settled(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None, span: Span | None = None) -> bool:
+        """Returns whether each search that the rule needs has read as much of the past as the rule looks at, and Routee has.
 
-        A search has not if it is new, or if it starts again because its stored messages could not be read.
+        A search has not if it is new, if the rule is, or if it starts again because its stored messages could not be read. ``span`` is that of
+        `as_of`, or an earlier one.
         """
         cursors = self.cursors if cursors is None else cursors
-        return all(
-            name in cursors and self.deepest.get(name) in (None, *cursors[name].swept) for name in self.needed(rule)
+        span = self.as_of(rule, cursors) if span is None else span
+        if span is None or not self.deepest:
+            return all(name in cursors for name in self.needed(rule))
+        as_of, covered_since = span
+        back = readable(rule.reach)
+        return covered_since <= as_of - back or all(
+            name in cursors and (name not in self.deepest or self._is_settled(cursors[name], as_of, back))
+            for name in self.needed(rule)
         )
 
-    def lost(self, search: str, now: Instant, reach: Duration) -> Duration:
-        """Returns ``reach``, at most what Routee has, if messages of that time are missing from a search because they were lost; otherwise 0."""
+    def _is_settled(self, cursor: Cursor, as_of: Instant, back: Duration) -> bool:
+        """Returns whether the search has read what is so far back of ``as_of``, by whatever read or by a sweep that looks so far."""
+        if cursor.covered_since <= as_of - back:
+            return True
+        return self._sweeps_cover(cursor.search, back) and self.deepest[cursor.search] in cursor.swept
+
+    def _sweeps_cover(self, search: str, back: Duration) -> bool:
+        """Returns whether the search's sweeps look so far back, or it is one of a replay, which reads nothing."""
+        deepest = self.deepest.get(search, "")
+        return deepest == "" or (deepest is not None and int(deepest) >= back)
+
+    def unread(self, search: str, now: Instant, rules: Iterable[Rule]) -> Duration:
+        """Returns how far back of ``now`` the search has to be read once, beside its sweeps: as far as any of the rules looks; 0 if that was read,
+        or is read by a sweep."""
         cursor = self.cursors.get(search)
-        if cursor is None or missing_before(now, reach, self.lost_to, cursor.covered_since) is None:
+        if cursor is None:
             return 0
-        return min(reach, LOOK_BACK)
+        return max((self._unread(cursor, now, rule) for rule in rules if search in self.needed(rule)), default=0)
+
+    def is_waited_for(self, search: str, now: Instant, rules: Iterable[Rule]) -> bool:
+        """Returns whether one of the rules waits for messages of the search that can still be read, by whatever read."""
+        cursor = self.cursors.get(search)
+        if cursor is None or search not in self.deepest or cursor.covered_since <= now - LOOK_BACK + SECOND:
+            return False
+        return any(self._waits(cursor, rule) for rule in rules if search in self.needed(rule))
+
+    def _waits(self, cursor: Cursor, rule: Rule) -> bool:
+        back, span = readable(rule.reach), self.as_of(rule)
+        as_of = cursor.as_of if span is None else span[0]
+        is_lost = missing_before(as_of, back, self.lost_to, cursor.covered_since) is not None
+        return is_lost or not self._is_settled(cursor, as_of, back)
+
+    def _unread(self, cursor: Cursor, now: Instant, rule: Rule) -> Duration:
+        back, span = readable(rule.reach), self.as_of(rule)
+        as_of = min(now, cursor.as_of if span is None else span[0])
+        is_lost = missing_before(as_of, back, self.lost_to, cursor.covered_since) is not None
+        if not is_lost and (self._sweeps_cover(cursor.search, back) or cursor.covered_since <= as_of - back):
+            return 0
+        return readable(now - as_of + back)
 
     def missing_before(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> Instant | None:
-        """Returns before when messages that the rule looks at are missing, because they were lost; None if none are. Until then none of its alerts
-        ends."""
-        span = self.as_of(rule, cursors) if self.lost_to else None
-        return None if span is None else missing_before(span[0], rule.reach, self.lost_to, span[1])
+        """Returns before when messages that the rule looks at are still to be read, because they are new to this daemon or were lost; None if none
+        are. Until then none of its alerts ends."""
+        span = self.as_of(rule, cursors)
+        if span is None:
+            return None
+        as_of, covered_since = span
+        if covered_since <= as_of - rule.reach:  # mostly, and it is asked for each alert
+            return None
+        lost_to = self.lost_to if self.is_settled(rule, cursors, span) else covered_since
+        return missing_before(as_of, rule.reach, lost_to, covered_since)
 
     def settles(self, cursor: Cursor) -> bool:
-        """Returns whether the cursor completes its search's history, so that rules which waited for it are due at once."""
+        """Returns whether the cursor says that more of the past was read, so that rules which waited for it are due at once."""
         deepest, before = self.deepest.get(cursor.search), self.cursors.get(cursor.search)
+        if before is not None and cursor.covered_since < before.covered_since:
+            return True
         return deepest is not None and deepest in cursor.swept and (before is None or deepest not in before.swept)

@@ -70,6 +70,7 @@ class RuleEvaluator:
         self._schedule = EvaluationSchedule()
         self._batches = RuleBatches(self.rules.values(), self.history)
         self._counts = IncrementalCounts(window)
+        self._furthest = _furthest(self.rules.values())
 
     def reload(self, rules: Iterable[Rule], searches: Mapping[str, Cursor | None], afresh: Collection[str]) -> None:
         """Replaces the rules and searches. Alerts stay, and so does everything else about a rule that is unchanged.
@@ -98,6 +99,7 @@ class RuleEvaluator:
                     self.kept[name] = StoredRuleState(kept.blob())
         self.dropped_states -= (wanted.keys() - before.keys()) & self.kept.keys()
         self._batches = RuleBatches(self.rules.values(), self.history)
+        self._furthest = _furthest(wanted.values())
 
     def evaluate(self, cursor: Cursor) -> EvaluationResult:
         """Returns the result of every rule that a poll of ``cursor.search`` makes due, as if the cursor were committed."""
@@ -238,7 +240,7 @@ class RuleEvaluator:
     ) -> EvaluationInput:
         """Returns what a rule is evaluated on. ``cursors`` replaces the committed cursors, ``account_state`` the present state."""
         known = tuple(self.alerts.get(rule.name, ()))
-        settled, lost_to = self.coverage.is_settled(rule, cursors), self.coverage.lost_to
+        settled, lost_to = self.coverage.is_settled(rule, cursors, (as_of, covered_since)), self.coverage.lost_to
         in_use_since = reader.begins(as_of) if self.in_use_since is None else self.in_use_since
         state = self.account_state if account_state is None else account_state
         kept, zone = self.kept.get(rule.name), self.time_zone
@@ -247,13 +249,13 @@ class RuleEvaluator:
             reader, as_of, covered_since, known, state, carried, settled, lost_to, in_use_since, zone, kept, effort
         )
 
-    def lost(self, search: str, now: Instant) -> Duration:
-        """Returns how far back of ``now`` the search has to read messages again that were lost: as far as any of its rules looks; 0 if none are
-        missing."""
-        if not self.coverage.lost_to:
-            return 0
-        looks = [rule.reach for rule in self.rules.values() if search in self.coverage.needed(rule)]
-        return self.coverage.lost(search, now, max(looks, default=0))
+    def unread(self, search: str, now: Instant) -> Duration:
+        """Returns how far back of ``now`` the search has to be read once, beside its sweeps; see `SearchCoverage.unread`."""
+        return self.coverage.unread(search, now, self._furthest)
+
+    def waits_for(self, search: str, now: Instant) -> bool:
+        """Returns whether a rule waits for messages of the search that can still be read."""
+        return self.coverage.is_waited_for(search, now, self._furthest)
 
     def update_builtin(self, built_in: BuiltIn, finding: Finding, as_of: Instant, result: EvaluationResult) -> None:
         """Starts, updates or ends a built-in alert."""
@@ -330,6 +332,15 @@ class _Stopwatch:
             left = perf_counter()
             yield
             self._paused += perf_counter() - left
+
+
+def _furthest(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Returns the rule of each search, and of all together, that looks furthest back: what it looks at suffices for the others."""
+    found: dict[str | None, Rule] = {}
+    for rule in rules:
+        if rule.search not in found or rule.reach > found[rule.search].reach:
+            found[rule.search] = rule
+    return tuple(found.values())
 
 
 def _internal(error: Exception) -> str:

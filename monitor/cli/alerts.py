@@ -152,14 +152,15 @@ def _missing_before(
 ) -> "Mapping[str, Instant]":
     """Returns the firing alerts that do not end yet (`SearchCoverage.missing_before`), by fingerprint."""
     from monitor.alerts.coverage import SearchCoverage
+    from monitor.daemon.search_plan import deepest_sweeps_of
 
     by_account: dict[str, SearchCoverage] = {}
-    for account in {alert.account for alert, _ in found} if kept.lost else ():
+    for account in {alert.account for alert, _ in found}:
         of_it = by_account[account] = SearchCoverage(
             one.name for one in settings.config.searches if one.account == account
         )
         of_it.cursors = {one.search: one for one in kept.cursors if one.account == account}
-        of_it.lost_to = kept.lost_to(account)
+        of_it.deepest, of_it.lost_to = deepest_sweeps_of(account, settings.config), kept.lost_to(account)
     return {
         view.fingerprint: before
         for alert, view in found

@@ -84,14 +84,14 @@ def _lines(
     blind = blindness(rule, evaluator)
     views = Views(evaluator, NoAnnotations(), distinguish=len(config.accounts) > 1)
     alerts, recent = evaluator.alerts.get(rule.name, {}), trend(rule, evaluator)
-    shown = {finding.group for finding in findings}
+    shown, missing = {finding.group for finding in findings}, evaluator.coverage.missing_before(rule)
     findings += [
         rule_result.of(group) for group, alert in alerts.items() if _is_unresolved(alert) and group not in shown
     ]
     for finding in findings:
         labels = dict(finding.group) | ({"account": evaluator.account} if len(config.accounts) > 1 else {})
         alert, stored = alerts.get(finding.group), _with_stored_values(rule, finding, alerts)
-        state, why = state_of(rule, stored, alert, blind, config, evaluator.coverage.missing_before(rule))
+        state, why = state_of(rule, stored, alert, blind, config, missing)
         history, until = recent.of(rule.name, finding.group), fires_on(rule, alert)
         yield GroupLine(labels, state, stored, why, history, until, _fingerprints(alert, views))
 

@@ -14,7 +14,7 @@ from monitor.cli.table import print_json
 from monitor.cli.times import When
 
 if TYPE_CHECKING:
-    from monitor.config.monitor import Config
+    from monitor.config.settings import Settings
     from monitor.daemon.validate import SettingsWithTemplates
     from monitor.runtime.clock import Duration, Instant
     from monitor.simulation.backtest.run import AccountMessages
@@ -116,15 +116,17 @@ def _reviews(
     windows = [account.known for account in history.accounts]
     start, alerts = _raised(loaded, covered)
     first = min((one.begun for one in alerts if one.begun is not None), default=now)
-    start = max(start, min(_first_start(loaded.settings.config, history.accounts), first, now))
+    start = max(start, min(_first_start(loaded.settings, history.accounts), first, now))
     return reviews_of(found, observer, windows, alerts, start, now)
 
 
-def _first_start(config: "Config", accounts: "Sequence[AccountMessages]") -> "Instant":
-    """About when the daemon started first: it then read its first messages, as far back as its searches look. Later if they are not all read."""
+def _first_start(settings: "Settings", accounts: "Sequence[AccountMessages]") -> "Instant":
+    """About when the daemon started first: it then read its first messages, as far back as its searches and rules look. Later if they are not all
+    read."""
     from monitor.model.routee_query import LOOK_BACK
 
-    farthest = max((sweep.back for search in config.searches for sweep in search.resweep), default=0)
+    sweeps = [sweep.back for search in settings.config.searches for sweep in search.resweep]
+    farthest = max([0, *sweeps, *(rule.reach for rule in settings.rules if rule.enabled)])
     return min(account.covered_since for account in accounts) + min(farthest, LOOK_BACK)
 
 

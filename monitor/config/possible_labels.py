@@ -21,6 +21,7 @@ Labels = Mapping[str, frozenset[str] | None]
 _GROUPS_OF_BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "MonitorBlind": ("account", "search"),
     "GapInHistory": ("account", "search"),
+    "HistoryUnread": ("account", "search"),
     "RuleError": ("rule",),
     "NotificationFailing": ("receiver", "channel"),
     "InternalError": ("task",),

@@ -1,12 +1,15 @@
 """Receives an account's polls: puts pages into its window and passes complete polls to the evaluation."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.services import Services
+from monitor.daemon.unread_history import UnreadHistory
 from monitor.model import builtin_alerts as builtin
 from monitor.model.batch import Batch
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
@@ -39,6 +42,7 @@ class AccountSink:
         self._account = account
         self._services = pipeline.services
         self._failures: dict[str, ThrottledLog] = {}
+        self._unread = defaultdict[str, UnreadHistory](UnreadHistory)
         self._taken = 0  # messages since freed memory was returned
 
     def begin(self, search: str, read: str) -> None:
@@ -66,12 +70,14 @@ class AccountSink:
         """See `monitor.ingest.poll.Sink`."""
         await self._pipeline.evaluate(self._account, cursor, read)
         self._failure(search).over()
+        await self._watch_history(search, cursor)
         if self._taken >= MANY:  # pages leave holes in the memory, which a poll as usual fills again
             self._taken = 0
             trim_heap()
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:
         """See `monitor.ingest.poll.Sink`. Store errors are reported by the code that writes to the store."""
+        self._unread[search].why = str(error)
         if isinstance(error, RouteeError):
             self._failure(search).arose(str(error))
         if isinstance(error, InternalError):
@@ -94,6 +100,27 @@ class AccountSink:
         """See `monitor.ingest.poll.Sink`."""
         why = f"{self._called(search)}: what changed from {_to_the_second(start)} to {_to_the_second(end)} cannot be fetched any more"
         await self._pipeline.update_builtin(self._account.name, builtin.GAP_IN_HISTORY, self._finding(search, why))
+
+    async def _watch_history(self, search: str, cursor: Cursor) -> None:
+        """Begins or ends the alert that says that past messages stay unread. If the store fails, the next poll does."""
+        known, evaluator, now = self._unread[search], self._account.evaluator, self._services.clock.now()
+        stuck: bool | None = False
+        if evaluator.waits_for(search, now):
+            stuck = known.is_stuck(cursor.covered_since, now)
+        else:
+            known.over()
+        finding = builtin.over(account=self._account.name, search=search)
+        alert = evaluator.alerts.get(builtin.HISTORY_UNREAD.name, {}).get(finding.group)
+        fires = alert is not None and alert.state == "firing"
+        if stuck is None or stuck == fires or not self._account.has(search):
+            return
+        if stuck:
+            because = known.why or "other requests come first; give the account more `requests_per_second`"
+            since = _to_the_second(cursor.covered_since)
+            why = f"{self._called(search)}: messages before {since}, which rules look at, stay unread: {because}"
+            finding = self._finding(search, why)
+        with suppress(StoreError):
+            await self._pipeline.update_builtin(self._account.name, builtin.HISTORY_UNREAD, finding)
 
     def _note_blind(self, search: str, blind: bool) -> None:
         if self._account.has(search):  # otherwise it was removed from the configuration

@@ -159,7 +159,7 @@ class _AccountTasks:
                 observer=observer,
                 trouble=trouble,
                 overdue=self._unpolled.is_overdue(search.account),
-                lost=partial(self._account.evaluator.lost, search.name),
+                unread=partial(self._account.evaluator.unread, search.name),
             )
         finally:
             health.forget(loop_of(search))

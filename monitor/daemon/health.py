@@ -54,7 +54,7 @@ class Health:
         self._quarantined: list[str] = []
         self._troubles: dict[tuple[str, str], Callable[[], str]] = {}
         self._waiting_ends: Callable[[], Sequence[str]] = tuple
-        self._lost_messages: Callable[[], Sequence[str]] = tuple
+        self._unread_messages: Callable[[], Sequence[str]] = tuple
         self.first_polls = trio.Event()
         """Set once every search was polled that had to be."""
 
@@ -129,9 +129,9 @@ class Health:
         """Takes a function that returns a sentence for each end of alerts that waits for other daemons."""
         self._waiting_ends = why
 
-    def lost_messages(self, why: Callable[[], Sequence[str]]) -> None:
-        """Takes a function that returns a sentence for each account with alerts that do not end, because messages were lost."""
-        self._lost_messages = why
+    def unread_messages(self, why: Callable[[], Sequence[str]]) -> None:
+        """Takes a function that returns a sentence for each account with rules that wait, because messages are still to be read."""
+        self._unread_messages = why
 
     def polled(self, account: str, search: str) -> None:
         """Notes that a complete poll of that search was committed."""
@@ -170,7 +170,7 @@ class Health:
             reload
             + unread
             + self._quarantined[:_MOST_QUARANTINED]
-            + list(self._lost_messages())
+            + list(self._unread_messages())
             + list(self._waiting_ends())
             + channels
             + [self._unpolled_yet(*search) for search in (*self._new, *self._tried)]

@@ -10,13 +10,13 @@ from monitor.alerts.evaluation import Group as GroupOfRule
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds.rule_state import StoredRuleState
 from monitor.alerts.view import Annotator, Views
-from monitor.config.monitor import Config, Receiver, Search
+from monitor.config.monitor import Config, Receiver
 from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.search_plan import deepest_sweeps_of
 from monitor.daemon.window_restore import known_to, restored_or_empty
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.watchdog import WatchdogState
-from monitor.ingest.poll.plan import SearchPlan
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert
 from monitor.routing.flapping import NEVER, FlappingPolicy, RecentStarts
@@ -73,7 +73,10 @@ def restoring_evaluator(
     evaluator = RuleEvaluator(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     evaluator.coverage.cursors = {cursor.search: cursor for cursor in found}
-    evaluator.coverage.deepest, evaluator.coverage.every = _deepest_of(account, config), _every_of(account, config)
+    evaluator.coverage.deepest, evaluator.coverage.every = (
+        deepest_sweeps_of(account, config),
+        _every_of(account, config),
+    )
     evaluator.coverage.lost_to = loaded.lost_to(account)
     _allow_pushes(evaluator, config)
     if window.is_pushed_to and now is not None:
@@ -137,7 +140,10 @@ def reloaded_accounts(
         searches = _searches_of(account, config)
         cursors = {name: found.cursors.get((account, name)) for name in searches}
         evaluator.reload(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
-        evaluator.coverage.deepest, evaluator.coverage.every = _deepest_of(account, config), _every_of(account, config)
+        evaluator.coverage.deepest, evaluator.coverage.every = (
+            deepest_sweeps_of(account, config),
+            _every_of(account, config),
+        )
         _allow_pushes(evaluator, config)
         evaluator.time_zone = config.time_zone_of(account)
         _reorder_groups(evaluator)
@@ -250,17 +256,6 @@ def _dispatcher(config: Config, leading: str) -> Dispatcher:
 
 def _every_of(account: str, config: Config) -> dict[str, Duration]:
     return {search.name: search.every for search in config.searches if search.account == account}
-
-
-def _deepest_of(account: str, config: Config) -> dict[str, str | None]:
-    return {search.name: _deepest(search) for search in config.searches if search.account == account}
-
-
-def _deepest(search: Search) -> str | None:
-    """Returns the key in a cursor's ``swept`` of the sweep that looks furthest back, which reads the history; None without sweeps."""
-    resweeps = tuple((sweep.back, sweep.every) for sweep in search.resweep)
-    sweeps = SearchPlan(search.account, search.name, search.question, search.every, resweeps).sweeps
-    return str(sweeps[0][0]) if sweeps else None
 
 
 def _editable(receiver: Receiver) -> Iterator[str]:

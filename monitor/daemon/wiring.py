@@ -28,7 +28,6 @@ from monitor.daemon.delivery_counters import MOST_PAIRS
 from monitor.daemon.fleet.unpolled_accounts import UnpolledAccounts
 from monitor.daemon.health import Health
 from monitor.daemon.internal_errors import InternalErrors
-from monitor.daemon.lost_messages import lost_messages
 from monitor.daemon.metrics import Metrics
 from monitor.daemon.past_work import work_through_the_past
 from monitor.daemon.pipeline import Pipeline
@@ -38,6 +37,7 @@ from monitor.daemon.services import Services
 from monitor.daemon.slack_actions import button_tasks
 from monitor.daemon.startup import restored_pipeline
 from monitor.daemon.systemd_status import SystemdStatus
+from monitor.daemon.unread_messages import unread_messages
 from monitor.model.plurals import plural
 from monitor.model.privacy import RecipientMask
 from monitor.notify.outbox import Outbox, deliver
@@ -173,7 +173,7 @@ class Daemon:
                 self._store.hold({})
             held = None if leases is None else ()
             self._pipeline = await restored_pipeline(self._store, self._present, self._services, self._key, held)
-            self._health.lost_messages(lambda: lost_messages(self._pipeline.accounts.values()))
+            self._health.unread_messages(lambda: unread_messages(self._pipeline.accounts.values()))
             self._metrics.dead_letters(await self._store.dead_letters())
             self._inbox = CallbackInbox(self._pipeline, self._store, self._privacy)
             self._accounts = AccountSupervisor(

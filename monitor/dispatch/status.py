@@ -58,7 +58,7 @@ class AlertStatus:
     """When it ends if that stays so."""
 
     missing_before: Instant | None = None
-    """Messages before this were lost from the store; the alert does not end before what its rule looks at was read again."""
+    """Messages before this are still to be read from Routee; the alert does not end before what its rule looks at was read."""
 
     next_at: Instant | None = None
     """When a notification of it can be made next; None if it is in no group yet."""

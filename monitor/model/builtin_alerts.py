@@ -38,6 +38,14 @@ GAP_IN_HISTORY: Final = BuiltIn(
     "routee-monitor was down for longer than Routee's API can give back. Values of windows and baselines that reach into "
     'the gap say "not enough data" until it has passed. This alert ends by itself after a day.',
 )
+HISTORY_UNREAD: Final = BuiltIn(
+    "HistoryUnread",
+    "warning",
+    "past messages are still to be read, and reading them makes no progress",
+    "past messages are read again",
+    "Rules that look at these messages wait: none of their alerts ends, and most do not begin. Other rules go on. It is tried again at every "
+    "poll. The reason says what to mend; `routee-monitor status` names the rules.",
+)
 RULE_ERROR: Final = BuiltIn(
     "RuleError",
     "warning",
@@ -69,7 +77,8 @@ GAP_IS_TOLD_FOR: Final = DAY
 AT_ONCE: Final = Policy()
 """The policy of built-in alerts: they fire and end without delay."""
 BUILT_IN: Final = {
-    one.name: one for one in (MONITOR_BLIND, GAP_IN_HISTORY, RULE_ERROR, NOTIFICATION_FAILING, INTERNAL_ERROR)
+    one.name: one
+    for one in (MONITOR_BLIND, GAP_IN_HISTORY, HISTORY_UNREAD, RULE_ERROR, NOTIFICATION_FAILING, INTERNAL_ERROR)
 }
 
 

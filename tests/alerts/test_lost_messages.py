@@ -48,10 +48,13 @@ class Lost:
         self.evaluator.window.upsert(batch_of(found), "all")
 
     def poll(self, at: Instant, covered_since: Instant = 0) -> list[str]:
-        cursor = Cursor("main", "all", at, covered_since, SWEPT)
+        cursor = self.cursor("all", at, covered_since)
         outcome = self.evaluator.evaluate(cursor)
         self.evaluator.apply(outcome, cursor)
         return [f"{one.rule} {one.what}" for one in outcome.transitions]
+
+    def cursor(self, search: str, at: Instant, covered_since: Instant) -> Cursor:
+        return Cursor("main", search, at, covered_since, SWEPT)
 
     def alert(self, rule: str = "Many") -> Alert | None:
         return next(iter(self.evaluator.alerts.get(rule, {}).values()), None)
@@ -92,8 +95,8 @@ def test_where_nothing_is_read_again_it_ends_when_time_has_passed_over_what_is_l
     one.evaluator.window.upsert(
         batch_of([{"messageId": "n", "date": NOW + HOUR, "status": "Sent", "price": 1.0}]), "all"
     )
-    assert one.poll(NOW + DAY - MINUTE, NOW + MINUTE) == []
-    assert one.poll(NOW + DAY, NOW + MINUTE) == ["Many resolved"], "all that came after the loss is known, or never was"
+    assert one.poll(NOW + DAY - MINUTE, NOW) == []
+    assert one.poll(NOW + DAY, NOW) == ["Many resolved"], "all that came after the loss is known"
 
 
 def test_a_rule_that_looks_at_nothing_that_is_lost_goes_on_as_usual() -> None:
@@ -140,21 +143,26 @@ def test_a_rule_of_seven_days_goes_on_once_all_is_read_that_can_be_asked_for() -
 def test_as_much_is_read_again_as_rules_of_the_search_look_at_and_only_while_it_is_missing() -> None:
     other = COUNT | {"name": "Other", "search": "other", "window": "3d"}
     one = Lost(COUNT, COUNT | {"name": "Short", "window": "1h"}, other)
-    assert one.evaluator.lost("all", NOW) == 0
+    assert one.evaluator.unread("all", NOW) == 0
     one.lose()
-    assert one.evaluator.lost("all", NOW) == 0, "before it was polled"
+    assert one.evaluator.unread("all", NOW) == 0, "before it was polled"
     one.poll(NOW + MINUTE, NOW - 5 * MINUTE)
-    assert one.evaluator.lost("all", NOW + MINUTE) == DAY
+    assert one.evaluator.unread("all", NOW + MINUTE) == DAY
     one.poll(NOW + 2 * MINUTE, NOW + 2 * MINUTE - DAY)
-    assert one.evaluator.lost("all", NOW + 2 * MINUTE) == 0
+    assert one.evaluator.unread("all", NOW + 2 * MINUTE) == 0
     one.poll(NOW + 3 * MINUTE, NOW)
-    assert one.evaluator.lost("all", NOW + DAY - 1) == DAY
-    assert one.evaluator.lost("all", NOW + DAY) == 0
+    assert one.evaluator.unread("all", NOW + 4 * MINUTE) == DAY + MINUTE, (
+        "as far back of the last poll as the rule looks"
+    )
+    one.poll(NOW + DAY - 1, NOW)
+    assert one.evaluator.unread("all", NOW + DAY - 1) == DAY
+    one.poll(NOW + DAY, NOW)
+    assert one.evaluator.unread("all", NOW + DAY) == 0
     one.evaluator.reload([rule_of(COUNT | {"window": "3h", "enabled": False})], {"all": None}, [])
-    assert one.evaluator.lost("all", NOW + MINUTE) == 0
+    assert one.evaluator.unread("all", NOW + MINUTE) == 0
     spike = {"name": "Far", "kind": "spike", "window": "1h", "above": "+50%", "baseline": {"same_hour": "21d"}}
     one.evaluator.reload([rule_of(spike)], {"all": None}, [])
-    assert one.evaluator.lost("all", NOW + 4 * MINUTE) == LOOK_BACK, "what Routee has"
+    assert one.evaluator.unread("all", NOW + 4 * MINUTE) == LOOK_BACK, "what Routee has"
 
 
 def test_none_makes_room_for_a_worse_one_meanwhile() -> None:

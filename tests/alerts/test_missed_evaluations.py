@@ -201,13 +201,22 @@ def test_what_is_too_many_already_is_told_at_once() -> None:
     assert one.alert is not None
 
 
-def test_where_nothing_more_will_be_fetched_a_rule_is_judged_on_what_there_is() -> None:
-    for deepest, swept in [(None, {}), (WEEK, {WEEK: NOW})]:
-        one = Bench(RATE | {"window": "1h", "for": "0s"})
-        one.evaluator.coverage.deepest = {"all": deepest}
-        one.minutes(-9, 1, 5)
-        one.poll(1, covered_since=NOW - 15 * MINUTE, swept=swept)
-        assert one.alert is not None
+SHORTER = str(HOUR // 2)
+
+
+@pytest.mark.parametrize(
+    ("deepest", "swept", "is_judged"),
+    [(WEEK, {WEEK: NOW}, True), (None, {}, False), (SHORTER, {SHORTER: NOW}, False)],
+    ids=["all was read", "nothing sweeps", "sweeps look less far back"],
+)
+def test_a_rule_is_judged_once_all_was_read_that_it_looks_at_and_routee_has(
+    deepest: str | None, swept: dict[str, Instant], *, is_judged: bool
+) -> None:
+    one = Bench(RATE | {"window": "1h", "for": "0s"})
+    one.evaluator.coverage.deepest = {"all": deepest}
+    one.minutes(-9, 1, 5)
+    one.poll(1, covered_since=NOW - 15 * MINUTE, swept=swept)
+    assert (one.alert is not None) == is_judged
 
 
 # Groups that vanish

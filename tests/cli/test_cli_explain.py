@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import pytest
 from cli_folder import Folder
 
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import MONITOR_BLIND
-from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 
@@ -117,6 +118,7 @@ def told(rule: str, group: tuple[tuple[str, str], ...], value: float, why: str) 
 
 def test_what_rests_on_routees_own_answers_is_shown_as_the_daemon_told_it(polled: Folder, tmp_path: Path) -> None:
     folder = copied(polled, tmp_path)
+    known_for(folder, 8 * DAY)
     folder.rules.write_text(ASKED)
     short = (("campaign", "Sale"), ("campaignTrackingId", "c-1"), ("problem", "short"))
     stalled = (*short[:2], ("problem", "stalled"))
@@ -206,17 +208,22 @@ def test_without_a_store_or_a_poll_it_is_69(folder: Folder) -> None:
     assert outcome.stderr.count("\n") == 1
 
 
-def test_what_does_not_end_because_messages_were_lost_says_so(polled: Folder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_waits_because_messages_are_still_to_be_read_says_so(
+    polled: Folder, tmp_path: Path, *, lost: bool
+) -> None:
     folder = copied(polled, tmp_path)
-    known_for(folder, SECOND)
-    words = " were lost from the store, and are not read again from Routee yet"
-    for lost in (False, True):
+    words = " are not read from Routee yet"
+    for known, unread in ((8 * DAY, False), (SECOND, True)):
+        known_for(folder, known)
+        if lost:
+            with closing(open_sqlite(folder.path / "monitor.db")) as store:
+                (cursor,) = store.load().cursors
+                store.commit(Commit(lost={"main": cursor.as_of}))
         (fires, *others) = json.loads(folder.invoke("explain", "OperatorFailureRate", "--json").stdout)["groups"]
-        assert [words in group["why"] for group in (fires, *others)] == [lost, False, False]
-        assert (words in re.sub(r"\s+", " ", folder.invoke("alerts", "--wide").stdout)) == lost
-        with closing(open_sqlite(folder.path / "monitor.db")) as store:
-            (cursor,) = store.load().cursors
-            store.commit(Commit(lost={"main": cursor.as_of}))
+        assert [words in group["why"] for group in (fires, *others)] == [unread] * (1 + len(others))
+        assert (words in re.sub(r"\s+", " ", folder.invoke("alerts", "--wide").stdout)) == unread
+    assert all("not enough data: history reaches back to" in group["why"] for group in others)
     assert fires["why"].endswith(
         f"; does not resolve yet: messages before {fires['why'][-len(words) - 20 : -len(words)]}{words}"
     )

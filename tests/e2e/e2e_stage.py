@@ -11,6 +11,7 @@ from e2e_folder import message
 from e2e_store import counted
 
 from monitor.daemon import main as daemon
+from monitor.daemon.reload import Reloads
 from monitor.daemon.validate import load
 from monitor.model.message import DELIVERED, FAILED
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Instant, TrioClock, parse_iso
@@ -41,11 +42,14 @@ async def routee(sandbox: Sandbox) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def running(config: Path, clock: Clock | None = None) -> AsyncIterator[daemon.Running]:
+async def running(
+    config: Path, clock: Clock | None = None, reloads: Reloads | None = None
+) -> AsyncIterator[daemon.Running]:
     """A daemon that is stopped in good order after the block."""
     loaded, stop = load(config, {}), trio.Event()
     async with trio.open_nursery() as nursery:
-        run = partial(daemon.run, loaded.settings, loaded.templates, stop=stop, clock=clock, stream=io.StringIO())
+        given = {"stop": stop, "clock": clock, "stream": io.StringIO(), "reloads": reloads}
+        run = partial(daemon.run, loaded.settings, loaded.templates, **given)
         yield await nursery.start(run)
         stop.set()
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.kinds.rule_state import RuleState
-from monitor.alerts.lost_messages import missing_before
+from monitor.alerts.unread_messages import UNREAD, missing_before
 from monitor.config.rules import Rule
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
@@ -37,8 +37,8 @@ class EvaluationInput:
     """What a rule is evaluated on: a reading of the window, as of when, and since when no message is missing.
 
     ``known`` are the groups with an alert, which are evaluated even without messages. ``account_state`` is what Routee answered besides messages.
-    ``carried`` holds earlier counts, which are updated instead of counted anew. ``settled`` says that as much of the past was fetched as ever
-    is; a new search is not settled until it has read its history. Messages before ``lost_to`` were lost from the store and are missing as far as
+    ``carried`` holds earlier counts, which are updated instead of counted anew. ``settled`` says that as much of the past was fetched as the rule
+    looks at and Routee has; a new search is not settled before that. Messages before ``lost_to`` were lost from the store and are missing as far as
     they are before ``covered_since``; 0: none were. ``in_use_since`` is when the account's messages begin: having none before that says
     nothing about what is usual. ``time_zone`` is the account's. ``kept`` is what the rule's last
     evaluation left for this one. ``effort`` is how much of the past may be worked through now, in units of about 0.1 ms; None: all of it.
@@ -277,7 +277,7 @@ def history_reaches(since: Instant) -> str:
 
 def withheld(rule_result: RuleResult, inputs: EvaluationInput) -> RuleResult:
     """Returns the result with "not enough data" for every group, because messages are missing."""
-    why = f"not enough data: {history_reaches(inputs.covered_since)} only"
+    why = f"not enough data: {history_reaches(inputs.covered_since)} only; messages before that {UNREAD}"
     nothing = np.full(len(rule_result), np.nan)
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:

@@ -30,7 +30,15 @@ from monitor.runtime.errors import Problem
 
 LONGEST_WINDOW: Final = 7 * DAY
 """Routee returns at most this much history after an empty start; a longer window might never be complete."""
-BUILT_IN: Final = ("MonitorBlind", "NotificationFailing", "GapInHistory", "RuleError", "InternalError", "Watchdog")
+BUILT_IN: Final = (
+    "MonitorBlind",
+    "NotificationFailing",
+    "GapInHistory",
+    "HistoryUnread",
+    "RuleError",
+    "InternalError",
+    "Watchdog",
+)
 """The alerts that routee-monitor raises about itself; no rule may have such a name."""
 
 

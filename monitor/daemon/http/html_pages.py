@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from monitor.alerts.lost_messages import LOST
+from monitor.alerts.unread_messages import UNREAD
 from monitor.config.rules.model import BUILT_IN
 from monitor.daemon.http.refusals import headers_of, status_of
 from monitor.daemon.http.visitor import FORM_FIELD, present_visitor
@@ -155,7 +155,7 @@ def _templates() -> jinja2.Environment:
         "visitor": present_visitor,
         "form_field": FORM_FIELD,
         "built_in": BUILT_IN,
-        "lost": LOST,
+        "unread": UNREAD,
     }
     return made
 

@@ -74,7 +74,8 @@ class AlertSummary:
     forgotten_at: Time | None
     """When it ends if there is not enough data until then (`forget_after`)."""
     missing_before: Time | None
-    """Messages before this were lost from the store. The alert does not end before those that its rule looks at were read again; else null."""
+    """Messages before this are still to be read from Routee, new ones or lost ones. The alert does not end before those that its rule looks at were
+    read; else null."""
     receivers: tuple[str, ...]
     """The receivers that it is routed to."""
     acknowledgement: Acknowledgement | None

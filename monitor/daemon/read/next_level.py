@@ -3,7 +3,7 @@
 from typing import Final
 
 from monitor.alerts.lifecycle import policy_of
-from monitor.alerts.lost_messages import LOST
+from monitor.alerts.unread_messages import UNREAD
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert, fires_on_until, forgotten_at, next_level
@@ -48,7 +48,7 @@ def next_level_words(alert: Alert | None, rule: Rule | None, config: Config, now
 
 def missing_words(before: Instant | None) -> str:
     """Returns why an alert goes on although messages are missing, as the end of a sentence; empty if none are (``before`` is None)."""
-    return "" if before is None else f"; does not resolve yet: messages before {_seconds(before)} {LOST}"
+    return "" if before is None else f"; does not resolve yet: messages before {_seconds(before)} {UNREAD}"
 
 
 def _seconds(instant: Instant) -> str:

@@ -88,9 +88,9 @@ def groups_of(rule: Rule, evaluator: RuleEvaluator, rule_result: RuleResult, con
     ``rule_result`` are the numbers as of now. Groups with an alert are included even if they have no messages.
     """
     alerts = {group: one for group, one in evaluator.alerts.get(rule.name, {}).items() if one.state != "resolved"}
-    blind = blindness(rule, evaluator)
+    blind, missing = blindness(rule, evaluator), evaluator.coverage.missing_before(rule)
     for finding in _findings(rule, rule_result, alerts):
-        yield _summary(rule, evaluator, finding, alerts.get(finding.group), blind, config)
+        yield _summary(rule, evaluator, finding, alerts.get(finding.group), blind, config, missing)
 
 
 def _findings(rule: Rule, rule_result: RuleResult, alerts: Mapping[Group, Alert]) -> Iterator[Finding]:
@@ -108,9 +108,14 @@ def _findings(rule: Rule, rule_result: RuleResult, alerts: Mapping[Group, Alert]
 
 
 def _summary(
-    rule: Rule, evaluator: RuleEvaluator, finding: Finding, alert: Alert | None, blind: str, config: Config
+    rule: Rule,
+    evaluator: RuleEvaluator,
+    finding: Finding,
+    alert: Alert | None,
+    blind: str,
+    config: Config,
+    missing: Instant | None,
 ) -> GroupSummary:
-    missing = evaluator.coverage.missing_before(rule)
     state, why = state_of(rule, finding, alert, blind, config, missing)
     return GroupSummary(
         account=evaluator.account,

@@ -62,12 +62,12 @@ class Progress:
         """Returns when the last complete run of each sweep began."""
         return self.cursor.swept if self.cursor else {}
 
-    def share_read(self, lost: Duration = 0) -> float:
-        """Returns the share (0 to 1) of the past that has been read, also by a sweep that is under way; ``lost`` is how far back there is
-        more to be read because messages were lost."""
+    def share_read(self, unread: Duration = 0) -> float:
+        """Returns the share (0 to 1) of the past that has been read, also by a sweep that is under way; ``unread`` is how far back there is
+        more to be read than the sweeps read."""
         if self._covered_since is None:
             return 0.0
-        return share_read(self._plan, self.as_of, self._covered_since, self.swept, lost)
+        return share_read(self._plan, self.as_of, self._covered_since, self.swept, unread)
 
     def has_read(self, since: Instant) -> bool:
         """Returns whether no message is missing since then, also by a sweep that is under way."""

@@ -153,13 +153,13 @@ def sweep_range(
 
 
 def share_read(
-    plan: SearchPlan, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant], lost: Duration = 0
+    plan: SearchPlan, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant], unread: Duration = 0
 ) -> float:
     """Returns the share (0 to 1) of the time that the search's sweeps look back which has been read. It is 1 only if all of it was.
 
-    ``lost`` is how far back messages are still to be read that were lost, which may be further than the sweeps look.
+    ``unread`` is how far back messages are still to be read beside the sweeps, which may be further than those look.
     """
-    furthest = max([lost, *(back for back, _ in plan.sweeps)])
+    furthest = max([unread, *(back for back, _ in plan.sweeps)])
     if not furthest or str(furthest) in swept:
         return 1.0
     return min(max(round((as_of - covered_since) / min(furthest, LOOK_BACK), 3), 0.0), 0.999)

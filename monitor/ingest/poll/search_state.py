@@ -18,12 +18,13 @@ from monitor.runtime.clock import Clock, Duration, Instant
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.store.protocol import Cursor
 
-Lost = Callable[[Instant], Duration]
-"""Returns how far back of a moment messages are needed that were lost from the store after they had been read; 0 if none are."""
+Unread = Callable[[Instant], Duration]
+"""Returns how far back of a moment a search has to be read once, beside its sweeps, because rules look at messages that are missing (new to
+this daemon, or lost from the store); 0 if none are."""
 
 
-def nothing_lost(now: Instant) -> Duration:
-    """Returns that nothing was lost."""
+def nothing_unread(now: Instant) -> Duration:
+    """Returns that nothing has to be read beside the sweeps."""
     return 0
 
 
@@ -42,7 +43,7 @@ class SearchState:
         observer: PollObserver,
         trouble: Trouble | None = None,
         overdue: bool = False,
-        lost: Lost = nothing_lost,
+        unread: Unread = nothing_unread,
     ) -> None:
         self.plan = plan
         self.clock = clock
@@ -55,7 +56,7 @@ class SearchState:
         self._tracking = tracking
         self._sink = sink
         self._observer = observer
-        self._lost = lost
+        self._unread = unread
         self._sizes: dict[Duration, int] = {}
 
     def measured(self, back: Duration, total: int) -> None:
@@ -99,14 +100,14 @@ class SearchState:
         """Returns the span of the sweep that looks ``back``; see `monitor.ingest.poll.plan.sweep_range`."""
         return sweep_range(self.plan, now, self.progress.as_of, back, self.known_since)
 
-    def lost(self, now: Instant) -> Duration:
-        """Returns how far back messages have to be read again that were lost; 0 if there are none to read."""
-        back = self._lost(now)
+    def unread(self, now: Instant) -> Duration:
+        """Returns how far back messages have to be read once, beside the sweeps; 0 if there are none to read."""
+        back = self._unread(now)
         return 0 if self.progress.has_read(on_grid(max(now - back, horizon(now)))) else back
 
     def reached(self) -> None:
         """Reports that more of the past may have been read."""
-        self._observer.reached(self.plan.name, self.progress.share_read(self.lost(self.clock.now())))
+        self._observer.reached(self.plan.name, self.progress.share_read(self.unread(self.clock.now())))
 
     async def attempt(self, kind: Kind, action: Callable[[PollFigures], Awaitable[None]], read: str = POLL) -> bool:
         """Runs one poll or sweep, reports its outcome, and returns whether it was complete. ``read`` is its name for the sink."""

@@ -10,7 +10,7 @@ import trio
 
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.poller import Polls
-from monitor.ingest.poll.search_state import Lost, SearchState, nothing_lost
+from monitor.ingest.poll.search_state import SearchState, Unread, nothing_unread
 from monitor.ingest.poll.sink import NoObserver, PollObserver, Sink
 from monitor.ingest.poll.sweep_scheduler import Sweeps
 from monitor.ingest.poll.trouble import Trouble
@@ -33,16 +33,16 @@ async def poll_search(
     observer: PollObserver | None = None,
     trouble: Trouble | None = None,
     overdue: bool = False,
-    lost: Lost = nothing_lost,
+    unread: Unread = nothing_unread,
 ) -> None:
     """Polls until cancelled, or until ``stop`` is set. ``cursor`` is the last committed one; None if the search was never polled.
 
     A failed poll or sweep is reported to the sink and repeated at the next interval, over the whole range since the watermark. After
     ``stop`` it waits up to LAST_POLL for a running poll. Nothing is lost if that poll is cut short, since only complete polls count.
     ``trouble`` gets the failed tries of requests while a poll goes on. ``overdue`` says that it was polled until now, or should have been: what is
-    missing since ``cursor`` then counts as blind time. ``lost`` is asked what has to be read again; see `SearchState.lost`.
+    missing since ``cursor`` then counts as blind time. ``unread`` is asked what has to be read once; see `SearchState.unread`.
     """
-    search = SearchState(plan, tracking, sink, clock, cursor, observer or NoObserver(), trouble, overdue, lost)
+    search = SearchState(plan, tracking, sink, clock, cursor, observer or NoObserver(), trouble, overdue, unread)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(search.blindness.watch, name=f"watch {plan.name}")
         nursery.start_soon(Polls(search).run, name=f"poll {plan.name}")

@@ -18,8 +18,8 @@ class Sweeps:
     """Runs the sweeps of one search. Before each request a sweep waits for a running poll, and for smaller sweeps that are due.
 
     The very first sweep is the backfill: nothing was swept yet, so the largest sweep is due. As it reads from new to old,
-    ``covered_since`` moves back with it. What was lost from the store is read again once, as far back as it is needed, also where no sweep looks
-    that far.
+    ``covered_since`` moves back with it. What rules look at and was never read, or was lost from the store, is read once, as far back as it is
+    needed, also where no sweep looks that far.
     """
 
     def __init__(self, search: SearchState) -> None:
@@ -36,7 +36,7 @@ class Sweeps:
         await search.first_poll.wait()
         while True:
             await self._sweep_due(search.plan.sweeps, leeway=search.plan.every // 2)
-            await self._read_lost(search.clock.now())
+            await self._read_once(search.clock.now())
             with trio.move_on_after(self._pause(search.clock.now()) / SECOND):
                 await search.polled.wait()
 
@@ -45,9 +45,9 @@ class Sweeps:
         while backs := self._due(schedule, self._search.clock.now(), leeway):
             await self._attempt(backs[0])
 
-    async def _read_lost(self, now: Instant) -> None:
-        """Reads what was lost, unless that failed within the last poll interval."""
-        back = self._search.lost(now)
+    async def _read_once(self, now: Instant) -> None:
+        """Reads what rules look at and no sweep reads, unless that failed within the last poll interval."""
+        back = self._search.unread(now)
         if back and not self._rests(back, now):
             await self._attempt(back)
 

@@ -6,20 +6,21 @@ from plain_client import ask, served
 
 from monitor.config.monitor import Web
 from monitor.daemon.http.reloadable_app import ReloadableApp
-from monitor.daemon.lost_messages import lost_messages
+from monitor.daemon.unread_messages import unread_messages
 from monitor.model.format import datetime
 from monitor.runtime.clock import MINUTE, Instant
 from monitor.store.protocol import Cursor
 from tests.fakes.daemon_reading import RULES, Reading
 
-WORDS = "were lost from the store, and are not read again from Routee yet"
+LOST = "were lost from the store, and are not read again from Routee yet"
+UNREAD = "are not read from Routee yet"
 
 
 async def lose(reading: Reading) -> Instant:
     """Loses all messages until now, and covers again what comes from then on."""
     harness, now = reading.harness, reading.clock.at
     evaluator = harness.pipeline.accounts["main"].evaluator
-    harness.health.lost_messages(lambda: lost_messages(harness.pipeline.accounts.values()))
+    harness.health.unread_messages(lambda: unread_messages(harness.pipeline.accounts.values()))
     evaluator.coverage.lost_to = now
     reading.clock.at += MINUTE
     await harness.sinks["main"].complete("all", Cursor("main", "all", reading.clock.at, now))
@@ -42,15 +43,15 @@ async def test_until_what_its_rule_looks_at_is_read_again_an_alert_says_why_it_g
                 (await ask(url, path, Accept="text/html")).body.decode()
                 for path in ("/", f"/alerts/{alert.fingerprint}", "/rules/Failing")
             ]
-            assert [WORDS in page for page in pages] == [lost] * 3
+            assert [UNREAD in page for page in pages] == [lost] * 3
             ready = await ask(url, "/readyz")
             assert ready.status == 200
-            assert (WORDS in ready.body.decode()) == lost
-        assert f"Messages of account main before {datetime(before)} {WORDS}" in pages[0]
+            assert (LOST in ready.body.decode()) == lost
+        assert f"Messages of account main before {datetime(before)} {LOST}" in pages[0]
         assert "no alert of rules Failing, Volume ends" in pages[0]
         reading.clock.at += 5 * MINUTE
         await reading.harness.sinks["main"].complete("all", Cursor("main", "all", reading.clock.at, before))
-        assert WORDS not in (await ask(url, "/readyz")).body.decode(), "nothing is missing any more"
+        assert LOST not in (await ask(url, "/readyz")).body.decode(), "nothing is missing any more"
     reading.harness.store.close()
 
 

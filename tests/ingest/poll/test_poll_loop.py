@@ -63,7 +63,7 @@ class World:
         self.tracking = FakeTracking(self.clock)
         self.sink = FakeSink()
         self.figures = Figures()
-        self.cursor, self.overdue, self.lost = cursor, False, 0
+        self.cursor, self.overdue, self.unread = cursor, False, 0
         self.trouble = Trouble(self.clock)
         self.plan = SearchPlan("main", "outbound", RouteeQuery(), EVERY, resweeps, settle, page_size)
 
@@ -85,7 +85,7 @@ class World:
             observer=self.figures,
             trouble=self.trouble,
             overdue=self.overdue,
-            lost=lambda now: self.lost,
+            unread=lambda now: self.unread,
         )
 
     async def pass_(self, duration: Duration) -> None:

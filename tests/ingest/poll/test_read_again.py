@@ -14,7 +14,7 @@ def lossy(lost: Duration, resweeps: tuple[tuple[Duration, Duration], ...] = FRES
     """A search with messages of six days."""
     world = World(resweeps, page_size=MESSAGES // pages)
     world.fill(MESSAGES, over=6 * DAY)
-    world.lost = lost
+    world.unread = lost
     return world
 
 
