@@ -78,6 +78,7 @@ def alerts(
     or no poll yet; 78 bad configuration.
     """
     from monitor.cli.read_store import is_stale, stored_state
+    from monitor.runtime.errors import StoreDamaged
 
     settings, wrong = read_as_it_runs(config)
     if wrong is not None:
@@ -109,7 +110,12 @@ def alerts(
         else:
             _table(found, held, settings, kept)
         _footer(counts)
-    return int(fail and any(alert.state == "firing" and not alert.is_report for alert in kept.alerts))
+    fires = any(alert.state == "firing" and not alert.is_report for alert in kept.alerts)
+    if fail and kept.left_out and not fires:
+        names = ", ".join(sorted(kept.accounts_left_out))
+        what = f"account {names} is left out" if names else "an alert cannot be read"
+        raise StoreDamaged(f"{what}, so nobody knows whether anything fires there: see the warning above")
+    return int(fail and fires)
 
 
 def _is_wanted(alert: "Alert", state: str | None) -> bool:
