@@ -281,7 +281,7 @@ def _footer(counts: dict[str, int]) -> None:
     if counts["dead"]:
         say(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
     if counts.get("quarantined"):
-        say(f"{plural(counts['quarantined'], 'record')} from Routee could not be read: see `search NAME --set-aside`")
+        say(f"{plural(counts['quarantined'], 'record')} could not be read: see `search --set-aside`")
 
 
 def _dead_letters(store: "Store", as_json: bool) -> None:

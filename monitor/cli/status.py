@@ -263,7 +263,7 @@ def _details(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _alerts(found["alerts"])
     yield ("Outbox", _outbox(found["outbox"]))
     yield ("Dead letters", _count(found["deadLetters"], "notification", "alerts --dead-letters"))
-    yield ("Unreadable", _count(found["setAside"], "record", "search NAME --set-aside"))
+    yield ("Unreadable", _count(found["setAside"], "record", "search --set-aside"))
     silences = found["silences"]
     active = _UNKNOWN if silences is None else f"{silences['active']} active, {silences['pending']} to come"
     yield ("Silences", active)
