@@ -203,7 +203,9 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
         return (
             "report" if line.state == "firing" and is_report(labels) else line.state.replace("_", " "),
             ", ".join(f"{name}={value}" for name, value in line.labels.items()) or "all",
-            *(amount(value, unit) for value in (finding.value, finding.threshold, finding.baseline)),
+            amount(finding.value, unit, finding.threshold),
+            amount(finding.threshold, unit, finding.value),
+            amount(finding.baseline, unit),
             number(finding.messages),
             number(finding.matching),
             sparkline([one.value for one in line.history], 12),
