@@ -221,7 +221,7 @@ def _table(
             "report" if alert.is_report and alert.state == "firing" else alert.state,
             view.severity,
             view.name,
-            _group(alert, view),
+            _group(alert, view, several=len(config.accounts) > 1),
             datetime(view.starts_at, "%m-%d %H:%M:%S"),
             "" if view.is_report else duration(_lasted(view, now)),
             *((view.fingerprint, label_fingerprint(view.labels)) if columns else ()),
@@ -239,10 +239,16 @@ def _table(
     print_table(("STATE", "SEVERITY", "ALERT", "GROUP", *since, *columns, "WHY"), rows, _colour)
 
 
-def _group(alert: "Alert", view: "AlertView") -> str:
-    """Returns ``operator=Cosmote, country=GR``; the account of an alert of all its messages, if there are several accounts."""
-    everything = [("account", view.labels["account"])] if "account" in view.labels else []
-    return ", ".join(f"{name}={value}" for name, value in alert.group or everything)
+def _group(alert: "Alert", view: "AlertView", *, several: bool) -> str:
+    """Returns ``operator=Cosmote, country=GR``, and where there are ``several`` accounts ``account=main`` behind it."""
+    from monitor.model.builtin_alerts import BUILT_IN
+
+    built_in, group = BUILT_IN.get(alert.rule), dict(alert.group)
+    if several and (built_in is None or built_in.of_account):
+        group = {**group, "account": alert.account}
+    elif not group and "account" in view.labels:
+        group = {"account": view.labels["account"]}
+    return ", ".join(f"{name}={value}" for name, value in group.items())
 
 
 def _lasted(view: "AlertView", now: "Instant") -> "Duration":

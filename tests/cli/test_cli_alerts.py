@@ -90,6 +90,7 @@ def test_of_several_accounts_each_alert_names_its_own(polled: Folder, tmp_path: 
     alone, several = (one.invoke("alerts").stdout.splitlines()[-1] for one in (polled, folder))
     assert "account=main" not in alone
     assert "account=main" in several
+    assert "operator=Cosmote, country=GR, account=main" in folder.invoke("alerts").stdout
     alone, several = (" ".join(one.invoke("history", "--all").stdout.split()) for one in (polled, folder))
     assert "(main)" not in alone
     assert "OperatorFailureRate Cosmote, GR (main)" in several
