@@ -111,8 +111,10 @@ def _nearest(nearest: Nearest) -> str:
 
 
 def _amount(size: float, form: str, beside: float) -> str:
-    if form == "share" or form == "seconds":
-        return amount(float(size), form, float(beside))
+    if form == "share":
+        return amount(float(size), "share", float(beside))
+    if form == "seconds":
+        return amount(float(size), "seconds", float(beside))
     if form == "relative":
         return f"{100 * (size - 1):+.3g}%"
     return number(size) + {"factor": "x", "sigma": " sigma"}.get(form, "")
