@@ -10,7 +10,7 @@ from monitor.cli.load import read_settings
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import clear, height_of_output, rows_taken, say
 from monitor.cli.table import Column, is_wide, print_json, print_table
-from monitor.runtime.errors import MonitorError
+from monitor.runtime.errors import MonitorError, StoreDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,6 +97,8 @@ def _alert(name: str, settings: "Settings") -> "Alert | None":
         known = {view.fingerprint: (alert, view) for alert, view in views_of(settings, kept, annotated=False)}
     named = (NamedAlert(own, label_fingerprint(view.labels), view.labels) for own, (_, view) in known.items())
     found = alert_named(name, named)
+    if found is None and kept.left_out:
+        raise StoreDamaged(f"none of the alerts that can be read has the fingerprint {name!r}: see the warning above")
     return None if found is None else known[found.own][0]
 
 

@@ -458,7 +458,7 @@ class PostgresqlStore(SqlStore):
     def damaged(self, error: rows.UnreadableRow) -> StoreDamaged:
         return StoreDamaged(
             f"the store {self.address} is damaged: {error.what} in the table {SCHEMA}.{error.table} cannot be read: {error.why}; "
-            "restore a backup of the database, or delete that row, which the daemon then no longer knows, and start the daemon again"
+            "restore a backup of the database, or delete that row, which the daemons then no longer know; they go on by themselves"
         )
 
     def count_forwarded(self) -> int:

@@ -100,6 +100,17 @@ def test_what_scripts_read_has_only_what_is_known(in_postgresql: Folder, damage:
     assert {one["labels"]["account"] for one in groups} == {"main"}
 
 
+def test_an_alert_that_may_be_of_that_account_is_not_said_to_be_none(in_postgresql: Folder, damage: Damage) -> None:
+    shown = json.loads(run_on(in_postgresql, "alerts", "--json", "--state", "firing").stdout)
+    fingerprints = {one["ownFingerprint"] for one in shown}
+    assert len(fingerprints) == 2
+    damage("second")
+    outcomes = [run_on(in_postgresql, "explain", one) for one in sorted(fingerprints)]
+    assert sorted(one.exit_code for one in outcomes) == [0, 69]
+    [unknown] = [one for one in outcomes if one.exit_code == 69]
+    assert "none of the alerts that can be read" in unknown.stderr
+
+
 def test_that_nothing_fires_is_not_said_of_an_account_that_cannot_be_read(
     in_postgresql: Folder, damage: Damage
 ) -> None:
