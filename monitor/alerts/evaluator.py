@@ -208,6 +208,10 @@ class RuleEvaluator:
         """Returns as of when a rule was last evaluated without an error; None if it was not since the start."""
         return self._schedule.evaluated_as_of(rule)
 
+    def polled_as_of(self, rule: str) -> Instant | None:
+        """Returns the same for polls alone, without what was pushed between them."""
+        return self._schedule.polled_as_of(rule)
+
     def put(self, rule: str, group: Group, alert: Alert | None) -> None:
         """Adds a stored alert, or (None) removes the alert of that group."""
         of_rule = self.alerts.setdefault(rule, {})

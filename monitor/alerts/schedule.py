@@ -44,7 +44,12 @@ class EvaluationSchedule:
         return due
 
     def evaluated_as_of(self, rule: str) -> Instant | None:
-        """Returns as of when a rule was last evaluated; None if it was not."""
+        """Returns as of when a rule was last evaluated, at a poll or because reports were pushed; None if it was not."""
+        times = (kept[rule][0] for kept in (self._last, self._last_pushed) if rule in kept)
+        return max(times, default=None)
+
+    def polled_as_of(self, rule: str) -> Instant | None:
+        """Returns as of when a rule was last evaluated at a poll; None if it was not."""
         last = self._last.get(rule)
         return None if last is None else last[0]
 

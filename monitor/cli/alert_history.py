@@ -72,6 +72,7 @@ def history_of_alerts(
             one
             for one in found
             if (one.ended_at is None or one.ended_at >= start)
+            and one.account not in kept.accounts_left_out
             and (not rules or one.rule in rules)
             and (everything or one.fired)
         ][:limit]

@@ -78,6 +78,7 @@ def alerts(
     or no poll yet; 78 bad configuration.
     """
     from monitor.cli.read_store import is_stale, stored_state
+    from monitor.runtime.errors import StoreDamaged
 
     settings, wrong = read_as_it_runs(config)
     if wrong is not None:
@@ -109,7 +110,12 @@ def alerts(
         else:
             _table(found, held, settings, kept)
         _footer(counts)
-    return int(fail and any(alert.state == "firing" and not alert.is_report for alert in kept.alerts))
+    fires = any(alert.state == "firing" and not alert.is_report for alert in kept.alerts)
+    if fail and kept.left_out and not fires:
+        names = ", ".join(sorted(kept.accounts_left_out))
+        what = f"account {names} is left out" if names else "an alert cannot be read"
+        raise StoreDamaged(f"{what}, so nobody knows whether anything fires there: see the warning above")
+    return int(fail and fires)
 
 
 def _is_wanted(alert: "Alert", state: str | None) -> bool:
@@ -216,7 +222,7 @@ def _table(
             "report" if alert.is_report and alert.state == "firing" else alert.state,
             view.severity,
             view.name,
-            _group(alert, view),
+            _group(alert, view, several=len(config.accounts) > 1),
             datetime(view.starts_at, "%m-%d %H:%M:%S"),
             "" if view.is_report else duration(_lasted(view, now)),
             *((view.fingerprint, label_fingerprint(view.labels)) if columns else ()),
@@ -234,10 +240,16 @@ def _table(
     print_table(("STATE", "SEVERITY", "ALERT", "GROUP", *since, *columns, "WHY"), rows, _colour)
 
 
-def _group(alert: "Alert", view: "AlertView") -> str:
-    """Returns ``operator=Cosmote, country=GR``; the account of an alert of all its messages, if there are several accounts."""
-    everything = [("account", view.labels["account"])] if "account" in view.labels else []
-    return ", ".join(f"{name}={value}" for name, value in alert.group or everything)
+def _group(alert: "Alert", view: "AlertView", *, several: bool) -> str:
+    """Returns ``operator=Cosmote, country=GR``, and where there are ``several`` accounts ``account=main`` behind it."""
+    from monitor.model.builtin_alerts import BUILT_IN
+
+    built_in, group = BUILT_IN.get(alert.rule), dict(alert.group)
+    if several and (built_in is None or built_in.of_account):
+        group = {**group, "account": alert.account}
+    elif not group and "account" in view.labels:
+        group = {"account": view.labels["account"]}
+    return ", ".join(f"{name}={value}" for name, value in group.items())
 
 
 def _lasted(view: "AlertView", now: "Instant") -> "Duration":
@@ -276,7 +288,7 @@ def _footer(counts: dict[str, int]) -> None:
     if counts["dead"]:
         say(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
     if counts.get("quarantined"):
-        say(f"{plural(counts['quarantined'], 'record')} from Routee could not be read: see `search NAME --set-aside`")
+        say(f"{plural(counts['quarantined'], 'record')} could not be read: see `search --set-aside`")
 
 
 def _dead_letters(store: "Store", as_json: bool) -> None:

@@ -100,7 +100,7 @@ def _stored_silences(config: "Config") -> Iterator["Silence"]:
     now = SystemClock().now()
     try:
         with open_store(config.store_location, read_only=True) as store:
-            yield from (silence for silence in store.load().silences if silence.ends_at > now)
+            yield from (silence for silence in store.load_readable().silences if silence.ends_at > now)
     except StoreError:
         return
 

@@ -10,7 +10,7 @@ from monitor.cli.load import read_settings
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import clear, height_of_output, rows_taken, say
 from monitor.cli.table import Column, is_wide, print_json, print_table
-from monitor.runtime.errors import MonitorError
+from monitor.runtime.errors import MonitorError, StoreDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,6 +97,8 @@ def _alert(name: str, settings: "Settings") -> "Alert | None":
         known = {view.fingerprint: (alert, view) for alert, view in views_of(settings, kept, annotated=False)}
     named = (NamedAlert(own, label_fingerprint(view.labels), view.labels) for own, (_, view) in known.items())
     found = alert_named(name, named)
+    if found is None and kept.left_out:
+        raise StoreDamaged(f"none of the alerts that can be read has the fingerprint {name!r}: see the warning above")
     return None if found is None else known[found.own][0]
 
 
@@ -203,7 +205,9 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
         return (
             "report" if line.state == "firing" and is_report(labels) else line.state.replace("_", " "),
             ", ".join(f"{name}={value}" for name, value in line.labels.items()) or "all",
-            *(amount(value, unit) for value in (finding.value, finding.threshold, finding.baseline)),
+            amount(finding.value, unit, finding.threshold),
+            amount(finding.threshold, unit, finding.value),
+            amount(finding.baseline, unit),
             number(finding.messages),
             number(finding.matching),
             sparkline([one.value for one in line.history], 12),

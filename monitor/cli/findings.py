@@ -8,6 +8,7 @@ from monitor.alerts.evaluation_history import Evaluation
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.view import NoAnnotations, Views
+from monitor.cli.left_out_accounts import warn_of
 from monitor.cli.progress import progress
 from monitor.cli.trend import trend
 from monitor.config.monitor import Config
@@ -15,13 +16,13 @@ from monitor.config.rules import Rule
 from monitor.config.settings import Settings
 from monitor.daemon.read.rule_groups import STATES, GroupState, blindness, fires_on, state_of
 from monitor.daemon.restore import restored_evaluator
-from monitor.daemon.window_restore import restored_window
+from monitor.daemon.window_restore import readable_window
 from monitor.model.alert import Alert
 from monitor.model.finding import Finding, excess
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.runtime.clock import Instant, SystemClock, iso
 from monitor.runtime.dataclass import dataclass
-from monitor.runtime.errors import MonitorError, StoreError
+from monitor.runtime.errors import MonitorError, StoreDamaged, StoreError
 from monitor.store.protocol import Store, StoredState
 from monitor.window import WindowReader
 
@@ -46,18 +47,28 @@ def explained(rule: Rule, settings: Settings, store: Store, kept: StoredState) -
     config = settings.config
     key = store.secret("recipients")
     lines: list[GroupLine] = []
+    left_out = list(kept.left_out)
     as_ofs: list[Instant] = []
     for account in config.accounts:
         searches = [search.name for search in config.searches if search.account == account.name]
-        if not searches or (rule.search is not None and rule.search not in searches):
+        if (
+            account.name in kept.accounts_left_out
+            or not searches
+            or (rule.search is not None and rule.search not in searches)
+        ):
             continue
         with progress(f"reading the messages of {account.name}"):
-            window, now = restored_window(store, account.name, config, key), SystemClock().now()
+            window, now = readable_window(store, account.name, config, key, left_out), SystemClock().now()
+            if window is None:
+                continue
             evaluator = restored_evaluator(window, config, settings.rules, kept, now)
             span = evaluator.coverage.as_of(rule)
             if span is not None:
                 as_ofs.append(span[0])
                 lines += _lines(rule, evaluator, *span, config)
+    warn_of(left_out)
+    if not as_ofs and left_out:
+        raise StoreDamaged(left_out[-1].said)
     if not as_ofs:
         raise StoreError(
             f"the rule {rule.name!r} cannot be evaluated yet: not every search that it needs was polled once"

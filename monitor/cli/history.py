@@ -6,6 +6,7 @@ from dataclasses import replace
 import click
 import trio
 
+from monitor.cli.left_out_accounts import warn_of
 from monitor.cli.output import say
 from monitor.cli.progress import progress
 from monitor.cli.read_store import stored_state
@@ -13,14 +14,15 @@ from monitor.cli.times import When
 from monitor.config.monitor import Config
 from monitor.daemon.account_client import routee_client
 from monitor.daemon.validate import SettingsWithTemplates
-from monitor.daemon.window_restore import restored_window
+from monitor.daemon.window_restore import readable_window
 from monitor.ingest.poll.plan import horizon
 from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import MINUTE, Duration, Instant, SystemClock, format_duration, iso
 from monitor.runtime.dataclass import dataclass
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.simulation.backtest.fetch import Fetched, fetch
 from monitor.simulation.backtest.run import AccountMessages
+from monitor.store.protocol import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class History:
 def from_store(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
     """Returns the messages of the daemon's store. Raises StoreError."""
     config = loaded.settings.config
-    accounts = []
+    accounts, left_out = [], list[LeftOut]()
     with stored_state(loaded.settings.config) as (store, kept):
         key = store.secret("recipients")
         cursors = kept.cursors
@@ -69,11 +71,17 @@ def from_store(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
             own = [cursor for cursor in cursors if cursor.account == account.name]
             if own:
                 with progress(f"reading the messages of {account.name}"):
-                    window = restored_window(store, account.name, config, key)
+                    window = readable_window(store, account.name, config, key, left_out)
+                if window is None:
+                    continue
                 covered = max(cursor.covered_since for cursor in own)
                 slack = 2 * max(search.every for search in config.searches)
                 accounts.append(AccountMessages(window, [cursor.search for cursor in own], covered, slack))
-    since, until = wanted.span(min(cursor.as_of for cursor in cursors))
+    warn_of(left_out)
+    if left_out and not accounts:
+        raise StoreDamaged(left_out[0].said)
+    read = {one.known.account for one in accounts}
+    since, until = wanted.span(min(cursor.as_of for cursor in cursors if cursor.account in read))
     note = "From the daemon's store: of each message its first report and its latest one."
     return _history(accounts, since, until, config, note)
 

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     from monitor.config.monitor import Account, Config, Search
     from monitor.model.batch import Batch
     from monitor.runtime.clock import Duration
+    from monitor.store.protocol import QuarantinedRecord
 
 Part = dict[str, Any]
 
 _LARGEST_HASH_FREE_PART: Final = 65_536
 """From this value on, the key of a part is not its number (see `monitor.ingest.routee.tolerant`)."""
+_QUARANTINED: Final = ("FIRST SEEN", "LAST SEEN", "TIMES", "WHY", "RECORD")
 _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", "Unsent": "red"}
 
 
 @click.command(short_help="Show the latest messages of a search.")
-@click.argument("name")
+@click.argument("name", required=False)
 @config_option
 @json_option
 @wide_option
@@ -51,10 +53,10 @@ _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", 
 @click.option(
     "--set-aside",
     is_flag=True,
-    help="Show instead the records and values of this search that the daemon could not read.",
+    help="Show instead what the daemon could not read: of this search; without NAME of all, and of its own store.",
 )
 def search(
-    name: str,
+    name: str | None,
     config: Path | None,
     as_json: bool,
     account: str | None,
@@ -73,7 +75,12 @@ def search(
 
     status = None if status is None else _status(status)
     span = _span(since)
+    if name is None and not set_aside:
+        raise click.UsageError("Missing argument 'NAME'.")
     settings = read_config(config)
+    if name is None:
+        _print_all_quarantined(settings, account, as_json)
+        return
     wanted = _search(name, account, settings)
     if set_aside:
         _print_quarantined(wanted, settings, as_json)
@@ -264,24 +271,48 @@ def _row(part: Part) -> tuple[str, ...]:
 
 def _print_quarantined(search: "Search", config: "Config", as_json: bool) -> None:
     """Prints the records of one search that could not be read, those seen last first."""
-    from monitor.runtime.clock import iso
+    whose = (search.name, "")  # records without a search come from Routee's answers about the account's campaigns
+    found = [one for one in _quarantined(config) if one.account == search.account and one.search in whose]
+    if as_json:
+        print_json([_quarantined_as_json(one) for one in found])
+    elif not found:
+        say("No records were set aside.")
+    else:
+        print_table(_QUARANTINED, [_quarantined_row(one) for one in found])
+
+
+def _print_all_quarantined(config: "Config", account: str | None, as_json: bool) -> None:
+    """Prints all that could not be read, of one account or all, and rows of the store that the daemon had to do without."""
+    found = [one for one in _quarantined(config) if account in (None, one.account)]
+    if as_json:
+        print_json([{"account": one.account, "search": one.search} | _quarantined_as_json(one) for one in found])
+    elif not found:
+        say("No records were set aside.")
+    else:
+        print_table(("OF", *_QUARANTINED), [(_origin(one), *_quarantined_row(one)) for one in found])
+
+
+def _quarantined(config: "Config") -> "list[QuarantinedRecord]":
     from monitor.store.open import open_store
     from monitor.store.protocol import QUARANTINED_KEPT
 
     with open_store(config.store_location, read_only=True) as store:
-        whose = (search.name, "")  # records without a search come from Routee's answers about the account's campaigns
-        kept = store.quarantined(QUARANTINED_KEPT)
-        found = [one for one in kept if one.account == search.account and one.search in whose]
-    if as_json:
-        print_json(
-            [
-                {"at": iso(one.at), "why": one.why, "record": one.record}
-                | {"first_at": iso(one.first_at or one.at), "seen": one.seen}
-                for one in found
-            ]
-        )
-    elif not found:
-        say("No records were set aside.")
-    else:
-        rows = [(iso(one.first_at or one.at), iso(one.at), str(one.seen), one.why, one.record) for one in found]
-        print_table(("FIRST SEEN", "LAST SEEN", "TIMES", "WHY", "RECORD"), rows)
+        return store.quarantined(QUARANTINED_KEPT)
+
+
+def _origin(one: "QuarantinedRecord") -> str:
+    """Returns ``main outbound``, ``main`` for what belongs to no search, or ``stored silences`` for rows of the store."""
+    return f"{one.account} {one.search}".rstrip() if one.account else f"stored {one.search}"
+
+
+def _quarantined_row(one: "QuarantinedRecord") -> tuple[str, ...]:
+    from monitor.runtime.clock import iso
+
+    return iso(one.first_at or one.at), iso(one.at), str(one.seen), one.why, one.record
+
+
+def _quarantined_as_json(one: "QuarantinedRecord") -> dict[str, Any]:
+    from monitor.runtime.clock import iso
+
+    seen = {"first_at": iso(one.first_at or one.at), "seen": one.seen}
+    return {"at": iso(one.at), "why": one.why, "record": one.record} | seen

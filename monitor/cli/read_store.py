@@ -4,23 +4,30 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+from monitor.cli.left_out_accounts import warn_of
 from monitor.cli.progress import progress
 from monitor.config.monitor import Config
 from monitor.runtime.clock import Instant, SystemClock, format_duration, iso
 from monitor.runtime.dataclass import dataclass
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store.open import open_store
 from monitor.store.protocol import Store, StoredState
 
 
 @contextmanager
 def stored_state(config: Config) -> Iterator[tuple[Store, StoredState]]:
-    """Yields a snapshot of the store, and its cursors, alerts and groups. Raises StoreError, also if no poll has been stored yet."""
+    """Yields a snapshot of the store, and its cursors, alerts and groups, without accounts of which a row cannot be read: warns of those.
+
+    Raises StoreError, also if no poll has been stored yet, or if nothing of any account can be read.
+    """
     with ExitStack() as opened:
         with progress("reading the store"):
             store = opened.enter_context(open_store(config.store_location, read_only=True))
-            kept = store.load()
+            kept = store.load_readable()
         cursors = [cursor for cursor in kept.cursors if _is_configured(cursor.account, cursor.search, config)]
+        if not cursors and kept.left_out:
+            raise StoreDamaged(kept.left_out[0].said)
+        warn_of(kept.left_out)
         if not cursors and not kept.alerts:
             raise StoreError(
                 f"the store {config.store_location} holds no complete poll yet: start the daemon (`routee-monitor run`), "

@@ -51,9 +51,12 @@ def report(config: Path | None, as_json: bool, since: When, until: When | None, 
     Exit codes: 0 shown; 65 bad rules; 69 there is no store or no poll yet;
     78 bad configuration.
     """
+    from monitor.alerts.report import build
+    from monitor.cli.left_out_accounts import warn_of
     from monitor.cli.read_store import stored_state
-    from monitor.daemon.report_source import report_of
+    from monitor.daemon.report_source import source_of
     from monitor.runtime.clock import SystemClock, iso
+    from monitor.runtime.errors import StoreDamaged
 
     if output is not None:
         require_writable(output)
@@ -63,12 +66,15 @@ def report(config: Path | None, as_json: bool, since: When, until: When | None, 
     start = since.relative_to(end)
     if start >= end:
         raise click.UsageError(f"--since ({iso(start)}) is not before --until ({iso(end)})")
-    with stored_state(loaded.settings.config):  # says so where there is nothing yet
-        pass
     configured, rules = loaded.settings.config, loaded.settings.rules
     zone = configured.accounts[0].time_zone if len({one.time_zone for one in configured.accounts}) == 1 else "UTC"
+    with stored_state(configured) as (store, kept):
+        source, left_out = source_of(store, kept, configured, rules, start, made_at)
+    warn_of(left_out)
+    if left_out and not source.accounts:
+        raise StoreDamaged(left_out[0].said)
     with progress("counting the messages") as counted:
-        made = report_of(configured, rules, start, end, made_at, zone, counted)
+        made = build(source, start, end, made_at, zone, counted)
     _show(made, "json" if as_json else form, output, configured.web.external_url if configured.web else None)
 
 

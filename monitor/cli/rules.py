@@ -146,5 +146,5 @@ def _raised(loaded: "SettingsWithTemplates", start: "Instant") -> "tuple[Instant
     return start, [
         raised(one, silenced=bool(silences_of(one, names, kept.silences)))
         for one in found
-        if one.fired and (one.ended_at is None or one.ended_at >= start)
+        if one.fired and (one.ended_at is None or one.ended_at >= start) and one.account not in kept.accounts_left_out
     ]

@@ -17,7 +17,9 @@ from monitor.runtime.errors import InputError, MonitorError, SecretUnreadable
 if TYPE_CHECKING:
     from monitor.config.monitor import Config, Web
     from monitor.config.settings import Settings
+    from monitor.daemon.overview import Overview
     from monitor.model.fleet import Fleet, WorkerView
+    from monitor.store.protocol import LeftOut, Store
 
 EXIT_NOT_RUNNING: Final = 69
 _MOST_SEARCHES: Final = 8
@@ -97,7 +99,10 @@ def _stored(settings: "Settings", why: str) -> dict[str, Any]:
     stored, unknown, warnings = Overview([], [], [], [], {}, {}), dict[str, Any](), []
     try:
         with progress("reading the store"), open_store(config.store_location, read_only=True) as store:
-            stored = _stored_overview(settings, store, now)
+            stored, left_out = _stored_overview(settings, store, now)
+            warnings = [
+                f"account {one.account} is left out: {one.said}" if one.account else one.said for one in left_out
+            ]
     except MonitorError as error:
         unknown, warnings = dict.fromkeys(_FROM_STORE), [str(error)]
     about = {"running": process is not None and config.web is None, "version": None, "since": None, "process": process}
@@ -168,16 +173,16 @@ def _exists(process: int) -> bool:
     return True
 
 
-def _stored_overview(settings: "Settings", store: Any, now: int) -> Any:
-    """Returns the status from the store."""
+def _stored_overview(settings: "Settings", store: "Store", now: int) -> "tuple[Overview, list[LeftOut]]":
+    """Returns the status from the store, and what cannot be read and is left out."""
     from monitor.cli.alerts import views_of
     from monitor.daemon.overview import Overview
 
-    kept = store.load()
+    kept = store.load_readable()
     firing = {alert.fingerprint: alert for alert in kept.alerts}
     acks = [one for one in kept.acks if one.fingerprint in firing and one.holds(firing[one.fingerprint], now)]
     alerts = [(alert.state, view) for alert, view in views_of(settings, kept, annotated=False)]
-    return Overview(kept.cursors, alerts, kept.silences, acks, store.counts(), store.backlog())
+    return Overview(kept.cursors, alerts, kept.silences, acks, store.counts(), store.backlog()), kept.left_out
 
 
 Line = tuple[str | Shaded, ...]
@@ -258,7 +263,7 @@ def _details(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _alerts(found["alerts"])
     yield ("Outbox", _outbox(found["outbox"]))
     yield ("Dead letters", _count(found["deadLetters"], "notification", "alerts --dead-letters"))
-    yield ("Unreadable", _count(found["setAside"], "record", "search NAME --set-aside"))
+    yield ("Unreadable", _count(found["setAside"], "record", "search --set-aside"))
     silences = found["silences"]
     active = _UNKNOWN if silences is None else f"{silences['active']} active, {silences['pending']} to come"
     yield ("Silences", active)

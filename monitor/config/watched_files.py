@@ -7,6 +7,7 @@ from pathlib import Path
 from monitor.config.monitor import Config
 from monitor.config.monitor.globs import RULES, TEMPLATES, each_once
 from monitor.config.yaml import locate, secret_files
+from monitor.runtime.file_reads import reading
 
 Stamp = tuple[tuple[str, int, int, int], ...]
 """The name, time of change (in nanoseconds), size and inode of each file; zeros if it does not exist."""
@@ -30,7 +31,8 @@ def stamp(files: Iterable[Path]) -> Stamp:
 
 def _stamp_of(file: Path) -> tuple[str, int, int, int]:
     try:
-        status = file.stat()
+        with reading(file):
+            status = file.stat()
     except OSError:
         return str(file), 0, 0, 0
     return str(file), status.st_mtime_ns, status.st_size, status.st_ino

@@ -7,6 +7,7 @@ keep what is read from changing meanwhile: one for everything that is committed,
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from functools import partial
+from time import perf_counter  # noqa: TID251 - the log says how long it took
 from typing import Final
 
 import trio
@@ -14,6 +15,7 @@ import trio
 from monitor.alerts.evaluation import EvaluationResult
 from monitor.daemon.account_pipeline import AccountPipeline, Proposal
 from monitor.daemon.committer import Committer
+from monitor.daemon.decision_log import log_evaluation, log_flush
 from monitor.daemon.edited_severities import edited_severities
 from monitor.daemon.pipeline_state import PipelineState
 from monitor.daemon.prepared_commit import PreparedCommit, preparing
@@ -202,7 +204,7 @@ class PipelineCommits(PipelineState):
 
         It concerns the accounts ``among`` those that are held (None: all). Where accounts are not decided on apart it goes over all alerts.
         """
-        do = self.services.pieces.do
+        do, began = self.services.pieces.do, perf_counter()
         among = among if self.dispatcher.by_account else None
         apart = None if among is None else Apart(among, partial(self._fingerprints_of_others, among))
         async with self.windows:
@@ -212,6 +214,7 @@ class PipelineCommits(PipelineState):
             flushing = self.dispatcher.flushing(
                 alerts, clock.now(), proposal.edits, well=well, may_forget=may_forget, apart=apart
             )
+            log_evaluation(proposal)
             plan, concerned = await do(flushing), self._accounts_of(among)
             keeping = self.judged_otherwise if keeping is None else keeping
             prepared = await do(preparing(self.accounts, concerned, proposal, plan, self.dispatcher, apart, keeping))
@@ -221,6 +224,7 @@ class PipelineCommits(PipelineState):
             for name, rule in prepared.commit.dropped_rule_states:
                 self.accounts[name].evaluator.forget_state(rule)
         self._apply(proposal, prepared, plan, apart)
+        log_flush(among, plan, len(plan.input.known), perf_counter() - began, commits=prepared.commit is not None)
         if proposal.account is not None:
             log_transitions(prepared.results[proposal.account.name], proposal.account.views)
         if plan.outbox:

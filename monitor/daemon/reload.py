@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from monitor.config.monitor import Config
 from monitor.config.watched_files import files_of, stamp
 from monitor.daemon.account_client import routee_client
 from monitor.daemon.config_diff import check_is_possible, log_changes
+from monitor.daemon.file_reader import FileReader, FilesUnread
 from monitor.daemon.hidden_secrets import hide_secrets
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.pipeline_commits import PipelineConfig
@@ -35,6 +37,7 @@ CHECK_EVERY: Final = 3.0
 
 MOST_LOGGED: Final = 100
 """The most errors of changed files that are logged. There may be a hundred thousand, and each line is written while nothing else runs."""
+_UNREAD: Final = "the configuration was not read, the previous one stays in use: %s"
 _STAYS: Final = "the changed configuration has errors, the previous one stays in use: %s"
 
 log = logging.getLogger("monitor")
@@ -52,7 +55,10 @@ class Reloads:
     environ: Mapping[str, str]
     on_reloaded: Callable[[Config], None] = lambda config: None
     check_every: float = CHECK_EVERY
+    _files: FileReader = field(default_factory=FileReader)
+    _watched: FileReader = field(default_factory=lambda: FileReader(most=1))
     _requested: trio.Event = field(default_factory=trio.Event)
+    _unwatched: bool = False
 
     def request(self) -> None:
         """Requests a reload."""
@@ -63,29 +69,39 @@ class Reloads:
         await self._requested.wait()
         self._requested = trio.Event()
 
-    def read(self) -> SettingsWithTemplates:
-        """Reads the configuration files. Blocking. Raises InputError with every problem of every file."""
-        return load(self.path, self.environ)
+    async def read(self) -> SettingsWithTemplates:
+        """Reads the configuration files in a thread. Raises InputError with every problem of every file, and FilesUnread."""
+        return await self._files.run(partial(load, self.path, self.environ))
 
     async def watch(self, present: Callable[[], Config]) -> None:
         """Requests a reload whenever a file of the ``present`` configuration has changed, while the configuration enables that."""
-        known = taken = await self._stamp(present())
+        known = taken = await self._stamp(present(), None)
         while True:
             await trio.sleep(self.check_every)
             config = present()
             if not config.reload.watch:
                 taken = known = None
                 continue
-            found = await self._stamp(config)
+            found = await self._stamp(config, known)
             taken = found if taken is None else taken
             if found == known != taken:
                 taken = found
                 self.request()
             known = found
 
-    async def _stamp(self, config: Config) -> object:
-        files = files_of(self.path, config, self.environ)
-        return await trio.to_thread.run_sync(stamp, files, abandon_on_cancel=True)
+    async def _stamp(self, config: Config, known: object) -> object:
+        """Returns the stamp of the files; ``known`` if one does not answer: the log says so once, until they do again."""
+        try:
+            found = await self._watched.run(lambda: stamp(files_of(self.path, config, self.environ)))
+        except FilesUnread as error:
+            if not self._unwatched:
+                log.error("whether the files of the configuration have changed is not known: %s", error)
+            self._unwatched = True
+            return known
+        if self._unwatched:
+            log.info("the files of the configuration are looked at again")
+        self._unwatched = False
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +139,8 @@ class Reloader:
             self._status.reloading()
             try:
                 await self._reload()
+            except FilesUnread as error:
+                self._refused(str(error), _UNREAD)
             except MonitorError as error:
                 self._refused(str(error))
             # Whatever reading the files raises, the daemon continues with the previous configuration.
@@ -132,8 +150,9 @@ class Reloader:
             self._status.ready()
 
     async def _reload(self) -> None:
+        loaded = await self._reloads.read()  # before anything waits for this: files may take their time
         async with self._pipeline.membership:
-            changed = await self._prepared()
+            changed = await self._prepared(loaded)
             await self._put_in_force(changed)
 
     async def _put_in_force(self, changed: _Reload) -> None:
@@ -150,10 +169,10 @@ class Reloader:
         else:
             health.reload_failed()
 
-    def _refused(self, why: str) -> None:
+    def _refused(self, why: str, stays: str = _STAYS) -> None:
         first, *others = named(why).splitlines()
         for line in (first, *others[: MOST_LOGGED - 1]):
-            log.error(_STAYS, line)
+            log.error(stays, line)
         if (unlogged := len(others) + 1 - MOST_LOGGED) > 0:
             log.error(_STAYS, f"{number(unlogged)} more errors: `routee-monitor check` shows them all")
         where = "`routee-monitor check` shows them" if unlogged > 0 else "the log has all"
@@ -161,10 +180,9 @@ class Reloader:
         self._pipeline.services.health.reload_failed(first + more)
         self._pipeline.services.metrics.reloaded(successful=False)
 
-    async def _prepared(self) -> _Reload:
-        """Reads and checks everything, and changes nothing. Raises MonitorError."""
+    async def _prepared(self, loaded: SettingsWithTemplates) -> _Reload:
+        """Checks what was read against what is in force, and changes nothing. Raises MonitorError."""
         before = self._present()
-        loaded = await trio.to_thread.run_sync(self._reloads.read, abandon_on_cancel=True)
         config = loaded.settings.config
         check_is_possible(before.config, config)
         hide_secrets(config)

@@ -20,6 +20,7 @@ from monitor.notify.receivers import entry_problems
 from monitor.notify.render import TemplateProblem, Templates, alert_context, awkward, sample_view
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import InputError, Problem
+from monitor.runtime.file_reads import read_file
 
 _LARGEST: Final = 256 * 1024
 """The most bytes of a template file."""
@@ -93,8 +94,7 @@ def _sources(config: Config) -> tuple[dict[Path, str], list[Problem]]:
 
 
 def _text(file: Path) -> str:
-    with file.open("rb") as opened:
-        data = opened.read(_LARGEST + 1)
+    data = read_file(file, _LARGEST + 1)
     if len(data) > _LARGEST:
         raise ValueError(f"it is larger than {_LARGEST // 1024} KiB")
     try:

@@ -13,7 +13,17 @@ from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.runtime.pieces import Work
-from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Cursor, Entry, FirstPages, Store, StoredState, Texts
+from monitor.store.protocol import (
+    BEFORE_ALL_TEXTS,
+    Commit,
+    Cursor,
+    Entry,
+    FirstPages,
+    LeftOut,
+    Store,
+    StoredState,
+    Texts,
+)
 from monitor.window import UnreadableBlob, Window
 from monitor.window.codec import OpenedBlob, opened
 from monitor.window.malloc_trim import trim_heap
@@ -45,6 +55,15 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
         with _damage_of(window):
             window.restored()
     return window
+
+
+def readable_window(store: Store, account: str, config: Config, key: bytes, left_out: list[LeftOut]) -> Window | None:
+    """Returns what `restored_window` returns; None, and adds it to ``left_out``, if the account's messages cannot be read. Raises StoreError."""
+    try:
+        return restored_window(store, account, config, key)
+    except StoreDamaged as error:
+        left_out.append(LeftOut(account, str(error)))
+        return None
 
 
 async def restored_or_empty(

@@ -21,6 +21,8 @@ from monitor.runtime.clock import (
 )
 
 NOTHING: Final = "–"
+MOST_DECIMALS: Final = 6
+"""The most decimals by which two values are told apart: nearer ones look the same."""
 _LONGEST_SECONDS: Final = 1e12
 _LARGEST: Final = 1e300
 BARS: Final = "▁▂▃▄▅▆▇█"
@@ -51,8 +53,7 @@ def _trimmed(value: float) -> str:
     """Returns the value with one decimal, or two significant digits below 1, without zeros at the end."""
     size = abs(value)
     decimals = 1 if size >= 1 or size == 0 else min(1 - math.floor(math.log10(size)), 9)
-    text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return _without_zeros(f"{value:,.{decimals}f}")
 
 
 def duration(value: float | None) -> str:
@@ -128,8 +129,37 @@ def mask(value: object) -> str:
     return mask_number(str(value))
 
 
-def amount(value: float | None, unit: Unit) -> str:
-    """Returns a rule's value in its unit."""
+def amount(value: float | None, unit: Unit, beside: float | None = None) -> str:
+    """Returns a rule's value in its unit, with as many digits as tell it from the one ``beside`` it, such as its threshold, up to
+    `MOST_DECIMALS`: 0.0402 beside 0.04 → ``4.02%``.
+    """
+    short = _amount(value, unit)
+    if value is None or beside is None or value == beside or short != _amount(beside, unit) or short == NOTHING:
+        return short
+    for decimals in range(2 if unit != "seconds" else 0, MOST_DECIMALS + 1):
+        longer = _longer(value, unit, decimals)
+        if longer != _longer(beside, unit, decimals):
+            return longer
+    return short
+
+
+def _longer(value: float, unit: Unit, decimals: int) -> str:
+    """Returns a value with up to so many decimals."""
+    if unit == "share":
+        return f"{_without_zeros(f'{value * 100:,.{decimals}f}')}%"
+    if unit == "seconds" and abs(value) < _LONGEST_SECONDS:
+        whole, rest = divmod(abs(value), 60.0)
+        minutes = format_duration(int(whole) * MINUTE) if whole else ""
+        return f"{'-' if value < 0 else ''}{minutes}{_without_zeros(f'{rest:.{decimals}f}')}s"
+    text = f"{value:,.{decimals}f}"
+    return text if unit == "money" else _without_zeros(text)
+
+
+def _without_zeros(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _amount(value: float | None, unit: Unit) -> str:
     if unit == "share":
         return percent(value)
     if unit == "seconds":

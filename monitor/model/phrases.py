@@ -116,11 +116,16 @@ def against_usual(view: AlertView) -> str:
 
 def against_threshold(view: AlertView) -> str:
     """Returns ``, threshold 20%``; empty without a threshold."""
-    text = threshold(view.threshold, view.unit)
+    text = threshold(view.threshold, view.unit, view.value)
     return "" if text == NOTHING else f", threshold {text}"
 
 
-def threshold(value: float | None, unit: Unit) -> str:
-    """Returns a threshold in its unit. A whole amount of money has no decimals."""
+def threshold(value: float | None, unit: Unit, beside: float | None = None) -> str:
+    """Returns a threshold in its unit, so that it can be told from the value ``beside`` it. A whole amount of money has no decimals."""
     whole = unit == "money" and value is not None and value % 1 == 0
-    return number(value) if whole else amount(value, unit)
+    return number(value) if whole else amount(value, unit, beside)
+
+
+def measured_value(view: AlertView) -> str:
+    """Returns an alert's value in its unit, so that it can be told from its threshold."""
+    return amount(view.value, view.unit, view.threshold)

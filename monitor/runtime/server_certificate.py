@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from monitor.runtime.dataclass import dataclass
+from monitor.runtime.file_reads import read_file
 
 SOON_DAYS: Final = 14
 """Days before the end of a certificate from which on `ServerCertificate.warning` says so."""
@@ -86,8 +87,7 @@ def _first(chain: bytes, cert_file: Path) -> bytes:
 
 def _read(path: Path, *, of_key: bool) -> bytes:
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_LARGEST + 1)
+        content = read_file(path, _LARGEST + 1)
     except OSError as error:
         raise CertificateProblem(f"the file {path} cannot be read: {error.strerror}", of_key=of_key) from None
     except ValueError:

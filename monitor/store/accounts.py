@@ -46,6 +46,16 @@ def of_accounts(state: StoredState, accounts: Collection[str]) -> StoredState:
     )
 
 
+def without_accounts(state: StoredState, accounts: Collection[str]) -> StoredState:
+    """Returns what belongs to other accounts, or to none."""
+    if not accounts:
+        return state
+    kept = {one.account for one in state.cursors} | {one.account for one in state.alerts}
+    kept |= {one.account for one in state.groups} | state.account_states.keys() | state.lost.keys()
+    kept |= {account for account, _ in (*state.rule_states, *state.first_evaluations)}
+    return of_accounts(state, kept - set(accounts))
+
+
 def parts_of(state: StoredState, accounts: Iterable[str]) -> Work[dict[str, StoredState]]:
     """Returns what `of_accounts` returns for each of these accounts alone, without what belongs to none, in pieces."""
     alerts = yield from _by_account(state.alerts, lambda one: one.account)

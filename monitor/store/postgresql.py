@@ -177,21 +177,31 @@ class PostgresqlStore(SqlStore):
         found = self._rows(statements.GIVEN_UP.format(where), *values, most)
         return [number for number, notification in found if not rows.is_readable(notification)]
 
-    def _usable(self, silences: Iterable[rows.Row]) -> tuple[list[Silence], list[UnusableSilence]]:
+    def _usable(
+        self, silences: Iterable[rows.Row], left_out: list[rows.UnreadableRow] | None = None
+    ) -> tuple[list[Silence], list[UnusableSilence]]:
         """All daemons read all of them, so one that is unreadable must stop none."""
         return rows.silences(silences, strict=False)
 
-    def _alerts(self, found: Iterable[rows.Row]) -> tuple[list[Alert], list[UnusableAlert]]:
+    def _alerts(
+        self, found: Iterable[rows.Row], left_out: list[rows.UnreadableRow] | None = None
+    ) -> tuple[list[Alert], list[UnusableAlert]]:
         """The same of alerts of which it is not known whose they are. One of an account hinders only that."""
-        return rows.alerts(found)
+        return rows.alerts(found, left_out)
 
     def _write_alerts(self, commit: Commit) -> None:
         super()._write_alerts(commit)
         self._many(own.DROP_ALERT_OF_UNKNOWN, [(one,) for one in commit.dropped_alerts_of_nobody])
 
-    def _acks(self, found: Iterable[rows.Row]) -> list[Ack]:
-        """The same: without an acknowledgement that is unreadable, its alert is repeated."""
-        return rows.readable(Ack, found)
+    def _acks(self, found: Iterable[rows.Row], left_out: list[rows.UnreadableRow] | None = None) -> list[Ack]:
+        """The same: without an acknowledgement that is unreadable, its alert is repeated. The log says so once."""
+        unreadable: list[rows.UnreadableRow] = []
+        acks = rows.structs(Ack, found, unreadable)
+        for one in unreadable if left_out is None else ():
+            self._left_out(one)
+        if left_out is not None:
+            left_out += unreadable
+        return acks
 
     def leases(self) -> LeaseStore | None:
         worker = self._session.worker
@@ -448,7 +458,7 @@ class PostgresqlStore(SqlStore):
     def damaged(self, error: rows.UnreadableRow) -> StoreDamaged:
         return StoreDamaged(
             f"the store {self.address} is damaged: {error.what} in the table {SCHEMA}.{error.table} cannot be read: {error.why}; "
-            "restore a backup of the database, or delete that row, which the daemon then no longer knows, and start the daemon again"
+            "restore a backup of the database, or delete that row, which the daemons then no longer know; they go on by themselves"
         )
 
     def count_forwarded(self) -> int:

@@ -181,6 +181,14 @@ class UnusableAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that cannot be read: whose it is (empty: nobody knows, or all accounts'), and what is wrong, with what people can do."""
+
+    account: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredState:
     """Everything that is restored after a restart, except the windows' journals.
 
@@ -190,6 +198,7 @@ class StoredState:
     ``rule_states`` is what rules keep, by (account, rule), and ``first_evaluations`` as of when they were evaluated first.
     ``lost`` has the accounts whose messages were lost from the store, each with the moment up to which they had been known; the empty name
     stands for all accounts, where a whole file was damaged. What of it was read again since, the cursors say (``covered_since``).
+    ``left_out`` are the rows without which `Store.load_readable` returned it.
     """
 
     cursors: list[Cursor]
@@ -204,6 +213,12 @@ class StoredState:
     rule_states: dict[tuple[str, str], bytes] = field(default_factory=dict)
     first_evaluations: dict[tuple[str, str], Instant] = field(default_factory=dict)
     lost: dict[str, Instant] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def accounts_left_out(self) -> set[str]:
+        """The accounts of which a row cannot be read, so that nothing of theirs is here."""
+        return {one.account for one in self.left_out} - {""}
 
     def lost_to(self, account: str) -> Instant:
         """Returns up to when messages of the account were lost; 0: none were."""
@@ -450,6 +465,12 @@ class Store(Protocol):
 
         With ``accounts``, only cursors, alerts, groups, account states, rule states and acknowledgements of theirs; silences and ``begun``
         are whole. Without ``rule_states`` these are left out: they may have megabytes.
+        """
+
+    def load_readable(self) -> StoredState:
+        """Returns what `load` returns, but for the accounts of which a row cannot be read, which would end that, and for rows that cannot be
+        read and of which nobody knows whose they are: ``left_out`` says which. For readers beside a daemon. Raises StoreDamaged only where
+        no rows can be read at all.
         """
 
     def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:

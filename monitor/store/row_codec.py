@@ -53,17 +53,19 @@ _TABLES: Final[Mapping[type[msgspec.Struct], tuple[str, str]]] = {
     Ack: ("acknowledgement", "the acknowledgement of alert {}"),
 }
 """The tables of structs, and what a row is called by the columns that find it."""
+_ACCOUNT_AT: Final[Mapping[type[msgspec.Struct], int]] = {Cursor: 0, AggregationGroup: 2}
+"""Which of those columns is the account."""
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
 class UnreadableRow(StoreDamaged):
-    """A value in a row of ``table`` is unreadable: ``what``, and ``why``. ``number`` is that of a notification. ``str()`` is for people with a
-    SQLite file."""
+    """A value in a row of ``table`` is unreadable: ``what``, and ``why``. ``number`` is that of a notification, ``account`` says whose it is as
+    far as that is known. ``str()`` is for people with a SQLite file."""
 
-    def __init__(self, what: str, table: str, why: Exception, number: int | None = None) -> None:
-        self.what, self.table, self.why, self.number = what, table, str(why), number
+    def __init__(self, what: str, table: str, why: Exception, number: int | None = None, account: str = "") -> None:
+        self.what, self.table, self.why, self.number, self.account = what, table, str(why), number, account
         super().__init__(
-            f"{what} cannot be read: {why}; restart the daemon, which moves the file aside and goes on, or restore a backup"
+            f"{what} in the table {table} cannot be read: {why}; restart the daemon, which moves the file aside and goes on, or restore a backup"
         )
 
 
@@ -101,13 +103,15 @@ def cursor_rows(cursors: Iterable[Cursor], lost: Mapping[str, Instant]) -> list[
     return [(cursor.account, cursor.search, msgspec.json.encode(cursor)) for cursor in (*cursors, *losses)]
 
 
-def cursors_and_losses(found: Iterable[Row]) -> tuple[list[Cursor], dict[str, Instant]]:
+def cursors_and_losses(
+    found: Iterable[Row], left_out: list[UnreadableRow] | None = None
+) -> tuple[list[Cursor], dict[str, Instant]]:
     """Returns the cursors of searches, and up to when messages were lost, by account (`StoredState.lost`).
 
     Up to when is what a cursor of no search says. So older versions, which know nothing of it, leave it alone: see
-    docs/decisions/0052-lost-messages.md. Raises StoreDamaged.
+    docs/decisions/0052-lost-messages.md. An unreadable row as `structs` has it.
     """
-    cursors = structs(Cursor, found)
+    cursors = structs(Cursor, found, left_out)
     return [one for one in cursors if one.search], {one.account: one.covered_since for one in cursors if not one.search}
 
 
@@ -184,16 +188,20 @@ def silences(found: Iterable[Row], *, strict: bool = True) -> tuple[list[Silence
     return known, unusable
 
 
-def alerts(found: Iterable[Row]) -> tuple[list[Alert], list[UnusableAlert]]:
-    """Reads (data, account, fingerprint) rows. Returns the alerts, and those of no account that are unreadable. Raises StoreDamaged for one of
-    an account that is."""
+def alerts(
+    found: Iterable[Row], left_out: list[UnreadableRow] | None = None
+) -> tuple[list[Alert], list[UnusableAlert]]:
+    """Reads (data, account, fingerprint) rows. Returns the alerts, and those of no account that are unreadable. One of an account that is is
+    added to ``left_out``; without that, raises StoreDamaged."""
     decoder, known, unusable = msgspec.json.Decoder(Alert), [], []
     for data, account, fingerprint in found:
         try:
             known.append(decoder.decode(data))
         except _UNREADABLE as reason:
             if account:
-                raise UnreadableRow(f"the alert {fingerprint} of account {account}", "alert", reason) from reason
+                what = f"the alert {fingerprint} of account {account}"
+                _leave_out(UnreadableRow(what, "alert", reason, account=account), left_out)
+                continue
             unusable.append(UnusableAlert(fingerprint, str(reason), _start(data)))
     return known, unusable
 
@@ -373,9 +381,13 @@ def readable(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
     return found
 
 
-def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
-    """Reads rows as structs of ``kind``: the first column is JSON, the others find the row. Raises StoreDamaged, naming it, if one is
-    unreadable."""
+class _Owned(msgspec.Struct):
+    account: str = ""
+
+
+def structs(kind: type[Struct], rows: Iterable[Row], left_out: list[UnreadableRow] | None = None) -> list[Struct]:
+    """Reads rows as structs of ``kind``: the first column is JSON, the others find the row. One that is unreadable is added to ``left_out``;
+    without that, raises StoreDamaged, naming it."""
     decoder, found = msgspec.json.Decoder(kind), []
     for data, *names in rows:
         try:
@@ -383,5 +395,21 @@ def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
         except _UNREADABLE as reason:
             table, what = _TABLES[kind]
             named = what.format(*(clean(str(one), _LONGEST_NAME) or "(none)" for one in names))
-            raise UnreadableRow(named, table, reason) from reason
+            _leave_out(UnreadableRow(named, table, reason, account=_account_of(kind, data, names)), left_out)
     return found
+
+
+def _leave_out(error: UnreadableRow, left_out: list[UnreadableRow] | None) -> None:
+    if left_out is None:
+        raise error
+    left_out.append(error)
+
+
+def _account_of(kind: type[msgspec.Struct], data: bytes, names: Sequence[Any]) -> str:
+    """Returns whose a row is that cannot be read, as its columns or what can be read of it say; empty: nobody knows."""
+    at = _ACCOUNT_AT.get(kind)
+    if at is not None and names[at]:
+        return str(names[at])
+    with suppress(*_UNREADABLE):
+        return msgspec.json.decode(data, type=_Owned).account
+    return ""

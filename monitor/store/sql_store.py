@@ -22,7 +22,7 @@ from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store import row_codec as rows
 from monitor.store import statements
-from monitor.store.accounts import merged, of_accounts
+from monitor.store.accounts import merged, of_accounts, without_accounts
 from monitor.store.leases import LeaseStore
 from monitor.store.protocol import (
     BEFORE_ALL_TEXTS,
@@ -35,6 +35,7 @@ from monitor.store.protocol import (
     Entry,
     FirstPages,
     ForwardedCallback,
+    LeftOut,
     NotificationFilter,
     NotificationRecord,
     OutboxRow,
@@ -218,17 +219,22 @@ class SqlStore(ABC):
         with self.snapshot():
             return [self._rows(*query) for query in queries]
 
-    def _usable(self, silences: Iterable[rows.Row]) -> tuple[list[Silence], list[UnusableSilence]]:
-        """Returns the silences, and those that cannot be used. Raises StoreDamaged if that tells of a damaged file."""
-        return rows.silences(silences)
+    def _usable(
+        self, silences: Iterable[rows.Row], left_out: list[rows.UnreadableRow] | None = None
+    ) -> tuple[list[Silence], list[UnusableSilence]]:
+        """Returns the silences, and those that cannot be used. Without ``left_out`` raises StoreDamaged if that tells of a damaged file."""
+        return rows.silences(silences, strict=left_out is None)
 
-    def _alerts(self, found: Iterable[rows.Row]) -> tuple[list[Alert], list[UnusableAlert]]:
-        """Reads rows of alerts. Returns the alerts, and those that belong to no account and cannot be read. Raises StoreDamaged."""
-        return rows.structs(Alert, found), []
+    def _alerts(
+        self, found: Iterable[rows.Row], left_out: list[rows.UnreadableRow] | None = None
+    ) -> tuple[list[Alert], list[UnusableAlert]]:
+        """Reads rows of alerts. Returns the alerts, and those that belong to no account and cannot be read. Others that cannot be are added to
+        ``left_out``; without that, raises StoreDamaged."""
+        return rows.structs(Alert, found, left_out), []
 
-    def _acks(self, found: Iterable[rows.Row]) -> list[Ack]:
-        """Reads rows of acknowledgements. Raises StoreDamaged if one that is unreadable tells of a damaged file."""
-        return rows.structs(Ack, found)
+    def _acks(self, found: Iterable[rows.Row], left_out: list[rows.UnreadableRow] | None = None) -> list[Ack]:
+        """Reads rows of acknowledgements. Without ``left_out`` raises StoreDamaged if one that is unreadable tells of a damaged file."""
+        return rows.structs(Ack, found, left_out)
 
     def forward_callback(self, account: str, body: bytes, now: Instant) -> None:
         raise StoreError("callbacks cannot be forwarded: no other daemon shares this store")
@@ -242,23 +248,44 @@ class SqlStore(ABC):
         """There are none."""
 
     def load(self, accounts: Collection[str] | None = None, *, rule_states: bool = True) -> StoredState:
+        return self._load(accounts, rule_states=rule_states)
+
+    def load_readable(self) -> StoredState:
+        unreadable: list[rows.UnreadableRow] = []
+        state = self._load(unreadable=unreadable)
+        left_out = [LeftOut(one.account, str(self.damaged(one))) for one in unreadable]
+        alerts = (
+            rows.UnreadableRow(f"the alert {one.fingerprint}", "alert", ValueError(one.why))
+            for one in state.unusable_alerts
+        )
+        left_out += [LeftOut("", str(self.damaged(one))) for one in alerts]
+        return without_accounts(replace(state, left_out=left_out), {one.account for one in left_out} - {""})
+
+    def _load(
+        self,
+        accounts: Collection[str] | None = None,
+        *,
+        rule_states: bool = True,
+        unreadable: list[rows.UnreadableRow] | None = None,
+    ) -> StoredState:
+        """See `load`. Rows that cannot be read are added to ``unreadable``; without that, raises StoreDamaged."""
         silences, begun, cursors, alerts, groups, acks, states, first, *of_rules = self._read(
             (statements.SILENCES,),
             (statements.BEGUN, BEGUN_KEPT),
             *(self._of(accounts, query) for query in _OF_ACCOUNTS),
             *(self._rule_states(accounts) if rule_states else ()),
         )
-        usable, unusable = self._usable(silences)
-        known_alerts, unusable_alerts = self._alerts(alerts)
-        of_searches, lost = rows.cursors_and_losses(cursors)
+        usable, unusable = self._usable(silences, unreadable)
+        known_alerts, unusable_alerts = self._alerts(alerts, unreadable)
+        of_searches, lost = rows.cursors_and_losses(cursors, unreadable)
         state = StoredState(
             cursors=of_searches,
             alerts=known_alerts,
-            groups=rows.structs(AggregationGroup, groups),
+            groups=rows.structs(AggregationGroup, groups, unreadable),
             silences=usable,
             unusable=unusable,
             unusable_alerts=unusable_alerts,
-            acks=self._acks(acks),
+            acks=self._acks(acks, unreadable),
             begun=begun,
             account_states=rows.account_states(states),
             rule_states=rows.rule_states([row for found in of_rules for row in found]),

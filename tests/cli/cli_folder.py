@@ -103,6 +103,11 @@ class Folder:
         return CliRunner().invoke(cli, [command, *arguments, "--config", str(self.config)])
 
 
+def run_on(folder: Folder, *words: str) -> Result:
+    """Run a command of several words in this process with this configuration."""
+    return CliRunner().invoke(cli, [*words, "--config", str(folder.config)])
+
+
 def folder_at(path: Path, url: str) -> Folder:
     folder = Folder(path)
     application_id, secret = CREDENTIALS

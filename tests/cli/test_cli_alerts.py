@@ -100,6 +100,7 @@ def test_of_several_accounts_each_alert_names_its_own(polled: Folder, tmp_path: 
     alone, several = (one.invoke("alerts").stdout.splitlines()[-1] for one in (polled, folder))
     assert "account=main" not in alone
     assert "account=main" in several
+    assert "operator=Cosmote, country=GR, account=main" in folder.invoke("alerts").stdout
     alone, several = (" ".join(one.invoke("history", "--all").stdout.split()) for one in (polled, folder))
     assert "(main)" not in alone
     assert "OperatorFailureRate Cosmote, GR (main)" in several
@@ -288,8 +289,35 @@ def test_dead_letters_are_found(with_losses: Folder) -> None:
     assert "HTTP 410" in with_losses.invoke("alerts", "--dead-letters").stdout
 
 
+def test_without_a_name_everything_is_shown_that_was_set_aside_also_of_the_store_itself(with_losses: Folder) -> None:
+    with closing(open_sqlite(with_losses.path / "monitor.db")) as store:
+        now = SystemClock().now()
+        store.commit(
+            Commit(
+                quarantined=[
+                    QuarantinedRecord("", "silences", now, "silence s1: malformed", "{"),
+                    QuarantinedRecord("", "alerts", now, "alert 1f: malformed", "["),
+                ]
+            )
+        )
+    assert "see `routee-monitor search --set-aside`" in " ".join(with_losses.invoke("status").stdout.split())
+    found = json.loads(with_losses.invoke("search", "--set-aside", "--json").stdout)
+    assert {(one["account"], one["search"], one["why"]) for one in found} >= {
+        ("", "silences", "silence s1: malformed"),
+        ("", "alerts", "alert 1f: malformed"),
+    }
+    assert any(one["account"] == "main" for one in found)
+    shown = with_losses.invoke("search", "--set-aside").stdout
+    assert "stored silences" in shown
+    assert "stored alerts" in shown
+    assert "main outbound" in shown
+    without = with_losses.invoke("search")
+    assert (without.exit_code, without.stdout) == (2, "")
+    assert "Missing argument 'NAME'" in without.stderr
+
+
 def test_records_set_aside_are_found(with_losses: Folder) -> None:
-    assert "see `search NAME --set-aside`" in with_losses.invoke("alerts").stdout
+    assert "see `search --set-aside`" in with_losses.invoke("alerts").stdout
     (record,) = json.loads(with_losses.invoke("search", "outbound", "--set-aside", "--json").stdout)
     seen = {"first_at": "1970-01-01T00:00:00.000001Z", "at": "1970-01-01T00:00:00.000004Z", "seen": 2}
     assert record == {"why": "it has no status", "record": "{}"} | seen

@@ -4,6 +4,7 @@ import functools
 import io
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -207,6 +208,26 @@ async def test_wrong_files_change_nothing_and_are_shown_until_they_are_right(
         await until(lambda: len(world.systemd.heard) == 5, "the reload to be over")
         assert "routee_monitor_config_last_reload_successful 1.0" in (await ask(running.url, "/metrics")).body
         assert "warnings" not in (await ask(running.url, "/readyz")).body
+
+
+@pytest.mark.parametrize("name", ["monitor.yaml", "rules.yaml", "secret", "body.json.j2"])
+async def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(
+    world: World, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    world.written["receivers"][0]["webhook"][0] |= {"secret_file": "secret", "template": "body.json.j2"}
+    world.written["templates"] = ["body.json.j2"]
+    (world.folder / "secret").write_text("a secret of the hook")
+    (world.folder / "body.json.j2").write_text('{"text": {{ sentence | tojson }}}')
+    async with world.daemon() as running:
+        content = (world.folder / name).read_bytes()
+        (world.folder / name).unlink()
+        os.mkfifo(world.folder / name)
+        said = await world.refused(running)
+        assert name in said
+        assert "a named pipe, not a file" in said
+        (world.folder / name).unlink()
+        (world.folder / name).write_bytes(content)
+        await world.reload()
 
 
 async def test_of_very_many_errors_the_first_are_logged_and_the_others_counted(

@@ -33,7 +33,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def accounts(store: Store) -> dict[str, AccountSource]:
     made = settings(config=SEVERAL)
-    return {one.window.account: one for one in source_of(store, made.config, made.rules, NOW - DAY, NOW).accounts}
+    return {
+        one.window.account: one
+        for one in source_of(store, store.load(), made.config, made.rules, NOW - DAY, NOW)[0].accounts
+    }
 
 
 def test_a_search_that_was_not_polled_yet_leaves_the_others_known(store: Store) -> None:

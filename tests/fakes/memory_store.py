@@ -125,6 +125,9 @@ class MemoryStore:
             loaded = replace(loaded, rule_states={})
         return loaded if accounts is None else of_accounts(loaded, accounts)
 
+    def load_readable(self) -> StoredState:
+        return self.load()
+
     def alert_and_ack(self, fingerprint: str) -> tuple[Alert | None, Ack | None]:
         alert, ack = self._alerts.get(fingerprint), self._acks.get(fingerprint)
         return (

@@ -776,6 +776,21 @@ def test_an_unreadable_silence_or_acknowledgement_stops_no_daemon(
         assert store.load().cursors
 
 
+def test_an_unreadable_acknowledgement_is_logged_once(
+    postgresql: PostgresqlAddress, postgresql_server: PostgresqlServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(open_postgresql(postgresql)) as store:
+        store.commit(poll(1))
+        statement = "INSERT INTO routee_monitor.acknowledgement (fingerprint, data) VALUES ('1f', 'nonsense')"
+        postgresql_server.administer(statement, database=postgresql.database)
+        for _ in range(3):
+            store.suppressions()
+            store.load()
+    [said] = [record.getMessage() for record in caplog.records if "acknowledgement" in record.getMessage()]
+    assert said.startswith("the acknowledgement of alert 1f cannot be read and is left out: ")
+    assert said.endswith("it is in the table routee_monitor.acknowledgement, from where it can be deleted")
+
+
 UNREADABLE_ALERT = "INSERT INTO routee_monitor.alert (fingerprint, account, data) VALUES ('x', '{}', 'nonsense')"
 
 

@@ -104,6 +104,12 @@ def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None
         )
 
 
+def test_where_all_can_be_read_nothing_is_left_out(store: Store) -> None:
+    store.commit(Commit(cursors=[cursor()], alerts=[alert()], groups=[group()], silences=[silence()], acks=[ack()]))
+    assert store.load_readable() == store.load()
+    assert store.load_readable().left_out == []
+
+
 def test_an_empty_store_has_nothing(store: Store) -> None:
     assert store.load() == StoredState([], [], [])
     assert list(store.journal("main")) == []

@@ -29,10 +29,11 @@ def amount_result(
     value: Floats,
     messages: Codes,
     matching: Codes,
-    say: Callable[[float], str],
-    measured: Callable[[float], str],
+    say: Callable[[float, float], str],
+    measured: Callable[[float, float], str],
 ) -> RuleResult:
-    """Compares amounts with the rule's thresholds. ``say`` formats a threshold, ``measured`` an amount with its noun.
+    """Compares amounts with the rule's thresholds. ``say`` formats a threshold beside an amount, ``measured`` an amount with its noun beside
+    a threshold, so that they can be told apart.
 
     An amount that is too low may only be incomplete: ``below`` has not enough data until all messages of the window are known.
     """
@@ -46,7 +47,8 @@ def amount_result(
         if warming:
             return f"not enough data: {history_reaches(inputs.covered_since)} only"
         side = "below" if value[at] < threshold[at] else "above" if value[at] > threshold[at] else "at"
-        return f"{measured(float(value[at]))}: {side} {say(float(threshold[at]))}"
+        amount, limit = float(value[at]), float(threshold[at])
+        return f"{measured(amount, limit)}: {side} {say(limit, amount)}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return forgotten(rule, group, warming=warming)

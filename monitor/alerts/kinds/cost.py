@@ -29,8 +29,7 @@ from monitor.model import phrases
 from monitor.model.finding import Finding
 from monitor.model.format import amount
 from monitor.model.notification import AlertView
-from monitor.model.phrases import against_threshold
-from monitor.model.plurals import money, number
+from monitor.model.phrases import against_threshold, threshold
 from monitor.window import Codes
 from monitor.window.aggregates import charged, without_price
 
@@ -45,13 +44,16 @@ def evaluate(rule: Cost, inputs: EvaluationInput) -> RuleResult:
     value = np.nan_to_num(spent.at(codes))
     messages = inputs.count(question).at(codes)
 
-    def measured(amount: float) -> str:
-        return f"{money(amount)} spent"
+    def measured(spent: float, limit: float) -> str:
+        return f"{amount(spent, 'money', limit)} spent"
+
+    def limited(limit: float, spent: float) -> str:
+        return threshold(limit, "money", spent)
 
     priced, missing = spent.tally.at(codes), inputs.count(without_price(question)).at(codes)
     known = inputs.count(charged(question)).at(codes) - missing  # of those that should have a price
     few = are_few(known, missing, rule.min_priced) | _is_over_unseen(rule, inputs, codes, messages)
-    rule_result = amount_result(rule, inputs, codes, value, messages, priced, number, measured)
+    rule_result = amount_result(rule, inputs, codes, value, messages, priced, limited, measured)
     rule_result.breached[few] = NOT_ENOUGH
     said = rule_result.why
 
@@ -85,7 +87,7 @@ def _case(rule: Cost, inputs: EvaluationInput, group: Group) -> RuleCase | None:
 
 
 def _sentence(view: AlertView) -> str:
-    return f"{amount(view.value, view.unit)} spent{phrases.place(view)}{phrases.in_window(view)}"
+    return f"{phrases.measured_value(view)} spent{phrases.place(view)}{phrases.in_window(view)}"
 
 
 KIND: Final = Kind[Cost](

@@ -32,10 +32,10 @@ def evaluate(rule: Distinct, inputs: EvaluationInput) -> RuleResult:
     value = distinct(inputs.reading, question, rule.field).at(codes).astype(np.float64)
     messages = inputs.count(question).at(codes)
 
-    def measured(count: float) -> str:
+    def measured(count: float, limit: float) -> str:
         return f"{plural(int(count), 'different value')} of {rule.field}"
 
-    return amount_result(rule, inputs, codes, value, messages, messages, number, measured)
+    return amount_result(rule, inputs, codes, value, messages, messages, lambda limit, count: number(limit), measured)
 
 
 def _sentence(view: AlertView) -> str:

@@ -25,7 +25,7 @@ from monitor.model.finding import Finding
 from monitor.model.format import amount
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
-from monitor.model.plurals import duration, number, plural
+from monitor.model.plurals import number, plural
 from monitor.runtime.printable import clean
 from monitor.window.aggregates import percentiles
 
@@ -48,10 +48,8 @@ def evaluate(rule: Latency, inputs: EvaluationInput) -> RuleResult:
         if breached[at] == NOT_ENOUGH:
             return _too_few(rule, int(messages[at]))
         side = "below" if value[at] < threshold[at] else "above" if value[at] > threshold[at] else "at"
-        measured = (
-            f"p{number(rule.percentile)} of {plural(int(messages[at]), 'message')} is {duration(float(value[at]))}"
-        )
-        return f"{measured}: {side} {duration(float(threshold[at]))}"
+        measured = f"p{number(rule.percentile)} of {plural(int(messages[at]), 'message')} is {amount(value[at], 'seconds', threshold[at])}"
+        return f"{measured}: {side} {amount(threshold[at], 'seconds', value[at])}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
@@ -71,7 +69,7 @@ def _case(rule: Latency, inputs: EvaluationInput, group: Group) -> RuleCase | No
 
 def _sentence(view: AlertView) -> str:
     which = f"{clean(view.matched)} of " if view.matched else ""
-    return f"{amount(view.value, view.unit)} to deliver {which}messages{phrases.place(view)}{phrases.in_window(view)}"
+    return f"{phrases.measured_value(view)} to deliver {which}messages{phrases.place(view)}{phrases.in_window(view)}"
 
 
 KIND: Final = Kind[Latency](

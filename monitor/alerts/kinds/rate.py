@@ -27,6 +27,7 @@ from monitor.alerts.kinds.words import (
 from monitor.config.rules.rate import Rate
 from monitor.model import phrases
 from monitor.model.finding import Finding
+from monitor.model.format import amount
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
 from monitor.model.plurals import number, percent, plural
@@ -68,11 +69,11 @@ def evaluate(rule: Rate, inputs: EvaluationInput) -> RuleResult:
     def why(at: int) -> str:
         if breached[at] == NOT_ENOUGH:
             return _too_few(rule, int(messages[at]))
-        said = f"{percent(value[at])} ({number(int(matching[at]))} of {plural(int(messages[at]), 'message')})"
+        said = f"{amount(value[at], 'share', threshold[at])} ({number(int(matching[at]))} of {plural(int(messages[at]), 'message')})"
         side = "below" if value[at] < threshold[at] else "above" if value[at] > threshold[at] else "at"
-        said += f" is {side} {percent(threshold[at])}"
+        said += f" is {side} {amount(threshold[at], 'share', value[at])}"
         if rule.confidence is not None and not breached[at] and side == rule.comparison:
-            said += f", but not with {percent(rule.confidence)} confidence: the bound is {percent(proven[at])}"
+            said += f", but not with {percent(rule.confidence)} confidence: the bound is {amount(proven[at], 'share', threshold[at])}"
         return said
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
@@ -149,7 +150,7 @@ def share_said(view: AlertView) -> str:
     """Returns for example ``34.2% of 1,204 messages to Cosmote (GR) failed in 15m``."""
     outcome = phrases.outcome(view)
     verb = "failed" if outcome.lower() in ("", "failed") else f"were {outcome}"
-    return f"{percent(view.value)} of {phrases.messages(view.messages)}{phrases.place(view)} {verb}{phrases.in_window(view)}"
+    return f"{phrases.measured_value(view)} of {phrases.messages(view.messages)}{phrases.place(view)} {verb}{phrases.in_window(view)}"
 
 
 def _looked_at(rule: Rate) -> Duration:

@@ -23,9 +23,10 @@ from monitor.config.rules import EVERYTHING
 from monitor.config.rules.stuck import Stuck
 from monitor.model import phrases
 from monitor.model.finding import Finding, Unit
+from monitor.model.format import amount
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
-from monitor.model.plurals import number, percent, plural
+from monitor.model.plurals import number, plural
 from monitor.runtime.clock import format_duration
 from monitor.runtime.printable import clean
 from monitor.window import Codes, Query
@@ -48,8 +49,10 @@ def evaluate(rule: Stuck, inputs: EvaluationInput) -> RuleResult:
         said = f"{number(int(stuck[at]))} of {plural(int(messages[at]), 'message')} had no final status"
         said += f" {format_duration(rule.older_than)} after sending"
         side = "above" if value[at] > threshold[at] else "below" if value[at] < threshold[at] else "at"
-        limit = percent(threshold[at]) if rule.is_share else number(threshold[at])
-        return f"{said}{f' ({percent(value[at])})' if rule.is_share else ''}: {side} {limit}"
+        unit = _unit(rule)
+        limit = amount(threshold[at], unit, value[at])
+        share = f" ({amount(value[at], unit, threshold[at])})" if rule.is_share else ""
+        return f"{said}{share}: {side} {limit}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         if rule.is_share:
@@ -84,7 +87,7 @@ def _case(rule: Stuck, inputs: EvaluationInput, group: Group) -> RuleCase | None
 def _sentence(view: AlertView) -> str:
     after = f" after {clean(view.matched)}" if view.matched else ""
     if view.unit == "share":
-        sent = f"{percent(view.value)} of {phrases.messages(view.messages)}{phrases.place(view)} sent{phrases.in_window(view)}"
+        sent = f"{phrases.measured_value(view)} of {phrases.messages(view.messages)}{phrases.place(view)} sent{phrases.in_window(view)}"
         return f"{sent} have no final status{after}"
     return f"{phrases.messages(view.value or 0)}{phrases.place(view)} without a final status{after}"
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from monitor.runtime.file_reads import reading
+
 RULES: Final = (".yaml", ".yml")
 """The suffixes of rule files in a folder."""
 TEMPLATES: Final = (".j2",)
@@ -32,7 +34,8 @@ def find_files(folder: Path, pattern: str, suffixes: tuple[str, ...] = RULES) ->
     Raises ValueError if there is none.
     """
     try:
-        found = _find(folder, pattern, suffixes)
+        with reading(folder / pattern):
+            found = _find(folder, pattern, suffixes)
     except (OSError, ValueError, NotImplementedError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a path or a glob"
         raise ValueError(f"{pattern!r} cannot be looked for: {reason}") from None

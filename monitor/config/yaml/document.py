@@ -15,6 +15,7 @@ import yaml
 from monitor.config.yaml.scalar import is_text, resolve, substitute
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import Problem
+from monitor.runtime.file_reads import read_file
 
 Key = str | int
 KeyPath = tuple[Key, ...]
@@ -87,8 +88,7 @@ def show_path(path: KeyPath) -> str:
 def read_document(path: Path, environ: Mapping[str, str]) -> Document:
     """Reads the file at ``path``; variables come from ``environ``."""
     try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
+        content = read_file(path, LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         return _unreadable(str(path), 1, 1, f"cannot be read: {reason or error}")

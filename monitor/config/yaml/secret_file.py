@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from monitor.runtime.file_reads import read_file, reading
+
 LARGEST: Final = 64 * 1024
 
 _PLAINLY_A_NAME: Final = re.compile(r"(/|\./|\.\./|~)|[A-Za-z_. -]{1,40}$")
@@ -16,8 +18,9 @@ def locate(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
     credentials = environ.get("CREDENTIALS_DIRECTORY")
     if credentials and "/" not in name:
         candidate = Path(credentials) / name
-        if candidate.exists():
-            return candidate
+        with reading(candidate):
+            if candidate.exists():
+                return candidate
     return folder / Path(name).expanduser()
 
 
@@ -39,8 +42,7 @@ def read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> str:
     shown = f"the file {name}" if _PLAINLY_A_NAME.match(name) else "the file named here"
     try:
         path = locate(name, folder, environ)
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
+        content = read_file(path, LARGEST + 1)
     except OSError as error:
         raise ValueError(f"{shown} cannot be read: {error.strerror}{_where_else(name, environ)}") from None
     except (ValueError, RuntimeError):  # an invalid file name, or ~ without a home

@@ -5,7 +5,7 @@
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -23,7 +23,7 @@ from monitor.model.fleet import Fleet, FleetView, WorkerView
 from monitor.notify.outbox import GRACE
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import Clock
-from monitor.runtime.errors import InternalError, StoreError, StoreOutdated
+from monitor.runtime.errors import InternalError, StoreDamaged, StoreError, StoreOutdated
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore
 
@@ -163,6 +163,11 @@ class LeaseKeeper:
     def leave(self) -> None:
         """Ends `run`. Nothing must be under way for any account any more."""
         self._left.set()
+
+    def rows_read(self, accounts: Collection[str]) -> None:
+        """Takes which accounts' rows could be read from the store beside another worker that has them: a row of theirs is no trouble any more."""
+        for account in accounts:
+            self._unreadable.rows_read(account)
 
     def settle(self) -> None:
         """Takes and gives away nothing more, and reads no further what is being read: the daemon is about to stop."""
@@ -315,7 +320,7 @@ class LeaseKeeper:
                 await self._duties.adopt(account)
             except StoreError as error:
                 trouble.arose(str(error))
-                self._unreadable.failed(account, str(error))
+                self._unreadable.failed(account, str(error), of_row=isinstance(error, StoreDamaged))
             except Exception as error:  # noqa: BLE001 - this account cannot be read, and the others go on
                 self._failed(f"reading account {account} from the store", error)
                 self._unreadable.failed(account, str(InternalError(error)))

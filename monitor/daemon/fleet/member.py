@@ -74,7 +74,7 @@ class FleetMember:
         self.follow = follower.run
         self.probe = Probes(lambda: present().config, unpolled, services, changed).run
         self.announce_rules = RuleSets(store, pipeline, present).run
-        self.read_others = OthersReader(store, pipeline, present, key, self._held_elsewhere).run
+        self.read_others = OthersReader(store, pipeline, present, key, self._held_elsewhere, self._keeper.rows_read).run
 
     @property
     def worker(self) -> int:

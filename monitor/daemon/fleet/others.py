@@ -41,7 +41,8 @@ class _Read(NamedTuple):
 
 
 class OthersReader:
-    """Keeps `Pipeline.elsewhere` up to date. ``elsewhere`` returns the accounts that are to be shown and not held here.
+    """Keeps `Pipeline.elsewhere` up to date. ``elsewhere`` returns the accounts that are to be shown and not held here. ``rows_read`` is called
+    with those whose rows could be read.
 
     Only accounts of which something has changed are made anew, and other tasks run in between: there may be hundreds.
     """
@@ -53,9 +54,10 @@ class OthersReader:
         present: Callable[[], RuntimeConfig],
         key: bytes,
         elsewhere: Callable[[], Collection[str]],
+        rows_read: Callable[[Collection[str]], object] = lambda names: None,
     ) -> None:
         self._store, self._pipeline, self._present = store, pipeline, present
-        self._key, self._elsewhere = key, elsewhere
+        self._key, self._elsewhere, self._rows_read = key, elsewhere, rows_read
         self._read: dict[str, _Read] = {}
         self._shown = Elsewhere()
         self._trouble = ThrottledLog(log, "what other daemons hold", pipeline.services.clock, logging.ERROR)
@@ -78,14 +80,16 @@ class OthersReader:
                 self._show(Elsewhere())
             self._read = {}
             return
-        services, damage = self._pipeline.services, ""
+        services, damage = self._pipeline.services, dict[str, StoreDamaged]()
         try:
             parts = await services.pieces.do(parts_of(await self._store.load(names, rule_states=False), sorted(names)))
         except StoreDamaged:
             parts, damage = await self._readable(names)
+        self._rows_read(names - damage.keys())
         changed = await services.pieces.do(self._making(parts, self._present(), services.clock.now()))
         if damage:
-            self._trouble.arose(damage)
+            name, why = next(reversed(damage.items()))
+            self._trouble.arose(f"account {name} is shown as it was last: {why}")
         else:
             self._trouble.over()
         if changed or self._pipeline.elsewhere is not self._shown:
@@ -95,15 +99,16 @@ class OthersReader:
         self._shown = elsewhere
         self._pipeline.show_elsewhere(elsewhere)
 
-    async def _readable(self, names: Collection[str]) -> tuple[dict[str, StoredState], str]:
-        """Returns the accounts that can be read, one by one, and of the others what was read of them last; and why one cannot. Raises StoreError."""
-        parts, why = dict[str, StoredState](), ""
+    async def _readable(self, names: Collection[str]) -> tuple[dict[str, StoredState], dict[str, StoreDamaged]]:
+        """Returns the accounts that can be read, one by one, and of the others what was read of them last; and why those cannot. Raises
+        StoreError."""
+        parts, why = dict[str, StoredState](), dict[str, StoreDamaged]()
         for name in sorted(names):
             try:
                 loaded = await self._store.load([name], rule_states=False)
                 parts |= await self._pipeline.services.pieces.do(parts_of(loaded, [name]))
             except StoreDamaged as damage:
-                why = f"account {name} is shown as it was last: {damage}"
+                why[name] = damage
                 if name in self._read:
                     parts[name] = self._read[name].part
         return parts, why

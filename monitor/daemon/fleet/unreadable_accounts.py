@@ -20,6 +20,8 @@ class _Failure:
     given_back: float | None = None
     pause: float = LEFT_ALONE / 2
     is_elsewhere: bool = False
+    of_row: bool = False
+    """It was a row that could not be read."""
 
     def is_left_alone(self, now: float) -> bool:
         return self.given_back is not None and (self.is_elsewhere or now < self.given_back + self.pause)
@@ -36,10 +38,17 @@ class UnreadableAccounts:
     changed: Callable[[Mapping[str, str], Mapping[str, str]], None]
     _failures: dict[str, _Failure] = field(default_factory=dict)
 
-    def failed(self, account: str, why: str) -> None:
-        """Notes that an account could not be read."""
-        self._failures.setdefault(account, _Failure(why)).why = why
+    def failed(self, account: str, why: str, *, of_row: bool = False) -> None:
+        """Notes that an account could not be read; ``of_row``: because of a row of it."""
+        failure = self._failures.setdefault(account, _Failure(why))
+        failure.why, failure.of_row = why, of_row
         self._report()
+
+    def rows_read(self, account: str) -> None:
+        """Notes that the rows of an account can be read. That is the end of it where one could not be, and another worker has the account."""
+        failure = self._failures.get(account)
+        if failure is not None and failure.of_row and failure.is_elsewhere:
+            self.read(account)
 
     def read(self, account: str) -> None:
         """Notes that an account was read."""

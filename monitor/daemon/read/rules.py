@@ -129,7 +129,7 @@ def condition_words(rule: Rule) -> str:
 
 def summary_of(rule: Rule, evaluator: RuleEvaluator, states: StateCounts) -> RuleSummary:
     """Returns the summary of a rule in the account of ``evaluator``."""
-    interval, as_of = evaluator.coverage.interval(rule), evaluator.evaluated_as_of(rule.name)
+    interval, polled = evaluator.coverage.interval(rule), evaluator.polled_as_of(rule.name)
     enabled = rule.name in evaluator.rules
     seconds = evaluator.seconds.get(rule.name)
     return RuleSummary(
@@ -145,9 +145,9 @@ def summary_of(rule: Rule, evaluator: RuleEvaluator, states: StateCounts) -> Rul
         severity=_firing_severity(rule, evaluator),
         labels=dict(rule.labels),
         states=states,
-        evaluated_as_of=as_of,
+        evaluated_as_of=evaluator.evaluated_as_of(rule.name),
         evaluation_seconds=None if seconds is None else round(seconds, 6),
-        next_at=_next(as_of, interval) if enabled else None,
+        next_at=_next(polled, interval) if enabled else None,
         every=interval if enabled else None,
         error=evaluator.errors.get(rule.name, ""),
         blind=blindness(rule, evaluator) if enabled else "",

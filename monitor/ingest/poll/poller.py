@@ -3,6 +3,7 @@
 import trio
 
 from monitor.ingest.poll.plan import LEAST_OVERLAP, Slice, due, next_tick, poll_range, punctual, tick
+from monitor.ingest.poll.poll_log import log_poll
 from monitor.ingest.poll.reader import Reader, SliceResult
 from monitor.ingest.poll.search_state import SearchState
 from monitor.ingest.poll.short_poll import ShortPolls
@@ -48,7 +49,9 @@ class Polls:
         folded = self._folded(now)
         wanted = poll_range(search.plan, now, progress.watermark, max(folded, default=0))
         reader = search.reader(figures, fresh_since=self._fresh_since())
-        if not (self._may_be_short(wanted, folded) and await self._poll_shortly(reader, wanted)):
+        is_short = self._may_be_short(wanted, folded)
+        log_poll(search.plan, wanted, progress.watermark, folded, is_short=is_short)
+        if not (is_short and await self._poll_shortly(reader, wanted)):
             if not folded:
                 wanted = self._short.hand_over(wanted)
             await self._poll_fully(reader, wanted, {str(back): now for back in folded})

@@ -9,6 +9,7 @@ import trio
 from monitor.ingest.poll.blindness import Blindness
 from monitor.ingest.poll.cursor import Progress
 from monitor.ingest.poll.plan import SearchPlan, Slice, horizon, on_grid, sweep_range
+from monitor.ingest.poll.poll_log import log_finished
 from monitor.ingest.poll.reader import Reader
 from monitor.ingest.poll.sink import Kind, PollFigures, PollObserver, Sink
 from monitor.ingest.poll.trouble import Trouble
@@ -124,6 +125,7 @@ class SearchState:
             await self._failed(figures, InternalError(error))
         figures.seconds = trio.current_time() - began
         self._observer.finished(figures)
+        log_finished(self.plan, figures)
         return figures.outcome == "ok"
 
     async def _failed(self, figures: PollFigures, error: RouteeError | StoreError | InternalError) -> None:

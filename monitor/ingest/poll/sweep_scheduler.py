@@ -5,6 +5,7 @@ from functools import partial
 import trio
 
 from monitor.ingest.poll.plan import Slice, due
+from monitor.ingest.poll.poll_log import log_sweep
 from monitor.ingest.poll.search_state import SearchState
 from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.poll.sweep import Sweep
@@ -90,6 +91,7 @@ class Sweeps:
         await search.idle.wait()
         now = search.clock.now()
         wanted = search.sweep_range(now, back)
+        log_sweep(search.plan, back, wanted)
         if wanted is None:
             return
         reader = search.reader(figures, partial(self._give_way, back))

@@ -44,6 +44,8 @@ Observer = Callable[[str, str, float], None]
 
 Result = TypeVar("Result")
 
+log = logging.getLogger("monitor")
+
 _PATIENCE: Final = RetryPolicy()
 
 # httpx writes each full URL at INFO, httpcore the headers of answers at DEBUG.
@@ -199,12 +201,14 @@ class Routee:
             return await self._observed(call, decode, authorisation, attempts_so_far.timeout())
 
     async def _observed(self, call: Call, decode: Decode[Result], authorisation: str, seconds: float) -> Result:
-        began, outcome = trio.current_time(), "cancelled"
+        began, outcome, status, messages = trio.current_time(), "cancelled", 0, 0
         try:
             answer = await self._http.exchange(call, authorisation, seconds)
+            status = answer.status
             answer = without(answer, (*self._secrets, authorisation.partition(" ")[2]))
             result = await _decoded(decode, checked_body(answer, call.host, self._clock.now()), call.host)
             outcome = "ok"
+            messages = len(result.batch) if isinstance(result, Page) else 0
             self._listen(answer)
         except (TryAgain, Unauthorised, RouteeError) as failure:
             outcome = failure.outcome
@@ -212,8 +216,19 @@ class Routee:
                 self._pace.pause(failure.wait)
             raise
         finally:
-            self._observe(call.endpoint, outcome, trio.current_time() - began)
+            took = trio.current_time() - began
+            self._observe(call.endpoint, outcome, took)
+            if log.isEnabledFor(logging.DEBUG):
+                self._log(call, outcome, status, messages, took)
         return result
+
+    def _log(self, call: Call, outcome: str, status: int, messages: int, seconds: float) -> None:
+        """Logs a request, without its parameters, which may name recipients."""
+        log.debug(
+            "asked Routee for account %s: %s %s: %s, status %s, %d messages, %.0f ms",
+            *(self.name, call.method, call.path, outcome, status or "none", messages, seconds * 1000),
+            extra={"account": self.name, "endpoint": call.endpoint},
+        )
 
     def _listen(self, answer: RouteeResponse) -> None:
         """Passes the Date of a good answer to the clock. Other answers may come from a proxy."""

@@ -27,6 +27,11 @@ class Call:
         """Returns host and port, for people."""
         return self.url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "the configured URL"
 
+    @property
+    def path(self) -> str:
+        """Returns the path of the URL, without anything that a configured address may have before or behind it."""
+        return "/" + self.url.partition("://")[2].partition("?")[0].partition("/")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:

@@ -232,6 +232,11 @@ class Sender:
             self.outbox.sending.pop(here, None)
         seconds = trio.current_time() - began
         self.observer.notification(self.receiver, self.channel, _word(outcome), seconds)
+        log.debug(
+            "send to %s %s: notification %s (%s), try %d: %s, %.0f ms",
+            *(self.receiver, self.channel, outbox_row.notification.key, outbox_row.notification.reason),
+            *(outbox_row.attempts + 1, _word(outcome), seconds * 1000),
+        )
         return outcome
 
     async def _took(self, outbox_row: OutboxRow, sent: Sent) -> None:

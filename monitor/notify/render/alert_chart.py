@@ -31,7 +31,7 @@ def alert_chart(view: AlertView) -> TimeChart:
         levels=(
             *((FixedLine("baseline", usual, f"usual {amount(usual, view.unit)}"),) if usual is not None else ()),
             *(
-                (FixedLine("threshold", limit, f"threshold {threshold(limit, view.unit)}"),)
+                (FixedLine("threshold", limit, f"threshold {threshold(limit, view.unit, view.value)}"),)
                 if limit is not None
                 else ()
             ),
@@ -77,6 +77,10 @@ def _fired(view: AlertView) -> Span:
 
 def _said(view: AlertView, points: list[tuple[Instant, float]]) -> str:
     values = [value for _, value in points]
-    low, high, last = (amount(value, view.unit) for value in (min(values), max(values), values[-1]))
+    low, high, last = (amount(value, view.unit, view.threshold) for value in (min(values), max(values), values[-1]))
     said = f"From {low} to {high}, now {last}"
-    return said if view.threshold is None else f"{said}; the threshold is {threshold(view.threshold, view.unit)}"
+    return (
+        said
+        if view.threshold is None
+        else f"{said}; the threshold is {threshold(view.threshold, view.unit, values[-1])}"
+    )

@@ -5,7 +5,7 @@ from typing import Final
 from monitor.alerts.kinds.registry import wording_of
 from monitor.model.format import amount, datetime, duration, percent
 from monitor.model.notification import AlertView, Cause
-from monitor.model.phrases import against_threshold, place, threshold
+from monitor.model.phrases import against_threshold, measured_value, place, threshold
 from monitor.runtime.printable import clean
 
 __all__ = ["aftermath", "cause", "fires_on", "place", "sentence", "statement", "threshold"]
@@ -44,7 +44,7 @@ def statement(view: AlertView) -> str:
     """Returns the present value and the threshold or the usual value; without the alert's name."""
     wording = wording_of(view.kind)
     if view.value is None or wording is None:
-        return clean(view.why, 300) or f"{amount(view.value, view.unit)}{place(view)}{against_threshold(view)}"
+        return clean(view.why, 300) or f"{measured_value(view)}{place(view)}{against_threshold(view)}"
     only = "Only " if view.comparison == "below" and view.value else ""
     return f"{only}{wording.measure(view)}{wording.against(view)}"
 

@@ -7,7 +7,7 @@ from monitor.alerts.kinds.registry import wording_of
 from monitor.model.finding import Unit, excess
 from monitor.model.format import amount, duration, number
 from monitor.model.notification import AlertView, Notification
-from monitor.model.phrases import noun, scope
+from monitor.model.phrases import measured_value, noun, scope
 from monitor.model.plurals import plural
 from monitor.notify.render.alert_sentence import fires_on, sentence, threshold
 from monitor.notify.render.sanitize import URGENCY, Tone, clean, clean_lines, tone
@@ -218,8 +218,8 @@ def measured(view: AlertView) -> str:
     wording = wording_of(view.kind)
     if view.baseline is not None and wording is not None and wording.shows_usual:
         return f"{amount(view.value, unit)} (usual {amount(view.baseline, unit)})"
-    limit = "" if view.threshold is None else f" (threshold {threshold(view.threshold, unit)})"
-    return f"{amount(view.value, unit)}{limit}"
+    limit = "" if view.threshold is None else f" (threshold {threshold(view.threshold, unit, view.value)})"
+    return f"{measured_value(view)}{limit}"
 
 
 def counted(view: AlertView) -> str:

@@ -56,8 +56,10 @@ def layout(notification: Notification) -> list[TextLine]:
         lines.append(TextLine(tone_of(notification), ((storm(notification), "strong"),)))
     if said := incident(notification):
         lines.append(TextLine(tone_of(notification), ((said, "strong"),)))
+    mixed = any(_is_over(view) for view in views) and not all(_is_over(view) for view in views)
     for index, view in enumerate(views[:_MOST_LISTED]):
-        lines += _alert(view, notification.created_at, named=len(views) > 1, detailed=index < _MOST_DETAILED)
+        named = _names(view, mixed=mixed) if len(views) > 1 else []
+        lines += _alert(view, notification.created_at, named, detailed=index < _MOST_DETAILED)
     others = max(len(views) - _MOST_LISTED, 0) + notification.truncated
     if others:
         lines.append(TextLine(tone_of(notification), ((f"+{number(others)} more", "faint"),)))
@@ -74,10 +76,19 @@ def _head(notification: Notification, views: list[AlertView]) -> TextLine:
     return TextLine(tone_of(notification), tuple(pieces))
 
 
-def _alert(view: AlertView, now: Instant, *, named: bool, detailed: bool) -> list[TextLine]:
+def _is_over(view: AlertView) -> bool:
+    return view.status == "resolved" and not view.is_report
+
+
+def _names(view: AlertView, *, mixed: bool) -> list[tuple[str, Style]]:
+    """Returns an alert's name, and that it is over where others beside it fire."""
+    name: list[tuple[str, Style]] = [(f"{clean(view.name)}  ", "strong")]
+    return [*name, ("resolved: ", "toned")] if mixed and _is_over(view) else name
+
+
+def _alert(view: AlertView, now: Instant, name: list[tuple[str, Style]], *, detailed: bool) -> list[TextLine]:
     colour = tone(view.severity, view.status)
-    said = statement(view) if view.status == "firing" or view.is_report else _over(view)
-    name: list[tuple[str, Style]] = [(f"{clean(view.name)}  ", "strong")] if named else []
+    said = _over(view) if _is_over(view) else statement(view)
     lines = [TextLine(colour, (*name, *_stressed(said)))]
     lines += [TextLine(colour, ((mark, "strong"),)) for mark in marks(view)]
     lines += [TextLine(colour, ((text, "plain"),)) for note in advice(view) for text in note.splitlines() if text]

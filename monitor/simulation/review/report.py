@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from monitor.alerts.kinds import condition
-from monitor.model.format import duration, number, percent
+from monitor.model.format import amount, duration, number
 from monitor.model.plurals import plural
 from monitor.runtime.clock import MINUTE, SECOND, format_duration, iso
 from monitor.simulation.review.alerts import AlertTotals
@@ -105,15 +105,16 @@ def _people(totals: AlertTotals) -> str:
 
 def _nearest(nearest: Nearest) -> str:
     group = ", ".join(value for _, value in nearest.group) or "all messages"
-    shown = _amount(nearest.reached, nearest.threshold.form), _amount(nearest.threshold.size, nearest.threshold.form)
-    return f"came nearest to firing: {shown[0]}, threshold {shown[1]} ({group})"
+    reached, limit, form = nearest.reached, nearest.threshold.size, nearest.threshold.form
+    what = "went furthest beyond its threshold" if nearest.crossed else "came nearest to firing"
+    return f"{what}: {_amount(reached, form, limit)}, threshold {_amount(limit, form, reached)} ({group})"
 
 
-def _amount(size: float, form: str) -> str:
+def _amount(size: float, form: str, beside: float) -> str:
     if form == "share":
-        return percent(size)
+        return amount(float(size), "share", float(beside))
     if form == "seconds":
-        return duration(float(size))
+        return amount(float(size), "seconds", float(beside))
     if form == "relative":
         return f"{100 * (size - 1):+.3g}%"
     return number(size) + {"factor": "x", "sigma": " sigma"}.get(form, "")

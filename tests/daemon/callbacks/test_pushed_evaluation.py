@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.model.batch import batch_of
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
 from monitor.runtime.errors import StoreError
@@ -57,6 +58,22 @@ async def test_a_push_begins_an_alert_and_a_poll_ends_it() -> None:
     assert one.states() == ["firing"], "a push has ended an alert"
     await one.poll()
     assert one.states() in ([], ["resolved"])
+
+
+async def test_a_rule_says_when_it_was_evaluated_also_if_that_was_between_two_polls() -> None:
+    one = Pushed()
+    await one.poll(traffic(0, operator="Cosmote"))
+    polled = one.clock.at
+    rules = DaemonReader(one.pipeline, one.front, lambda: one.settings).rules
+    one.clock.at += 10 * SECOND
+    await one.push(BAD)
+    [rule] = await rules.all()
+    assert rule.evaluated_as_of == one.clock.at
+    assert rule.next_at == polled + rule.every, "polls come as before"
+    one.clock.at += MINUTE
+    await one.poll()
+    [rule] = await rules.all()
+    assert rule.evaluated_as_of == one.clock.at
 
 
 async def test_nothing_is_evaluated_of_an_account_that_was_not_polled() -> None:

@@ -17,7 +17,7 @@ from monitor.daemon.fleet.unpolled_accounts import FAILING_FOR, UnpolledAccounts
 from monitor.daemon.fleet.unreadable_accounts import LEFT_TO_OTHERS, LONGEST_ALONE
 from monitor.notify.outbox.gate import AccountGate
 from monitor.runtime.clock import DAY, MINUTE, SECOND, Duration, TrioClock
-from monitor.runtime.errors import StoreError
+from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store.async_store import AsyncStore
 from monitor.store.leases import LeaseStore
 from tests.fakes.lease_table import LeaseTable, TableLeases
@@ -66,6 +66,7 @@ class Duties:
     failures: int = 0
     takes: float = 0.0
     broken: set[str] = field(default_factory=set)
+    damaged: set[str] = field(default_factory=set)
     faulty: set[str] = field(default_factory=set)
     tried_at: list[float] = field(default_factory=list)
     failing: dict[str, str] = field(default_factory=dict)
@@ -82,6 +83,8 @@ class Duties:
         if self.failures:
             self.failures -= 1
             raise StoreError("the server does not answer")
+        if account in self.damaged:
+            raise StoreDamaged(f"a row of {account} cannot be read")
         if account in self.broken:
             self.tried_at.append(trio.current_time())
             raise ValueError(account)
@@ -324,6 +327,36 @@ async def test_what_could_not_be_read_and_another_has_is_tried_again_after_a_lon
         await trio.sleep(LEFT_TO_OTHERS)
         assert len(ill.duties.known) == 2
         assert not ill.duties.left_to_others
+
+
+async def test_of_what_another_has_nothing_more_is_said_once_its_rows_can_be_read_here_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as on:
+        await on.start()
+        ill = Worker(on.table, 2)
+        on.workers.append(ill)
+        ill.duties.damaged, ill.duties.broken = {C}, {D}
+        on.nursery.start_soon(ill.run)
+        await trio.sleep(120)
+        assert set(ill.duties.left_to_others) >= {C, D}
+        ill.duties.damaged = set()
+        ill.keeper.rows_read(EVERY)
+        assert C not in ill.duties.left_to_others
+        assert D in ill.duties.left_to_others, "that was no row"
+        await trio.sleep(10)
+        assert C not in ill.duties.left_to_others
+
+
+async def test_what_nobody_has_is_not_thought_to_be_read(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as on:
+        ill = Worker(on.table, 1)
+        on.workers.append(ill)
+        ill.duties.damaged = {C}
+        on.nursery.start_soon(ill.run)
+        await trio.sleep(60)
+        ill.keeper.rows_read(EVERY)
+        assert C in ill.duties.failing
 
 
 async def test_what_cannot_be_polled_is_given_to_another_worker_in_good_order_and_the_log_says_to_whom(

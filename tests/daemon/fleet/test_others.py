@@ -40,6 +40,7 @@ class Stage:
     def __init__(self, rules: str = RULES) -> None:
         self.clock, self.store = HandClock(), MemoryStore()
         written = settings(rules, CONFIG)
+        self.rows_read: list[Collection[str]] = []
         self.holder, self.asked = (SharedWorker(written, self.clock, self.store) for _ in range(2))
 
     async def start(self) -> "Stage":
@@ -52,6 +53,7 @@ class Stage:
             lambda: self.asked.present,
             self.store.secret("recipients"),
             lambda: ["a", "c"],
+            self.rows_read.append,
         )
         return self
 
@@ -247,3 +249,5 @@ async def test_an_account_whose_rows_are_damaged_is_shown_as_it_was_and_hides_no
     await stage.read()
     assert await stage.shown() == shown
     assert f"account {account} is shown as it was last: a stored alert cannot be read" in caplog.text
+    assert account in stage.rows_read[0]
+    assert set(stage.rows_read[-1]) == {"a", "c"} - {account}, "whose rows can be read"

@@ -2,11 +2,14 @@
 
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model.format import BARS, GAP, amount, datetime, duration, mask, number, percent, sparkline
+from monitor.notify.render import sample_view, sentence
+from monitor.notify.render.notification_text import measured
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 
 
@@ -100,3 +103,45 @@ def test_amounts_are_written_in_their_unit() -> None:
         "30s",
         "103.50",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "unit", "shown"),
+    [
+        (0.04021, 0.04, "share", ("4.02%", "4%")),
+        (0.04, 0.0401, "share", ("4%", "4.01%")),
+        (0.2, 0.2, "share", ("20%", "20%")),
+        (0.3, 0.2, "share", ("30%", "20%")),
+        (0.9996, 0.9997, "share", ("99.96%", "99.97%")),
+        (0.1 + 0.2, 0.3, "share", ("30%", "30%")),
+        (30.004, 30.0, "seconds", ("30.004s", "30s")),
+        (5442.5, 5400.0, "seconds", ("1h30m42s", "1h30m0s")),
+        (4.22, 4.2, "seconds", ("4.22s", "4.2s")),
+        (100.004, 100.0, "money", ("100.004", "100.000")),
+        (100.5, 100.25, "money", ("100.50", "100.25")),
+        (12.34, 12.3, "count", ("12.34", "12.3")),
+        (1_204.0, 1_204.0, "count", ("1,204", "1,204")),
+        (None, 0.2, "share", ("–", "20%")),
+        (1e300, 1e299, "seconds", (None, None)),
+    ],
+)
+def test_a_value_is_told_from_its_threshold(value, limit, unit, shown):
+    found = amount(value, unit, limit), amount(limit, unit, value)
+    assert all(one in (mine, None) for mine, one in zip(found, shown, strict=True)), found
+    assert all(len(one) < 500 for one in found)
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.sampled_from(("share", "seconds", "money", "count")))
+def test_values_that_are_not_all_the_same_look_different_beside_each_other(value, limit, unit):
+    shown = amount(value, unit, limit), amount(limit, unit, value)
+    if abs(value - limit) > 1e-5:
+        assert shown[0] != shown[1]
+    if amount(value, unit) != amount(limit, unit):
+        assert shown == (amount(value, unit), amount(limit, unit)), "no more digits than needed"
+
+
+def test_a_sentence_tells_the_value_from_its_threshold():
+    view = msgspec.structs.replace(sample_view("Failing", "rate"), value=0.04021, threshold=0.04, baseline=None)
+    assert sentence(view).startswith("Failing: 4.02% of ")
+    assert sentence(view).endswith(", threshold 4%")
+    assert measured(view) == "4.02% (threshold 4%)"

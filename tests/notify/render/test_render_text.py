@@ -121,6 +121,16 @@ def test_every_reason_as_text() -> None:
     is_as_before("text.txt", "\n\n".join(plain_text(each) for each in tellings) + "\n")
 
 
+def test_beside_those_that_fire_what_is_over_says_so() -> None:
+    mixed = plain_text(notification_of(rate(), over(spike()), reason="some resolved")).splitlines()
+    [fires] = [line for line in mixed if "OperatorFailureRate  " in line]
+    [is_over] = [line for line in mixed if "UndeliveredSpike  " in line]
+    assert "resolved" not in fires
+    assert is_over.startswith("▌ UndeliveredSpike  resolved: ")
+    both = notification_of(over(rate()), over(spike()), status="resolved", reason="all resolved")
+    assert "resolved: " not in plain_text(both), "the head says so of all"
+
+
 def test_the_worst_alert_comes_first() -> None:
     milder = rate(fingerprint="1", value=0.25, labels={"operator": "Vodafone"})
     lines = plain_text(notification_of(spike(), milder, rate())).splitlines()

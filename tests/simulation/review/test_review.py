@@ -8,6 +8,7 @@ import pytest
 
 from monitor.alerts.alert_episodes import alert_episodes
 from monitor.alerts.kinds import kind_of
+from monitor.alerts.kinds.tuning import WrittenThreshold
 from monitor.config.rules import Rule, rule_of
 from monitor.model.alert import Transition, TransitionSubject
 from monitor.model.batch import batch_of
@@ -16,7 +17,7 @@ from monitor.simulation.backtest import EvaluationSpan, Subject, run
 from monitor.simulation.backtest.run import AccountMessages, Backtest, Trial
 from monitor.simulation.review.alerts import AlertTotals, PastAlert
 from monitor.simulation.review.overlap import Overlap, overlaps
-from monitor.simulation.review.reach import MOST_GROUPS, Observer
+from monitor.simulation.review.reach import MOST_GROUPS, Nearest, Observer
 from monitor.simulation.review.report import lines
 from monitor.simulation.review.rules import reviews_of
 from monitor.simulation.review.verdict import RuleReview, weigh
@@ -312,6 +313,21 @@ def test_how_near_it_came_and_which_groups_were_too_small() -> None:
     assert one.nearest is not None
     assert (one.nearest.group, one.nearest.reached, one.nearest.threshold.size) == ((("operator", "Nova"),), 0.1, 0.2)
     assert (one.small, one.groups) == ([(("operator", "Q"),)], 2)
+    assert "  came nearest to firing: 10%, threshold 20% (Nova)" in list(lines([one]))
+
+
+@pytest.mark.parametrize(
+    ("reached", "crossed", "said"),
+    [
+        (0.301, 2, "  went furthest beyond its threshold: 30.1%, threshold 20% (Nova)"),
+        (0.20004, 1, "  went furthest beyond its threshold: 20.004%, threshold 20% (Nova)"),
+        (0.199, 0, "  came nearest to firing: 19.9%, threshold 20% (Nova)"),
+    ],
+)
+def test_what_fired_did_not_only_come_near(reached: float, crossed: int, said: str) -> None:
+    nearest = Nearest((("operator", "Nova"),), "main", reached, WrittenThreshold(("above",), "share", 0.2), crossed)
+    one = RuleReview(rule("R"), totals([]), totals([]), nearest=nearest)
+    assert said in list(lines([one]))
 
 
 def test_a_rule_that_failed_over_the_past_is_not_judged_and_says_why() -> None:

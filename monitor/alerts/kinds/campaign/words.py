@@ -7,6 +7,7 @@ from typing import Final
 from monitor.alerts.kinds.campaign.progress import CampaignProgress
 from monitor.alerts.kinds.result import EvaluationInput
 from monitor.config.rules.campaign import TOLD_FOR, Campaign, Problem
+from monitor.model.format import amount
 from monitor.model.message import FAILURES, UNKNOWN
 from monitor.model.notification import AlertView
 from monitor.model.plurals import money, number, percent, plural
@@ -21,9 +22,11 @@ MOST_REASONS: Final = 3
 
 
 def _failing(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
-    found, limit = progress.runs, percent(rule.failure_above)
+    found = progress.runs
     final, failed = int(found.messages[at] - found.waiting[at]), int(found.failed[at])
-    share = percent(failed / final) if final else "none"
+    failing = failed / final if final else None
+    share, limit = amount(failing, "share", rule.failure_above), amount(rule.failure_above, "share", failing)
+    share = share if final else "none"
     said = f"{number(failed)} of {plural(final, 'message')} failed ({share})"
     if over:
         return f"fails: {said}, limit {limit}"

@@ -30,9 +30,10 @@ from monitor.alerts.kinds.words import (
 from monitor.config.rules import BaselineChange
 from monitor.config.rules.spike import ENOUGH_DAYS, Ago, SameHour, Spike
 from monitor.model.finding import Finding, Unit
+from monitor.model.format import amount
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold, against_usual
-from monitor.model.plurals import number, percent, plural
+from monitor.model.plurals import number, plural
 from monitor.runtime.clock import Duration
 from monitor.runtime.dataclass import dataclass
 from monitor.window import Codes, GroupCounts
@@ -150,8 +151,8 @@ def evaluate(rule: Spike, inputs: EvaluationInput) -> RuleResult:
             return f"not enough data: {_thin(rule, usual, at)}"
         side = "below" if value[at] < threshold[at] else "above" if value[at] > threshold[at] else "at"
         times = "" if not np.isfinite(change[at]) else f" ({change[at]:.3g} times)"
-        said = f"{_said(rule, value[at])} against {_said(rule, usual.expected[at])} usual{times}"
-        return f"{said}: {side} {_said(rule, threshold[at])}"
+        said = f"{_said(rule, value[at], threshold[at])} against {_said(rule, usual.expected[at])} usual{times}"
+        return f"{said}: {side} {_said(rule, threshold[at], value[at])}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         # Zero messages are a number but not a share, and a number only if min_messages allows it.
@@ -371,8 +372,8 @@ def _remembered(expected: Floats, rests_on: Floats, *past: Floats) -> _Baseline:
 BATCH = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
 
 
-def _said(rule: Spike, measure: float) -> str:
-    return percent(measure) if rule.measure == "rate" else number(measure)
+def _said(rule: Spike, measure: float, beside: float | None = None) -> str:
+    return amount(float(measure), "share" if rule.measure == "rate" else "count", beside)
 
 
 def _case(rule: Spike, inputs: EvaluationInput, group: Group) -> RuleCase | None:
