@@ -21,7 +21,7 @@ from monitor.dispatch.destinations import (
     failing_receivers,
     routes_by_receiver,
 )
-from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known
+from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known, KnownAlert
 from monitor.dispatch.incident_assigner import IncidentAssigner, with_incidents
 from monitor.dispatch.missing_alerts import MissingAlerts
 from monitor.dispatch.notification_builder import MOST_ALERTS, NotificationBuilder, new_group, to_all
@@ -241,7 +241,7 @@ class Dispatcher:
         plan.flush_by(silences_change_at(plan.silences, now))
         if self._timed and any(one.members.route.mute or one.members.route.active for one in decisions):
             plan.flush_by(next_minute(now))
-        plan.begun = yield from self.recent_starts.noting(alert for alert, _, _ in plan.input.known.values())
+        plan.begun = yield from self.recent_starts.noting(known.alert for known in plan.input.known.values())
         return plan
 
     def apply(self, plan: DispatchPlan) -> None:
@@ -351,14 +351,15 @@ class Dispatcher:
         silences = self._silences_after(edits.silences, dropped)
         acks, gone = self._acks_after(edits, known, now, apart)
         firing, reports = dict[str, Mapping[str, str]](), dict[str, Instant | None]()
-        for (one, (alert, _, _)), pauses in paced(known.items(), AT_ONCE):
+        for (one, found), pauses in paced(known.items(), AT_ONCE):
+            alert = found.alert
             if alert.state == "firing":
                 firing[one] = destinations[one].labels
                 if alert.is_report:
                     reports[one] = alert.firing_at
             if pauses:
                 yield
-        owners = {one: known[one][0].account for one in firing} if self.by_account else {}
+        owners = {one: known[one].alert.account for one in firing} if self.by_account else {}
         suppressed = yield from self._suppression.finding(firing, silences, now, owners)
         for one, since in reports.items():
             by = silenced_since(firing[one], silences, now if since is None else since, now)
@@ -370,19 +371,19 @@ class Dispatcher:
 
     def _destinations_of(self, known: Known) -> Work[dict[str, AlertDestinations]]:
         destinations = {}
-        unreachable = dict[str, tuple[Alert, Views, ViewContext]]()
+        unreachable = dict[str, KnownAlert]()
         for (one, found), pauses in paced(known.items(), AT_ONCE):
-            alert, views, _ = found
+            alert = found.alert
             was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
-            destinations[one] = self._destinations_in(alert.account).of(was, views)
+            destinations[one] = self._destinations_in(alert.account).of(was, found.views)
             if alert.rule == NOTIFICATION_FAILING.name:
                 unreachable[one] = found
             if pauses:
                 yield
         for account, part in (yield from self._parts(unreachable)).items():
-            failing = failing_receivers((alert for alert, _, _ in part.values()), self.channels)
+            failing = failing_receivers((found.alert for found in part.values()), self.channels)
             for one in part if failing else ():
-                about = dict(known[one][0].group).get("receiver")
+                about = dict(known[one].alert.group).get("receiver")
                 if about is not None:
                     cache = self._destinations_in(account)
                     destinations[one] = cache.avoiding(destinations[one], failing, about)
@@ -401,9 +402,9 @@ class Dispatcher:
         """Returns the alerts in the parts that are decided on apart from each other: by account, or all together (empty)."""
         if not self.by_account:
             return {"": known}
-        parts = dict[str, dict[str, tuple[Alert, Views, ViewContext]]]()
+        parts = dict[str, dict[str, KnownAlert]]()
         for (one, found), pauses in paced(known.items(), AT_ONCE):
-            parts.setdefault(found[0].account, {})[one] = found
+            parts.setdefault(found.alert.account, {})[one] = found
             if pauses:
                 yield
         return parts
@@ -439,7 +440,7 @@ class Dispatcher:
         holding = {
             one: ack
             for one, ack in acks.items()
-            if one not in edits.dropped_acks and (ack.holds(known[one][0], now) if one in known else one in others)
+            if one not in edits.dropped_acks and (ack.holds(known[one].alert, now) if one in known else one in others)
         }
         return holding, [one for one in self.acks if one not in holding]
 
@@ -497,9 +498,9 @@ class Dispatcher:
 
 
 def _by_fingerprint(alerts: Iterable[tuple[Alert, Views, ViewContext]]) -> Work[Known]:
-    known = dict[str, tuple[Alert, Views, ViewContext]]()
-    for one, pauses in paced(alerts, AT_ONCE):
-        known[one[0].fingerprint] = one
+    known = dict[str, KnownAlert]()
+    for (alert, views, context), pauses in paced(alerts, AT_ONCE):
+        known[alert.fingerprint] = KnownAlert(alert, views, context)
         if pauses:
             yield
     return known

@@ -14,7 +14,7 @@ import msgspec
 from monitor.alerts.excess_location import ExcessLocation, Place
 from monitor.config.rules.incident import IncidentGrouping
 from monitor.dispatch.destinations import Key
-from monitor.dispatch.group_members import Known
+from monitor.dispatch.group_members import Known, KnownAlert
 from monitor.dispatch.located_alert import UNLOCATED, LocatedAlert, LocationBudget
 from monitor.dispatch.open_incidents import OpenIncident, OpenIncidents
 from monitor.model.alert import Alert
@@ -85,9 +85,9 @@ class IncidentAssigner:
         """Returns the firing alerts that have no incident yet and whose rules have incidents."""
         fresh = list[LocatedAlert]()
         for found, pauses in paced(self._known.values(), AT_ONCE):
-            alert = found[0]
+            alert = found.alert
             if alert.state == "firing" and alert.incident is None and not alert.is_report:
-                one = LocatedAlert(*found)
+                one = LocatedAlert(alert, found.views, found.context)
                 fresh += [] if one.grouping is None else [one]
             if pauses:
                 yield
@@ -114,10 +114,10 @@ class IncidentAssigner:
             until = quiet_until(group)
             if group.incident is not None and (group.told or (until is not None and self._now < until)):
                 self._open.add(group.incident)
-        for (alert, views, context), pauses in paced(self._known.values(), AT_ONCE):
-            for one in (alert, alert.earlier):
+        for found, pauses in paced(self._known.values(), AT_ONCE):
+            for one in (found.alert, found.alert.earlier):
                 if one is not None and one.incident is not None:
-                    member = LocatedAlert(one, views, context) if one.state == "firing" else None
+                    member = LocatedAlert(one, found.views, found.context) if one.state == "firing" else None
                     self._add_open(one.incident, member)
             if pauses:
                 yield
@@ -212,6 +212,7 @@ def with_incidents(known: Known, assigned: Mapping[str, IncidentScope]) -> Known
     """Returns the alerts as they are in their incidents."""
     joined = dict(known)
     for one, scope in assigned.items():
-        alert, views, context = known[one]
-        joined[one] = msgspec.structs.replace(alert, incident=scope), views, context
+        found = known[one]
+        alert = msgspec.structs.replace(found.alert, incident=scope)
+        joined[one] = KnownAlert(alert, found.views, found.context)
     return joined

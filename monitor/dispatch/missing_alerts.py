@@ -29,5 +29,5 @@ class MissingAlerts:
         self._since = others | since
         for members in groups:
             members.missing = {one: told for one, told in members.missing.items() if now - since[one] < MISSING_FOR}
-            members.quiet |= members.missing.keys()
+            members.quiet |= dict.fromkeys(members.missing)
         return min((at + MISSING_FOR for at in since.values() if now - at < MISSING_FOR), default=None)

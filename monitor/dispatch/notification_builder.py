@@ -98,7 +98,7 @@ class NotificationBuilder:
         if not is_of_incident(group):
             return None
         scopes = [] if group.incident is None else [group.incident]
-        scopes += [scope for one in members.firing if (scope := self._input.known[one][0].incident) is not None]
+        scopes += [scope for one in members.firing if (scope := self._input.known[one].alert.incident) is not None]
         return merged(scopes) if scopes else None
 
     def changes_cause(self, group: AggregationGroup, members: GroupMembers) -> Work[bool]:
@@ -120,7 +120,7 @@ class NotificationBuilder:
         known, shared, fewest = self._input.known, None, 0
         for one, pauses in paced(told, AT_ONCE):
             if one in known:
-                named = frozenset(known[one][0].group)
+                named = frozenset(known[one].alert.group)
                 fewest = len(named) if shared is None else min(fewest, len(named))
                 shared = named if shared is None else shared & named
             if pauses:
@@ -128,7 +128,7 @@ class NotificationBuilder:
         if shared is None:
             return True
         for one, pauses in paced(fresh, AT_ONCE):
-            named = frozenset(known[one][0].group)
+            named = frozenset(known[one].alert.group)
             if named < shared or (named == shared and len(named) < fewest):
                 return True
             if pauses:
@@ -143,7 +143,8 @@ class NotificationBuilder:
         fresh = list[LocatedAlert]()
         for one, pauses in paced((yield from self._worst_first(members)), AT_ONCE):
             if one not in members.kept:
-                fresh.append(LocatedAlert(*self._input.known[one]))
+                known = self._input.known[one]
+                fresh.append(LocatedAlert(known.alert, known.views, known.context))
             if pauses:
                 yield
         return msgspec.structs.replace(group, incident=incident, head=head_of(fresh, incident) or group.head)
@@ -188,7 +189,7 @@ class NotificationBuilder:
         It consists of the rank of its severity, how many levels the alert has recovered while it keeps that severity (as a negative
         number), and how far its value is beyond the threshold.
         """
-        alert, _, _ = self._input.known[fingerprint]
+        alert = self._input.known[fingerprint].alert
         rank = self.ranks(self._input.part_of(alert.account)).get(severity, 0.0)
         return rank, alert.crossed - alert.level, alert.excess
 
@@ -205,7 +206,7 @@ class NotificationBuilder:
         """Returns alerts in an order that does not depend on which of them the daemon learned of first."""
 
         def place(one: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-            alert, _, _ = self._input.known[one]
+            alert = self._input.known[one].alert
             return alert.account, alert.rule, alert.group
 
         return ordered(fingerprints, place, AT_ONCE)
@@ -224,14 +225,15 @@ class NotificationBuilder:
         return views
 
     def _view(self, fingerprint: str, group: AggregationGroup, members: GroupMembers, *, deep: bool) -> Work[AlertView]:
-        alert, views, context = self._input.known[fingerprint]
+        known = self._input.known[fingerprint]
+        alert, views = known.alert, known.views
         ack = self._input.acked.get(fingerprint)
         kept = members.kept.get(fingerprint)
         if kept is None:
-            view = yield from views.viewing(alert, context, deep=deep)
+            view = yield from views.viewing(alert, known.context, deep=deep)
             was, word, source = group.told.get(fingerprint, view.severity), "", alert
         else:
-            source, word = kept
+            source, word = kept.alert, kept.why
             view = self._as_notified(fingerprint, source, members.firing[fingerprint])
             was = view.severity
         return msgspec.structs.replace(
@@ -245,12 +247,12 @@ class NotificationBuilder:
         )
 
     def _as_resolved(self, fingerprint: str, resolved: Alert, group: AggregationGroup) -> AlertView:
-        _, views, context = self._input.known[fingerprint]
-        return views.as_resolved(resolved, group.told[fingerprint], context)
+        known = self._input.known[fingerprint]
+        return known.views.as_resolved(resolved, group.told[fingerprint], known.context)
 
     def _as_notified(self, fingerprint: str, alert: Alert, notified_severity: str) -> AlertView:
-        _, views, context = self._input.known[fingerprint]
-        return views.as_notified(alert, notified_severity, context)
+        known = self._input.known[fingerprint]
+        return known.views.as_notified(alert, notified_severity, known.context)
 
     def _notification(
         self, group: AggregationGroup, members: GroupMembers, views: list[AlertView], reason: Reason, hidden: int
@@ -331,6 +333,8 @@ def new_group(key: Key, route: Route, labels: dict[str, str], now: Instant, acco
 
 def _ranks(given: DispatchInput) -> dict[str, dict[str, float]]:
     ranks = dict[str, dict[str, float]]()
-    for account, views in {id(views): (alert.account, views) for alert, views, _ in given.known.values()}.values():
+    for account, views in {
+        id(known.views): (known.alert.account, known.views) for known in given.known.values()
+    }.values():
         ranks.setdefault(given.part_of(account), dict(RANKS)).update(views.ranks())
     return ranks

@@ -75,8 +75,7 @@ class Route:
     """Whether the alerts of an incident make one group, whatever ``group_by`` says of their names and fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """Whether to notify now, and why; ``next_at`` is when to ask again if nothing changes (None: never)."""
 
     reason: Reason | None
