@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+import trio
+
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.services import Services
@@ -68,6 +70,7 @@ class AccountSink:
         self._failure(search).over()
         if self._taken >= MANY:  # pages leave holes in the memory, which a poll as usual fills again
             self._taken = 0
+            await trio.lowlevel.checkpoint()
             trim_heap()
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:

@@ -141,7 +141,12 @@ def final_results(
 
 def _record_severities(result: EvaluationResult) -> Work[None]:
     """Has each alert that a transition gave a severity keep it, by which an edit of its rule is noticed (`edited_severities`)."""
-    recorded = {one.fingerprint: one.about.severity for one in result.transitions if one.about and one.about.severity}
+    recorded = dict[str, str]()
+    for one, pauses in paced(result.transitions, AT_ONCE):
+        if one.about and one.about.severity:
+            recorded[one.fingerprint] = one.about.severity
+        if pauses:
+            yield
     for (key, alert), pauses in paced(list(result.alerts.items()) if recorded else (), AT_ONCE):
         if alert is not None and alert.fingerprint in recorded:
             result.alerts[key] = msgspec.structs.replace(alert, severity=recorded[alert.fingerprint])

@@ -68,7 +68,7 @@ class GroupMembers(msgspec.Struct, gc=False):
     @property
     def going_on(self) -> dict[str, str]:
         """Returns what counts as firing, with the severities."""
-        return self.firing | self.missing
+        return self.firing | self.missing if self.missing else self.firing
 
     def keep(self, alert: Alert, notified_severity: str, word: str) -> None:
         """Keeps the alert as last notified, with that severity. ``word`` is the reason."""

@@ -10,7 +10,7 @@ import msgspec
 from monitor.alerts.view import DEEPEST
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import DispatchInput, GroupMembers
-from monitor.dispatch.incident_head import head_of
+from monitor.dispatch.incident_head import finding_head
 from monitor.dispatch.located_alert import LocatedAlert
 from monitor.model.alert import Alert
 from monitor.model.incident import IncidentScope, merged
@@ -20,7 +20,7 @@ from monitor.routing.route import RANKS, AggregationGroup, Route, is_of_incident
 from monitor.routing.storm import NAMED, is_overflow
 from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import MINUTE, Duration, Instant
-from monitor.runtime.pieces import Work, ordered, paced
+from monitor.runtime.pieces import Work, listed, ordered, paced
 from monitor.store.protocol import Pending
 
 MOST_ALERTS: Final = 1_000
@@ -67,11 +67,14 @@ class NotificationBuilder:
         """Puts a notification into the outbox; returns the group as it is afterwards."""
         group = yield from self._of_incident(group, members)
         worst_first = yield from self._worst_first(members)
+        yield
         firing = sorted(worst_first, key=lambda one: one != group.head)
+        yield
         over = yield from self._in_order(members.resolved)
         counted = set(group.counted)
-        named = [one for one in over if one not in counted]
-        resolved = named + [one for one in over if one in counted]
+        yield
+        named = yield from listed((one for one in over if one not in counted), AT_ONCE)
+        resolved = named + (yield from listed((one for one in over if one in counted), AT_ONCE))
         most = min(self._most, NAMED) if is_overflow(group.key) else self._most
         shown = firing[: max(most - len(named), most // 2)]
         ended = resolved[: most - len(shown)]
@@ -80,8 +83,13 @@ class NotificationBuilder:
             views.append(self._as_resolved(one, members.resolved[one], group))
             yield
         now, acked = self._input.now, self._acked(members.going_on, members)
-        notification = self._notification(group, members, views, reason, len(firing) + len(resolved) - len(views))
+        yield
+        tally = (yield from self._tally(members)) if is_overflow(group.key) else {}
+        hidden = len(firing) + len(resolved) - len(views)
+        notification = self._notification(group, members, views, reason, hidden, tally)
+        yield
         self.outbox += self._to_each(notification, group, members)
+        yield
         known_by_name = {*shown, *(group.told.keys() - counted)}
         return msgspec.structs.replace(
             group,
@@ -93,12 +101,16 @@ class NotificationBuilder:
             acked=acked,
         )
 
-    def incident_of(self, group: AggregationGroup, members: GroupMembers) -> IncidentScope | None:
-        """Returns the incident of the group's alerts; None if the group is not that of an incident."""
+    def incident_of(self, group: AggregationGroup, members: GroupMembers) -> Work[IncidentScope | None]:
+        """Returns, in pieces, the incident of the group's alerts; None if the group is not that of an incident."""
         if not is_of_incident(group):
             return None
         scopes = [] if group.incident is None else [group.incident]
-        scopes += [scope for one in members.firing if (scope := self._input.known[one].alert.incident) is not None]
+        for one, pauses in paced(members.firing, AT_ONCE):
+            if (scope := self._input.known[one].alert.incident) is not None:
+                scopes.append(scope)
+            if pauses:
+                yield
         return merged(scopes) if scopes else None
 
     def changes_cause(self, group: AggregationGroup, members: GroupMembers) -> Work[bool]:
@@ -137,7 +149,7 @@ class NotificationBuilder:
 
     def _of_incident(self, group: AggregationGroup, members: GroupMembers) -> Work[AggregationGroup]:
         """Returns the group with its incident as it is now: its scope, and the alert that names it."""
-        incident = self.incident_of(group, members)
+        incident = yield from self.incident_of(group, members)
         if incident is None:
             return group
         fresh = list[LocatedAlert]()
@@ -147,7 +159,8 @@ class NotificationBuilder:
                 fresh.append(LocatedAlert(known.alert, known.views, known.context))
             if pauses:
                 yield
-        return msgspec.structs.replace(group, incident=incident, head=head_of(fresh, incident) or group.head)
+        head = yield from finding_head(fresh, incident)
+        return msgspec.structs.replace(group, incident=incident, head=head or group.head)
 
     def _to_each(self, notification: Notification, group: AggregationGroup, members: GroupMembers) -> Iterator[Pending]:
         """Yields the notification for each channel.
@@ -175,7 +188,8 @@ class NotificationBuilder:
                 views.append(self._as_notified(one, members.resolved[one], group.told[one]))
                 yield
             hidden = max(len(group.told) - len(views), 0)
-            notification = self._notification(group, members, views, "acknowledged", hidden)
+            tally = (yield from self._tally(members)) if is_overflow(group.key) else {}
+            notification = self._notification(group, members, views, "acknowledged", hidden, tally)
             self.outbox += [Pending(channel, notification, group.account) for channel in channels]
         return msgspec.structs.replace(group, acked=acked, count=group.count + bool(channels))
 
@@ -255,7 +269,13 @@ class NotificationBuilder:
         return known.views.as_notified(alert, notified_severity, known.context)
 
     def _notification(
-        self, group: AggregationGroup, members: GroupMembers, views: list[AlertView], reason: Reason, hidden: int
+        self,
+        group: AggregationGroup,
+        members: GroupMembers,
+        views: list[AlertView],
+        reason: Reason,
+        hidden: int,
+        tally: dict[str, int],
     ) -> Notification:
         return Notification(
             key=f"{group.episode}-{group.count + 1}",
@@ -271,15 +291,20 @@ class NotificationBuilder:
             created_at=self._input.now,
             external_url=self._external_url,
             truncated=hidden,
-            tally=self._tally(members) if is_overflow(group.key) else {},
+            tally=tally,
             incident="" if group.incident is None else group.incident.id,
             head=group.head,
             place={} if group.incident is None or group.incident.everywhere else group.incident.place,
         )
 
-    def _tally(self, members: GroupMembers) -> dict[str, int]:
-        names = (self._input.destinations[one].labels.get("alertname", "") for one in members.firing)
-        return dict(Counter(names).most_common())
+    def _tally(self, members: GroupMembers) -> Work[dict[str, int]]:
+        """Counts the firing alerts by their names."""
+        names = Counter[str]()
+        for one, pauses in paced(members.firing, AT_ONCE):
+            names[self._input.destinations[one].labels.get("alertname", "")] += 1
+            if pauses:
+                yield
+        return dict(names.most_common())
 
 
 def _status(views: Iterable[AlertView], members: GroupMembers) -> Literal["firing", "resolved"]:
