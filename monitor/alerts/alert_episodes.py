@@ -7,7 +7,7 @@ An alert that the store lost has no end. Its episode ends, with ``end_not_seen``
 """
 
 from collections.abc import Iterable
-from dataclasses import field, replace
+from dataclasses import field
 
 import msgspec
 
@@ -76,7 +76,7 @@ def end_not_seen(last: Transition, at: Instant) -> Transition:
     """Returns the end of an episode whose alert is lost, after the ``last`` that is known of it."""
     about = None if last.about is None else msgspec.structs.replace(last.about, by="", comment="")
     what: What = "dropped" if about is not None and not about.level else "resolved"
-    return replace(last, at=at, what=what, because="end_not_seen", about=about)
+    return msgspec.structs.replace(last, at=at, what=what, because="end_not_seen", about=about)
 
 
 def _take(episode: AlertEpisode, one: Transition) -> None:

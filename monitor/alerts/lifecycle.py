@@ -133,13 +133,26 @@ class RuleAlerts:
 
 def _groups_within_limit(steps: Mapping[Group, Step], limit: int) -> Work[tuple[list[Group], dict[Group, Alert]]]:
     """Returns the groups that begin to fire, and the alerts that make room for them."""
-    alerts, firing, waiting = dict[Group, Alert](), dict[Group, Priority](), dict[Group, Priority]()
+    firing, waiting = dict[Group, Alert](), dict[Group, Alert]()
     for (group, (alert, _)), pauses in paced(steps.items(), AT_ONCE):
         if alert is not None and alert.state == "firing":
-            alerts[group], firing[group] = alert, priority(alert)
+            firing[group] = alert
         elif alert is not None and is_held_back(alert):
-            waiting[group] = priority(alert)
+            waiting[group] = alert
         if pauses:
             yield
-    begin, end = yield from choosing_within_limit(firing, waiting, limit)
-    return begin, {group: alerts[group] for group in end}
+    if not waiting and len(firing) <= limit:
+        return [], {}  # as at most polls: it does not matter which of them are the worst
+    begin, end = yield from choosing_within_limit(
+        (yield from _priorities(firing)), (yield from _priorities(waiting)), limit
+    )
+    return begin, {group: firing[group] for group in end}
+
+
+def _priorities(alerts: Mapping[Group, Alert]) -> Work[dict[Group, Priority]]:
+    found = dict[Group, Priority]()
+    for (group, alert), pauses in paced(alerts.items(), AT_ONCE):
+        found[group] = priority(alert)
+        if pauses:
+            yield
+    return found

@@ -1,7 +1,8 @@
 """Computes the state of each group of a rule from what the daemon has stored."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+import msgspec
 
 from monitor.alerts.evaluation import Group
 from monitor.alerts.evaluation_history import Evaluation
@@ -123,7 +124,9 @@ def _with_stored_values(rule: Rule, finding: Finding, alerts: Mapping[Group, Ale
     if alert is None or not _is_unresolved(alert) or not asks_routee(rule):
         return finding
     numbers = {name: getattr(alert, name) for name in ("value", "threshold", "messages", "matching")}
-    return replace(finding, why=f"{alert.why} (at {iso(alert.as_of - alert.as_of % 1_000_000)})", **numbers)
+    return msgspec.structs.replace(
+        finding, why=f"{alert.why} (at {iso(alert.as_of - alert.as_of % 1_000_000)})", **numbers
+    )
 
 
 def asks_routee(rule: Rule) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+import trio
+
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.services import Services
@@ -73,6 +75,7 @@ class AccountSink:
         await self._watch_history(search, cursor)
         if self._taken >= MANY:  # pages leave holes in the memory, which a poll as usual fills again
             self._taken = 0
+            await trio.lowlevel.checkpoint()
             trim_heap()
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:

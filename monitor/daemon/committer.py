@@ -125,7 +125,7 @@ def final_results(
         if pauses:
             yield
     for fingerprint, pauses in paced(dict.fromkeys([*plan.untold, *told, *plan.incidents]), AT_ONCE):
-        known = plan.input.known[fingerprint][0]
+        known = plan.input.known[fingerprint].alert
         changed, key = results[known.account].alerts, (known.rule, known.group)
         alert = changed.get(key) or known
         changed[key] = msgspec.structs.replace(
@@ -141,7 +141,12 @@ def final_results(
 
 def _record_severities(result: EvaluationResult) -> Work[None]:
     """Has each alert that a transition gave a severity keep it, by which an edit of its rule is noticed (`edited_severities`)."""
-    recorded = {one.fingerprint: one.about.severity for one in result.transitions if one.about and one.about.severity}
+    recorded = dict[str, str]()
+    for one, pauses in paced(result.transitions, AT_ONCE):
+        if one.about and one.about.severity:
+            recorded[one.fingerprint] = one.about.severity
+        if pauses:
+            yield
     for (key, alert), pauses in paced(list(result.alerts.items()) if recorded else (), AT_ONCE):
         if alert is not None and alert.fingerprint in recorded:
             result.alerts[key] = msgspec.structs.replace(alert, severity=recorded[alert.fingerprint])
@@ -154,11 +159,11 @@ def _completed(one: Transition, plan: DispatchPlan, rules: Mapping[str, Rule]) -
     known = plan.input.known.get(one.fingerprint)
     if one.about is None:
         return one
-    incident = "" if known is None or known[0].incident is None else known[0].incident.id
+    incident = "" if known is None or known.alert.incident is None else known.alert.incident.id
     severity = severity_of(one.rule, one.about.level, rules)
     if one.about.level and not severity and known is not None:  # its rule is gone
-        severity = recorded_severity(known[0])
-    return replace(one, about=msgspec.structs.replace(one.about, incident=incident, severity=severity))
+        severity = recorded_severity(known.alert)
+    return msgspec.structs.replace(one, about=msgspec.structs.replace(one.about, incident=incident, severity=severity))
 
 
 def alerts_after(evaluator: RuleEvaluator, result: EvaluationResult) -> Iterator[tuple[Key, Alert]]:
@@ -187,7 +192,7 @@ def commit_of(
     cursor = proposal.cursor
     found = () if proposal.account is None else results[proposal.account.name].transitions
     edited = [*_edited(proposal.edits), *_edited(plan.edits)]
-    known = {one: plan.input.known[one][0] for one in edited if one in plan.input.known}
+    known = {one: plan.input.known[one].alert for one in edited if one in plan.input.known}
     commit = Commit(
         cursors=[] if cursor is None else [cursor],
         dropped_rule_states=_dropped_states(accounts, keeping),

@@ -229,6 +229,12 @@ class PipelineCommits(PipelineState):
             log_transitions(prepared.results[proposal.account.name], proposal.account.views)
         if plan.outbox:
             self.services.wake()
+        # All is applied. What was made for thousands of alerts takes milliseconds to free, and others run before each part of that.
+        with trio.CancelScope(shield=True):
+            await trio.lowlevel.checkpoint()
+            del prepared
+            await trio.lowlevel.checkpoint()
+            del plan
         return proposal
 
     def _apply(self, proposal: Proposal, prepared: PreparedCommit, plan: DispatchPlan, apart: Apart | None) -> None:

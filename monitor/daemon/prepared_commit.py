@@ -51,10 +51,13 @@ def preparing(
     The accounts, the dispatcher and what is to be committed must not change before it is applied. For ``keeping`` see `commit_of`.
     """
     results = yield from final_results(among, proposal, plan)
+    yield
     commit = None
     if is_worth_a_commit(among, proposal, plan, keeping):
         commit = yield from commit_of(accounts, proposal, results, plan, keeping)
+        yield
     notified = yield from dispatcher.notifying(plan, apart)
+    yield
     afterwards = dict[str, AlertsAfterwards]()
     for name, account in among.items():
         afterwards[name] = yield from _afterwards(account.evaluator, results[name], notified)
@@ -66,6 +69,7 @@ def _afterwards(
 ) -> Work[AlertsAfterwards]:
     """Returns the alerts without those that are over and that no receiver shows as firing; ``notified`` has the fingerprints of the others."""
     alerts = {rule: dict(some) for rule, some in evaluator.alerts.items()}
+    yield
     for ((rule, group), alert), pauses in paced(result.alerts.items(), AT_ONCE):
         of_rule = alerts.setdefault(rule, {})
         if alert is None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
-from typing import NamedTuple
+
+import msgspec
 
 from monitor.alerts.view import Views
 from monitor.model.alert import Alert
@@ -21,17 +21,15 @@ from monitor.routing.route import (
     routes_for,
 )
 from monitor.routing.storm import overflow_key, reports_overflow_key
-from monitor.runtime.dataclass import dataclass
 
 Key = tuple[str, str]
 """A receiver and the key of a group."""
 
 
-_Cause = tuple[str, str, dict[str, str] | None]
-"""What an alert's destinations follow from, beside its rule: its severity, its incident, and the labels that receivers know it by."""
+# The garbage collector does not look at these (``gc=False``): an alert has several of each, and they cannot be part of a cycle.
 
 
-class Destination(NamedTuple):
+class Destination(msgspec.Struct, frozen=True, gc=False):
     """One group of an alert: the route, the key and the labels of the group, and the key of the route's overflow group."""
 
     route: Route
@@ -40,8 +38,7 @@ class Destination(NamedTuple):
     labels: dict[str, str]
 
 
-@dataclass(frozen=True)
-class AlertDestinations:
+class AlertDestinations(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One alert's labels and severity, and the groups that it belongs to while it fires. ``account`` is that of the groups; see
     `DestinationCache`."""
 
@@ -49,15 +46,33 @@ class AlertDestinations:
     severity: str
     destinations: tuple[Destination, ...]
     account: str = ""
+    _fingerprint: str = ""
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """The fingerprint of its labels, by which Alertmanager's tools know it. It takes long, so it is computed once."""
-        return label_fingerprint(self.labels)
+        if not self._fingerprint:
+            msgspec.structs.force_setattr(self, "_fingerprint", label_fingerprint(self.labels))
+        return self._fingerprint
 
     def of_receiver(self, receiver: str) -> Iterator[Destination]:
         """Yields the destinations through which ``receiver`` is notified of the alert."""
         return (destination for destination in self.destinations if destination.key[0] == receiver)
+
+
+class _Remembered(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An alert's destinations, and what they follow from: its rule's views, its severity, its incident, and the labels that receivers know it
+    by."""
+
+    views: Views
+    severity: str
+    incident: str
+    told: dict[str, str] | None
+    routed: AlertDestinations
+
+    def holds(self, views: Views, severity: str, incident: str, told: dict[str, str] | None) -> bool:
+        """Returns whether the destinations of an alert with these are the same."""
+        return self.views is views and self.severity == severity and self.incident == incident and self.told == told
 
 
 class DestinationCache:
@@ -70,15 +85,15 @@ class DestinationCache:
         self._root = root
         self._receivers = receivers
         self._by_account = by_account
-        self._known: dict[str, tuple[_Cause, Views, AlertDestinations]] = {}
+        self._known: dict[str, _Remembered] = {}
 
     def of(self, alert: Alert, views: Views) -> AlertDestinations:
         """Returns the alert's destinations. Computes them anew at each call if the alert's rule no longer exists."""
         known, severity = self._known.get(alert.fingerprint), views.severity(alert)
         incident = "" if alert.incident is None else alert.incident.id
-        cause = severity, incident, None if alert.view is None or alert.is_untold else alert.view.labels
-        if known is not None and known[0] == cause and known[1] is views:
-            return known[2]
+        told = None if alert.view is None or alert.is_untold else alert.view.labels
+        if known is not None and known.holds(views, severity, incident, told):
+            return known.routed
         labels, account = views.labels(alert), alert.account if self._by_account else ""
         routes = routes_for(self._root, labels)
         destinations = (
@@ -88,7 +103,7 @@ class DestinationCache:
         )
         routed = AlertDestinations(labels, severity, destinations, account)
         if views.knows(alert):
-            self._known[alert.fingerprint] = (cause, views, routed)
+            self._known[alert.fingerprint] = _Remembered(views, severity, incident, told, routed)
         return routed
 
     def avoiding(self, routed: AlertDestinations, failing: Mapping[str, bool], about: str) -> AlertDestinations:
@@ -107,7 +122,8 @@ class DestinationCache:
             others = [replace(self._root, receiver=one) for one in self._working(failing, about)[:1]]
         if not others:
             return routed
-        return replace(routed, destinations=self._destinations_of(others, routed.labels, routed.account))
+        others_of = self._destinations_of(others, routed.labels, routed.account)
+        return AlertDestinations(routed.labels, routed.severity, others_of, routed.account)
 
     def sweep(self, known: Mapping[str, object]) -> None:
         """Forgets alerts that are not in ``known``, once more than twice as many and 1,000 are remembered."""

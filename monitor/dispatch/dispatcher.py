@@ -21,12 +21,12 @@ from monitor.dispatch.destinations import (
     failing_receivers,
     routes_by_receiver,
 )
-from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known
+from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known, KnownAlert
 from monitor.dispatch.incident_assigner import IncidentAssigner, with_incidents
 from monitor.dispatch.missing_alerts import MissingAlerts
 from monitor.dispatch.notification_builder import MOST_ALERTS, NotificationBuilder, new_group, to_all
 from monitor.dispatch.scheduled_report import KEY as REPORT_KEY
-from monitor.dispatch.storm_overflow import GroupDecision, limit_new_groups
+from monitor.dispatch.storm_overflow import DecisionOf, GroupDecision, limit_new_groups
 from monitor.dispatch.untold_views import untold_views
 from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
 from monitor.dispatch.watchdog import WatchdogState
@@ -95,6 +95,9 @@ class DispatchPlan:
     edits: SuppressionEdits = field(default_factory=SuppressionEdits)
     outbox: list[Pending] = field(default_factory=list)
     groups: list[AggregationGroup] = field(default_factory=list)
+    groups_by_key: dict[Key, AggregationGroup] = field(default_factory=dict)
+    """The same as ``groups``, once the plan is complete; and so are ``accounts``, those that its alerts are of."""
+    accounts: set[str] = field(default_factory=set)
     dropped: list[AggregationGroup] = field(default_factory=list)
     views: list[AlertView] = field(default_factory=list)
     untold: dict[str, AlertView] = field(default_factory=dict)
@@ -201,7 +204,7 @@ class Dispatcher:
         incidents = yield from self._assigning(known, groups, now)
         yield
         forgotten = [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT] if may_forget else []
-        in_incidents = with_incidents(known, incidents)
+        in_incidents = yield from with_incidents(known, incidents)
         plan = yield from self._planning(in_incidents, now, edits or SuppressionEdits(), apart, forgotten)
         plan.incidents = incidents
         yield
@@ -210,21 +213,14 @@ class Dispatcher:
             plan.input, self.channels, self._editable, self._keeping, self.external_url, self.most
         )
         members_by_key = yield from assembler.assembling()
-        plan.flush_by(self.missing.leave_out(members_by_key.values(), now))
-        plan.dropped += [
-            self.groups[key] for key, members in members_by_key.items() if self._is_given_up(key, members, now)
-        ]
+        plan.flush_by((yield from self.missing.leaving_out(members_by_key.values(), now)))
+        yield from self._giving_up(members_by_key, plan)
 
         def decision_of(key: Key, members: GroupMembers) -> Work[GroupDecision]:
             return self._decide(key, members, builder, now)
 
         yield
-        decisions = list[GroupDecision]()
-        for (key, members), pauses in paced(members_by_key.items(), AT_ONCE):
-            if key[0] in self.channels:
-                decisions.append((yield from decision_of(key, members)))
-            if pauses:
-                yield
+        decisions = yield from self._deciding(members_by_key, decision_of)
         limited = yield from limit_new_groups(
             decisions, groups, decision_of, builder.priority, builder.ranks, now, self.most_groups
         )
@@ -241,13 +237,18 @@ class Dispatcher:
         plan.flush_by(silences_change_at(plan.silences, now))
         if self._timed and any(one.members.route.mute or one.members.route.active for one in decisions):
             plan.flush_by(next_minute(now))
-        plan.begun = yield from self.recent_starts.noting(alert for alert, _, _ in plan.input.known.values())
+        # To free what was made for thousands of groups takes milliseconds: a piece of work each.
+        del decisions, limited
+        yield
+        del members_by_key, assembler
+        yield
+        plan.begun = yield from self.recent_starts.noting(known.alert for known in plan.input.known.values())
+        yield from _completing(plan)
         return plan
 
     def apply(self, plan: DispatchPlan) -> None:
         """Applies a plan that was committed."""
-        for group in plan.groups:
-            self.groups[group.receiver, group.key] = group
+        self.groups |= plan.groups_by_key
         for group in plan.dropped:
             self.groups.pop((group.receiver, group.key), None)
         self.silences, self.acks = plan.silences, plan.acks
@@ -255,7 +256,7 @@ class Dispatcher:
             self.watchdog.group = plan.watchdog
         self.recent_starts.take(plan.begun)
         self.recent_starts.sweep(plan.input.now)
-        for account in {routed.account for routed in plan.input.destinations.values()}:
+        for account in plan.accounts:
             self._destinations_in(account).sweep(plan.input.known)
 
     def adopt(
@@ -310,9 +311,12 @@ class Dispatcher:
     def notifying(self, plan: DispatchPlan, apart: Apart | None = None) -> Work[set[str]]:
         """Returns what `notified_fingerprints` does once the plan is applied, in pieces."""
         after = dict(self._groups_of(apart))
-        after |= {(group.receiver, group.key): group for group in plan.groups}
-        for group in plan.dropped:
+        after |= plan.groups_by_key
+        for group, pauses in paced(plan.dropped, AT_ONCE):
             after.pop((group.receiver, group.key), None)
+            if pauses:
+                yield
+        yield
         found = set[str]()
         for group, pauses in paced(after.values(), AT_ONCE):
             found |= group.told.keys()
@@ -351,14 +355,15 @@ class Dispatcher:
         silences = self._silences_after(edits.silences, dropped)
         acks, gone = self._acks_after(edits, known, now, apart)
         firing, reports = dict[str, Mapping[str, str]](), dict[str, Instant | None]()
-        for (one, (alert, _, _)), pauses in paced(known.items(), AT_ONCE):
+        for (one, found), pauses in paced(known.items(), AT_ONCE):
+            alert = found.alert
             if alert.state == "firing":
                 firing[one] = destinations[one].labels
                 if alert.is_report:
                     reports[one] = alert.firing_at
             if pauses:
                 yield
-        owners = {one: known[one][0].account for one in firing} if self.by_account else {}
+        owners = {one: known[one].alert.account for one in firing} if self.by_account else {}
         suppressed = yield from self._suppression.finding(firing, silences, now, owners)
         for one, since in reports.items():
             by = silenced_since(firing[one], silences, now if since is None else since, now)
@@ -370,19 +375,19 @@ class Dispatcher:
 
     def _destinations_of(self, known: Known) -> Work[dict[str, AlertDestinations]]:
         destinations = {}
-        unreachable = dict[str, tuple[Alert, Views, ViewContext]]()
+        unreachable = dict[str, KnownAlert]()
         for (one, found), pauses in paced(known.items(), AT_ONCE):
-            alert, views, _ = found
+            alert = found.alert
             was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
-            destinations[one] = self._destinations_in(alert.account).of(was, views)
+            destinations[one] = self._destinations_in(alert.account).of(was, found.views)
             if alert.rule == NOTIFICATION_FAILING.name:
                 unreachable[one] = found
             if pauses:
                 yield
         for account, part in (yield from self._parts(unreachable)).items():
-            failing = failing_receivers((alert for alert, _, _ in part.values()), self.channels)
+            failing = failing_receivers((found.alert for found in part.values()), self.channels)
             for one in part if failing else ():
-                about = dict(known[one][0].group).get("receiver")
+                about = dict(known[one].alert.group).get("receiver")
                 if about is not None:
                     cache = self._destinations_in(account)
                     destinations[one] = cache.avoiding(destinations[one], failing, about)
@@ -401,9 +406,9 @@ class Dispatcher:
         """Returns the alerts in the parts that are decided on apart from each other: by account, or all together (empty)."""
         if not self.by_account:
             return {"": known}
-        parts = dict[str, dict[str, tuple[Alert, Views, ViewContext]]]()
+        parts = dict[str, dict[str, KnownAlert]]()
         for (one, found), pauses in paced(known.items(), AT_ONCE):
-            parts.setdefault(found[0].account, {})[one] = found
+            parts.setdefault(found.alert.account, {})[one] = found
             if pauses:
                 yield
         return parts
@@ -439,7 +444,7 @@ class Dispatcher:
         holding = {
             one: ack
             for one, ack in acks.items()
-            if one not in edits.dropped_acks and (ack.holds(known[one][0], now) if one in known else one in others)
+            if one not in edits.dropped_acks and (ack.holds(known[one].alert, now) if one in known else one in others)
         }
         return holding, [one for one in self.acks if one not in holding]
 
@@ -452,11 +457,32 @@ class Dispatcher:
         group = before and _not_ahead(before, now)
         if group is None:
             group = new_group(key, members.route, members.labels, now, members.account)
-            group = msgspec.structs.replace(group, incident=builder.incident_of(group, members))
+            incident = yield from builder.incident_of(group, members)
+            group = msgspec.structs.replace(group, incident=incident)
         urgent = yield from builder.changes_cause(group, members)
         ranks = builder.ranks(group.account)
         decision = decide(group, members.going_on, ranks, members.route, now, members.quiet, urgent=urgent)
         return GroupDecision(key, members, before, group, decision)
+
+    def _deciding(
+        self, members_by_key: Mapping[Key, GroupMembers], decision_of: DecisionOf
+    ) -> Work[list[GroupDecision]]:
+        """Decides on the groups of the receivers that there are."""
+        decisions = list[GroupDecision]()
+        for (key, members), pauses in paced(members_by_key.items(), AT_ONCE):
+            if key[0] in self.channels:
+                decisions.append((yield from decision_of(key, members)))
+            if pauses:
+                yield
+        return decisions
+
+    def _giving_up(self, members_by_key: Mapping[Key, GroupMembers], plan: DispatchPlan) -> Work[None]:
+        """Drops the groups that need not be kept."""
+        for (key, members), pauses in paced(members_by_key.items(), AT_ONCE):
+            if self._is_given_up(key, members, plan.input.now):
+                plan.dropped.append(self.groups[key])
+            if pauses:
+                yield
 
     def _is_given_up(self, key: Key, members: GroupMembers, now: Instant) -> bool:
         """Returns whether the group of a receiver that is no longer in the configuration need not be kept any longer."""
@@ -470,9 +496,11 @@ class Dispatcher:
         if decision.reason is not None:
             group = yield from builder.notify(group, members, decision.reason)
             decision = Decision(None, None)
+            yield
             if group.told:
                 ranks = builder.ranks(group.account)
                 decision = decide(group, members.going_on, ranks, members.route, now, members.quiet)
+        yield
         group = yield from builder.show_acks(group, members)
         until = quiet_until(group)
         if not members.firing and until is not None and now < until:
@@ -497,12 +525,24 @@ class Dispatcher:
 
 
 def _by_fingerprint(alerts: Iterable[tuple[Alert, Views, ViewContext]]) -> Work[Known]:
-    known = dict[str, tuple[Alert, Views, ViewContext]]()
-    for one, pauses in paced(alerts, AT_ONCE):
-        known[one[0].fingerprint] = one
+    known = dict[str, KnownAlert]()
+    for (alert, views, context), pauses in paced(alerts, AT_ONCE):
+        known[alert.fingerprint] = KnownAlert(alert, views, context)
         if pauses:
             yield
     return known
+
+
+def _completing(plan: DispatchPlan) -> Work[None]:
+    """Works out what is applied, so that nothing of it is left to do after the commit."""
+    for group, pauses in paced(plan.groups, AT_ONCE):
+        plan.groups_by_key[group.receiver, group.key] = group
+        if pauses:
+            yield
+    for known, pauses in paced(plan.input.known.values(), AT_ONCE):
+        plan.accounts.add(known.alert.account)
+        if pauses:
+            yield
 
 
 def notified_in(groups: Iterable[AggregationGroup]) -> set[str]:

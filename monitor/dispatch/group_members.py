@@ -9,8 +9,9 @@ last notified until it is resolved.
 """
 
 from collections.abc import Mapping
-from dataclasses import field, replace
-from functools import cached_property
+from dataclasses import replace
+
+import msgspec
 
 from monitor.alerts.evaluation import ViewContext
 from monitor.alerts.view import Views
@@ -24,16 +25,31 @@ from monitor.runtime.clock import Instant
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, at_once, paced
 
-Known = Mapping[str, tuple[Alert, Views, ViewContext]]
-"""All alerts by their fingerprints, with what they are shown by."""
+
+class KnownAlert(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An alert, with what it is shown by."""
+
+    alert: Alert
+    views: Views
+    context: ViewContext
 
 
-@dataclass(slots=True)
-class GroupMembers:
+Known = Mapping[str, KnownAlert]
+"""All alerts by their fingerprints."""
+
+
+class KeptAlert(msgspec.Struct, frozen=True, gc=False):
+    """An alert that stays as last notified, and why: silenced, inhibited, muted; empty: its resolution is held back."""
+
+    alert: Alert
+    why: str
+
+
+class GroupMembers(msgspec.Struct, gc=False):
     """One group's alerts at one flush.
 
-    ``firing`` maps each alert that fires, or is kept as last notified, to its severity. ``kept`` are those of them that stay as last notified,
-    each with the reason (silenced, inhibited, muted; empty: its resolution is held back). ``quiet`` alerts cause no repeat.
+    ``firing`` maps each alert that fires, or is kept as last notified, to its severity. ``kept`` are those of them that stay as last notified.
+    ``quiet`` alerts (the keys) cause no repeat.
     ``resolved`` are the alerts whose end is to be notified. ``account`` is the account of a new group (`monitor.dispatch.destinations`).
     ``missing`` are alerts, with the severity that was notified, of which nobody knows any more that they fired, because the store lost them. Their
     end was not seen.
@@ -42,23 +58,23 @@ class GroupMembers:
     route: Route
     labels: dict[str, str]
     muted: bool
-    firing: dict[str, str] = field(default_factory=dict)
-    kept: dict[str, tuple[Alert, str]] = field(default_factory=dict)
-    quiet: set[str] = field(default_factory=set)
-    resolved: dict[str, Alert] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
+    firing: dict[str, str] = {}
+    kept: dict[str, KeptAlert] = {}
+    quiet: dict[str, None] = {}
+    resolved: dict[str, Alert] = {}
+    missing: dict[str, str] = {}
     account: str = ""
 
     @property
     def going_on(self) -> dict[str, str]:
         """Returns what counts as firing, with the severities."""
-        return self.firing | self.missing
+        return self.firing | self.missing if self.missing else self.firing
 
     def keep(self, alert: Alert, notified_severity: str, word: str) -> None:
         """Keeps the alert as last notified, with that severity. ``word`` is the reason."""
         self.firing[alert.fingerprint] = notified_severity
-        self.kept[alert.fingerprint] = (alert, word)
-        self.quiet.add(alert.fingerprint)
+        self.kept[alert.fingerprint] = KeptAlert(alert, word)
+        self.quiet[alert.fingerprint] = None
 
 
 @dataclass(slots=True)
@@ -90,6 +106,8 @@ class GroupAssembler:
         self._root = root
         self._routes = routes
         self._muted: dict[Key, bool] = {}
+        self._notified_in: dict[tuple[str, str], tuple[Key, ...]] | None = None
+        """By receiver and fingerprint, the groups in which the receiver was notified of the alert; None until that is needed."""
         self.members_by_key: dict[Key, GroupMembers] = {}
         self.change_at: list[Instant] = []
         """Times at which a held back resolution is due."""
@@ -100,11 +118,22 @@ class GroupAssembler:
 
     def assembling(self) -> Work[dict[Key, GroupMembers]]:
         """Does what `assemble` does, in pieces."""
-        for (fingerprint, (alert, _, _)), pauses in paced(self._input.known.items(), AT_ONCE):
-            if alert.state == "firing":
-                self._join(fingerprint, alert)
+        yield from self._joining()
+        yield from self._following()
+        return self.members_by_key
+
+    def _joining(self) -> Work[None]:
+        """Adds the firing alerts to the groups that they are routed to."""
+        for (fingerprint, known), pauses in paced(self._input.known.items(), AT_ONCE):
+            if known.alert.state == "firing":
+                if self._notified_in is None and not self._is_told_in_its_groups(fingerprint):
+                    self._notified_in = yield from self._finding_notified()
+                self._join(fingerprint, known.alert)
             if pauses:
                 yield
+
+    def _following(self) -> Work[None]:
+        """Adds the alerts that groups were notified of, and that are not among their members yet."""
         for (key, group), pauses in paced(self._groups.items(), AT_ONCE):
             if pauses:
                 yield
@@ -118,7 +147,6 @@ class GroupAssembler:
                     self._follow(members, group, fingerprint, severity)
                 else:
                     members.missing[fingerprint] = severity
-        return self.members_by_key
 
     def is_muted(self, route: Route) -> bool:
         """Returns whether the route's time intervals mute it now."""
@@ -139,13 +167,23 @@ class GroupAssembler:
             notified_severity = None if group is None else group.told.get(fingerprint)
             self._enter(members, alert, routed.severity, notified_severity)
 
-    @cached_property
-    def _notified_in(self) -> dict[tuple[str, str], list[Key]]:
-        """The groups in which a receiver was notified of an alert, by receiver and fingerprint."""
-        found: dict[tuple[str, str], list[Key]] = {}
-        for key, group in self._groups.items():
-            for one in group.told:
-                found.setdefault((group.receiver, one), []).append(key)
+    def _is_told_in_its_groups(self, fingerprint: str) -> bool:
+        """Returns whether every group that the alert is routed to has notified of it, so that no other one need be looked for."""
+        destinations = self._input.destinations[fingerprint].destinations
+        groups = (self._groups.get(destination.key) for destination in destinations)
+        return all(group is not None and fingerprint in group.told for group in groups)
+
+    def _finding_notified(self) -> Work[dict[tuple[str, str], tuple[Key, ...]]]:
+        """Returns the groups in which a receiver was notified of an alert, by receiver and fingerprint."""
+        found: dict[tuple[str, str], tuple[Key, ...]] = {}
+        for (key, group), pauses in paced(self._groups.items(), AT_ONCE):
+            if pauses:
+                yield
+            for one, pauses in paced(group.told, AT_ONCE):
+                told_of = group.receiver, one
+                found[told_of] = (*found.get(told_of, ()), key)
+                if pauses:
+                    yield
         return found
 
     def _group_of(
@@ -158,7 +196,9 @@ class GroupAssembler:
         group = self._groups.get(destination.key)
         if group is not None and fingerprint in group.told:
             return destination.key, group
-        notified = self._notified_in.get((destination.route.receiver, fingerprint))
+        notified = (
+            None if self._notified_in is None else self._notified_in.get((destination.route.receiver, fingerprint))
+        )
         if notified is None:
             return destination.key, group
         if destination.overflow in notified:
@@ -176,7 +216,7 @@ class GroupAssembler:
         if not word:
             members.firing[fingerprint] = severity
             if fingerprint in self._input.acked:
-                members.quiet.add(fingerprint)
+                members.quiet[fingerprint] = None
         elif notified_severity is not None:
             members.keep(alert, notified_severity, word)
 
@@ -200,7 +240,7 @@ class GroupAssembler:
 
     def _follow(self, members: GroupMembers, group: AggregationGroup, fingerprint: str, notified_severity: str) -> None:
         """Adds an alert that the group was notified of, but that is resolved or no longer routed to the group."""
-        alert, _, _ = self._input.known[fingerprint]
+        alert = self._input.known[fingerprint].alert
         routed = self._input.destinations[fingerprint]
         if alert.state == "firing":
             moved = routed.severity != notified_severity and any(routed.of_receiver(group.receiver))

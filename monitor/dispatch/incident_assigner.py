@@ -14,7 +14,7 @@ import msgspec
 from monitor.alerts.excess_location import ExcessLocation, Place
 from monitor.config.rules.incident import IncidentGrouping
 from monitor.dispatch.destinations import Key
-from monitor.dispatch.group_members import Known
+from monitor.dispatch.group_members import Known, KnownAlert
 from monitor.dispatch.located_alert import UNLOCATED, LocatedAlert, LocationBudget
 from monitor.dispatch.open_incidents import OpenIncident, OpenIncidents
 from monitor.model.alert import Alert
@@ -24,7 +24,7 @@ from monitor.routing.route import AggregationGroup, Route, groups_incidents, qui
 from monitor.routing.storm import is_overflow
 from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import MINUTE, Duration, Instant
-from monitor.runtime.pieces import Work, at_once, ordered, paced
+from monitor.runtime.pieces import Work, at_once, listed, ordered, paced
 
 MOSTLY: Final = 0.5
 """An alert is where this part of its excess lies."""
@@ -67,13 +67,16 @@ class IncidentAssigner:
         yield from self._take_open()
         found = {}
         notified = self._notified()
-        new = [one for one in fresh if one.alert.fingerprint not in notified]
+        yield
+        new = yield from listed((one for one in fresh if one.alert.fingerprint not in notified), AT_ONCE)
         self._budget.left = max(MOST_LOCATED - len(new), 0)
-        for one in fresh:
+        for one, pauses in paced(fresh, AT_ONCE):
             scope = notified.get(one.alert.fingerprint)
             if scope is not None:
                 found[one.alert.fingerprint] = scope
                 self._add_open(scope, one)
+            if pauses:
+                yield
         for position, one in enumerate((yield from ordered(new, _telling_first, AT_ONCE))):
             one.is_located = position < MOST_LOCATED or not one.scope
             scope = found[one.alert.fingerprint] = self._safe_scope_of(one)
@@ -85,9 +88,9 @@ class IncidentAssigner:
         """Returns the firing alerts that have no incident yet and whose rules have incidents."""
         fresh = list[LocatedAlert]()
         for found, pauses in paced(self._known.values(), AT_ONCE):
-            alert = found[0]
+            alert = found.alert
             if alert.state == "firing" and alert.incident is None and not alert.is_report:
-                one = LocatedAlert(*found)
+                one = LocatedAlert(alert, found.views, found.context)
                 fresh += [] if one.grouping is None else [one]
             if pauses:
                 yield
@@ -114,10 +117,10 @@ class IncidentAssigner:
             until = quiet_until(group)
             if group.incident is not None and (group.told or (until is not None and self._now < until)):
                 self._open.add(group.incident)
-        for (alert, views, context), pauses in paced(self._known.values(), AT_ONCE):
-            for one in (alert, alert.earlier):
+        for found, pauses in paced(self._known.values(), AT_ONCE):
+            for one in (found.alert, found.alert.earlier):
                 if one is not None and one.incident is not None:
-                    member = LocatedAlert(one, views, context) if one.state == "firing" else None
+                    member = LocatedAlert(one, found.views, found.context) if one.state == "firing" else None
                     self._add_open(one.incident, member)
             if pauses:
                 yield
@@ -208,10 +211,13 @@ def _new_id(alert: Alert, scope: IncidentScope) -> str:
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
-def with_incidents(known: Known, assigned: Mapping[str, IncidentScope]) -> Known:
-    """Returns the alerts as they are in their incidents."""
+def with_incidents(known: Known, assigned: Mapping[str, IncidentScope]) -> Work[Known]:
+    """Returns the alerts as they are in their incidents, in pieces."""
     joined = dict(known)
-    for one, scope in assigned.items():
-        alert, views, context = known[one]
-        joined[one] = msgspec.structs.replace(alert, incident=scope), views, context
+    for (one, scope), pauses in paced(assigned.items(), AT_ONCE):
+        found = known[one]
+        alert = msgspec.structs.replace(found.alert, incident=scope)
+        joined[one] = KnownAlert(alert, found.views, found.context)
+        if pauses:
+            yield
     return joined

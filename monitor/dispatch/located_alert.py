@@ -1,8 +1,9 @@
 """An alert of an incident, with where its excess lies."""
 
 import logging
-from functools import cached_property
 from typing import Final
+
+import msgspec
 
 from monitor.alerts.evaluation import ViewContext
 from monitor.alerts.excess_location import ExcessLocation, Place, location_of, scope_of, usual_value
@@ -30,8 +31,7 @@ class LocationBudget:
         return self.left >= 0
 
 
-@dataclass
-class LocatedAlert:
+class LocatedAlert(msgspec.Struct, eq=False, gc=False):
     """An alert that is, or may come, into an incident. ``views`` and ``context`` are what it is shown by."""
 
     alert: Alert
@@ -41,10 +41,18 @@ class LocatedAlert:
     """Whether its messages are looked at; else its labels must do."""
     budget: LocationBudget | None = None
     """Looks at its messages only if this allows it."""
+    _found: ExcessLocation | None = None
+    _is_looked_up: bool = False
 
-    @cached_property
+    @property
     def location(self) -> ExcessLocation | None:
-        """Where its excess lies; None if that is not known."""
+        """Where its excess lies; None if that is not known. It is worked out once."""
+        if not self._is_looked_up:
+            self._found = self._located()
+            self._is_looked_up = True
+        return self._found
+
+    def _located(self) -> ExcessLocation | None:
         if not self.is_located or (self.budget is not None and not self.budget.spend()):
             return None
         return location_of(self.views.evaluator, self.alert, self.context)
@@ -78,4 +86,4 @@ class LocatedAlert:
     def by_labels_alone(self) -> None:
         """Looks at its messages no more."""
         self.is_located = False
-        self.__dict__.pop("location", None)
+        self._found, self._is_looked_up = None, False

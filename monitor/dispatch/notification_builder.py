@@ -10,7 +10,7 @@ import msgspec
 from monitor.alerts.view import DEEPEST
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import DispatchInput, GroupMembers
-from monitor.dispatch.incident_head import head_of
+from monitor.dispatch.incident_head import finding_head
 from monitor.dispatch.located_alert import LocatedAlert
 from monitor.model.alert import Alert
 from monitor.model.incident import IncidentScope, merged
@@ -20,7 +20,7 @@ from monitor.routing.route import RANKS, AggregationGroup, Route, is_of_incident
 from monitor.routing.storm import NAMED, is_overflow
 from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import MINUTE, Duration, Instant
-from monitor.runtime.pieces import Work, ordered, paced
+from monitor.runtime.pieces import Work, listed, ordered, paced
 from monitor.store.protocol import Pending
 
 MOST_ALERTS: Final = 1_000
@@ -68,17 +68,20 @@ class NotificationBuilder:
         """Puts a notification into the outbox; returns the group as it is afterwards."""
         group = yield from self._of_incident(group, members)
         worst_first = yield from self._worst_first(members)
+        yield
         over = yield from self._in_order(members.resolved)
         counted = set(group.counted)
         by_name = group.told.keys() - counted
-        named = [one for one in over if one not in counted]
-        resolved = named + [one for one in over if one in counted]
+        yield
+        named = yield from listed((one for one in over if one not in counted), AT_ONCE)
+        resolved = named + (yield from listed((one for one in over if one in counted), AT_ONCE))
         most = min(self._most, NAMED) if is_overflow(group.key) else self._most
         room = max(most - len(named), most // 2)
-        others = {one for one in by_name if members.firing.get(one, group.told[one]) != group.told[one]}
-        moved = [one for one in worst_first if one in others] if others else []
-        first = {*moved[: max(room // 2, 1)]}
-        firing = sorted(worst_first, key=lambda one: (one != group.head, one not in first))
+        told, severities = group.told, members.firing
+        moved = yield from listed(
+            (one for one in worst_first if one in by_name and severities[one] != told[one]), AT_ONCE
+        )
+        firing = yield from self._in_front(worst_first, group.head, moved[: max(room // 2, 1)])
         shown = firing[:room]
         ended = resolved[: most - len(shown)]
         views = yield from self._shown(shown, group, members)
@@ -86,13 +89,18 @@ class NotificationBuilder:
             views.append(self._as_resolved(one, members.resolved[one], group))
             yield
         now, acked = self._input.now, self._acked(members.going_on, members)
-        notification = self._notification(group, members, views, reason, len(firing) + len(resolved) - len(views))
+        yield
+        tally = (yield from self._tally(members)) if is_overflow(group.key) else {}
+        hidden = len(firing) + len(resolved) - len(views)
+        notification = self._notification(group, members, views, reason, hidden, tally)
+        yield
         self.outbox += self._to_each(notification, group, members)
+        yield
         known_by_name = {*shown, *by_name}
-        waiting = [*named[len(ended) :], *others.difference(shown)]
+        waiting = [*named[len(ended) :], *set(moved).difference(shown)]
         return msgspec.structs.replace(
             group,
-            told=members.going_on | {one: group.told[one] for one in waiting},
+            told=members.going_on | {one: told[one] for one in waiting},
             told_at=now,
             count=group.count + 1,
             first_at=now if group.first_at is None else group.first_at,
@@ -100,12 +108,24 @@ class NotificationBuilder:
             acked=acked,
         )
 
-    def incident_of(self, group: AggregationGroup, members: GroupMembers) -> IncidentScope | None:
-        """Returns the incident of the group's alerts; None if the group is not that of an incident."""
+    def _in_front(self, worst_first: list[str], head: str, some: list[str]) -> Work[list[str]]:
+        """Returns alerts with the one that names them in front, if there is one, then ``some``, then the others."""
+        front = [one for one in some if one != head]
+        places = {head, *front}
+        others = yield from listed((one for one in worst_first if one not in places), AT_ONCE)
+        named = [head] if len(front) + len(others) < len(worst_first) else []
+        return named + front + others
+
+    def incident_of(self, group: AggregationGroup, members: GroupMembers) -> Work[IncidentScope | None]:
+        """Returns, in pieces, the incident of the group's alerts; None if the group is not that of an incident."""
         if not is_of_incident(group):
             return None
         scopes = [] if group.incident is None else [group.incident]
-        scopes += [scope for one in members.firing if (scope := self._input.known[one][0].incident) is not None]
+        for one, pauses in paced(members.firing, AT_ONCE):
+            if (scope := self._input.known[one].alert.incident) is not None:
+                scopes.append(scope)
+            if pauses:
+                yield
         return merged(scopes) if scopes else None
 
     def changes_cause(self, group: AggregationGroup, members: GroupMembers) -> Work[bool]:
@@ -127,7 +147,7 @@ class NotificationBuilder:
         known, shared, fewest = self._input.known, None, 0
         for one, pauses in paced(told, AT_ONCE):
             if one in known:
-                named = frozenset(known[one][0].group)
+                named = frozenset(known[one].alert.group)
                 fewest = len(named) if shared is None else min(fewest, len(named))
                 shared = named if shared is None else shared & named
             if pauses:
@@ -135,7 +155,7 @@ class NotificationBuilder:
         if shared is None:
             return True
         for one, pauses in paced(fresh, AT_ONCE):
-            named = frozenset(known[one][0].group)
+            named = frozenset(known[one].alert.group)
             if named < shared or (named == shared and len(named) < fewest):
                 return True
             if pauses:
@@ -144,16 +164,18 @@ class NotificationBuilder:
 
     def _of_incident(self, group: AggregationGroup, members: GroupMembers) -> Work[AggregationGroup]:
         """Returns the group with its incident as it is now: its scope, and the alert that names it."""
-        incident = self.incident_of(group, members)
+        incident = yield from self.incident_of(group, members)
         if incident is None:
             return group
         fresh = list[LocatedAlert]()
         for one, pauses in paced((yield from self._worst_first(members)), AT_ONCE):
             if one not in members.kept:
-                fresh.append(LocatedAlert(*self._input.known[one]))
+                known = self._input.known[one]
+                fresh.append(LocatedAlert(known.alert, known.views, known.context))
             if pauses:
                 yield
-        return msgspec.structs.replace(group, incident=incident, head=head_of(fresh, incident) or group.head)
+        head = yield from finding_head(fresh, incident)
+        return msgspec.structs.replace(group, incident=incident, head=head or group.head)
 
     def _to_each(self, notification: Notification, group: AggregationGroup, members: GroupMembers) -> Iterator[Pending]:
         """Yields the notification for each channel.
@@ -181,7 +203,8 @@ class NotificationBuilder:
                 views.append(self._as_notified(one, members.resolved[one], group.told[one]))
                 yield
             hidden = max(len(group.told) - len(views), 0)
-            notification = self._notification(group, members, views, "acknowledged", hidden)
+            tally = (yield from self._tally(members)) if is_overflow(group.key) else {}
+            notification = self._notification(group, members, views, "acknowledged", hidden, tally)
             self.outbox += [Pending(channel, notification, group.account) for channel in channels]
         return msgspec.structs.replace(group, acked=acked, count=group.count + bool(channels))
 
@@ -195,7 +218,7 @@ class NotificationBuilder:
         It consists of the rank of its severity, how many levels the alert has recovered while it keeps that severity (as a negative
         number), and how far its value is beyond the threshold.
         """
-        alert, _, _ = self._input.known[fingerprint]
+        alert = self._input.known[fingerprint].alert
         rank = self.ranks(self._input.part_of(alert.account)).get(severity, 0.0)
         return rank, alert.crossed - alert.level, alert.excess
 
@@ -212,7 +235,7 @@ class NotificationBuilder:
         """Returns alerts in an order that does not depend on which of them the daemon learned of first."""
 
         def place(one: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-            alert, _, _ = self._input.known[one]
+            alert = self._input.known[one].alert
             return alert.account, alert.rule, alert.group
 
         return ordered(fingerprints, place, AT_ONCE)
@@ -231,14 +254,15 @@ class NotificationBuilder:
         return views
 
     def _view(self, fingerprint: str, group: AggregationGroup, members: GroupMembers, *, deep: bool) -> Work[AlertView]:
-        alert, views, context = self._input.known[fingerprint]
+        known = self._input.known[fingerprint]
+        alert, views = known.alert, known.views
         ack = self._input.acked.get(fingerprint)
         kept = members.kept.get(fingerprint)
         if kept is None:
-            view = yield from views.viewing(alert, context, deep=deep)
+            view = yield from views.viewing(alert, known.context, deep=deep)
             was, word, source = group.told.get(fingerprint, view.severity), "", alert
         else:
-            source, word = kept
+            source, word = kept.alert, kept.why
             view = self._as_notified(fingerprint, source, members.firing[fingerprint])
             was = view.severity
         return msgspec.structs.replace(
@@ -252,15 +276,21 @@ class NotificationBuilder:
         )
 
     def _as_resolved(self, fingerprint: str, resolved: Alert, group: AggregationGroup) -> AlertView:
-        _, views, context = self._input.known[fingerprint]
-        return views.as_resolved(resolved, group.told[fingerprint], context)
+        known = self._input.known[fingerprint]
+        return known.views.as_resolved(resolved, group.told[fingerprint], known.context)
 
     def _as_notified(self, fingerprint: str, alert: Alert, notified_severity: str) -> AlertView:
-        _, views, context = self._input.known[fingerprint]
-        return views.as_notified(alert, notified_severity, context)
+        known = self._input.known[fingerprint]
+        return known.views.as_notified(alert, notified_severity, known.context)
 
     def _notification(
-        self, group: AggregationGroup, members: GroupMembers, views: list[AlertView], reason: Reason, hidden: int
+        self,
+        group: AggregationGroup,
+        members: GroupMembers,
+        views: list[AlertView],
+        reason: Reason,
+        hidden: int,
+        tally: dict[str, int],
     ) -> Notification:
         return Notification(
             key=f"{group.episode}-{group.count + 1}",
@@ -276,15 +306,20 @@ class NotificationBuilder:
             created_at=self._input.now,
             external_url=self._external_url,
             truncated=hidden,
-            tally=self._tally(members) if is_overflow(group.key) else {},
+            tally=tally,
             incident="" if group.incident is None else group.incident.id,
             head=group.head,
             place={} if group.incident is None or group.incident.everywhere else group.incident.place,
         )
 
-    def _tally(self, members: GroupMembers) -> dict[str, int]:
-        names = (self._input.destinations[one].labels.get("alertname", "") for one in members.firing)
-        return dict(Counter(names).most_common())
+    def _tally(self, members: GroupMembers) -> Work[dict[str, int]]:
+        """Counts the firing alerts by their names."""
+        names = Counter[str]()
+        for one, pauses in paced(members.firing, AT_ONCE):
+            names[self._input.destinations[one].labels.get("alertname", "")] += 1
+            if pauses:
+                yield
+        return dict(names.most_common())
 
 
 def _status(views: Iterable[AlertView], members: GroupMembers) -> Literal["firing", "resolved"]:
@@ -338,6 +373,8 @@ def new_group(key: Key, route: Route, labels: dict[str, str], now: Instant, acco
 
 def _ranks(given: DispatchInput) -> dict[str, dict[str, float]]:
     ranks = dict[str, dict[str, float]]()
-    for account, views in {id(views): (alert.account, views) for alert, views, _ in given.known.values()}.values():
+    for account, views in {
+        id(known.views): (known.alert.account, known.views) for known in given.known.values()
+    }.values():
         ranks.setdefault(given.part_of(account), dict(RANKS)).update(views.ranks())
     return ranks

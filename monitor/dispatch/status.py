@@ -129,7 +129,7 @@ class StatusSnapshot:
 
     def known(self) -> Iterator[tuple[Alert, str]]:
         """Yields every alert with its present severity. It makes no views, so that thousands can be sorted before some are shown."""
-        return ((alert, self._input.destinations[one].severity) for one, (alert, _, _) in self._input.known.items())
+        return ((known.alert, self._input.destinations[one].severity) for one, known in self._input.known.items())
 
     def find(self, fingerprint: str, *, deep: bool = False) -> AlertStatus | None:
         """Returns the alert that a fingerprint names, its own or that of its labels, also shortened. ``deep`` adds the explanation.
@@ -163,7 +163,7 @@ class StatusSnapshot:
 
     def routed(self) -> Iterator[tuple[Alert, AlertDestinations]]:
         """Yields every alert with its labels and severity, which takes less than its whole status."""
-        return ((alert, self._input.destinations[one]) for one, (alert, _, _) in self._input.known.items())
+        return ((known.alert, self._input.destinations[one]) for one, known in self._input.known.items())
 
     def firing(self, receiver: str) -> Iterator[FiringAlert]:
         """Yields the firing alerts that are routed to ``receiver``, and the watchdog's alert if this receiver gets it.
@@ -173,7 +173,8 @@ class StatusSnapshot:
         yield from self._sign_of_life(receiver)
         groups = [group for group in self._dispatcher.groups.values() if group.receiver == receiver]
         notified_severities = {one: severity for group in groups for one, severity in group.told.items()}
-        for fingerprint, (alert, views, context) in self._input.known.items():
+        for fingerprint, known in self._input.known.items():
+            alert, views, context = known.alert, known.views, known.context
             destinations = (
                 list(self._input.destinations[fingerprint].of_receiver(receiver)) if alert.state == "firing" else []
             )
@@ -204,16 +205,16 @@ class StatusSnapshot:
     def groups(self) -> list[GroupStatus]:
         """Returns the firing alerts by receiver and group."""
         found: dict[Key, tuple[dict[str, str], list[AlertStatus]]] = {}
-        for one, (alert, _, _) in self._input.known.items():
+        for one, known in self._input.known.items():
             routed = self._input.destinations[one]
-            for destination in routed.destinations if alert.state == "firing" else ():
+            for destination in routed.destinations if known.alert.state == "firing" else ():
                 found.setdefault(destination.key, (destination.labels, []))[1].append(self._status(one))
         return [GroupStatus(*key, labels, tuple(alerts)) for key, (labels, alerts) in found.items()]
 
     def silences(self) -> list[SilenceStatus]:
         """Returns every silence, including those that expired in the last days."""
         matching: dict[str, int] = {}
-        firing = [one for one, (alert, _, _) in self._input.known.items() if alert.state == "firing"]
+        firing = [one for one, known in self._input.known.items() if known.alert.state == "firing"]
         for one in firing:
             for silence in self._dispatcher.silences.candidates(self._input.destinations[one].labels):
                 matching[silence.id] = matching.get(silence.id, 0) + 1
@@ -230,7 +231,8 @@ class StatusSnapshot:
         return self._made[fingerprint]
 
     def _making_status(self, fingerprint: str, *, deep: bool = False) -> Work[AlertStatus]:
-        alert, views, context = self._input.known[fingerprint]
+        known = self._input.known[fingerprint]
+        alert, views, context = known.alert, known.views, known.context
         routed, why = (
             self._input.destinations[fingerprint],
             self._input.suppressed.get(fingerprint, SuppressionReason()),

@@ -1,7 +1,8 @@
 """Limits a storm at one flush: which groups are notified one by one, and which go into the overflow of their route."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+
+import msgspec
 
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import GroupMembers
@@ -9,7 +10,6 @@ from monitor.routing.route import AggregationGroup, Decision, is_of_reports
 from monitor.routing.storm import is_overflow, notified_recently, overflow_key, reports_overflow_key, split
 from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import Instant
-from monitor.runtime.dataclass import dataclass
 from monitor.runtime.pieces import Work, ordered, paced
 
 PriorityOf = Callable[[Mapping[str, str]], tuple[float, int, float]]
@@ -19,8 +19,7 @@ RanksOf = Callable[[str], Mapping[str, float]]
 """Returns the rank of each severity in the groups of an account."""
 
 
-@dataclass(slots=True)
-class GroupDecision:
+class GroupDecision(msgspec.Struct, eq=False, gc=False):
     """One group at a flush: its members, its previous state (None: it is new), its state now, and the decision."""
 
     key: Key
@@ -99,8 +98,8 @@ def _joined(present: GroupDecision | None, rest: Sequence[GroupDecision]) -> Wor
         is_told_apart = bool(account) and labels.get("account") == account
         members = GroupMembers(route, {"account": account} if is_told_apart else {}, muted, account=account)
     else:
-        members = replace(present.members, route=route)
-    members.firing, members.quiet = dict(members.firing), set(members.quiet)
+        members = msgspec.structs.replace(present.members, route=route)
+    members.firing, members.quiet = dict(members.firing), dict(members.quiet)
     for one, pauses in paced(rest, AT_ONCE):
         members.firing.update(one.members.firing)
         members.quiet |= one.members.quiet

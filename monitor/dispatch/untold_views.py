@@ -30,7 +30,8 @@ def untold_views(given: DispatchInput, shown: Collection[str]) -> Work[dict[str,
     notification does.
     """
     found, explained = {}, Counter[Key]()
-    for (one, (alert, views, context)), pauses in paced(given.known.items(), AT_ONCE):
+    for (one, known), pauses in paced(given.known.items(), AT_ONCE):
+        alert, views = known.alert, known.views
         if alert.state == "firing" and one not in shown and alert.rule in views.evaluator.rules:
             was, begun = alert.view, alert.pending_at if alert.firing_at is None else alert.firing_at
             if was is None or (was.severity, was.starts_at) != (given.destinations[one].severity, begun):
@@ -39,7 +40,7 @@ def untold_views(given: DispatchInput, shown: Collection[str]) -> Work[dict[str,
                     explained[key] < DEEPEST for key in groups
                 )
                 explained.update(groups if deep else ())
-                found[one] = yield from _view(alert, views, context, deep=deep)
+                found[one] = yield from _view(alert, views, known.context, deep=deep)
         if pauses or one in found:  # its annotations were rendered, which takes the longest
             yield
     return found

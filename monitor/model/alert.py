@@ -11,7 +11,6 @@ has it as ``earlier``, so that its end can still be notified. It comes back if t
 """
 
 import hashlib
-from dataclasses import field
 from functools import lru_cache
 from typing import Literal
 
@@ -147,8 +146,7 @@ class TransitionSubject(msgspec.Struct, frozen=True, gc=False):
     severity: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(msgspec.Struct, frozen=True, gc=False):
     """A change of an alert's state. ``about`` is None in rows that older versions stored."""
 
     fingerprint: str
@@ -157,7 +155,18 @@ class Transition:
     what: What
     because: Because | None = None
     value: float | None = None
-    about: TransitionSubject | None = field(default=None, compare=False)
+    about: TransitionSubject | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Transition) and _told(self) == _told(other)
+
+    def __hash__(self) -> int:
+        return hash(_told(self))
+
+
+def _told(one: Transition) -> tuple[object, ...]:
+    """Returns by what transitions are equal: all that rows of every version have."""
+    return one.fingerprint, one.rule, one.at, one.what, one.because, one.value
 
 
 Step = tuple[Alert | None, Transition | None]

@@ -2,14 +2,13 @@
 
 from typing import Final, Literal
 
-from monitor.runtime.dataclass import dataclass
+import msgspec
 
 Unit = Literal["share", "count", "seconds", "money"]
 """The unit of a value: a fraction, a number, seconds, or money in the account's currency."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """The value of one group compared with its thresholds.
 
     ``group`` has (field, value) pairs in the order of the rule's ``by``. ``breached`` is the number of the rule's levels that the

@@ -75,8 +75,7 @@ class Route:
     """Whether the alerts of an incident make one group, whatever ``group_by`` says of their names and fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """Whether to notify now, and why; ``next_at`` is when to ask again if nothing changes (None: never)."""
 
     reason: Reason | None
@@ -214,6 +213,8 @@ def _first(group: AggregationGroup, firing: Mapping[str, str], route: Route, now
 
 def _change(group: AggregationGroup, firing: Mapping[str, str], ranks: Mapping[str, float]) -> Reason | None:
     told = group.told
+    if told == firing:
+        return None  # as below, without a look at each of thousands
     both = told.keys() & firing.keys()
     moves = [ranks.get(firing[one], 0) - ranks.get(told[one], 0) for one in both if firing[one] != told[one]]
     if any(move > 0 for move in moves) or (group.incident is not None and _is_worse(told, firing, ranks)):

@@ -60,5 +60,7 @@ def ordered(items: Iterable[T], key: Callable[[T], Any], most: int, *, reverse: 
             runs.append([])
             yield
     runs[-1].sort(key=itemgetter(0), reverse=reverse)
+    if len(runs) == 1:
+        return [item for _, item in runs[0]]
     merged = merge(*runs, key=itemgetter(0), reverse=reverse)
     return (yield from listed((item for _, item in merged), most))

@@ -62,3 +62,11 @@ def test_the_outcome_is_full_and_nobody_left_out_is_clearly_worse_and_it_comes_t
         for other in after.values():
             assert one[0] <= other[0]
             assert one[0] < other[0] or one[1] < CLEARLY * other[1] or one[1] <= other[1]
+
+
+@given(st.dictionaries(st.text("ab"), st.tuples(st.integers(0, 3), st.floats(0, 9)), max_size=4), st.integers(4, 9))
+def test_while_no_group_waits_and_the_limit_holds_there_is_nothing_to_decide(
+    firing: Mapping[str, Priority], limit: int
+) -> None:
+    """So that a poll need not put them in order (`monitor.alerts.lifecycle`)."""
+    assert within_limit(firing, {}, limit) == ([], [])

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.kind import Group
 from monitor.alerts.kinds.result import EvaluationInput
+from monitor.dispatch.group_members import KnownAlert
 from monitor.dispatch.incident_assigner import MOST_LOCATED, IncidentAssigner
 from monitor.model.notification import Notification
 from monitor.notify.render.alertmanager_payload import alertmanager
@@ -649,9 +650,12 @@ rules:
         ]
         await account.poll(rows=usual + crowd + spread)
         pipeline = account.harness.pipeline
-        known = {one[0].fingerprint: one for one in pipeline.alerts()}
-        begun = {key: one for key, one in known.items() if one[0].rule == "CampaignFull"}
-        known |= {key: (msgspec.structs.replace(one[0], incident=None), *one[1:]) for key, one in begun.items()}
+        known = {one[0].fingerprint: KnownAlert(*one) for one in pipeline.alerts()}
+        begun = {key: one for key, one in known.items() if one.alert.rule == "CampaignFull"}
+        known |= {
+            key: KnownAlert(msgspec.structs.replace(one.alert, incident=None), one.views, one.context)
+            for key, one in begun.items()
+        }
         counted.clear()
         assigned = IncidentAssigner(known, (), {}, account.clock.at).assign()
     assert assigned.keys() == begun.keys()

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
@@ -757,7 +758,7 @@ def test_of_a_transition_that_is_damaged_the_rest_is_shown(
         store.commit(poll(1))
         [written] = store.transitions()
         postgresql_server.administer("UPDATE routee_monitor.transition SET about = '{}'", database=postgresql.database)
-        assert store.transitions() == [replace(written, about=None)]
+        assert store.transitions() == [msgspec.structs.replace(written, about=None)]
 
 
 def test_an_unreadable_silence_or_acknowledgement_stops_no_daemon(

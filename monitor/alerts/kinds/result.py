@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import field, replace
 from typing import Final, TypeVar, cast
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -281,7 +282,7 @@ def withheld(rule_result: RuleResult, inputs: EvaluationInput) -> RuleResult:
     nothing = np.full(len(rule_result), np.nan)
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        return replace(rule_result.absent(group), breached=None, value=None, why=why, gone=False)
+        return msgspec.structs.replace(rule_result.absent(group), breached=None, value=None, why=why, gone=False)
 
     breached = np.full(len(rule_result), NOT_ENOUGH)
     return replace(rule_result, breached=breached, value=nothing, why=lambda at: why, absent=absent)

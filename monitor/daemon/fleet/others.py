@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import trio
@@ -16,9 +17,10 @@ from monitor.dispatch.destinations import Key
 from monitor.model.privacy import RecipientMask
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
+from monitor.routing.suppression import AT_ONCE
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import StoreDamaged, StoreError
-from monitor.runtime.pieces import Work
+from monitor.runtime.pieces import Work, paced
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.accounts import parts_of
 from monitor.store.async_store import AsyncStore
@@ -118,7 +120,7 @@ class OthersReader:
         made: dict[str, _Read] = {}
         for name, part in parts.items():
             known = self._read.get(name)
-            if known is not None and known.present is present and known.part == part:
+            if known is not None and known.present is present and (yield from _is_same(known.part, part)):
                 made[name] = known
             else:
                 made[name] = _Read(part, present, (yield from self._account(name, part, present, now)))
@@ -136,7 +138,25 @@ class OthersReader:
         accounts, groups, acks = {}, dict[Key, AggregationGroup](), dict[str, Ack]()
         for name, one in self._read.items():
             accounts[name] = one.account
-            groups |= {(group.receiver, group.key): group for group in one.part.groups}
+            for group, pauses in paced(one.part.groups, AT_ONCE):
+                groups[group.receiver, group.key] = group
+                if pauses:
+                    yield
             acks |= {ack.fingerprint: ack for ack in one.part.acks}
             yield
         return Elsewhere(accounts, groups, acks)
+
+
+def _is_same(one: StoredState, other: StoredState) -> Work[bool]:
+    """Returns whether two states are equal, in pieces: an account may have thousands of alerts and groups."""
+    if replace(one, alerts=[], groups=[]) != replace(other, alerts=[], groups=[]):
+        return False
+    for some, others in ((one.alerts, other.alerts), (one.groups, other.groups)):
+        if len(some) != len(others):
+            return False
+        for (mine, its), pauses in paced(zip(some, others, strict=True), AT_ONCE):
+            if mine is not its and mine != its:
+                return False
+            if pauses:
+                yield
+    return True

@@ -176,6 +176,24 @@ async def test_only_accounts_that_changed_are_made_anew() -> None:
     assert stage.asked.pipeline.elsewhere.accounts["c"] is not before.accounts["c"], "another configuration is in force"
 
 
+async def test_an_account_of_thousands_of_alerts_is_made_anew_when_the_last_of_them_changes() -> None:
+    stage = await Stage().start()
+    await stage.fail("Cosmote")
+    first = stage.store.load(["a"]).alerts[0]
+    many = [msgspec.structs.replace(first, account="c", group=(("operator", str(one)),)) for one in range(1_000)]
+    stage.store.commit(Commit(alerts=many))
+    await stage.read()
+    before = stage.asked.pipeline.elsewhere.accounts["c"]
+    await stage.read()
+    assert stage.asked.pipeline.elsewhere.accounts["c"] is before
+    stored = stage.store.load(["c"]).alerts
+    stage.store.commit(Commit(alerts=[msgspec.structs.replace(stored[-1], value=0.5)]))
+    await stage.read()
+    after = stage.asked.pipeline.elsewhere.accounts["c"]
+    assert after is not before
+    assert [alert.value for _, alert in after.evaluator.every_alert()].count(0.5) == 1
+
+
 async def test_what_was_shown_of_an_account_is_not_kept_once_it_is_not_there() -> None:
     stage = await Stage().start()
     await stage.fail("Cosmote")

@@ -90,8 +90,11 @@ def _expected_hourly(rule: Absence, inputs: EvaluationInput, codes: Codes) -> Fl
     days = [inputs.count(considered(rule, inputs.as_of, HOUR, ago)).at(codes) for ago in known]
     usual: Floats = np.sort(np.array(days, np.float64), axis=0)[_RANK - 1]
     lately = inputs.count(considered(rule, inputs.as_of, HOUR, rule.window)).at(codes)
+    risen: Floats = np.minimum(usual, _RISE * lately)
+    if not inputs.known:
+        return risen
     with_alert = np.isin(codes, inputs.known_codes(rule.by) if rule.by else codes[: len(inputs.known)])
-    return np.where(with_alert, usual, np.minimum(usual, _RISE * lately))
+    return np.where(with_alert, usual, risen)
 
 
 def _silent_for(rule: Absence, inputs: EvaluationInput, window: Query, codes: Codes) -> Floats:
