@@ -176,7 +176,7 @@ class Pusher:
             if self._failures:
                 await self.clock.sleep(wait)
             else:
-                await self.outbox.rest(changed, self.clock, wait)
+                await self.outbox.rest(self.clock, wait, changed)
 
     async def _push_once(self, trouble: ThrottledLog) -> Duration:
         """Posts what is due; returns how long to wait before the next push."""

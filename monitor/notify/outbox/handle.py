@@ -116,12 +116,10 @@ class Outbox:
         """Waits for ``duration``, or until `stop` or ``leave``."""
         await _first(self.stopped.wait, leave.wait, partial(clock.sleep, duration))
 
-    async def rest(self, wake_event: trio.Event, clock: Clock, duration: Duration | None) -> None:
-        """Waits for ``duration`` (None: without limit), or until ``wake_event``."""
-        if duration is None:
-            await wake_event.wait()
-        else:
-            await _first(wake_event.wait, partial(clock.sleep, duration))
+    async def rest(self, clock: Clock, duration: Duration | None, *events: trio.Event) -> None:
+        """Waits for ``duration`` (None: without limit), or until the first of ``events``."""
+        waits: list[Callable[[], Awaitable[object]]] = [event.wait for event in events]
+        await _first(*waits, *([] if duration is None else [partial(clock.sleep, duration)]))
 
 
 async def _first(*waits: Callable[[], Awaitable[object]]) -> None:

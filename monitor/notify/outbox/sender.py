@@ -1,7 +1,8 @@
 """The sender of one channel: sends its waiting notifications in order, and stores the results."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import field
 from functools import partial
 from typing import Final, Literal, assert_never
@@ -47,12 +48,16 @@ log = logging.getLogger("monitor.notify.outbox")
 class _SendBatch:
     """Outbox rows of different groups that are sent side by side, and the failure that stopped them.
 
-    ``holding`` is the gate's number from before they were read: what was read of an account may have been sent by another daemon by the time that
-    the account comes back.
+    ``due`` are those that wait for their turn, and ``under_way`` the groups of those that are being sent; ``ended`` is set, and another one takes
+    its place, when a send has ended. ``holding`` is the gate's number from before they were read: what was read of an account may have been sent
+    by another daemon by the time that the account comes back.
     """
 
-    due: Iterator[OutboxRow]
+    due: deque[OutboxRow]
     holding: int
+    under_way: set[str] = field(default_factory=set)
+    ended: trio.Event = field(default_factory=trio.Event)
+    looking: trio.Lock = field(default_factory=trio.Lock)
     has_failed: bool = False
     pause: Duration | None = None
     trouble: StoreError | None = None
@@ -60,6 +65,12 @@ class _SendBatch:
     @property
     def is_over(self) -> bool:
         return self.has_failed or self.trouble is not None
+
+    def end(self, outbox_row: OutboxRow) -> None:
+        """Notes that the send of a row has ended."""
+        self.under_way.discard(outbox_row.notification.group_key)
+        self.ended.set()
+        self.ended = trio.Event()
 
 
 @dataclass(slots=True)
@@ -122,17 +133,17 @@ class Sender:
         due_at = [self.pace.due_at(outbox_row, now) for outbox_row in heads]
         due = [outbox_row for outbox_row, at in zip(heads, due_at, strict=True) if at <= now]
         if due:
-            await self._send_side_by_side(_SendBatch(iter(due), holding), len(due))
+            await self._send_side_by_side(_SendBatch(deque(due), holding))
         elif not self._is_stopping:
             self.outbox.busy.pop((self.receiver, self.channel), None)
-            await self.outbox.rest(wake_event, self.clock, min(due_at) - now if due_at else None)
+            await self.outbox.rest(self.clock, min(due_at) - now if due_at else None, wake_event)
 
-    async def _open_heads(self) -> list[OutboxRow]:
-        """Returns the heads of groups whose accounts may be told of now, looking past those of accounts that are being given away.
+    async def _open_heads(self, limit: int = _BATCH) -> list[OutboxRow]:
+        """Returns up to ``limit`` heads of groups whose accounts may be told of now, looking past those of accounts that are being given away.
 
         If more than `_MOST_LOOKED_PAST` of those come first, it returns none; the gate wakes the sender once they are gone.
         """
-        gate, limit = self.outbox.gate, _BATCH
+        gate = self.outbox.gate
         while True:
             heads = await self.store.heads(self.receiver, self.channel, limit)
             found = [outbox_row for outbox_row in heads if gate.is_open(outbox_row.account)]
@@ -140,10 +151,13 @@ class Sender:
                 return found
             limit *= 4
 
-    async def _send_side_by_side(self, batch: _SendBatch, count: int) -> None:
-        """Sends what is due, several at once if the channel allows that and works; after the first failure no further send begins."""
+    async def _send_side_by_side(self, batch: _SendBatch) -> None:
+        """Sends what is due, several at once if the channel allows that and works; after the first failure no further send begins.
+
+        Meanwhile what comes of other groups is sent too, so that one send that hangs does not hold it up.
+        """
         async with trio.open_nursery() as nursery:
-            for _ in range(min(self._at_once, count)):
+            for _ in range(self._at_once):
                 nursery.start_soon(self._work, batch, name=f"send to {self.receiver} {self.channel}")
         if batch.trouble is not None:
             raise batch.trouble
@@ -158,19 +172,42 @@ class Sender:
         return at_once(self.notifier) if works else 1
 
     async def _work(self, batch: "_SendBatch") -> None:
-        for outbox_row in batch.due:
-            if self._is_stopping or batch.is_over or self.outbox.gate.holding != batch.holding:
-                return
-            if not self.outbox.gate.is_open(outbox_row.account):
-                continue
-            self._step()
-            try:
-                with self.outbox.gate.handling(outbox_row.account):
-                    pause = await self._handle(outbox_row, batch)
-            except StoreError as error:
-                batch.trouble = batch.trouble or error
-                return
-            batch.pause = pause if batch.pause is None else batch.pause
+        try:
+            while (outbox_row := await self._next(batch)) is not None:
+                self._step()
+                try:
+                    with self.outbox.gate.handling(outbox_row.account):
+                        pause = await self._handle(outbox_row, batch)
+                finally:
+                    batch.end(outbox_row)
+                batch.pause = pause if batch.pause is None else batch.pause
+        except StoreError as error:
+            batch.trouble = batch.trouble or error
+
+    async def _next(self, batch: "_SendBatch") -> OutboxRow | None:
+        """Returns the next row to send, and waits for one while others are sent; None once the batch is over. Raises StoreError."""
+        async with batch.looking:
+            while not (self._is_stopping or batch.is_over or self.outbox.gate.holding != batch.holding):
+                while batch.due:
+                    outbox_row = batch.due.popleft()
+                    if self.outbox.gate.is_open(outbox_row.account):
+                        batch.under_way.add(outbox_row.notification.group_key)
+                        return outbox_row
+                if not batch.under_way:
+                    break
+                await self._look_for_more(batch)
+        return None
+
+    async def _look_for_more(self, batch: "_SendBatch") -> None:
+        """Adds what is due now of groups of which nothing is under way; if nothing is, waits until something may be. Raises StoreError."""
+        wake_event, ended, busy = self.outbox.wake_event, batch.ended, set(batch.under_way)
+        heads = await self._open_heads(_BATCH + len(busy))
+        now = self.clock.now()
+        others = [one for one in heads if one.notification.group_key not in busy]  # also if it has been sent since
+        due_at = [self.pace.due_at(outbox_row, now) for outbox_row in others]
+        batch.due.extend(outbox_row for outbox_row, at in zip(others, due_at, strict=True) if at <= now)
+        if not batch.due and not ended.is_set():
+            await self.outbox.rest(self.clock, min(due_at) - now if due_at else None, wake_event, ended)
 
     async def _handle(self, outbox_row: OutboxRow, batch: "_SendBatch") -> Duration | None:
         """Sends one outbox row and stores the result; returns how long the channel has to pause if it failed."""

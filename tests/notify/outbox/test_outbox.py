@@ -16,7 +16,7 @@ from monitor.model.notification import Notification, Reason
 from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent
 from monitor.notify.outbox import GRACE, Outbox, deliver
 from monitor.runtime.clock import HOUR, MILLISECOND, MINUTE, SECOND, TrioClock
-from monitor.store.protocol import SUPERSEDED, Commit, Pending
+from monitor.store.protocol import SUPERSEDED, Commit, OutboxRow, Pending
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.scripted_notifier import ScriptedNotifier
@@ -50,14 +50,16 @@ class Running:
 
 @asynccontextmanager
 async def delivering(
-    store: SqliteStore, notifiers: Mapping[tuple[str, str], Notifier], counted: "Counted | None" = None
+    store: SqliteStore,
+    notifiers: Mapping[tuple[str, str], Notifier],
+    counted: "Counted | None" = None,
+    front: InlineStoreFront | None = None,
 ) -> AsyncIterator[Running]:
     clock = TrioClock(NOW)
     async with trio.open_nursery() as nursery:
 
         async def start(task_status: trio.TaskStatus[Outbox]) -> None:
-            front = InlineStoreFront(store)
-            await deliver(front, notifiers, clock, observer=counted, task_status=task_status)
+            await deliver(front or InlineStoreFront(store), notifiers, clock, observer=counted, task_status=task_status)
 
         outbox = await nursery.start(start)
         yield Running(store, outbox, clock)
@@ -484,6 +486,70 @@ async def test_a_channel_is_sent_one_at_a_time_until_it_has_taken_something_and_
         await trio.sleep(120)
     assert hook.most == 1
     assert len(hook.sendings) < 30
+
+
+async def test_one_that_hangs_holds_up_none_of_other_groups_that_come_later(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    hook = Parallel()
+    async with delivering(store, {SLACK: hook}) as running:
+        running.put(notification("first", "first", group="z"))
+        await trio.sleep(1)
+        hook.takes = 50.0
+        running.put(notification("slow1", "slow", group="slow"), notification("slow2", "slow", group="slow"))
+        await trio.sleep(4)
+        hook.takes = 0.0
+        for number in range(20):
+            running.put(notification(f"quick{number}", "quick", group=f"{number % 2}"))
+            await trio.sleep(1)
+        assert [key for key in hook.ended if key.startswith("quick")] == [f"quick{number}" for number in range(20)]
+        assert "slow1" not in hook.ended
+        await trio.sleep(40)
+        assert hook.ended[-2:] == ["slow1", "slow2"]
+        hook.takes = 50.0
+        running.put(notification("slow3", "slow", group="slow"))
+        await trio.sleep(1)
+        running.outbox.stop()
+        began = trio.current_time()
+    assert trio.current_time() - began <= GRACE, "who looks for more meanwhile is stopped too"
+
+
+class SlowlyRead(InlineStoreFront):
+    """What it reads of the outbox is half a second old."""
+
+    async def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
+        found = await super().heads(receiver, channel, limit)
+        await trio.sleep(0.5)
+        return found
+
+
+async def test_what_was_sent_while_more_was_looked_for_is_not_sent_again(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    hook = Parallel(takes=0.7)
+    async with delivering(store, {SLACK: hook}, front=SlowlyRead(store)) as running:
+        running.put(notification("first", "first"))
+        await trio.sleep(2)
+        for number in range(40):
+            running.put(notification(f"k{number}", "e", group=f"{number % 5}"))
+            await trio.sleep(0.3)
+        await trio.sleep(20)
+    assert len(hook.keys) == len(set(hook.keys)) == 41
+
+
+async def test_as_many_are_sent_at_once_as_the_channel_says(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    hook = Parallel()
+    hook.at_once = 32
+    async with delivering(store, {SLACK: hook}) as running:
+        running.put(notification("first", "first"))
+        await trio.sleep(1)
+        hook.takes = 4.0
+        running.put(*(notification(f"k{i}", f"e{i}", group=f"{i}") for i in range(64)))
+        await trio.sleep(9)
+        assert len(hook.ended) == 65
+    assert hook.most == 32
 
 
 async def test_an_outage_that_hits_several_at_once_holds_the_channel_up_as_one_failure(
