@@ -147,6 +147,9 @@ class AsyncStore:
     async def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return await self.run(lambda store: store.heads(receiver, channel, limit))
 
+    async def earlier(self, outbox_row: OutboxRow) -> OutboxRow | None:
+        return await self.run(lambda store: store.earlier(outbox_row))
+
     async def successor(self, outbox_row: int) -> str | None:
         return await self.run(lambda store: store.successor(outbox_row))
 

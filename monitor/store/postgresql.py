@@ -44,7 +44,7 @@ from monitor.store.protocol import (
     UnusableAlert,
     UnusableSilence,
 )
-from monitor.store.sql_store import ENTRIES_PAGE, SqlStore, Table
+from monitor.store.sql_store import ENTRIES_PAGE, SqlStore, Table, fingerprints_of, place_of_row
 
 log = logging.getLogger("monitor.store")
 P = ParamSpec("P")
@@ -274,6 +274,16 @@ class PostgresqlStore(SqlStore):
 
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return self._to_send(own.HEADS, receiver, channel, limit)
+
+    def earlier(self, outbox_row: OutboxRow) -> OutboxRow | None:
+        alerts = fingerprints_of(outbox_row)
+        try:
+            found = self._outbox_rows(
+                own.EARLIER, alerts, outbox_row.id, *place_of_row(outbox_row), *self._held_twice()
+            )
+        except rows.UnreadableRow:  # it becomes a dead letter where it comes first
+            return None
+        return found[0] if found else None
 
     def successor(self, outbox_row: int) -> str | None:
         newer = self._rows(own.SUCCESSOR, outbox_row, *self._held_twice())

@@ -63,6 +63,13 @@ HEADS: Final = f"""
         SELECT min(id) FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' AND {_HELD.format("")}
         GROUP BY account, group_key)
     ORDER BY next_at, id LIMIT ?"""  # noqa: S608 - as above
+EARLIER: Final = f"""
+    SELECT {_COLUMNS} FROM parcel WHERE id = (
+        SELECT min(head.id) FROM parcel AS head JOIN parcel AS older USING (receiver, channel, state, account, group_key)
+        WHERE older.id = (
+            SELECT min(parcel.id) FROM notified JOIN parcel ON parcel.id = notified.parcel
+            WHERE notified.fingerprint = ANY(CAST(? AS TEXT[])) AND notified.parcel < ?
+            AND receiver = ? AND channel = ? AND state = 'waiting' AND account = ? AND group_key <> ? AND {_HELD.format("parcel.")}))"""  # noqa: S608 - as above
 SUCCESSOR: Final = f"""
     SELECT newer.key FROM parcel JOIN parcel AS newer USING (receiver, channel, episode)
     WHERE parcel.id = ? AND newer.state = 'waiting' AND newer.id > parcel.id AND {_HELD.format("newer.")}

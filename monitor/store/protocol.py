@@ -522,6 +522,10 @@ class Store(Protocol):
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         """Returns the oldest waiting outbox row of each group of a channel, due or not: by ``next_at``, then in the order of writing."""
 
+    def earlier(self, outbox_row: OutboxRow) -> OutboxRow | None:
+        """Returns the oldest waiting row of another group of the same channel, which has to be sent before this one: the group has a waiting
+        row that is older and names one of the same alerts. None if there is none."""
+
     def successor(self, outbox_row: int) -> str | None:
         """Returns the key of the next waiting notification of the same episode and channel; None if there is none."""
 

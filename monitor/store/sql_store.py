@@ -431,6 +431,11 @@ class SqlStore(ABC):
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return self._outbox_rows(statements.HEADS, receiver, channel, limit)
 
+    def earlier(self, outbox_row: OutboxRow) -> OutboxRow | None:
+        alerts = json.dumps(fingerprints_of(outbox_row))
+        found = self._outbox_rows(statements.EARLIER, alerts, outbox_row.id, *place_of_row(outbox_row))
+        return found[0] if found else None
+
     def successor(self, outbox_row: int) -> str | None:
         newer = self._rows(statements.SUCCESSOR, outbox_row)
         return str(newer[0][0]) if newer else None
@@ -568,3 +573,14 @@ def _conditions(wanted: NotificationFilter) -> tuple[str, list[str | int]]:
         found.append(statements.OUTCOMES[outcome])
         values += [_NOT_SENT] if outcome in ("sent", "superseded") else []
     return " AND ".join(found) or "TRUE", values
+
+
+def fingerprints_of(outbox_row: OutboxRow) -> list[str]:
+    """Returns the fingerprints of the alerts that a notification names."""
+    return [view.fingerprint for view in outbox_row.notification.alerts]
+
+
+def place_of_row(outbox_row: OutboxRow) -> tuple[str, str, str, str]:
+    """Returns the receiver, the channel, the account and the key of the group of a notification."""
+    one = outbox_row.notification
+    return one.receiver, outbox_row.channel, outbox_row.account, one.group_key

@@ -146,6 +146,15 @@ HEADS: Final = """
     WHERE id IN (
         SELECT min(id) FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' GROUP BY group_key)
     ORDER BY next_at, id LIMIT ?"""
+EARLIER: Final = """
+    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at, account FROM parcel
+    WHERE id = (
+        SELECT min(head.id) FROM parcel AS head JOIN parcel AS older USING (receiver, channel, state, group_key)
+        WHERE older.id = (
+            SELECT min(parcel.id) FROM notified JOIN parcel ON parcel.id = notified.parcel
+            WHERE notified.fingerprint IN (SELECT value FROM json_each(?)) AND notified.parcel < ?
+            AND receiver = ? AND channel = ? AND state = 'waiting' AND account = ? AND group_key <> ?)
+        AND head.account = older.account)"""
 SUCCESSOR: Final = """
     SELECT newer.key FROM parcel JOIN parcel AS newer USING (receiver, channel, episode)
     WHERE parcel.id = ? AND newer.state = 'waiting' AND newer.id > parcel.id ORDER BY newer.id LIMIT 1"""

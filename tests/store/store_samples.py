@@ -42,11 +42,17 @@ def transition(fingerprint: str = "f1", at: int = NOW) -> Transition:
 
 
 def notification(
-    key: str, episode: str = "e1", reason: Reason = "first", receiver: str = "ops", at: int = NOW, group: str = ""
+    key: str,
+    episode: str = "e1",
+    reason: Reason = "first",
+    receiver: str = "ops",
+    at: int = NOW,
+    group: str = "",
+    fingerprint: str = "f1",
 ) -> Notification:
     """``group``: the group's key; left out, each episode is of a group of its own."""
     view = AlertView(
-        fingerprint="f1",
+        fingerprint=fingerprint,
         name="OperatorFailureRate",
         rule="OperatorFailureRate",
         kind="rate",

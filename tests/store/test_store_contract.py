@@ -299,6 +299,31 @@ def test_a_groups_next_episode_waits_for_the_end_of_the_one_before(store: Store)
     assert keys(store.heads("ops", "slack/0", 10)) == ["b1", "c1"]
 
 
+def test_what_is_older_and_waits_in_another_group_about_the_same_alert_is_found_and_its_group_in_order(
+    store: Store,
+) -> None:
+    def put(key: str, group: str, alert: str, channel: str = "slack/0") -> None:
+        enqueue(store, notification(key, group, group=group, fingerprint=alert), channel=channel)
+
+    put("a1", "a", "other")
+    put("a2", "a", "x")
+    put("elsewhere", "d", "x", channel="webhook/0")
+    put("b1", "b", "x")
+    put("c1", "c", "y")
+    put("a3", "a", "y")
+    rows = {row.notification.key: row for row in store.waiting("ops", "slack/0", 9)}
+
+    def earlier(key: str) -> str | None:
+        found = store.earlier(rows[key])
+        return found and found.notification.key
+
+    assert [earlier(key) for key in ("a1", "a2", "b1", "c1", "a3")] == [None, None, "a1", None, "c1"]
+    store.sent(rows["a1"].id, {}, NOW)
+    assert earlier("b1") == "a2"
+    store.rejected(rows["a2"].id, "why", NOW)
+    assert earlier("b1") is None
+
+
 def test_the_successor_is_the_next_of_the_same_episode_and_channel(store: Store) -> None:
     outbox_rows = enqueue(store, notification("a1", "a"), notification("b1", "b"), notification("a2", "a"))
     enqueue(store, notification("a3", "a"), channel="webhook/0")

@@ -48,14 +48,18 @@ log = logging.getLogger("monitor.notify.outbox")
 class _SendBatch:
     """Outbox rows of different groups that are sent side by side, and the failure that stopped them.
 
-    ``due`` are those that wait for their turn, and ``under_way`` the groups of those that are being sent; ``ended`` is set, and another one takes
-    its place, when a send has ended. ``holding`` is the gate's number from before they were read: what was read of an account may have been sent
-    by another daemon by the time that the account comes back.
+    ``due`` are those that wait for their turn, ``under_way`` the groups of those that are being sent, ``begun`` all of which a send has begun, and
+    ``oldest`` is the number of the oldest row that waits, as far as is known. ``ended`` is set, and another one takes its place, when a send has
+    ended; ``was_asked`` says that the other side asked to wait. ``holding`` is the gate's number from before the rows were read: what was read
+    of an account may have been sent by another daemon by the time that the account comes back.
     """
 
     due: deque[OutboxRow]
     holding: int
+    oldest: int
     under_way: set[str] = field(default_factory=set)
+    begun: set[int] = field(default_factory=set)
+    was_asked: bool = False
     ended: trio.Event = field(default_factory=trio.Event)
     looking: trio.Lock = field(default_factory=trio.Lock)
     has_failed: bool = False
@@ -65,6 +69,11 @@ class _SendBatch:
     @property
     def is_over(self) -> bool:
         return self.has_failed or self.trouble is not None
+
+    def begin(self, outbox_row: OutboxRow) -> None:
+        """Notes that the send of a row begins."""
+        self.under_way.add(outbox_row.notification.group_key)
+        self.begun.add(outbox_row.id)
 
     def end(self, outbox_row: OutboxRow) -> None:
         """Notes that the send of a row has ended."""
@@ -128,18 +137,19 @@ class Sender:
         """Sends what is due, or waits until something is."""
         self._step()
         wake_event, holding = self.outbox.wake_event, self.outbox.gate.holding
-        heads = await self._open_heads()
+        heads, oldest = await self._open_heads()
         now = self.clock.now()
         due_at = [self.pace.due_at(outbox_row, now) for outbox_row in heads]
         due = [outbox_row for outbox_row, at in zip(heads, due_at, strict=True) if at <= now]
         if due:
-            await self._send_side_by_side(_SendBatch(deque(due), holding))
+            await self._send_side_by_side(_SendBatch(deque(due), holding, oldest))
         elif not self._is_stopping:
             self.outbox.busy.pop((self.receiver, self.channel), None)
             await self.outbox.rest(self.clock, min(due_at) - now if due_at else None, wake_event)
 
-    async def _open_heads(self, limit: int = _BATCH) -> list[OutboxRow]:
+    async def _open_heads(self, limit: int = _BATCH) -> tuple[list[OutboxRow], int]:
         """Returns up to ``limit`` heads of groups whose accounts may be told of now, looking past those of accounts that are being given away.
+        Returns too the number of the oldest row that waits, 0 if that is not known.
 
         If more than `_MOST_LOOKED_PAST` of those come first, it returns none; the gate wakes the sender once they are gone.
         """
@@ -148,7 +158,7 @@ class Sender:
             heads = await self.store.heads(self.receiver, self.channel, limit)
             found = [outbox_row for outbox_row in heads if gate.is_open(outbox_row.account)]
             if found or not limit <= len(heads) < _MOST_LOOKED_PAST or not gate.is_open(""):
-                return found
+                return found, 0 if len(heads) >= limit else min((one.id for one in heads), default=0)
             limit *= 4
 
     async def _send_side_by_side(self, batch: _SendBatch) -> None:
@@ -190,8 +200,8 @@ class Sender:
             while not (self._is_stopping or batch.is_over or self.outbox.gate.holding != batch.holding):
                 while batch.due:
                     outbox_row = batch.due.popleft()
-                    if self.outbox.gate.is_open(outbox_row.account):
-                        batch.under_way.add(outbox_row.notification.group_key)
+                    if outbox_row.id not in batch.begun and self.outbox.gate.is_open(outbox_row.account):
+                        batch.begin(outbox_row)
                         return outbox_row
                 if not batch.under_way:
                     break
@@ -201,9 +211,9 @@ class Sender:
     async def _look_for_more(self, batch: "_SendBatch") -> None:
         """Adds what is due now of groups of which nothing is under way; if nothing is, waits until something may be. Raises StoreError."""
         wake_event, ended, busy = self.outbox.wake_event, batch.ended, set(batch.under_way)
-        heads = await self._open_heads(_BATCH + len(busy))
+        heads, batch.oldest = await self._open_heads(_BATCH + len(busy))
         now = self.clock.now()
-        others = [one for one in heads if one.notification.group_key not in busy]  # also if it has been sent since
+        others = [one for one in heads if one.notification.group_key not in busy and one.id not in batch.begun]
         due_at = [self.pace.due_at(outbox_row, now) for outbox_row in others]
         batch.due.extend(outbox_row for outbox_row, at in zip(others, due_at, strict=True) if at <= now)
         if not batch.due and not ended.is_set():
@@ -213,6 +223,9 @@ class Sender:
         """Sends one outbox row and stores the result; returns how long the channel has to pause if it failed."""
         if await self._superseded(outbox_row):
             return None
+        pause = await self._send_earlier(outbox_row, batch)
+        if self._is_stopping or batch.was_asked:
+            return pause
         previous = await self.store.receipt(self.receiver, self.channel, outbox_row.notification.episode)
         if self.outbox.gate.holding != batch.holding:
             return None
@@ -231,6 +244,30 @@ class Sender:
             case _:
                 assert_never(outcome)
         return None
+
+    async def _send_earlier(self, outbox_row: OutboxRow, batch: _SendBatch) -> Duration | None:
+        """Sends what is older and waits in other groups about the same alerts: whoever knows alerts by their labels must not be told of an end behind
+        the next beginning. What fails of it holds the row up no longer. Returns how long the channel has to pause then."""
+        pause = None
+        while batch.oldest < outbox_row.id and (earlier := await self.store.earlier(outbox_row)) is not None:
+            if self._is_stopping or batch.was_asked:
+                break
+            if earlier.notification.group_key in batch.under_way:
+                with trio.move_on_after(self._limit) as limit:
+                    await batch.ended.wait()
+                if (
+                    limit.cancelled_caught
+                ):  # two groups that wait for each other, of which one got an older row meanwhile
+                    break
+            elif earlier.id in batch.begun:
+                break
+            else:
+                batch.begin(earlier)
+                try:
+                    pause = await self._handle(earlier, batch)
+                finally:
+                    batch.end(earlier)
+        return pause
 
     async def _superseded(self, outbox_row: OutboxRow) -> bool:
         """Skips a repeat or an acknowledgement if a newer notification of its episode waits; returns whether it did."""
@@ -252,10 +289,15 @@ class Sender:
             outcomes.append(await self._send_in_time(outbox_row, previous))
         return outcomes[0] if outcomes else None
 
+    @property
+    def _limit(self) -> float:
+        """The seconds after which a send is cut off."""
+        return max(SEND_LIMIT, slowest(self.notifier) + MARGIN)
+
     async def _send_in_time(self, outbox_row: OutboxRow, previous: dict[str, str] | None) -> Outcome:
         began = trio.current_time()
         here = (self.receiver, self.channel, outbox_row.id)
-        limit = max(SEND_LIMIT, slowest(self.notifier) + MARGIN)
+        limit = self._limit
         self.outbox.sending[here] = began + limit
         try:
             with trio.fail_after(limit):
@@ -303,6 +345,7 @@ class Sender:
         self._mark_failing(retry.why)
         wait, pause = self.pace.failed(outbox_row, retry.after, together=batch.has_failed)
         batch.has_failed = True
+        batch.was_asked |= retry.after is not None
         next_at = self.clock.now() + wait
         await self._write_down(outbox_row, partial(self.store.postponed, outbox_row.id, retry.why, next_at))
         after = format_duration(wait)

@@ -20,7 +20,8 @@ from monitor.store.protocol import SUPERSEDED, Commit, OutboxRow, Pending
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.scripted_notifier import ScriptedNotifier
-from tests.store.store_samples import NOW, notification
+from tests.store.store_samples import NOW
+from tests.store.store_samples import notification as sample
 
 DOWN = Retry("503 Service Unavailable")
 SLACK, HOOK = ("ops", "slack/0"), ("ops", "webhook/0")
@@ -74,6 +75,13 @@ class Counted:
         self, receiver: str, channel: str, outcome: Literal["sent", "retry", "rejected"], seconds: float
     ) -> None:
         self.outcomes.append((receiver, channel, outcome))
+
+
+def notification(
+    key: str, episode: str = "e1", reason: Reason = "first", group: str = "", alert: str = ""
+) -> Notification:
+    """``alert``: which one it names; left out, each group has an alert of its own."""
+    return sample(key, episode, reason, group=group, fingerprint=alert or group or episode)
 
 
 def story(episode: str, *reasons: Reason) -> list[Notification]:
@@ -187,6 +195,49 @@ async def test_one_notification_that_never_gets_through_holds_up_only_its_own_gr
         assert sent_at.keys() == put_at.keys()
         assert all(sent_at[key] - put_at[key] <= 1.001 for key in put_at)
         assert [one.notification.key for one in store.waiting("ops", "slack/0", 9)] == ["bad1", "bad2"]
+
+
+async def test_an_end_that_waits_in_another_group_is_sent_before_the_next_beginning_of_its_alert(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    hook = Parallel(answer=lambda _: DOWN)
+    async with delivering(store, {SLACK: hook}) as running:
+        running.put(notification("over", "a", "all resolved", alert="x"))
+        await trio.sleep(200)
+        tried = len(hook.sendings)
+        running.put(notification("again", "b", alert="x"), notification("other", "c", alert="y"))
+        hook.answer = lambda one: Sent({"ts": one.key})
+        await trio.sleep(1)
+        assert [key for key in hook.keys[tried:] if key != "other"] == ["over", "again"]
+        assert set(running.states().values()) == {"sent"}
+
+
+async def test_one_that_fails_alone_holds_up_no_other_about_its_alert(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    hook = Parallel(answer=lambda one: DOWN if one.key == "over" else Sent({"ts": one.key}))
+    async with delivering(store, {SLACK: hook}) as running:
+        running.put(notification("over", "a", "all resolved", alert="x"), notification("again", "b", alert="x"))
+        await trio.sleep(10)
+        assert running.states() == {"over": "waiting", "again": "sent"}
+
+
+async def test_groups_that_wait_for_each_other_are_sent_all_the_same(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    hook = Parallel(takes=0.5)
+    async with delivering(store, {SLACK: hook}) as running:
+        running.put(notification("first", "z"))
+        await trio.sleep(2)
+        running.put(
+            *(notification(f"k{i}", f"{i % 3}", group=f"{i % 3}", alert=f"x{i % 2}") for i in range(30)),
+        )
+        await trio.sleep(60)
+        assert set(running.states().values()) == {"sent"}
+    assert len(hook.keys) == len(set(hook.keys)) == 31
+    for alert in range(2):
+        own = [int(key[1:]) for key in hook.ended if key != "first" and int(key[1:]) % 2 == alert]
+        assert own == sorted(own)
 
 
 async def test_an_incidents_late_end_is_never_told_after_the_next_ones_beginning(
