@@ -1,6 +1,7 @@
 """Decides when sweeps run: each on its own schedule, the largest one for all that are due. Urgent requests go first."""
 
 from functools import partial
+from typing import Final
 
 import trio
 
@@ -11,6 +12,9 @@ from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.poll.sweep import Sweep
 from monitor.runtime.clock import MILLISECOND, SECOND, Duration, Instant
 from monitor.runtime.errors import RouteeUnavailable
+
+_ONCE: Final[Duration] = 0
+"""Stands for the read of what no sweep reads, however far back that is."""
 
 Schedule = tuple[tuple[Duration, Duration], ...]
 
@@ -49,13 +53,15 @@ class Sweeps:
     async def _read_once(self, now: Instant) -> None:
         """Reads what rules look at and no sweep reads, unless that failed within the last poll interval."""
         back = self._search.unread(now)
-        if back and not self._rests(back, now):
-            await self._attempt(back)
+        if back and not self._rests(_ONCE, now):
+            await self._attempt(back, _ONCE)
 
-    async def _attempt(self, back: Duration) -> None:
-        self._tried[back] = self._running[back] = self._search.clock.now()
+    async def _attempt(self, back: Duration, key: Duration | None = None) -> None:
+        """Runs a sweep. ``key`` stands for those that look back another time at each attempt."""
+        key = back if key is None else key
+        self._tried[key] = self._running[back] = self._search.clock.now()
         if await self._search.attempt("sweep", partial(self._sweep, back), _name(back)):
-            del self._tried[back]
+            del self._tried[key]
         del self._running[back]
 
     def _due(self, schedule: Schedule, now: Instant, leeway: Duration) -> list[Duration]:
