@@ -59,8 +59,12 @@ def recover(path: Path, now: Instant, why: str) -> DamageReport:
     kept, new = salvage(path), beside(path, NEW)
     without_messages(kept, now)
     _remove(new)
-    with closing(open_sqlite(new)) as store:
-        store.take_over(kept)
+    try:
+        with closing(open_sqlite(new)) as store:
+            store.take_over(kept)
+    except StoreError:
+        _remove(new)
+        raise
     moved_to = _free_name(path, now)
     try:
         _sync(path.parent)

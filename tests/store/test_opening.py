@@ -15,6 +15,7 @@ import pytest
 from monitor.runtime.errors import StoreDamaged, StoreError
 from monitor.store.open import DamageReport, open_daemon_store
 from monitor.store.protocol import Commit, QuarantinedRecord, StoredState
+from monitor.store.salvage import salvage
 from monitor.store.sqlite import open_sqlite
 from monitor.store.sqlite_file import quick_check
 from tests.store.store_samples import NOW, ack, alert, cursor, enqueue, group, keys, notification, silence, transition
@@ -217,6 +218,49 @@ def test_a_daemon_that_is_killed_at_any_call_while_it_recovers_a_file_loses_noth
     assert {line.partition(" reported")[0] for line in kills} == {f"({len(OPERATORS)}, 1, 1, 1, 2, True)"}
     assert kills.total() > 100
     assert any(line.endswith("True") for line in kills)
+
+
+def test_a_new_file_counts_as_complete_only_once_all_is_in_the_file_itself(path: Path) -> None:
+    filled(path)
+    new = path.with_name("new.db")
+    with (
+        closing(open_sqlite(new, busy_timeout=0)) as store,
+        closing(sqlite3.connect(new, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM alert").fetchall()
+        with pytest.raises(StoreError, match="in use by another program"):
+            store.take_over(salvage(path))
+        other.execute("ROLLBACK")
+        store.take_over(salvage(path))
+        alone = path.with_name("alone.db")
+        alone.write_bytes(new.read_bytes())
+    with closing(open_sqlite(alone)) as store:
+        assert len(store.load().alerts) == len(OPERATORS)
+
+
+def test_where_the_new_file_cannot_be_made_all_stays_as_it_is(path: Path) -> None:
+    filled(path)
+    wrong_application_id(path)
+    as_it_was = path.read_bytes()
+    limited = """
+import resource, signal, sys
+from pathlib import Path
+from monitor.runtime.errors import StoreError
+from monitor.store.open import open_daemon_store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+try:
+    open_daemon_store(Path(sys.argv[1]), 1)
+except StoreError as error:
+    sys.exit(str(error))
+"""
+    command = [sys.executable, "-c", limited, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, "disk" in done.stderr) == (1, True)
+    assert path.read_bytes() == as_it_was
+    assert not list(path.parent.glob("*.recovered*"))
+    assert len(reopened(path)[0].alerts) == len(OPERATORS)
 
 
 @pytest.mark.parametrize("content", [b"", os.urandom(5_000)])

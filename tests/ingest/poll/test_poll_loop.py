@@ -85,7 +85,9 @@ class World:
             observer=self.figures,
             trouble=self.trouble,
             overdue=self.overdue,
-            unread=lambda now: self.unread and self.unread + now % MINUTE,  # as a rule of which the last poll was at any moment
+            unread=lambda now: (
+                self.unread and self.unread + now % MINUTE
+            ),  # as a rule of which the last poll was at any moment
         )
 
     async def pass_(self, duration: Duration) -> None:
