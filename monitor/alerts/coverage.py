@@ -1,13 +1,17 @@
 """Keeps how far each search of an account was polled, and derives as of when a rule can be evaluated."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from monitor.alerts.evaluation import Span
 from monitor.alerts.unread_messages import missing_before, readable
 from monitor.config.rules import Rule
 from monitor.model.routee_query import LOOK_BACK
-from monitor.runtime.clock import SECOND, Duration, Instant
+from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant
 from monitor.store.protocol import Cursor
+
+PARTS_APART: Final = 5 * MINUTE
+"""How much further than rules look messages are read once: of a message of several parts, some may have been reported before the others."""
 
 
 class SearchCoverage:
@@ -144,7 +148,7 @@ class SearchCoverage:
         is_lost = missing_before(as_of, back, self.lost_to, cursor.covered_since) is not None
         if not is_lost and (self._sweeps_cover(cursor.search, back) or cursor.covered_since <= as_of - back):
             return 0
-        return readable(now - as_of + back)
+        return readable(now - as_of + back + PARTS_APART)
 
     def missing_before(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> Instant | None:
         """Returns before when messages that the rule looks at are still to be read, because they are new to this daemon or were lost; None if none

@@ -111,7 +111,7 @@ def alerts(
             _table(found, held, settings, kept)
         _footer(counts)
     fires = any(alert.state == "firing" and not alert.is_report for alert in kept.alerts)
-    if fail and kept.left_out and not fires:
+    if fail and kept.are_alerts_left_out and not fires:
         names = ", ".join(sorted(kept.accounts_left_out))
         what = f"account {names} is left out" if names else "an alert cannot be read"
         raise StoreDamaged(f"{what}, so nobody knows whether anything fires there: see the warning above")

@@ -97,7 +97,7 @@ def _alert(name: str, settings: "Settings") -> "Alert | None":
         known = {view.fingerprint: (alert, view) for alert, view in views_of(settings, kept, annotated=False)}
     named = (NamedAlert(own, label_fingerprint(view.labels), view.labels) for own, (_, view) in known.items())
     found = alert_named(name, named)
-    if found is None and kept.left_out:
+    if found is None and kept.are_alerts_left_out:
         raise StoreDamaged(f"none of the alerts that can be read has the fingerprint {name!r}: see the warning above")
     return None if found is None else known[found.own][0]
 

@@ -5,7 +5,7 @@ The file's ``user_version`` is the number of the last applied step. Its ``applic
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.resources import files
 from typing import Final
 
@@ -14,6 +14,9 @@ from monitor.runtime.errors import StoreDamaged, StoreError
 
 APPLICATION_ID: Final = 0x524D4F4E
 """``RMON``: the application id in the header of every file that this program made."""
+
+
+_COLUMNS: Final = 'SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(?)'
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,6 +94,33 @@ def _sign(connection: sqlite3.Connection) -> None:
     name = version_of("routee-monitor")
     if connection.execute("SELECT version FROM written_by").fetchall() != [(name,)]:
         connection.execute("INSERT OR REPLACE INTO written_by (only, version) VALUES (1, ?)", (name,))
+
+
+def lacking(connection: sqlite3.Connection) -> str:
+    """Returns the name of a table, an index or a trigger that the file lacks or has otherwise than this version makes it; empty if there is none.
+
+    SQLite checks none of these texts, and a column by another name lets each commit fail.
+    """
+    expected, found = _expected(), _schema(connection)
+    return next((name for name, made in expected.items() if found.get(name) != made), "")
+
+
+def _expected() -> dict[str, object]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
+        for step in migrations():
+            _apply(new, step)
+        return _schema(new)
+
+
+def _schema(connection: sqlite3.Connection) -> dict[str, object]:
+    """Returns the columns of each table, and the texts of what else there is, by name. The text of a table is SQLite's own where a step added a
+    column, and need not be the same in all its versions."""
+    found: dict[str, object] = {}
+    query = "SELECT type, name, tbl_name, CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL"
+    for kind, name, table, sql in connection.execute(query).fetchall():
+        columns = connection.execute(_COLUMNS, (name,)).fetchall()
+        found[name] = (table, set(columns) if kind == "table" and not name.startswith("sqlite_") else sql)
+    return found
 
 
 def _apply(connection: sqlite3.Connection, step: Migration) -> None:

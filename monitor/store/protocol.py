@@ -182,10 +182,12 @@ class UnusableAlert:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A row that cannot be read: whose it is (empty: nobody knows, or all accounts'), and what is wrong, with what people can do."""
+    """A row that cannot be read: whose it is (empty: nobody knows, or all accounts'), and what is wrong, with what people can do. ``hides_alerts``:
+    without it some alerts are not known."""
 
     account: str
     said: str
+    hides_alerts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,11 @@ class StoredState:
     def accounts_left_out(self) -> set[str]:
         """The accounts of which a row cannot be read, so that nothing of theirs is here."""
         return {one.account for one in self.left_out} - {""}
+
+    @property
+    def are_alerts_left_out(self) -> bool:
+        """Whether there may be alerts that are not here, since their rows or accounts cannot be read."""
+        return any(one.hides_alerts for one in self.left_out)
 
     def lost_to(self, account: str) -> Instant:
         """Returns up to when messages of the account were lost; 0: none were."""

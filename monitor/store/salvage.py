@@ -101,6 +101,8 @@ def insert_salvaged(kept: Salvage, connection: sqlite3.Connection) -> None:
 
 def _inserted(connection: sqlite3.Connection, table: str, rows: list[Record]) -> list[Record]:
     """Inserts the rows of a table, which all have the same columns. Returns those that the table took."""
+    known = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+    rows = [{name: value for name, value in row.items() if name in known} for row in rows]
     if not rows:
         return rows
     names, marks = ", ".join(rows[0]), ", ".join("?" * len(rows[0]))
@@ -144,7 +146,7 @@ def _rows(connection: sqlite3.Connection, table: str) -> tuple[list[Record], boo
                 found[row["place"]] = {name: row[name] for name in row.keys() if name != "place"}  # noqa: SIM118 - of a Row
             else:
                 return _in_order(found), True
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             if "no such table" in str(error):
                 return [], True
     return _in_order(found), False

@@ -253,7 +253,10 @@ class SqlStore(ABC):
     def load_readable(self) -> StoredState:
         unreadable: list[rows.UnreadableRow] = []
         state = self._load(unreadable=unreadable)
-        left_out = [LeftOut(one.account, str(self.damaged(one))) for one in unreadable]
+        left_out = [
+            LeftOut(one.account, str(self.damaged(one)), bool(one.account) or one.table == "alert")
+            for one in unreadable
+        ]
         alerts = (
             rows.UnreadableRow(f"the alert {one.fingerprint}", "alert", ValueError(one.why))
             for one in state.unusable_alerts

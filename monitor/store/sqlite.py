@@ -18,7 +18,7 @@ from monitor.runtime.clock import SECOND, Duration
 from monitor.runtime.errors import DecidedTooLate, StoreDamaged, StoreError
 from monitor.store import row_codec as rows
 from monitor.store import statements
-from monitor.store.migrate import migrate, require_current
+from monitor.store.migrate import lacking, migrate, require_current
 from monitor.store.protocol import BEFORE_ALL_TEXTS, Commit, Entry, Texts
 from monitor.store.salvage import Salvage, insert_salvaged
 from monitor.store.sql_store import ENTRIES_PAGE, SqlStore, Table
@@ -163,7 +163,7 @@ class SqliteStore(SqlStore):
         Raises StoreDamaged.
         """
         with explained(self.path):
-            found = quick_check(self._connection, patience)
+            found = quick_check(self._connection, patience) or lacking(self._connection)
         if found:
             raise StoreDamaged(f"the store {self.path} is damaged: {found}")
         self.load()

@@ -41,19 +41,29 @@ def explained(path: Path) -> Iterator[None]:
     """Turns SQLite's errors into StoreError with a sentence for people, or StoreDamaged if the file itself is damaged."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         damaged = _code(error) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
         raise (StoreDamaged if damaged else StoreError)(_sentence(path, error)) from error
 
 
-def _code(error: sqlite3.Error) -> int:
-    if "Could not decode to UTF-8" in str(error):  # of the driver; SQLite does not look at what is in a text
+_OF_DAMAGE: Final = (
+    "Could not decode to UTF-8",
+    "no such column",
+    "no such table",
+    "no column named",
+    "malformed database schema",
+)
+"""What the driver says of a text that is none, and SQLite of tables that are not as we made them: neither looks at these texts before."""
+
+
+def _code(error: sqlite3.Error | UnicodeDecodeError) -> int:
+    if isinstance(error, UnicodeDecodeError) or any(words in str(error) for words in _OF_DAMAGE):
         return sqlite3.SQLITE_CORRUPT
     # Errors of the driver itself (a closed connection) have no code.
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _sentence(path: Path, error: sqlite3.Error) -> str:
+def _sentence(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> str:
     meaning = _MEANING.get(_code(error), "cannot be used: {error}")
     return f"the store {path} " + meaning.format(name=getattr(error, "sqlite_errorname", "?"), error=error)
 

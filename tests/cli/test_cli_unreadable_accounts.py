@@ -146,6 +146,17 @@ def test_an_alert_of_a_file_hides_no_other(two: Folder) -> None:
     assert warning.startswith("warning: what follows lacks something: the alert ")
 
 
+def test_an_acknowledgement_that_cannot_be_read_hides_no_alert(two: Folder) -> None:
+    with open_store(two.path / "monitor.db") as store:
+        store.commit(Commit(dropped_alerts=[one.fingerprint for one in store.load().alerts]))
+    with closing(sqlite3.connect(two.path / "monitor.db")) as connection, connection:
+        connection.execute("INSERT INTO acknowledgement (fingerprint, data) VALUES ('f1', 'nonsense')")
+    done = run_on(two, "alerts", "--fail")
+    assert (done.exit_code, "the acknowledgement of alert f1" in done.stderr) == (0, True)
+    done = run_on(two, "explain", "0123456789abcdef")
+    assert (done.exit_code, "none of the alerts that can be read" in done.stderr) == (1, False)
+
+
 def test_messages_that_cannot_be_read_hinder_only_their_account(two: Folder) -> None:
     with closing(sqlite3.connect(two.path / "monitor.db")) as connection, connection:
         connection.execute("INSERT INTO journal (account, rows) VALUES ('second', x'00')")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -261,6 +262,46 @@ except StoreError as error:
     assert path.read_bytes() == as_it_was
     assert not list(path.parent.glob("*.recovered*"))
     assert len(reopened(path)[0].alerts) == len(OPERATORS)
+
+
+def schema(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as other:
+        return [
+            name for (name,) in other.execute("SELECT name FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+        ]
+
+
+def change_schema(path: Path, name: str, at: int, bit: int) -> bytes:
+    """Flips a bit of the text that says how a table, an index or a trigger was made; returns the text as it was."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA writable_schema = ON")
+        [(text,)] = other.execute("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE name = ?", (name,)).fetchall()
+        at %= len(text)
+        changed = text[:at] + bytes([text[at] ^ 1 << bit]) + text[at + 1 :]
+        other.execute("UPDATE sqlite_schema SET sql = CAST(? AS TEXT) WHERE name = ?", (changed, name))
+        other.commit()
+    return bytes(text)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_bit_of_what_says_how_tables_were_made_is_damage_too(path: Path, tmp_path: Path, seed: int) -> None:
+    filled(path)
+    random, kept = Random(seed), path.read_bytes()
+    names = schema(path)
+    for name in names:
+        for one in tmp_path.glob("monitor.db*"):
+            if not one.name.endswith(".lock"):
+                one.unlink()
+        path.write_bytes(kept)
+        before = change_schema(path, name, random.randrange(10_000), random.choice((0, 1, 7)))
+        loaded, _, report = reopened(path)
+        with closing(open_sqlite(path)) as store:
+            store.commit(Commit(alerts=loaded.alerts[:1], transitions=[transition()]))
+            enqueue(store, notification("k3"))
+        if report is None:
+            assert len(loaded.alerts) == len(OPERATORS), before
+        else:
+            assert reopened(path)[2] is None
 
 
 @pytest.mark.parametrize("content", [b"", os.urandom(5_000)])
