@@ -113,9 +113,10 @@ class Health:
         """Takes the accounts that could not be read from the store, and why; those in ``elsewhere`` another daemon works for."""
         self._unreadable, self._unreadable_here = dict(accounts), dict(elsewhere)
 
-    def reload_failed(self, error: str = "") -> None:
-        """Takes why the last reload was refused; empty if it was not."""
-        self._reload_error = error
+    def reload_failed(self, error: str = "", *, was_read: bool = True) -> None:
+        """Takes why the last reload was refused; empty if it was not. ``was_read``: the files answered, and something in them is wrong."""
+        what = "The changed configuration has errors" if was_read else "The configuration was not read"
+        self._reload_error = error and f"{what}, and the daemon uses the previous one: {error}"
 
     def quarantined(self, what: str) -> None:
         """Notes that stored data could not be restored; reported until the daemon restarts."""
@@ -153,11 +154,7 @@ class Health:
 
     def warnings(self) -> Sequence[str]:
         """See `WebState`."""
-        reload = (
-            [f"The changed configuration has errors, and the daemon uses the previous one: {self._reload_error}"]
-            if self._reload_error
-            else []
-        )
+        reload = [self._reload_error] if self._reload_error else []
         channels = [
             f"Receiver {receiver} ({channel}) gets no notifications: {why}"
             for (receiver, channel), why in self._failing.items()

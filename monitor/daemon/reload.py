@@ -37,6 +37,8 @@ CHECK_EVERY: Final = 3.0
 
 MOST_LOGGED: Final = 100
 """The most errors of changed files that are logged. There may be a hundred thousand, and each line is written while nothing else runs."""
+AGAIN: Final = 60.0
+"""Seconds after which files that did not answer are read again, if they are watched."""
 _UNREAD: Final = "the configuration was not read, the previous one stays in use: %s"
 _STAYS: Final = "the changed configuration has errors, the previous one stays in use: %s"
 
@@ -59,6 +61,8 @@ class Reloads:
     _watched: FileReader = field(default_factory=lambda: FileReader(most=1))
     _requested: trio.Event = field(default_factory=trio.Event)
     _unwatched: bool = False
+    _unread_at: float | None = None
+    """When a reload ended because the files did not answer; None if the latest one was read."""
 
     def request(self) -> None:
         """Requests a reload."""
@@ -71,10 +75,16 @@ class Reloads:
 
     async def read(self) -> SettingsWithTemplates:
         """Reads the configuration files in a thread. Raises InputError with every problem of every file, and FilesUnread."""
-        return await self._files.run(partial(load, self.path, self.environ))
+        self._unread_at = None
+        try:
+            return await self._files.run(partial(load, self.path, self.environ))
+        except FilesUnread:
+            self._unread_at = trio.current_time()
+            raise
 
     async def watch(self, present: Callable[[], Config]) -> None:
-        """Requests a reload whenever a file of the ``present`` configuration has changed, while the configuration enables that."""
+        """Requests a reload whenever a file of the ``present`` configuration has changed, while the configuration enables that; and again after
+        `AGAIN` if the files did not answer."""
         known = taken = await self._stamp(present(), None)
         while True:
             await trio.sleep(self.check_every)
@@ -84,10 +94,14 @@ class Reloads:
                 continue
             found = await self._stamp(config, known)
             taken = found if taken is None else taken
-            if found == known != taken:
+            if found == known != taken or self._is_to_read_again:
                 taken = found
                 self.request()
             known = found
+
+    @property
+    def _is_to_read_again(self) -> bool:
+        return self._unread_at is not None and not self._unwatched and trio.current_time() - self._unread_at >= AGAIN
 
     async def _stamp(self, config: Config, known: object) -> object:
         """Returns the stamp of the files; ``known`` if one does not answer: the log says so once, until they do again."""
@@ -140,7 +154,9 @@ class Reloader:
             try:
                 await self._reload()
             except FilesUnread as error:
-                self._refused(str(error), _UNREAD)
+                log.error(_UNREAD, error)
+                self._pipeline.services.health.reload_failed(str(error), was_read=False)
+                self._pipeline.services.metrics.reloaded(successful=False)
             except MonitorError as error:
                 self._refused(str(error))
             # Whatever reading the files raises, the daemon continues with the previous configuration.
@@ -169,10 +185,10 @@ class Reloader:
         else:
             health.reload_failed()
 
-    def _refused(self, why: str, stays: str = _STAYS) -> None:
+    def _refused(self, why: str) -> None:
         first, *others = named(why).splitlines()
         for line in (first, *others[: MOST_LOGGED - 1]):
-            log.error(stays, line)
+            log.error(_STAYS, line)
         if (unlogged := len(others) + 1 - MOST_LOGGED) > 0:
             log.error(_STAYS, f"{number(unlogged)} more errors: `routee-monitor check` shows them all")
         where = "`routee-monitor check` shows them" if unlogged > 0 else "the log has all"

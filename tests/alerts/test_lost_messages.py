@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from monitor.alerts.coverage import PARTS_APART
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import NoAnnotations, Views
 from monitor.config.rules import rule_of
@@ -147,15 +148,15 @@ def test_as_much_is_read_again_as_rules_of_the_search_look_at_and_only_while_it_
     one.lose()
     assert one.evaluator.unread("all", NOW) == 0, "before it was polled"
     one.poll(NOW + MINUTE, NOW - 5 * MINUTE)
-    assert one.evaluator.unread("all", NOW + MINUTE) == DAY
+    assert one.evaluator.unread("all", NOW + MINUTE) == DAY + PARTS_APART
     one.poll(NOW + 2 * MINUTE, NOW + 2 * MINUTE - DAY)
     assert one.evaluator.unread("all", NOW + 2 * MINUTE) == 0
     one.poll(NOW + 3 * MINUTE, NOW)
-    assert one.evaluator.unread("all", NOW + 4 * MINUTE) == DAY + MINUTE, (
+    assert one.evaluator.unread("all", NOW + 4 * MINUTE) == DAY + MINUTE + PARTS_APART, (
         "as far back of the last poll as the rule looks"
     )
     one.poll(NOW + DAY - 1, NOW)
-    assert one.evaluator.unread("all", NOW + DAY - 1) == DAY
+    assert one.evaluator.unread("all", NOW + DAY - 1) == DAY + PARTS_APART
     one.poll(NOW + DAY, NOW)
     assert one.evaluator.unread("all", NOW + DAY) == 0
     one.evaluator.reload([rule_of(COUNT | {"window": "3h", "enabled": False})], {"all": None}, [])

@@ -1,18 +1,24 @@
 """What a reload may change, what it says that it changed, and when it is asked for."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from monitor.config.monitor import load_config
 from monitor.config.watched_files import files_of, stamp
 from monitor.daemon.config_diff import changes, check_is_possible
+from monitor.daemon.file_reader import FileReader, FilesUnread
 from monitor.daemon.reload import Reloads
 from monitor.runtime.errors import InputError
 from tests.fakes.written import CONFIG, settings
 
+T = TypeVar("T")
 RULES = "rules:\n  - {name: First, kind: count, window: 5m, above: 5}\n"
 
 
@@ -98,3 +104,44 @@ async def test_what_is_asked_for_several_times_is_done_once_also_where_nobody_li
     with trio.move_on_after(0.01) as waiting:
         await reloads.wait()
     assert waiting.cancelled_caught
+
+
+class Hanging(FileReader):
+    """Files on a mount that does not answer before ``answers``. They are read without a thread, which the clock would not wait for."""
+
+    answers = 0.0
+
+    async def run(self, call: Callable[[], T]) -> T:
+        if trio.current_time() < self.answers:
+            raise FilesUnread("rules.yaml could not be read within 10 s")
+        await trio.lowlevel.checkpoint()
+        return call()
+
+
+async def test_a_change_that_could_not_be_read_is_read_once_the_files_answer(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    path, files = tmp_path / "monitor.yaml", Hanging()
+    path.write_text(CONFIG + "reload: {watch: true}\n")
+    (tmp_path / "rules.yaml").write_text(RULES)
+    reloads = Reloads(path, {}, _files=files, _watched=Hanging())
+    config = load_config(path, {})
+    read = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reloads.watch, lambda: config)
+
+        async def reload() -> None:
+            while True:
+                await reloads.wait()
+                with suppress(FilesUnread):
+                    read.append(await reloads.read())
+
+        nursery.start_soon(reload)
+        await trio.sleep(5)
+        files.answers = trio.current_time() + 200
+        (tmp_path / "rules.yaml").write_text(RULES.replace("First", "Second"))
+        await trio.sleep(190)
+        assert read == []
+        await trio.sleep(100)
+        assert [[rule.name for rule in one.settings.rules] for one in read] == [["Second"]]
+        nursery.cancel_scope.cancel()
