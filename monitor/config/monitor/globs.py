@@ -1,5 +1,6 @@
 """Finds the files that globs and folders name."""
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,11 +32,13 @@ def each_once(folder: Path, patterns: Iterable[str], suffixes: tuple[str, ...]) 
 def find_files(folder: Path, pattern: str, suffixes: tuple[str, ...] = RULES) -> tuple[Path, ...]:
     """Returns the sorted files that ``pattern`` matches, relative to ``folder``. A folder matches all files below it with one of ``suffixes``.
 
-    Raises ValueError if there is none.
+    Raises ValueError if there is none, and if something that matches is neither a file nor a folder: left out, it would end the alerts of its rules.
     """
     try:
         with reading(folder / pattern):
             found = _find(folder, pattern, suffixes)
+    except _NoFile as error:
+        raise ValueError(str(error)) from None
     except (OSError, ValueError, NotImplementedError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a path or a glob"
         raise ValueError(f"{pattern!r} cannot be looked for: {reason}") from None
@@ -62,8 +65,21 @@ def _find(folder: Path, pattern: str, suffixes: tuple[str, ...]) -> tuple[Path, 
         found = (path for path in start.rglob("*") if path.suffix in suffixes)
     else:
         return (start,) if start.exists() else ()
-    wanted = (path for path in found if not _LEFTOVER.match(path.name) and not _is_test(path, start))
-    return tuple(sorted(path for path in wanted if path.is_file()))
+    wanted = sorted(path for path in found if not _LEFTOVER.match(path.name) and not _is_test(path, start))
+    for path in wanted:
+        if not path.is_file() and not path.is_dir() and os.path.lexists(path):
+            raise _NoFile(pattern, path)
+    return tuple(path for path in wanted if path.is_file())
+
+
+class _NoFile(Exception):
+    """Something that matches a pattern is no file."""
+
+    def __init__(self, pattern: str, path: Path) -> None:
+        what = "a link to what is not there" if path.is_symlink() else "neither a file nor a folder"
+        super().__init__(
+            f"{pattern!r} matches {str(path)!r}, which is {what}: take it away, or put the file in its place"
+        )
 
 
 def _is_test(path: Path, start: Path) -> bool:

@@ -1,5 +1,6 @@
 """What machines and people leave behind in what is written: newlines after secrets, files of the system, other names for zones."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,25 @@ def test_what_systems_and_editors_leave_behind_is_no_rule(tmp_path: Path, patter
     for name in ("a.yaml", "._a.yaml", ".#a.yaml", "#a.yaml#", ".a.yaml.swp", ".hidden.yaml", "a.yaml~"):
         (tmp_path / name).write_text("rules: []")
     assert [path.name for path in find_files(tmp_path, pattern, RULES)] == ["a.yaml"]
+
+
+@pytest.mark.parametrize("pattern", [".", "*", "*.yaml", "**/*.yaml"])
+@pytest.mark.parametrize("is_pipe", [True, False])
+def test_what_is_no_file_is_an_error_and_not_left_out(tmp_path: Path, pattern: str, is_pipe: bool) -> None:
+    (tmp_path / "a.yaml").write_text("rules: []")
+    (tmp_path / "folder.yaml").mkdir()
+    assert [path.name for path in find_files(tmp_path, pattern, RULES)] == ["a.yaml"]
+    if is_pipe:
+        os.mkfifo(tmp_path / "b.yaml")
+    else:
+        (tmp_path / "b.yaml").symlink_to(tmp_path / "gone.yaml")
+    with pytest.raises(
+        ValueError, match=r"b\.yaml', which is (a link to what is not there|neither a file nor a folder)"
+    ):
+        find_files(tmp_path, pattern, RULES)
+    (tmp_path / "gone.yaml").write_text("rules: []")
+    if not is_pipe:
+        assert {path.resolve().name for path in find_files(tmp_path, "b*", RULES)} == {"gone.yaml"}
 
 
 def test_a_file_that_is_named_is_read_whatever_its_name(tmp_path: Path) -> None:
