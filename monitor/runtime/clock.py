@@ -89,8 +89,8 @@ class Clock(Protocol):
     async def sleep(self, duration: Duration) -> None:
         """Waits for this duration, measured by this clock."""
 
-    def heard(self, date: Instant) -> None:
-        """Notes that another machine's clock says ``date``, to the second. Clocks that cannot be wrong ignore it."""
+    def heard(self, date: Instant, took: Duration = 0) -> None:
+        """Notes that another machine's clock said ``date``, to the second, within the last ``took``. Clocks that cannot be wrong ignore it."""
         return
 
     def doubt(self, is_wrong: bool) -> None:

@@ -19,8 +19,8 @@ TOLERANCE: Final[Duration] = 2 * SECOND
 UNCONTRADICTED: Final[Duration] = 10 * MINUTE
 """Without any other source, the wall clock is believed after this time."""
 NOTICED: Final[Duration] = 20 * SECOND
-"""A clock that differs from Routee's by more is complained of: rules with short windows see less than there is. An answer's Date has whole
-seconds, and may be as old as the answer took."""
+"""A clock that differs from Routee's by more is complained of, until it differs by less than half of that: rules with short windows see less than
+there is."""
 DOUBTFUL: Final[Duration] = MINUTE
 """By a clock that differs from Routee's by more, nothing is forgotten."""
 
@@ -91,16 +91,19 @@ class GuardedClock(Clock):
         """See `monitor.runtime.clock.Clock`. A daemon whose clock is wrong asks Routee nothing if others work for all accounts."""
         self._is_contradicted = is_wrong
 
-    def heard(self, date: Instant) -> None:
-        """Notes that Routee's clock says ``date``, to the second. Logs an error once if this machine's clock differs by more than NOTICED, and
-        once more if it does by more than DOUBTFUL."""
+    def heard(self, date: Instant, took: Duration = 0) -> None:
+        """Notes that Routee's clock said ``date``, to the second, within the last ``took``. Logs an error once if this machine's clock differs by more
+        than NOTICED, and once more if it does by more than DOUBTFUL."""
         self._witness = _Reading(date, self._passed())
         off = self.now() - date
+        if off > 0:
+            off = max(off - took, 0)
         stage = (abs(off) > NOTICED) + (abs(off) > DOUBTFUL)
         if stage > self._complained:
             direction = "ahead of" if off > 0 else "behind"
             log.error("this machine's clock is %s %s Routee's: set it right", format_duration(abs(off)), direction)
-        self._complained = stage
+        if stage or abs(off) < NOTICED // 2:
+            self._complained = stage
 
     def _is_believed(self, wall: Instant, held: Instant, passed: Duration) -> bool:
         """Whether the wall clock is right after it was set: ``wall`` is its time, ``held`` the time without the change.

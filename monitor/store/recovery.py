@@ -85,7 +85,7 @@ def finish_recovery(path: Path) -> DamageReport | None:
     if not new.exists():
         return None
     asides = [one for one in path.parent.glob(f"{path.name}{_ASIDE}*") if not one.name.endswith((_LOG, _INDEX))]
-    moved_to = max(asides, key=lambda one: one.stat().st_mtime_ns, default=path)
+    moved_to = max(asides, key=lambda one: one.stat().st_ctime_ns, default=path)  # renaming sets that time
     try:
         _put_in_place(path, moved_to)
     except OSError as error:

@@ -136,6 +136,25 @@ def test_a_clock_that_drifts_away_is_complained_of_before_it_matters_much_and_on
     ]
 
 
+def test_a_right_clock_is_not_complained_of_because_an_answer_took_long(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine()
+    for _ in range(5):
+        date = machine.true // SECOND * SECOND
+        machine.pass_(29 * SECOND)
+        machine.clock.heard(date, 29 * SECOND)
+        machine.hear()
+    assert not caplog.records
+
+
+def test_a_clock_about_the_limit_is_complained_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine(20 * SECOND)
+    for _ in range(100):
+        machine.hear()
+        machine.pass_(SECOND * 7 // 10)
+        machine.set(SECOND if machine.wall.at - machine.true < 21 * SECOND else -SECOND)
+    assert len(caplog.records) == 1
+
+
 def test_it_is_said_once_that_the_clock_was_set_and_once_that_it_is_followed_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -30,7 +30,7 @@ from monitor.ingest.routee.worker_thread import in_worker
 from monitor.model.routee_query import PAGE_SIZE, AccountBalance, CampaignState, Page, RouteeQuery
 from monitor.runtime.bounded_transport import bounded_transport
 from monitor.runtime.certificates import trust
-from monitor.runtime.clock import SECOND, Clock, Instant
+from monitor.runtime.clock import SECOND, Clock, Duration, Instant
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
 from monitor.runtime.proxies import proxies
 from monitor.runtime.retry_after import http_date
@@ -209,7 +209,7 @@ class Routee:
             result = await _decoded(decode, checked_body(answer, call.host, self._clock.now()), call.host)
             outcome = "ok"
             messages = len(result.batch) if isinstance(result, Page) else 0
-            self._listen(answer)
+            self._listen(answer, round((trio.current_time() - began) * SECOND))
         except (TryAgain, Unauthorised, RouteeError) as failure:
             outcome = failure.outcome
             if isinstance(failure, TryAgain) and outcome == "429" and failure.wait:
@@ -230,11 +230,11 @@ class Routee:
             extra={"account": self.name, "endpoint": call.endpoint},
         )
 
-    def _listen(self, answer: RouteeResponse) -> None:
-        """Passes the Date of a good answer to the clock. Other answers may come from a proxy."""
+    def _listen(self, answer: RouteeResponse, took: Duration) -> None:
+        """Passes the Date of a good answer, which ``took`` so long, to the clock. Other answers may come from a proxy."""
         date = http_date(answer.date) if answer.date else None
         if date is not None:
-            self._clock.heard(date)
+            self._clock.heard(date, took)
 
 
 _LARGE_PACKED: Final = 64 * 1024
