@@ -64,6 +64,8 @@ class AccountSink:
                 now = self._services.clock.now()
                 await self._services.pieces.do(self._account.adding(search, batch, rejected, origin, now))
                 self._count(search, batch, rejected)
+                if origin is not SOMEWHERE:
+                    self._unread[search].read(origin.since, now)
                 self._taken += len(batch)
         self._services.health.beat(self._called(search))
         await self._pipeline.commit_rows(self._account)

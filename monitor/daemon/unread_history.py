@@ -13,6 +13,7 @@ class UnreadHistory:
 
     def __init__(self) -> None:
         self._covered_since: Instant | None = None
+        self._oldest: Instant | None = None
         self._since: Instant = 0
         self.why = ""
         """The latest failure of the search."""
@@ -25,6 +26,14 @@ class UnreadHistory:
             return None if known is None else False
         return True if now - self._since >= PATIENCE else None
 
+    def read(self, start: Instant, now: Instant) -> None:
+        """Takes from where on messages were read. A read that a restart has cut off may begin again with the newest, and goes on as long as it comes
+        to older ones, or to more of the oldest without having failed there."""
+        if self._oldest is None or start < self._oldest:
+            self._oldest, self._since, self.why = start, now, ""
+        elif start == self._oldest and not self.why:
+            self._since = now
+
     def over(self) -> None:
         """No rule waits for messages of the search any more."""
-        self._covered_since, self.why = None, ""
+        self._covered_since, self._oldest, self.why = None, None, ""

@@ -285,9 +285,10 @@ class Dispatcher:
         return shown
 
     def release(self, account: str, fingerprints: Collection[str]) -> None:
-        """Forgets an account's groups, and the acknowledgements of its alerts."""
+        """Forgets an account's groups, and the acknowledgements of its alerts, also of those that the store lost."""
+        own = notified_in(group for group in self.groups.values() if group.account == account).union(fingerprints)
         self.groups = {key: group for key, group in self.groups.items() if group.account != account}
-        self.acks = {one: ack for one, ack in self.acks.items() if one not in fingerprints}
+        self.acks = {one: ack for one, ack in self.acks.items() if one not in own}
         self._destinations.pop(account, None)
         if account == self.leading:
             self.reported = None

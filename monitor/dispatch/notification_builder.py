@@ -84,7 +84,7 @@ class NotificationBuilder:
         firing = yield from self._in_front(worst_first, group.head, moved[: max(room // 2, 1)])
         shown = firing[:room]
         ended = resolved[: most - len(shown)]
-        views = yield from self._shown(shown, group, members)
+        views = yield from self._shown(shown, {one: told[one] for one in shown if one in by_name}, members)
         for one in ended:
             views.append(self._as_resolved(one, members.resolved[one], group))
             yield
@@ -198,7 +198,7 @@ class NotificationBuilder:
         channels = self._editable.get(group.receiver, ())
         if channels:
             left = (yield from self._worst_first(members))[: self._most]
-            views = yield from self._shown([one for one in left if one in group.told], group, members)
+            views = yield from self._shown([one for one in left if one in group.told], group.told, members)
             for one in (yield from self._in_order(members.resolved)):
                 views.append(self._as_notified(one, members.resolved[one], group.told[one]))
                 yield
@@ -245,22 +245,23 @@ class NotificationBuilder:
         acks = self._input.acked
         return {one: acks[one].words for one in fingerprints if one in acks and one in members.going_on} if acks else {}
 
-    def _shown(self, fingerprints: list[str], group: AggregationGroup, members: GroupMembers) -> Work[list[AlertView]]:
+    def _shown(self, fingerprints: list[str], told: Mapping[str, str], members: GroupMembers) -> Work[list[AlertView]]:
+        """Returns firing alerts as they are shown. ``told`` are the severities with which receivers were told of them by name."""
         views = []
         for position, one in enumerate(fingerprints):
-            views.append((yield from self._view(one, group, members, deep=position < DEEPEST)))
+            views.append((yield from self._view(one, told, members, deep=position < DEEPEST)))
             yield
         self.views += [view for view in views if view.fingerprint not in members.kept]
         return views
 
-    def _view(self, fingerprint: str, group: AggregationGroup, members: GroupMembers, *, deep: bool) -> Work[AlertView]:
+    def _view(self, fingerprint: str, told: Mapping[str, str], members: GroupMembers, *, deep: bool) -> Work[AlertView]:
         known = self._input.known[fingerprint]
         alert, views = known.alert, known.views
         ack = self._input.acked.get(fingerprint)
         kept = members.kept.get(fingerprint)
         if kept is None:
             view = yield from views.viewing(alert, known.context, deep=deep)
-            was, word, source = group.told.get(fingerprint, view.severity), "", alert
+            was, word, source = told.get(fingerprint, view.severity), "", alert
         else:
             source, word = kept.alert, kept.why
             view = self._as_notified(fingerprint, source, members.firing[fingerprint])

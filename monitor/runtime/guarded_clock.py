@@ -92,8 +92,8 @@ class GuardedClock(Clock):
         self._is_contradicted = is_wrong
 
     def heard(self, date: Instant, took: Duration = 0) -> None:
-        """Notes that Routee's clock said ``date``, to the second, within the last ``took``. Logs an error once if this machine's clock differs by more
-        than NOTICED, and once more if it does by more than DOUBTFUL."""
+        """Notes that Routee's clock said ``date``, to the second, within the last ``took``. Logs an error once if this machine's clock differs by
+        more than NOTICED, and once more if it does by more than DOUBTFUL."""
         self._witness = _Reading(date, self._passed())
         off = self.now() - date
         if off > 0:

@@ -21,7 +21,8 @@ from monitor.store.sqlite_file import beside
 log = logging.getLogger("monitor")
 
 NEW: Final = ".recovered"
-"""Ends the name of the file that is to take the damaged one's place."""
+"""Ends the name of the file that is to take the damaged one's place, once it is complete."""
+_UNFINISHED: Final = ".recovering"
 _ASIDE: Final = ".corrupt-"
 _LOG: Final = "-wal"
 _INDEX: Final = "-shm"
@@ -56,9 +57,8 @@ def recover(path: Path, now: Instant, why: str) -> DamageReport:
     """Replaces a damaged file, of which ``why`` says what is wrong, by a new one with what could be read of it. Raises StoreError: then all is
     as it was."""
     log.error("%s: what can be read of it goes into a new one", why.partition(";")[0])
-    kept, new = salvage(path), beside(path, NEW)
+    kept, new = salvage(path), beside(path, _UNFINISHED)
     without_messages(kept, now)
-    _remove(new)
     try:
         with closing(open_sqlite(new)) as store:
             store.take_over(kept)
@@ -67,6 +67,7 @@ def recover(path: Path, now: Instant, why: str) -> DamageReport:
         raise
     moved_to = _free_name(path, now)
     try:
+        new.rename(beside(path, NEW))
         _sync(path.parent)
         path.rename(moved_to)
         _put_in_place(path, moved_to)
@@ -79,6 +80,7 @@ def finish_recovery(path: Path) -> DamageReport | None:
     """Goes on with a recovery that ended after the damaged file was renamed; returns a report if there was one. Removes a new file that was not
     complete. Raises StoreError."""
     new = beside(path, NEW)
+    _remove(beside(path, _UNFINISHED))
     if path.exists():
         _remove(new)
         return None
@@ -114,7 +116,7 @@ def _free_name(path: Path, now: Instant) -> Path:
 
 
 def _remove(file: Path) -> None:
-    for one in (file, beside(file, _LOG), beside(file, _INDEX)):
+    for one in (file, beside(file, _LOG), beside(file, _INDEX), beside(file, "-journal")):
         one.unlink(missing_ok=True)
 
 

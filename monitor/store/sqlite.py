@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from monitor.runtime.clock import SECOND, Duration
-from monitor.runtime.errors import DecidedTooLate, StoreDamaged, StoreError
+from monitor.runtime.errors import DecidedTooLate, StoreDamaged
 from monitor.store import row_codec as rows
 from monitor.store import statements
 from monitor.store.migrate import lacking, migrate, require_current
@@ -144,13 +144,11 @@ class SqliteStore(SqlStore):
         self.set_last_number("aside", number)
 
     def take_over(self, kept: Salvage) -> None:
-        """Writes the rows that were recovered from another file. Raises StoreError unless all of them are in the file itself then: closing it
-        would say nothing of a log that could not be written to it."""
+        """Writes the rows that were recovered from another file, without a write-ahead log: closing the file would say nothing of one that could not
+        be written to it. Raises StoreError."""
         with explained(self.path):
+            self._connection.execute("PRAGMA journal_mode = DELETE")
             insert_salvaged(kept, self._connection)
-            ((busy, *_),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if busy:
-            raise StoreError(f"the store {self.path} is in use by another program, so that it cannot be completed")
 
     def abandon(self) -> None:
         """Closes the file but keeps the daemon's lock, as another file replaces it."""

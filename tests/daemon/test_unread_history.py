@@ -137,3 +137,18 @@ async def test_what_routee_has_no_more_is_not_waited_for(autojump_clock: MockClo
     async with one.running():
         await one.clock.sleep(19 * MINUTE)
         assert "HistoryUnread" not in one.firing()
+
+
+async def test_a_read_that_begins_again_after_a_restart_is_no_trouble_while_it_comes_to_older_messages(
+    autojump_clock: MockClock,
+) -> None:
+    narrow = CONFIG.replace("every: 30s", "every: 30s, filters: [{field: status, is: Delivered}]")
+    one = Account(narrow, "rules:\n  - {name: Day, kind: count, window: 1d, above: 2000000, search: all}\n")
+    one.tracking.longest_page, one.tracking.latency = 20, 9.0
+    async with one.running():
+        await one.clock.sleep(60 * MINUTE)
+    await one.harness.restart(one.harness.settings)
+    async with one.running():
+        for _ in range(15):
+            await one.clock.sleep(4 * MINUTE)
+            assert "HistoryUnread" not in one.firing()

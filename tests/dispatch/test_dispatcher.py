@@ -358,6 +358,17 @@ async def test_of_more_alerts_than_one_notification_holds_each_that_was_named_en
     assert world.harness.pipeline.dispatcher.groups == {}
 
 
+async def test_of_an_alert_that_was_only_counted_no_old_severity_is_ended() -> None:
+    world = World()
+    world.harness.pipeline.dispatcher.most = 4
+    names = [f"Operator {i}" for i in range(6)]
+    await world.poll(**dict.fromkeys(names, 5))
+    [one, *_] = {*names} - {view.labels["operator"] for view in world.last.alerts}
+    await world.poll(5 * MINUTE, **(dict.fromkeys(names, 5) | {one: 9}))
+    assert ("firing", one, "critical") in payload(world.last)
+    assert [entry for entry in payload(world.last) if entry[0] == "resolved"] == []
+
+
 async def test_a_clock_that_was_set_back_holds_up_no_repeat() -> None:
     world = World()
     world.clock.at += 48 * HOUR

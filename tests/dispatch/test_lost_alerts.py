@@ -187,3 +187,17 @@ async def test_its_end_is_told_although_only_another_account_is_polled() -> None
         await world.harness.poll([], "all2", "other")
         await world.harness.pipeline.flush_due()
     assert world.harness.reasons() == ["first", "all resolved"]
+
+
+async def test_its_acknowledgement_goes_with_its_account_to_another_daemon() -> None:
+    world = OperatorHarness(config=OF_TWO + SHARED)
+    await world.harness.poll([], "all2", "other")
+    await world.poll(Cosmote=4)
+    await world.ack("Cosmote")
+    await world.lose_alerts()
+    await world.flush(MINUTE)
+    await world.harness.pipeline.release("main")
+    world.clock.at += MINUTE
+    await world.harness.poll([], "all2", "other")
+    await world.flush(MINUTE)
+    assert len(world.harness.store.load().acks) == 1
