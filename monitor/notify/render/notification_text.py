@@ -19,16 +19,25 @@ _SCOPES: Final = ("operator", "country", "", "campaign", "from")
 """The order in which an incident's scopes are named, by the field that says most of them; an empty one is all messages."""
 _OWN_PART: Final = 2
 """A summary repeats the sentence if at most one in this many of its words is new; those are then *of*, *is* and *now*."""
+_FEW: Final = 10
+"""As many alerts as every channel shows."""
 _WORD: Final = re.compile(r"[^\W_][\w.,%-]*")
 
 
 def shown_views(notification: Notification) -> list[AlertView]:
-    """Returns the alerts to show: the one that names an incident, then the worst first. Of an alert that escalated, only the new severity."""
+    """Returns the alerts to show: the one that names an incident, then the worst first, then those that are over. Of an alert that escalated,
+    only the new severity. Where there are so many that the last ones are left out, some that are over come before most that go on: they are
+    the news."""
     firing = {view.fingerprint for view in notification.firing}
     shown = [view for view in notification.alerts if view.status == "firing" or view.fingerprint not in firing]
-    return sorted(
+    in_order = sorted(
         shown, key=lambda view: (view.status == "resolved", view.fingerprint != notification.head, _rank(view))
     )
+    over = [view for view in in_order if view.status == "resolved"]
+    if len(in_order) <= _FEW or not over:
+        return in_order
+    going_on, first = in_order[: -len(over)], max(_FEW // 2, _FEW - len(over))
+    return [*going_on[:first], *over[: _FEW - first], *going_on[first:], *over[_FEW - first :]]
 
 
 def worst_view(views: list[AlertView]) -> AlertView:

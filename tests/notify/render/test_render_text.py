@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from monitor.model.notification import AlertView, Cause, Sample
 from monitor.notify.render import plain_text, sample_view, sentence
+from monitor.notify.render.notification_text import shown_views
 from monitor.runtime.clock import HOUR, MINUTE
 from tests.fakes.alerts import change, notification_of, over, rate, spike
 from tests.golden import is_as_before
@@ -204,3 +205,15 @@ def test_an_alert_that_only_keeps_firing_says_so() -> None:
     )
     ended = over(alert)
     assert "crossed" not in sentence(ended) + plain_text(notification_of(ended))
+
+
+def test_of_very_many_alerts_those_that_are_over_are_named_among_the_first() -> None:
+    firing = [change(rate(), fingerprint=f"f{i}", labels={"operator": f"Firing {i}"}) for i in range(40)]
+    ended = over(change(rate(), fingerprint="e", labels={"operator": "Ended"}))
+    text = plain_text(notification_of(*firing, ended))
+    assert "resolved: " in text
+    assert "Ended" in text
+    assert text.index("Firing") < text.index("Ended")
+    shown = shown_views(notification_of(*firing, *[change(ended, fingerprint=f"e{i}") for i in range(40)]))
+    assert [one.status for one in shown[:11]] == [*["firing"] * 5, *["resolved"] * 5, "firing"]
+    assert len({one.fingerprint for one in shown}) == 80
