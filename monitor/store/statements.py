@@ -147,14 +147,16 @@ HEADS: Final = """
         SELECT min(id) FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' GROUP BY group_key)
     ORDER BY next_at, id LIMIT ?"""
 EARLIER: Final = """
-    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at, account FROM parcel
-    WHERE id = (
-        SELECT min(head.id) FROM parcel AS head JOIN parcel AS older USING (receiver, channel, state, group_key)
-        WHERE older.id = (
-            SELECT min(parcel.id) FROM notified JOIN parcel ON parcel.id = notified.parcel
-            WHERE notified.fingerprint IN (SELECT value FROM json_each(?)) AND notified.parcel < ?
-            AND receiver = ? AND channel = ? AND state = 'waiting' AND account = ? AND group_key <> ?)
-        AND head.account = older.account)"""
+    SELECT head.id, head.channel, head.notification, head.state, head.attempts, head.next_at, head.error, head.receipt, head.done_at, head.account
+    FROM (
+        SELECT min(parcel.id) AS id
+        FROM json_each(?) AS own CROSS JOIN notified ON notified.fingerprint = own.value AND notified.parcel < ?
+        CROSS JOIN parcel ON parcel.id = notified.parcel
+        WHERE receiver = ? AND channel = ? AND state = 'waiting' AND account = ? AND group_key <> ?
+    ) AS found CROSS JOIN parcel AS older ON older.id = found.id CROSS JOIN parcel AS head ON head.receiver = older.receiver
+        AND head.channel = older.channel AND head.state = 'waiting' AND head.group_key = older.group_key
+    WHERE head.account = older.account ORDER BY head.id LIMIT 1"""
+"""As CROSS JOIN, which SQLite takes in the order in which it is written."""
 SUCCESSOR: Final = """
     SELECT newer.key FROM parcel JOIN parcel AS newer USING (receiver, channel, episode)
     WHERE parcel.id = ? AND newer.state = 'waiting' AND newer.id > parcel.id ORDER BY newer.id LIMIT 1"""
