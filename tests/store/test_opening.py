@@ -221,6 +221,26 @@ def test_a_daemon_that_is_killed_at_any_call_while_it_recovers_a_file_loses_noth
     assert any(line.endswith("True") for line in kills)
 
 
+def test_the_log_of_a_damaged_file_goes_with_it(path: Path) -> None:
+    filled(path)
+    leaving = """
+import os, sys
+from pathlib import Path
+from monitor.store.protocol import Commit
+from monitor.store.sqlite import open_sqlite
+from tests.store.store_samples import alert
+open_sqlite(Path(sys.argv[1])).commit(Commit(alerts=[alert(operator=f"More {i}") for i in range(300)]))
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", leaving, str(path)], cwd=ROOT, check=True)
+    assert path.with_name("monitor.db-wal").stat().st_size > 0
+    os.truncate(path, 12_288)
+    _, _, report = reopened(path)
+    assert report is not None
+    assert report.moved_to.with_name(f"{report.moved_to.name}-wal").exists()
+    assert reopened(path)[2] is None
+
+
 def test_a_new_file_counts_as_complete_only_once_all_is_in_the_file_itself(path: Path) -> None:
     filled(path)
     new = path.with_name("new.db")
