@@ -91,6 +91,7 @@ class AccountSink:
     async def blind(self, search: str, since: Instant, reason: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
         self._note_blind(search, True)
+        self._unread[search].pause()
         by = f" (tried by {self._services.worker})" if self._services.worker else ""
         why = f"{self._called(search)} has not been polled completely since {_to_the_second(since)}{by}: {reason}"
         await self._pipeline.update_builtin(self._account.name, builtin.MONITOR_BLIND, self._finding(search, why))

@@ -34,6 +34,10 @@ class UnreadHistory:
         elif start == self._oldest and not self.why:
             self._since = now
 
+    def pause(self) -> None:
+        """No poll is complete: `MonitorBlind` tells of that, and the time does not count."""
+        self._covered_since = None
+
     def over(self) -> None:
         """No rule waits for messages of the search any more."""
         self._covered_since, self._oldest, self.why = None, None, ""

@@ -3,7 +3,6 @@
 import json
 import shutil
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -122,7 +121,7 @@ def test_rates_are_of_the_time_that_was_read(reviewed: Folder, tmp_path: Path) -
     shutil.copytree(reviewed.path, tmp_path / "copy")
     folder = Folder(tmp_path / "copy")
     moves = [move for number in range(MOST_READ // 2) for move in episode("Ignored", number, 70)]
-    moves[0] = replace(moves[0], at=START + 69 * HOUR)
+    moves[0] = msgspec.structs.replace(moves[0], at=START + 69 * HOUR)
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
         store.commit(Commit(transitions=moves))
     words = ("--since", "2026-11-09T00:00Z", "--every", "6h", "--json")
