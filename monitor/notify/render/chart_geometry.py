@@ -147,6 +147,7 @@ _CLOSE: Final = 16
 """Two lines that are nearer than this have no room for a name between them."""
 _LETTER: Final = 0.6
 """The width of a letter, in sizes of its text."""
+_STRONG_LETTER: Final = 0.7
 _BESIDE_AXIS: Final = 6
 """The room between a value's label and its axis."""
 _BESIDE_LAST: Final = 9
@@ -197,7 +198,7 @@ class _Plot:
         longest = max(len(amount(value, self._chart.unit)) for value in self._ticks)
         self._left = max(self._left, longest * self._frame.text * _LETTER + _BESIDE_AXIS)
         if self._chart.last is not None and (last := self._last_known()) is not None:
-            words = len(amount(last[1], self._chart.unit)) * _LAST_SIZE * _LETTER
+            words = len(amount(last[1], self._chart.unit)) * _LAST_SIZE * _STRONG_LETTER
             self._right = min(self._right, self._frame.width - words - _BESIDE_LAST)
 
     def _last_known(self) -> tuple[Instant, float] | None:

@@ -49,7 +49,7 @@ def test_labels_of_large_values_are_whole(highest: float, unit: Unit, frame: Fra
     assert amount(highest, unit) in [mark.text for mark in labels]
     assert all(mark.x - len(mark.text) * mark.size * 0.6 >= 0 for mark in labels)
     [last] = [mark for mark in texts if mark.role == "value"]
-    assert last.x + len(last.text) * last.size * 0.6 <= frame.width
+    assert last.x + len(last.text) * last.size * 0.7 <= frame.width
 
 
 def test_labels_that_fit_leave_the_plot_where_it_is() -> None:
