@@ -70,7 +70,7 @@ class RuleEvaluator:
         self._schedule = EvaluationSchedule()
         self._batches = RuleBatches(self.rules.values(), self.history)
         self._counts = IncrementalCounts(window)
-        self._furthest = _furthest(self.rules.values())
+        self._furthest = furthest_looking(self.rules.values())
 
     def reload(self, rules: Iterable[Rule], searches: Mapping[str, Cursor | None], afresh: Collection[str]) -> None:
         """Replaces the rules and searches. Alerts stay, and so does everything else about a rule that is unchanged.
@@ -99,7 +99,7 @@ class RuleEvaluator:
                     self.kept[name] = StoredRuleState(kept.blob())
         self.dropped_states -= (wanted.keys() - before.keys()) & self.kept.keys()
         self._batches = RuleBatches(self.rules.values(), self.history)
-        self._furthest = _furthest(wanted.values())
+        self._furthest = furthest_looking(wanted.values())
 
     def evaluate(self, cursor: Cursor) -> EvaluationResult:
         """Returns the result of every rule that a poll of ``cursor.search`` makes due, as if the cursor were committed."""
@@ -338,7 +338,7 @@ class _Stopwatch:
             self._paused += perf_counter() - left
 
 
-def _furthest(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+def furthest_looking(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """Returns the rule of each search, and of all together, that looks furthest back: what it looks at suffices for the others."""
     found: dict[str | None, Rule] = {}
     for rule in rules:

@@ -177,7 +177,8 @@ def _row(
     group = ", ".join(value for _, value in one.group)
     ended = SystemClock().now() if one.ended_at is None else one.ended_at
     of_report, built_in = is_report(one.group), BUILT_IN.get(one.rule)
-    account = clean(one.account, _LONGEST_ALERT) if several and (built_in is None or built_in.of_account) else ""
+    is_named = "account" in dict(one.group) or (built_in is not None and not built_in.of_account)
+    account = clean(one.account, _LONGEST_ALERT) if several and not is_named else ""
     return (
         datetime(one.began_at, "%m-%d %H:%M"),
         "report"

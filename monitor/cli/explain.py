@@ -42,7 +42,8 @@ _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "no
 @click.option("--all", "everything", is_flag=True, help="On a terminal: show every group, also those that do not fit.")
 def explain(name: str, config: Path | None, as_json: bool, watch: bool, everything: bool) -> None:
     """Show each group of RULE: its value against the threshold now, and why it does or does not fire. Of an alert's fingerprint, or its first
-    characters, show that alert's group.
+    characters, show that alert's group. Of an alert that the daemon raises about itself, such as MonitorBlind, show whether it fires, since when,
+    why, and what to do.
 
     It reads the daemon's store and shows what the daemon saw at its last poll.
 
@@ -50,12 +51,18 @@ def explain(name: str, config: Path | None, as_json: bool, watch: bool, everythi
     Exit codes: 0 shown; 1 there is no such rule or alert; 69 there is no store
     or no poll yet; 65, 78 bad rules or configuration.
     """
+    from monitor.cli.explain_built_in import explain_built_in
     from monitor.cli.findings import explained
     from monitor.cli.read_store import stored_state
+    from monitor.model.builtin_alerts import BUILT_IN
 
     settings = read_settings(config)
     alert = _alert(name, settings)
-    rule, group = _rule(name if alert is None else alert.rule, settings), _labels(alert, settings)
+    named = name if alert is None else alert.rule
+    if named in BUILT_IN:
+        explain_built_in(named, alert, settings, as_json=as_json, watch=watch)
+        return
+    rule, group = _rule(named, settings), _labels(alert, settings)
 
     def found(store: "Store", kept: "StoredState") -> "tuple[Instant, list[GroupLine]]":
         as_of, lines = explained(rule, settings, store, kept)

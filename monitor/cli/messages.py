@@ -26,7 +26,13 @@ Part = dict[str, Any]
 
 _LARGEST_HASH_FREE_PART: Final = 65_536
 """From this value on, the key of a part is not its number (see `monitor.ingest.routee.tolerant`)."""
-_QUARANTINED: Final = ("FIRST SEEN", "LAST SEEN", "TIMES", "WHY", "RECORD")
+_QUARANTINED: Final = (
+    Column("FIRST SEEN UTC", drop=1, whole=True),
+    Column("LAST SEEN UTC", whole=True),
+    "TIMES",
+    "WHY",
+    "RECORD",
+)
 _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", "Unsent": "red"}
 
 
@@ -306,9 +312,10 @@ def _origin(one: "QuarantinedRecord") -> str:
 
 
 def _quarantined_row(one: "QuarantinedRecord") -> tuple[str, ...]:
-    from monitor.runtime.clock import iso
+    from monitor.model.format import datetime
 
-    return iso(one.first_at or one.at), iso(one.at), str(one.seen), one.why, one.record
+    form = "%m-%d %H:%M:%S"
+    return datetime(one.first_at or one.at, form), datetime(one.at, form), str(one.seen), one.why, one.record
 
 
 def _quarantined_as_json(one: "QuarantinedRecord") -> dict[str, Any]:

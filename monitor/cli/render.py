@@ -9,7 +9,7 @@ from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.output import name_variables, say, say_lines, shaded
 from monitor.cli.table import print_json
-from monitor.runtime.errors import MonitorError
+from monitor.runtime.errors import MonitorError, StoreDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,8 @@ def _found(name: str, receiver: str, loaded: "SettingsWithTemplates") -> "Notifi
     from monitor.cli.sample_alert import notification_to
 
     with stored_state(loaded.settings.config) as (store, kept):
-        outbox = [outbox_row.notification for outbox_row in store.outbox_rows(limit=_LOOKED_AT)]
+        every = [outbox_row.notification for outbox_row in store.outbox_rows(limit=_LOOKED_AT)]
+        outbox = [one for one in every if not _accounts_of(one) & kept.accounts_left_out]
         views = _present_views(loaded, kept.alerts)
         own = _own_fingerprint(name, [*(view for one in outbox for view in one.alerts), *views])
         sent = [one for one in outbox if any(name == view.rule or own == view.fingerprint for view in one.alerts)]
@@ -114,6 +115,8 @@ def _found(name: str, receiver: str, loaded: "SettingsWithTemplates") -> "Notifi
             latest = next((one for one in sent if one.receiver == receiver), sent[0])
             return msgspec.structs.replace(latest, receiver=receiver)
         present = [view for view in views if name == view.rule or own == view.fingerprint]
+    if not present and kept.are_alerts_left_out:
+        raise StoreDamaged(f"none of the alerts that can be read is {name!r}: see the warning above")
     if not present:
         from monitor.config.yaml import nearest
 
@@ -125,6 +128,10 @@ def _found(name: str, receiver: str, loaded: "SettingsWithTemplates") -> "Notifi
         )
     reason = "all resolved" if present[0].status == "resolved" else "first"
     return notification_to(receiver, present[0], loaded, reason=reason)
+
+
+def _accounts_of(notification: "Notification") -> set[str]:
+    return {view.labels.get("account", "") for view in notification.alerts}
 
 
 def _present_views(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertView]":

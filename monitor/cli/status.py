@@ -177,12 +177,15 @@ def _stored_overview(settings: "Settings", store: "Store", now: int) -> "tuple[O
     """Returns the status from the store, and what cannot be read and is left out."""
     from monitor.cli.alerts import views_of
     from monitor.daemon.overview import Overview
+    from monitor.daemon.unread_past import unread_past
 
     kept = store.load_readable()
     firing = {alert.fingerprint: alert for alert in kept.alerts}
     acks = [one for one in kept.acks if one.fingerprint in firing and one.holds(firing[one.fingerprint], now)]
     alerts = [(alert.state, view) for alert, view in views_of(settings, kept, annotated=False)]
-    return Overview(kept.cursors, alerts, kept.silences, acks, store.counts(), store.backlog()), kept.left_out
+    unread = unread_past(settings.config, settings.rules, kept.cursors, kept.lost_to, now)
+    counts, backlog = store.counts(), store.backlog()
+    return Overview(kept.cursors, alerts, kept.silences, acks, counts, backlog, unread=unread), kept.left_out
 
 
 Line = tuple[str | Shaded, ...]
@@ -197,7 +200,7 @@ def _print(found: dict[str, Any]) -> None:
     is_known = found["alerts"] is not None
     rows = [_search(one, is_known=is_known) for one in _in_order(found["searches"])]
     say("")
-    print_table(("SEARCH", "LAST POLL", Column("RESWEEPS READ", drop=1), "STATE"), rows[:_MOST_SEARCHES], _colour)
+    print_table(("SEARCH", "LAST POLL", Column("PAST READ", drop=1), "STATE"), rows[:_MOST_SEARCHES], _colour)
     if len(rows) > _MOST_SEARCHES:
         say(f"and {len(rows) - _MOST_SEARCHES} more searches: --json shows all")
     say("")

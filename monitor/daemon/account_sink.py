@@ -19,7 +19,7 @@ from monitor.model.finding import Finding
 from monitor.model.message import Unread
 from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import SECOND, Instant, iso
-from monitor.runtime.errors import InternalError, RouteeError, StoreError
+from monitor.runtime.errors import InternalError, RouteeError, RouteeUnavailable, StoreError
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.protocol import Cursor
 from monitor.window.malloc_trim import trim_heap
@@ -82,7 +82,7 @@ class AccountSink:
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:
         """See `monitor.ingest.poll.Sink`. Store errors are reported by the code that writes to the store."""
-        self._unread[search].why = str(error)
+        self._unread[search].why = error.reason if isinstance(error, RouteeUnavailable) else str(error)
         if isinstance(error, RouteeError):
             self._failure(search).arose(str(error))
         if isinstance(error, InternalError):

@@ -18,7 +18,7 @@ from monitor.model.notification import AlertView
 from monitor.model.tone import URGENCY, tone
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.silences import Silence
-from monitor.runtime.clock import SECOND, Instant, iso
+from monitor.runtime.clock import SECOND, Duration, Instant, iso
 from monitor.runtime.dataclass import dataclass
 from monitor.store.protocol import Cursor
 
@@ -31,7 +31,7 @@ class Overview:
     """The values of the status at one time.
 
     ``alerts`` are with their states; ``counts`` and ``outbox`` are as the store returns them, empty if they are not known. ``troubles`` says, by
-    account and search, why polls fail now.
+    account and search, why polls fail now, and ``unread`` how far back messages are still to be read beside the resweeps.
     """
 
     cursors: Sequence[Cursor]
@@ -41,6 +41,7 @@ class Overview:
     counts: Mapping[str, int]
     outbox: Outbox
     troubles: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    unread: Mapping[tuple[str, str], Duration] = field(default_factory=dict)
 
 
 def overview(config: Config, snapshot: Overview, now: Instant) -> dict[str, Any]:
@@ -49,7 +50,8 @@ def overview(config: Config, snapshot: Overview, now: Instant) -> dict[str, Any]
     blind = _blind(snapshot.alerts)
     return {
         "searches": [
-            _search(one, cursors.get(key), now) | {"blind": blind.get(key), "trouble": snapshot.troubles.get(key, "")}
+            _search(one, cursors.get(key), now, snapshot.unread.get(key, 0))
+            | {"blind": blind.get(key), "trouble": snapshot.troubles.get(key, "")}
             for one in config.searches
             for key in [(one.account, one.name)]
         ],
@@ -62,12 +64,12 @@ def overview(config: Config, snapshot: Overview, now: Instant) -> dict[str, Any]
     }
 
 
-def caught_up(plan: SearchPlan, cursor: Cursor | None) -> float:
+def caught_up(plan: SearchPlan, cursor: Cursor | None, unread: Duration = 0) -> float:
     """Returns the share of the past that was read (`monitor.ingest.poll.plan.share_read`); 0 before the first poll."""
-    return 0.0 if cursor is None else share_read(plan, cursor.as_of, cursor.covered_since, cursor.swept)
+    return 0.0 if cursor is None else share_read(plan, cursor.as_of, cursor.covered_since, cursor.swept, unread)
 
 
-def _search(search: Search, cursor: Cursor | None, now: Instant) -> dict[str, Any]:
+def _search(search: Search, cursor: Cursor | None, now: Instant, unread: Duration) -> dict[str, Any]:
     return {
         "account": search.account,
         "search": search.name,
@@ -75,7 +77,7 @@ def _search(search: Search, cursor: Cursor | None, now: Instant) -> dict[str, An
         "lastPoll": None if cursor is None else iso(cursor.as_of),
         "age": None if cursor is None else max(now - cursor.as_of, 0) / SECOND,
         "coveredSince": None if cursor is None else iso(cursor.covered_since),
-        "caughtUp": caught_up(plan_of(search), cursor),
+        "caughtUp": caught_up(plan_of(search), cursor, unread),
     }
 
 

@@ -21,8 +21,8 @@ from monitor.runtime.clock import (
 )
 
 NOTHING: Final = "–"
-MOST_DECIMALS: Final = 6
-"""The most decimals by which two values are told apart: nearer ones look the same."""
+MOST_DECIMALS: Final = 9
+"""The most decimals by which two values are told apart, since sums of money are exact to a billionth: nearer ones look the same."""
 _LONGEST_SECONDS: Final = 1e12
 _LARGEST: Final = 1e300
 BARS: Final = "▁▂▃▄▅▆▇█"

@@ -96,7 +96,11 @@ class RouteeError(MonitorError):
 
 
 class RouteeUnavailable(RouteeError):
-    """Routee gave no usable answer, even after retries."""
+    """Routee gave no usable answer, even after retries. ``reason`` is the message without the number of tries of that request."""
+
+    def __init__(self, message: str, outcome: str = "error", reason: str = "") -> None:
+        super().__init__(message, outcome)
+        self.reason = reason or message
 
 
 class RouteeRefused(RouteeError):

@@ -68,6 +68,19 @@ def test_each_episode_says_what_happened_and_who_did_it(folder: Folder) -> None:
     assert "goes on" in shown
 
 
+def test_an_account_that_the_group_names_is_not_named_twice(folder: Folder) -> None:
+    folder.add_account("second")
+    group = (("account", "main"), ("search", "outbound"))
+    about = TransitionSubject("main", group, 1, "", "warning")
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        now = store.load().cursors[0].as_of
+        fired = Transition("h", "HistoryUnread", now - MINUTE, "fired", None, None, about)
+        store.commit(Commit(transitions=[fired]))
+    shown = folder.invoke("history", "HistoryUnread").stdout
+    assert "HistoryUnread main, outbound  " in shown
+    assert "(main)" not in shown
+
+
 @pytest.mark.parametrize("edit", ["severity: info", "enabled: false"])
 def test_what_happened_keeps_its_severity_when_the_rule_is_edited(polled: Folder, tmp_path: Path, edit: str) -> None:
     folder = Folder(Path(shutil.copytree(polled.path, tmp_path / "copy")))

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import yaml
 from cli_folder import Folder, poll_once
+from terminal import on_terminal
 
 from monitor.notify.render import sample_notification, sample_view
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, iso, parse_iso
@@ -324,6 +325,23 @@ def test_records_set_aside_are_found(with_losses: Folder) -> None:
     shown = with_losses.invoke("search", "outbound", "--set-aside").stdout
     assert "it has no status" in shown
     assert "LAST SEEN" in shown
+
+
+def test_what_was_set_aside_can_be_read_on_a_terminal_of_80_columns(with_losses: Folder) -> None:
+    why = "the date of its status is unreadable or before the year 2000"
+    at = 1_700_000_000_123_456
+    record = QuarantinedRecord("main", "outbound", at, why, json.dumps({"messageId": "0" * 36, "status": "x" * 40}))
+    with closing(open_sqlite(with_losses.path / "monitor.db")) as store:
+        store.commit(Commit(quarantined=[record, replace(record, at=at + HOUR)]))
+    for arguments in (["search", "--set-aside"], ["search", "outbound", "--set-aside"]):
+        lines = on_terminal(arguments, with_losses.path, columns=80).text.splitlines()
+        assert "FIRST SEEN UTC  LAST SEEN UTC   TIMES  WHY" in lines[0]
+        [row] = [
+            number for number, line in enumerate(lines) if "11-14 22:13:20  11-14 23:13:20  2      the date" in line
+        ]
+        words = lines[0].index("WHY")
+        said = [line[words:].strip() for line in lines[row:] if not line.startswith("    {")][:3]
+        assert " ".join(said).startswith(why)
 
 
 def test_no_store_is_69(folder: Folder) -> None:

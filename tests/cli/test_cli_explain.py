@@ -11,7 +11,7 @@ import pytest
 from cli_folder import Folder
 
 from monitor.model.alert import Alert
-from monitor.model.builtin_alerts import MONITOR_BLIND
+from monitor.model.builtin_alerts import BUILT_IN, MONITOR_BLIND
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
@@ -102,6 +102,31 @@ def test_it_is_blind_where_the_daemon_says_so(polled: Folder, tmp_path: Path) ->
     assert {group["state"] for group in groups} == {"blind"}
     assert "stays firing" in groups[0]["why"]
     assert "Routee does not answer" in groups[0]["why"]
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_an_alert_of_the_daemon_itself_says_whether_it_fires_and_what_to_do(
+    polled: Folder, tmp_path: Path, name: str
+) -> None:
+    folder, built_in = copied(polled, tmp_path), BUILT_IN[name]
+    quiet = folder.invoke("explain", name)
+    assert (quiet.exit_code, quiet.stderr) == (0, "")
+    assert "raises about itself" in quiet.stdout
+    assert "It does not fire." in quiet.stdout
+    group = (("search", "outbound"),)
+    at = 1_700_000_000 * SECOND
+    alert = Alert("main", name, group, "firing", (), at, at, level=1, firing_at=at, why="Routee answers 503")
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        store.commit(Commit(alerts=[alert]))
+    for said in (name, alert.fingerprint):
+        shown = folder.invoke("explain", said)
+        assert (shown.exit_code, shown.stderr) == (0, "")
+        assert "firing  search=outbound, since 2023-11-14 22:13:20 UTC: Routee answers 503" in shown.stdout
+        assert shown.stdout.endswith(f"{built_in.advice}\n")
+        found = json.loads(folder.invoke("explain", said, "--json").stdout)
+        assert (found["rule"], found["kind"], found["advice"]) == (name, "builtin", built_in.advice)
+        [group_of_it] = found["groups"]
+        assert (group_of_it["state"], group_of_it["fingerprint"]) == ("firing", alert.fingerprint)
 
 
 ASKED = """\

@@ -5,10 +5,12 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 from cli_folder import Folder
@@ -17,6 +19,8 @@ from terminal import on_terminal
 from monitor.daemon import main as daemon
 from monitor.daemon.reload import Reloads
 from monitor.daemon.validate import load
+from monitor.runtime.clock import HOUR
+from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.waiting import guarded
@@ -265,3 +269,19 @@ async def test_the_rows_of_all_daemons_are_wrapped_alike(folder: Folder) -> None
     assert said.count("; leaves otp to others ") == 1, "an earlier version does not say why"
     assert said.count(": main, otp; no sign of life since 2026-11-21 10:30:00Z (") == 1
     assert "a-host-that-was-killed:4711, 0.1.0: not heard of since 2026-11-21 10:30:00Z (" in said
+
+
+def test_what_only_rules_wait_for_is_past_that_is_still_read(polled: Folder, tmp_path: Path) -> None:
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder = Folder(tmp_path / "copy")
+    folder.replace(folder.config, "{name: outbound, every: 30s,", "{name: outbound, every: 1d, resweep: [],")
+    folder.rules.write_text("rules: [{name: Long, kind: count, window: 2d, above: 100000}]")
+    for hours, said in ((24, (0.5, "50%", "reads the past")), (49, (1, "all", "ok"))):
+        with closing(open_sqlite(folder.path / "monitor.db")) as store:
+            (cursor,) = store.load().cursors
+            read = msgspec.structs.replace(cursor, covered_since=cursor.as_of - hours * HOUR, swept={})
+            store.commit(Commit(cursors=[read]))
+        [search] = json.loads(folder.invoke("status", "--json").stdout)["searches"]
+        assert search["caughtUp"] == pytest.approx(said[0], abs=0.01)
+        [line] = [line for line in folder.invoke("status").stdout.splitlines() if line.startswith("main outbound ")]
+        assert re.search(rf"  {said[1]} +{said[2]}$", line.replace("49%", "50%"))

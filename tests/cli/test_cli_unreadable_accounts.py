@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
 from cli_folder import Folder, run_on
+from msgspec.structs import replace
 
 from monitor.cli.load import read_settings
+from monitor.notify.render import sample_notification, sample_view
 from monitor.runtime.postgresql_address import PostgresqlAddress
 from monitor.store.open import open_store
-from monitor.store.protocol import Commit
+from monitor.store.protocol import Commit, Pending
 from tests.fakes.postgresql import PASSWORD, PostgresqlServer
 
 COMMANDS: Sequence[tuple[str, ...]] = [
@@ -35,7 +36,6 @@ def two(polled: Folder, tmp_path: Path) -> Folder:
     folder.add_account("second")
     with open_store(folder.path / "monitor.db") as store:
         kept = store.load()
-        replace = msgspec.structs.replace
         cursors = [replace(one, account="second", search="second-all") for one in kept.cursors]
         store.commit(Commit(cursors=cursors, alerts=[replace(one, account="second") for one in kept.alerts]))
     return folder
@@ -170,6 +170,21 @@ def test_messages_that_cannot_be_read_hinder_only_their_account(two: Folder) -> 
         assert done.exit_code == 0, done.output
         [warning] = [line for line in done.stderr.splitlines() if "second" in line]
         assert warning.startswith("warning: account second is left out: the messages of account second")
+
+
+def test_a_notification_of_an_account_that_is_left_out_is_not_shown(two: Folder) -> None:
+    view = replace(sample_view("OperatorFailureRate", "rate"), labels={"account": "second"})
+    with open_store(two.path / "monitor.db") as store:
+        store.commit(Commit(outbox=[Pending("console/0", sample_notification([view], "ops"))]))
+    assert "on account second" in run_on(two, "render", "ops", "--alert", "OperatorFailureRate").stdout
+    with closing(sqlite3.connect(two.path / "monitor.db")) as connection, connection:
+        connection.execute("UPDATE cursor SET data = 'nonsense' WHERE account = 'second'")
+    done = run_on(two, "render", "ops", "--alert", "OperatorFailureRate")
+    assert (done.exit_code, "account second is left out" in done.stderr) == (0, True)
+    assert "OperatorFailureRate" in done.stdout
+    assert "on account second" not in done.stdout
+    done = run_on(two, "render", "ops", "--alert", "NoSuchAlert")
+    assert (done.exit_code, "none of the alerts that can be read" in done.stderr) == (69, True)
 
 
 def test_the_screen_without_a_daemon_says_it_too(in_postgresql: Folder, damage: Damage) -> None:

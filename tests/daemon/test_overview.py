@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from monitor.config.monitor import Config, load_config
+from monitor.config.rules.load import load_rules
 from monitor.daemon.overview import Overview, caught_up, overview
 from monitor.daemon.search_plan import plan_of
+from monitor.daemon.unread_past import unread_past
 from monitor.notify.render import sample_view
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.matchers import Matcher
@@ -44,6 +46,24 @@ def test_the_past_is_read_when_the_sweep_that_looks_furthest_back_is_complete(co
     assert caught_up(plans[0], msgspec.structs.replace(cursor, swept={str(7 * DAY): NOW})) == 1.0
     assert caught_up(plans[1], Cursor("main", "quick", NOW, NOW)) == 1.0, "it looks back no further than it polls"
     assert caught_up(plans[0], msgspec.structs.replace(cursor, covered_since=NOW + DAY)) == 0.0, "a clock was set back"
+
+
+def test_what_rules_look_at_beyond_the_resweeps_counts_as_past_until_it_is_read(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(
+        "rules: [{name: Day, kind: count, search: quick, window: 1d, above: 1}, {name: Off, kind: count, search: quick, window: 5d, above: 1, "
+        "enabled: false}]"
+    )
+    rules = load_rules([tmp_path / "rules.yaml"], {})
+    half, full = Cursor("main", "quick", NOW, NOW - 12 * HOUR), Cursor("main", "quick", NOW, NOW - DAY - 6 * MINUTE)
+
+    def read(cursor: Cursor) -> float:
+        unread = unread_past(config, rules, [cursor], lambda account: 0, NOW + 10 * SECOND)
+        (_, quick) = overview(config, Overview([cursor], [], [], [], {}, {}, unread=unread), NOW)["searches"]
+        return float(quick["caughtUp"])
+
+    assert read(half) == pytest.approx(0.5, abs=0.003)
+    assert read(full) == 1.0
+    assert unread_past(config, (), [half], lambda account: 0, NOW) == {}
 
 
 def test_a_blind_search_says_why_and_the_worst_alert_is_named(config: Config) -> None:

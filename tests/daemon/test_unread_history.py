@@ -74,6 +74,7 @@ async def test_what_stays_unread_is_told_after_a_quarter_of_an_hour_and_other_ru
         await one.clock.sleep(3 * MINUTE)
         assert set(one.firing()) == {"Short", "HistoryUnread"}
         assert "which rules look at, stay unread: Routee answers 503" in one.firing()["HistoryUnread"]
+        assert " times)" not in one.firing()["HistoryUnread"], "these are the tries of one request of hundreds"
         await one.clock.sleep(10 * MINUTE)
         assert set(one.firing()) == {"HistoryUnread"}, "a rule of twenty minutes ends meanwhile"
         one.refused = 9 * DAY

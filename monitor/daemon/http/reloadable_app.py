@@ -193,6 +193,7 @@ class ReloadableApp:
             counts,
             outbox,
             {(one.account, one.name): health.trouble_of(one.account, one.name) for one in config.searches},
+            self._reader.searches.unread(),
         )
         process = {"running": True, "version": self._api_status.version, "since": iso(self._api_status.since)}
         known = health.beside_searches()

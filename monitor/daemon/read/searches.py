@@ -5,7 +5,7 @@ from monitor.daemon.overview import caught_up
 from monitor.daemon.read.fields import Seconds, Time, read_model
 from monitor.daemon.search_plan import plan_of
 from monitor.ingest.poll.blindness import INTERVALS
-from monitor.runtime.clock import Instant
+from monitor.runtime.clock import Duration, Instant
 from monitor.store.protocol import Cursor
 
 
@@ -38,9 +38,15 @@ class SearchSummary:
 
 
 def search_summary(
-    search: Search, cursor: Cursor | None, blind: str, pages: int | None, messages: int | None, now: Instant
+    search: Search,
+    cursor: Cursor | None,
+    blind: str,
+    pages: int | None,
+    messages: int | None,
+    now: Instant,
+    unread: Duration = 0,
 ) -> SearchSummary:
-    """Returns the state of a search."""
+    """Returns the state of a search. ``unread`` is how far back messages are still to be read beside its resweeps."""
     age = None if cursor is None else max(now - cursor.as_of, 0)
     question = search.question
     filters = [f"{one.field} {one.operator} {one.term}" for one in question.filters]
@@ -55,7 +61,7 @@ def search_summary(
         age=age,
         is_stale=age is None or age > INTERVALS * search.every + search.settle,
         covered_since=None if cursor is None else cursor.covered_since,
-        caught_up=caught_up(plan_of(search), cursor),
+        caught_up=caught_up(plan_of(search), cursor, unread),
         blind=blind,
         pages=pages,
         messages=messages,

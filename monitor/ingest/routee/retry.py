@@ -72,7 +72,7 @@ class Attempts:
     def given_up(self, failure: TryAgain) -> RouteeUnavailable:
         """Returns the error to raise after the last attempt."""
         times = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
-        return RouteeUnavailable(f"{failure}{times}", failure.outcome)
+        return RouteeUnavailable(f"{failure}{times}", failure.outcome, str(failure))
 
 
 Failed = Callable[[str, str], None]

@@ -14,10 +14,10 @@ _CAUSES: Final = {"from": "sender ", "detailedStatus": "", "status": "", "campai
 _FIRES_ON: Final = "; no longer crossed, keeps firing"
 _BECAUSE: Final = {
     "no_data": "too few messages{} to judge any more",
-    "removed": "its rule or its group is gone",
-    "unwatched": "its account is no longer watched",
-    "moved": "it goes on under another severity",
-    "outranked": "it is still over its threshold, but its rule reports only the worst groups, and a worse one took its place",
+    "removed": "its rule or its group is gone{}",
+    "unwatched": "its account is no longer watched{}",
+    "moved": "it goes on under another severity{}",
+    "outranked": "it is still over its threshold{}, but its rule reports only the worst groups, and a worse one took its place",
 }
 
 
@@ -55,12 +55,22 @@ def aftermath(view: AlertView) -> str:
     if view.resolved_because == "no_data" and wording is not None and wording.counts_silence(view):
         return f"no messages{place(view)} for so long that they are no longer expected"
     if view.resolved_because in _BECAUSE:
-        return _BECAUSE[view.resolved_because].format(place(view))
+        where = place(view) if view.resolved_because == "no_data" else _concerned(view)
+        return _BECAUSE[view.resolved_because].format(where)
     if view.value is None or (wording is None and not view.why):
         return "back to normal"
     now = clean(view.why, 300) if wording is None else wording.measure(view)
     worst = view.peak is not None and (wording is None or wording.is_amount)
-    return f"{now}, at worst {amount(view.peak, view.unit)}" if worst else now
+    return f"{now}, at worst {amount(view.peak, view.unit, view.threshold)}" if worst else now
+
+
+def _concerned(view: AlertView) -> str:
+    """Returns which group an alert was about, with a space before it: `` for messages to Cosmote (GR)``; empty for all messages."""
+    where = place(view)
+    if view.kind == "builtin":
+        search = view.labels.get("search")
+        return f" for search {clean(search, 60)}{where}" if search else where
+    return f" for messages{where}" if where and view.kind != "balance" else where
 
 
 def cause(found: Cause) -> str:

@@ -147,6 +147,12 @@ _CLOSE: Final = 16
 """Two lines that are nearer than this have no room for a name between them."""
 _LETTER: Final = 0.6
 """The width of a letter, in sizes of its text."""
+_STRONG_LETTER: Final = 0.7
+_BESIDE_AXIS: Final = 6
+"""The room between a value's label and its axis."""
+_BESIDE_LAST: Final = 9
+"""The room between the last value and its label."""
+_LAST_SIZE: Final = 13
 _TIME: Final = 5
 """The room of a time's label, in sizes of its text."""
 
@@ -172,7 +178,6 @@ class _Plot:
 
     def __init__(self, chart: TimeChart, frame: Frame) -> None:
         self._chart, self._frame = chart, frame
-        self._left, self._right = frame.left, frame.width - frame.right
         self._top, self._bottom = frame.top, frame.height - frame.bottom
         values = [value for line in chart.lines if not line.relative for _, value in line.points if drawable(value)]
         values += [level.value for level in chart.levels if level.fits and drawable(level.value)]
@@ -183,8 +188,22 @@ class _Plot:
             if len(found) < 2:
                 found = [0.0, chart.ceiling]
         self._ticks = found
+        self._left, self._right = frame.left, frame.width - frame.right
+        self._make_room()
         self._across = Scale(chart.since, max(chart.until, chart.since + 1), self._left, self._right)
         self._down = Scale(found[0], found[-1], self._bottom, self._top)
+
+    def _make_room(self) -> None:
+        """Moves the plot away from the sides where a label needs more than the frame's margin, such as ``1,000,000``."""
+        longest = max(len(amount(value, self._chart.unit)) for value in self._ticks)
+        self._left = max(self._left, longest * self._frame.text * _LETTER + _BESIDE_AXIS)
+        if self._chart.last is not None and (last := self._last_known()) is not None:
+            words = len(amount(last[1], self._chart.unit)) * _LAST_SIZE * _STRONG_LETTER
+            self._right = min(self._right, self._frame.width - words - _BESIDE_LAST)
+
+    def _last_known(self) -> tuple[Instant, float] | None:
+        points = self._chart.lines[0].points if self._chart.lines else ()
+        return next(((at, value) for at, value in reversed(points) if value is not None and drawable(value)), None)
 
     def _x(self, at: Instant) -> float:
         return min(max(self._across.at(at), self._left), self._right)
@@ -212,7 +231,7 @@ class _Plot:
             y = self._down.at(value)
             yield Stroke("grid", [(self._left, y), (self._right, y)])
             words = amount(value, self._chart.unit)
-            yield TextMark("label", self._left - 6, y, words, size, "end", "middle")
+            yield TextMark("label", self._left - _BESIDE_AXIS, y, words, size, "end", "middle")
         y, zone = self._bottom, self._chart.zone
         yield Stroke("axis", [(self._left, y), (self._right, y)])
         most = min(max(int((self._right - self._left) / (_TIME * size)), 1), MOST_ACROSS)
@@ -305,13 +324,13 @@ class _Plot:
 
     def last(self) -> Iterator[Mark]:
         """Yields the mark of the last value."""
-        role = self._chart.last
-        known = [(at, one) for at, one in self._chart.lines[0].points if drawable(one)] if self._chart.lines else []
-        if role is not None and known:
-            at, value = known[-1]
-            x, y = self._x(at), self._y(value or 0.0)
+        role, last = self._chart.last, self._last_known()
+        if role is not None and last is not None:
+            at, value = last
+            x, y = self._x(at), self._y(value)
             yield Dot(role, x, y, 4)
-            yield TextMark(role, x + 9, y, amount(value, self._chart.unit), 13, up="middle", strong=True)
+            words = amount(value, self._chart.unit)
+            yield TextMark(role, x + _BESIDE_LAST, y, words, _LAST_SIZE, up="middle", strong=True)
 
 
 _FINEST: Final = 0.75

@@ -90,8 +90,33 @@ def test_the_sentence_has_the_number_in_it(alert: AlertView, said: str) -> None:
     [
         (over(rate()), "3.4% of 1,204 messages to Cosmote (GR) failed in 15m, at worst 34.2%"),
         (over(rate(), resolved_because="no_data"), "too few messages to Cosmote (GR) to judge any more"),
-        (over(rate(), resolved_because="removed"), "its rule or its group is gone"),
-        (over(rate(), resolved_because="unwatched"), "its account is no longer watched"),
+        (
+            over(rate(), peak=0.2004, value=0.2, threshold=0.2),
+            "20% of 1,204 messages to Cosmote (GR) failed in 15m, at worst 20.04%",
+        ),
+        (
+            over(rate(), resolved_because="removed"),
+            "its rule or its group is gone for messages to Cosmote (GR)",
+        ),
+        (
+            over(
+                view("rate", ["operator"], labels={"operator": "TIM", "account": "small"}), resolved_because="removed"
+            ),
+            "its rule or its group is gone for messages to TIM on account small",
+        ),
+        (over(view("rate"), resolved_because="removed"), "its rule or its group is gone"),
+        (
+            over(view("balance", labels={"account": "small"}), resolved_because="removed"),
+            "its rule or its group is gone on account small",
+        ),
+        (
+            over(view("builtin", labels={"search": "outbound", "account": "small"}), resolved_because="unwatched"),
+            "its account is no longer watched for search outbound on account small",
+        ),
+        (
+            over(rate(), resolved_because="outranked"),
+            "it is still over its threshold for messages to Cosmote (GR), but its rule reports only the worst groups, and a worse one took its place",
+        ),
         (over(view("absence", ["operator"]), value=12.0), "12 messages to Cosmote in 15m"),
         (
             over(view("absence", ["operator"]), resolved_because="no_data"),
