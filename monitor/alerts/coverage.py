@@ -31,6 +31,8 @@ class SearchCoverage:
         """The date of the latest report that Routee pushed; None: none was pushed. See docs/decisions/0029-callbacks.md."""
         self.lost_to: Instant = 0
         """Messages before this were lost from the store, and are known as far as cursors cover them again; 0: none were."""
+        self.kept_since: Instant = 0
+        """Messages up to this were dropped, and are ignored if they are read again."""
         self.pushes = 0
         """How often the rules were evaluated on pushed reports."""
         self._polled: set[str] = set()
@@ -49,6 +51,10 @@ class SearchCoverage:
         """Takes a cursor that was committed."""
         self.cursors[cursor.search] = cursor
         self._polled.add(cursor.search)
+
+    def drop(self, dropped_to: Instant) -> None:
+        """Notes that messages up to ``dropped_to`` were dropped: to be known, they have to be read again."""
+        self.cursors = {name: cursor.without(dropped_to) for name, cursor in self.cursors.items()}
 
     def after(self, cursor: Cursor) -> dict[str, Cursor]:
         """Returns the cursors as they are once ``cursor`` is committed."""
@@ -111,10 +117,21 @@ class SearchCoverage:
         )
 
     def _is_settled(self, cursor: Cursor, as_of: Instant, back: Duration) -> bool:
-        """Returns whether the search has read what is so far back of ``as_of``, by whatever read or by a sweep that looks so far."""
-        if cursor.covered_since <= as_of - back:
+        """Returns whether the search has read what is so far back of ``as_of``, by whatever read or by a sweep that looks so far,
+        and that it was not dropped since."""
+        if cursor.covered_since <= max(as_of - back, self.kept_since):
             return True
-        return self._sweeps_cover(cursor.search, back) and self.deepest[cursor.search] in cursor.swept
+        begun = self._deepest_begun(cursor)
+        return (
+            self._sweeps_cover(cursor.search, back)
+            and begun is not None
+            and cursor.covered_since <= begun - back + SECOND
+        )
+
+    def _deepest_begun(self, cursor: Cursor) -> Instant | None:
+        """Returns when the last complete run of the sweep that looks furthest back began; None if there was none."""
+        deepest = self.deepest.get(cursor.search)
+        return None if deepest is None else cursor.swept.get(deepest)
 
     def _sweeps_cover(self, search: str, back: Duration) -> bool:
         """Returns whether the search's sweeps look so far back, or it is one of a replay, which reads nothing."""
@@ -139,16 +156,21 @@ class SearchCoverage:
     def _waits(self, cursor: Cursor, rule: Rule) -> bool:
         back, span = readable(rule.reach), self.as_of(rule)
         as_of = cursor.as_of if span is None else span[0]
-        is_lost = missing_before(as_of, back, self.lost_to, cursor.covered_since) is not None
-        return is_lost or not self._is_settled(cursor, as_of, back)
+        return self._is_lost(cursor, as_of, back) or not self._is_settled(cursor, as_of, back)
 
     def _unread(self, cursor: Cursor, now: Instant, rule: Rule) -> Duration:
         back, span = readable(rule.reach), self.as_of(rule)
         as_of = min(now, cursor.as_of if span is None else span[0])
-        is_lost = missing_before(as_of, back, self.lost_to, cursor.covered_since) is not None
-        if not is_lost and (self._sweeps_cover(cursor.search, back) or cursor.covered_since <= as_of - back):
+        is_lost = self._is_lost(cursor, as_of, back)
+        is_next = self._sweeps_cover(cursor.search, back) and self._deepest_begun(cursor) is None
+        if not is_lost and (is_next or self._is_settled(cursor, as_of, back)):
             return 0
         return readable(now - as_of + back + PARTS_APART)
+
+    def _is_lost(self, cursor: Cursor, as_of: Instant, back: Duration) -> bool:
+        """Returns whether messages are missing that the store lost, and that would be kept if they were read again."""
+        is_lost = missing_before(as_of, back, self.lost_to, cursor.covered_since) is not None
+        return is_lost and cursor.covered_since > self.kept_since
 
     def missing_before(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> Instant | None:
         """Returns before when messages that the rule looks at are still to be read, because they are new to this daemon or were lost; None if none

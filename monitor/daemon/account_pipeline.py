@@ -36,7 +36,8 @@ class AccountPipeline:
     """One account's evaluator, views and uncommitted data.
 
     ``changed`` counts the rows and ``quarantined`` holds the records that wait for the next commit; ``stored_state`` is the account's
-    state in the store, and ``first_evaluations`` those of its rules.
+    state in the store, and ``first_evaluations`` those of its rules. ``dropped`` says by search up to where messages were dropped before they
+    were to be kept for longer, until its next commit.
     """
 
     evaluator: RuleEvaluator
@@ -44,6 +45,7 @@ class AccountPipeline:
     quarantined: list[QuarantinedRecord] = field(default_factory=list)
     changed: int = 0
     expired_at: Instant = 0
+    dropped: dict[str, Instant] = field(default_factory=dict)
     stored_state: AccountState = NOTHING_KNOWN
     first_evaluations: FirstEvaluations = field(default_factory=FirstEvaluations)
 
@@ -99,18 +101,39 @@ class AccountPipeline:
             record = f'{{"campaignTrackingId": {json.dumps(tracking_id)}, "{one.field}": {one.value}}}'
             self.quarantined.append(QuarantinedRecord(self.name, "", now, why, record, seen=one.count))
 
-    def expiring(self, as_of: Instant, retention: Duration) -> Work[None]:
+    def expiring(self, cursor: Cursor, retention: Duration) -> Work[None]:
         """Drops rows older than the retention, in pieces and at most `EXPIRE_AT_MOST` per call.
 
-        Does nothing within `EXPIRE_EVERY` of the last full drop. The caller checks that the clock can be trusted (`Clock.may_forget`).
+        ``cursor`` is about to be committed. Rules that need several searches look back from the one that was read least far, so that one counts
+        unless it is `EXPIRE_EVERY` behind. Does nothing within `EXPIRE_EVERY` of the last full drop. The caller checks that the clock can be
+        trusted (`Clock.may_forget`).
         """
+        read_to = min(one.as_of for one in self.evaluator.coverage.after(cursor).values())
+        as_of = max(read_to, cursor.as_of - EXPIRE_EVERY)
         if as_of - self.expired_at < EXPIRE_EVERY:
             return
         for _ in range(EXPIRE_AT_MOST // EXPIRE_AT_ONCE):
-            if not self.evaluator.window.expire(as_of - retention, EXPIRE_AT_ONCE):
+            expired = self.evaluator.window.expire(as_of - retention, EXPIRE_AT_ONCE)
+            self.evaluator.coverage.kept_since = self.evaluator.window.forgotten_to
+            if not expired:
                 self.expired_at = as_of
                 return
             yield
+
+    def dropped_to(self, search: str) -> Instant:
+        """Returns up to where messages of a search were dropped, unless they were read again since."""
+        return max(self.evaluator.window.forgotten_to, self.dropped.get(search, 0))
+
+    def keep_longer(self, by: Duration) -> None:
+        """Keeps messages for longer than until now, also those that are read again. What was dropped is not covered any more.
+
+        Reads that go on have ignored some of those; so for each search this holds for its next commit too.
+        """
+        dropped_to, coverage = self.evaluator.window.forgotten_to, self.evaluator.coverage
+        self.dropped = {search: self.dropped_to(search) for search in coverage.searches}
+        coverage.drop(dropped_to)
+        self.evaluator.window.keep_longer(by)
+        coverage.kept_since = self.evaluator.window.forgotten_to
 
 
 @dataclass(frozen=True, slots=True)

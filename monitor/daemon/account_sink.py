@@ -70,15 +70,16 @@ class AccountSink:
         self._services.health.beat(self._called(search))
         await self._pipeline.commit_rows(self._account)
 
-    async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
+    async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> Instant | None:
         """See `monitor.ingest.poll.Sink`."""
-        await self._pipeline.evaluate(self._account, cursor, read)
+        dropped_to = await self._pipeline.evaluate(self._account, cursor, read)
         self._failure(search).over()
-        await self._watch_history(search, cursor)
+        await self._watch_history(search, cursor if dropped_to is None else cursor.without(dropped_to))
         if self._taken >= MANY:  # pages leave holes in the memory, which a poll as usual fills again
             self._taken = 0
             await trio.lowlevel.checkpoint()
             trim_heap()
+        return dropped_to
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:
         """See `monitor.ingest.poll.Sink`. Store errors are reported by the code that writes to the store."""

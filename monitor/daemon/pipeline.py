@@ -31,23 +31,30 @@ class Pipeline(SharedPipeline):
     Each method raises StoreError, and has then changed nothing but rows in memory.
     """
 
-    async def evaluate(self, account: AccountPipeline, cursor: Cursor, read: CompleteRead | None = None) -> None:
+    async def evaluate(
+        self, account: AccountPipeline, cursor: Cursor, read: CompleteRead | None = None
+    ) -> Instant | None:
         """Evaluates the rules that a complete poll or sweep makes due, and flushes.
 
-        ``read`` says what was read: messages that it should have returned but did not leave the search first.
+        ``read`` says what was read: messages that it should have returned but did not leave the search first. Returns up to where messages were
+        dropped, as `monitor.ingest.poll.Sink.complete` does.
         """
         async with self._lock:
             if not self._is_present(account) or not account.has(cursor.search):
-                return
+                return None
             proposal = await self._flush(self._evaluating(account, cursor, read), {account.name})
+            dropped_to = account.dropped_to(cursor.search)
+            account.dropped.pop(cursor.search, None)
             report_evaluation(proposal, account, cursor, self.services)
+            return dropped_to
 
     def _evaluating(self, account: AccountPipeline, cursor: Cursor, read: CompleteRead | None) -> Work[Proposal]:
         if read is not None:
             account.changed += account.evaluator.window.conclude(read)
             yield
         if self.services.clock.may_forget:
-            yield from account.expiring(cursor.as_of, self._retention)
+            yield from account.expiring(cursor, self._retention)
+        cursor = cursor.without(account.dropped_to(cursor.search))
         yield from account.evaluator.window.settling()
         result = yield from account.evaluator.evaluating(cursor)
         return Proposal(account, result, cursor)

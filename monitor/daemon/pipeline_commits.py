@@ -111,7 +111,10 @@ class PipelineCommits(PipelineState):
             config = make()
             self.dispatcher, self._order = config.dispatcher, config.order
             self._hold(config.accounts)
-            self._retention = config.retention
+            longer, self._retention = config.retention - self._retention, config.retention
+            for account in self.accounts.values():
+                if longer > 0:
+                    account.keep_longer(longer)
             self._to_begin = set(self.accounts)
 
     async def groups_of(self, key: str) -> list[AggregationGroup]:

@@ -78,10 +78,7 @@ def _account(
     window = readable_window(store, account, config, key, left_out)
     if window is None:
         return None
-    known = {
-        name: max(own[name].covered_since, own[name].as_of - config.retention) if name in own else None
-        for name in searches
-    }
+    known = {name: own[name].covered_since if name in own else None for name in searches}
     as_of = min((cursor.as_of for cursor in own.values()), default=None) if len(own) == len(searches) else None
     currency = loaded.account_states.get(account, NOTHING_KNOWN).currency
     return AccountSource(window, as_of, known, every, currency)

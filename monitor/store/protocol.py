@@ -45,6 +45,10 @@ class Cursor(msgspec.Struct, frozen=True):
     journal: tuple[int, int, int] | None = None
     journal_last: int = 0
 
+    def without(self, dropped_to: Instant) -> "Cursor":
+        """Returns the cursor once messages up to ``dropped_to`` were dropped."""
+        return msgspec.structs.replace(self, covered_since=max(self.covered_since, dropped_to))
+
     @property
     def journal_sum(self) -> JournalSum | None:
         """Returns the sum of the account's journal when the cursor was committed; None if it is not known."""

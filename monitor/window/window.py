@@ -316,6 +316,15 @@ class Window:
 
     # Forgetting
 
+    @property
+    def forgotten_to(self) -> Instant:
+        """Returns up to which date messages were forgotten, and new ones are ignored; it is in the distant past if none were."""
+        return self._cutoff
+
+    def keep_longer(self, by: Duration) -> None:
+        """Takes messages again that are older by as much than those which are forgotten. What was forgotten stays so."""
+        self._cutoff = max(self._cutoff - by, _DISTANT_PAST)
+
     def expire(self, before: Instant, most: int = 1 << 62) -> int:
         """Forgets messages whose present status has a date at or before ``before``, and ignores such reports of new messages from now on.
 

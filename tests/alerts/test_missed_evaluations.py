@@ -10,7 +10,7 @@ from monitor.alerts.missed_evaluations import ReplayBudget
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
 from monitor.model.batch import batch_of
-from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.simulation.replay import Replay
 from monitor.store.protocol import Cursor
 from monitor.window import Window
@@ -205,17 +205,22 @@ SHORTER = str(HOUR // 2)
 
 
 @pytest.mark.parametrize(
-    ("deepest", "swept", "is_judged"),
-    [(WEEK, {WEEK: NOW}, True), (None, {}, False), (SHORTER, {SHORTER: NOW}, False)],
-    ids=["all was read", "nothing sweeps", "sweeps look less far back"],
+    ("deepest", "swept", "known", "is_judged"),
+    [
+        (WEEK, {WEEK: NOW + 2 * MINUTE}, 58 * MINUTE, True),
+        (WEEK, {WEEK: NOW}, 15 * MINUTE, False),
+        (None, {}, 15 * MINUTE, False),
+        (SHORTER, {SHORTER: NOW}, 15 * MINUTE, False),
+    ],
+    ids=["all was read", "what was read was dropped", "nothing sweeps", "sweeps look less far back"],
 )
 def test_a_rule_is_judged_once_all_was_read_that_it_looks_at_and_routee_has(
-    deepest: str | None, swept: dict[str, Instant], *, is_judged: bool
+    deepest: str | None, swept: dict[str, Instant], known: Duration, *, is_judged: bool
 ) -> None:
     one = Bench(RATE | {"window": "1h", "for": "0s"})
     one.evaluator.coverage.deepest = {"all": deepest}
     one.minutes(-9, 1, 5)
-    one.poll(1, covered_since=NOW - 15 * MINUTE, swept=swept)
+    one.poll(1, covered_since=NOW - known, swept=swept)
     assert (one.alert is not None) == is_judged
 
 

@@ -82,7 +82,7 @@ class IncidentReader:
         if evaluator is None or not cursors:
             return None
         as_of = min(one.as_of for one in cursors)
-        known_since = max(*(one.covered_since for one in cursors), as_of - self._state.config.retention)
+        known_since = max(one.covered_since for one in cursors)
         count = LossCount(evaluator.window, episodes, evaluator.rules, as_of, known_since)
         await work_off(count.steps(spans_of))
         return cost_of(count.result())

@@ -86,6 +86,11 @@ class Progress:
                 found.append((piece.start, piece.end))
         return CompleteRead(self._plan.name, name, tuple(found), self._clock.now(), seen_to, question.is_of_one_status)
 
+    def forget_uncovered(self) -> None:
+        """Forgets what sweeps know of the time that is not covered: its messages may have been dropped, so that a sweep must not spare them."""
+        if self._covered_since is not None:
+            self.ledger.forget_before(self._covered_since)
+
     def covers(self, piece: Slice) -> None:
         """Notes that ``piece`` is up to date. If it adjoins the covered time, the covered time begins at its start."""
         if self._covered_since is not None and piece.start < self._covered_since <= piece.end:
@@ -102,6 +107,8 @@ class Progress:
             await self._sink.gap(self._plan.name, before.as_of, start)
         covered = start if missed or self._covered_since is None else min(self._covered_since, start)
         await self._commit(seen_to - self._plan.settle, covered, swept, read)
+        assert self.cursor is not None, "it was committed"
+        covered = self.cursor.covered_since
         # A sweep may have reached further back meanwhile.
         self._covered_since = covered if missed or self._covered_since is None else min(self._covered_since, covered)
         self._seen_to = seen_to
@@ -125,8 +132,10 @@ class Progress:
                 counts=self.ledger.dump(horizon(self._clock.now())),
                 question=self._question,
             )
-            await self._sink.complete(self._plan.name, cursor, read)
-            self.cursor = cursor
+            dropped_to = await self._sink.complete(self._plan.name, cursor, read)
+            self.cursor = cursor if dropped_to is None else cursor.without(dropped_to)
+            if dropped_to is not None and self._covered_since is not None:
+                self._covered_since = max(self._covered_since, dropped_to)
 
     def _is_of_a_wrong_clock(self, cursor: Cursor) -> bool:
         clock = self._clock

@@ -29,10 +29,11 @@ class Sink(Protocol):
     ) -> None:
         """Takes the content of a page. The same rows may come again."""
 
-    async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
+    async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> Instant | None:
         """Commits the cursor of a complete poll or sweep with all rows that came before. A sweep does not change ``as_of``.
 
-        ``read`` says what was read; it is None if messages cannot leave the search.
+        ``read`` says what was read; it is None if messages cannot leave the search. Returns up to where messages were dropped since they were
+        read: the committed cursor covers nothing before, and to be known that has to be read again. None if none were.
         """
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:

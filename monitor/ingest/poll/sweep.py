@@ -37,7 +37,8 @@ BLOCK = 32
 
 
 class Sweep:
-    """Brings a span up to date, the newest slice first. Calls ``reached`` with each slice that is up to date, downloaded or not.
+    """Brings a span up to date, the newest slice first. Calls ``reached`` with each slice that is up to date, or ``skipped``,
+    if given, with those that were not downloaded.
 
     With ``sparing``, slices in which nothing has changed are not downloaded. ``downloaded`` lists the downloaded slices, newest first;
     ``total`` is the number of parts in the span.
@@ -52,12 +53,14 @@ class Sweep:
         reached: Callable[[Slice], None],
         *,
         sparing: bool = True,
+        skipped: Callable[[Slice], None] | None = None,
     ) -> None:
         self._reader = reader
         self._ledger = ledger
         self._size = page_size
         self._figures = figures
         self._reached = reached
+        self._skipped = reached if skipped is None else skipped
         self._sparing = sparing
         self._found: list[PartIds] = []  # the unfinished parts of the pieces of a download
         self._changing = 0.0  # the share (0 to 1) of pages that had changed, of the latest ones
@@ -176,7 +179,7 @@ class Sweep:
         self.total += _counts(parts)[0]
         for part in parts:
             self._learn(part, 0)
-            self._reached(part.slice)
+            self._skipped(part.slice)
 
     async def _download(self, run: list[SweepSlice]) -> None:
         """Downloads adjacent parts, and learns how many of them had changed."""

@@ -86,6 +86,10 @@ class Ledger:
                 self._unfinished[reading.slice], self._shapes[reading.slice] = reading.unfinished, reading.shape
         self._forget_others(dict(sorted(known)))
 
+    def forget_before(self, instant: Instant) -> None:
+        """Forgets slices that begin before the instant."""
+        self._forget_others({piece: counts for piece, counts in self._known.items() if piece.start >= instant})
+
     def recount(self, parts: Sequence[SweepSlice], queued: PartIds) -> None:
         """Notes how many of the slices' unfinished parts are still Queued, after it was found that all are unfinished still."""
         for part, (waiting, others) in zip(parts, among(parts, queued), strict=True):

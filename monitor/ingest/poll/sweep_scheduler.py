@@ -54,6 +54,7 @@ class Sweeps:
         """Reads what rules look at and no sweep reads, unless that failed within the last poll interval."""
         back = self._search.unread(now)
         if back and not self._rests(_ONCE, now):
+            self._search.progress.forget_uncovered()
             await self._attempt(back, _ONCE)
 
     async def _attempt(self, back: Duration, key: Duration | None = None) -> None:
@@ -102,7 +103,8 @@ class Sweeps:
             return
         reader = search.reader(figures, partial(self._give_way, back))
         sparing = not search.plan.question.by_status
-        sweep = Sweep(reader, progress.ledger, search.plan.page_size, figures, self._reached, sparing=sparing)
+        size, ledger = search.plan.page_size, progress.ledger
+        sweep = Sweep(reader, ledger, size, figures, self._reached, sparing=sparing, skipped=_adds_nothing)
         await sweep.run(wanted)
         if sweep.moving:
             raise RouteeUnavailable(
@@ -127,6 +129,10 @@ class Sweeps:
     async def _give_way(self, back: Duration) -> None:
         await self._search.idle.wait()
         await self._sweep_due(tuple(sweep for sweep in self._search.plan.sweeps if sweep[0] < back))
+
+
+def _adds_nothing(piece: Slice) -> None:
+    """Does nothing: a slice that is skipped was covered when it was read, unless its messages were dropped since."""
 
 
 def _name(back: Duration) -> str:
