@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from time import perf_counter
 
-from monitor.alerts.evaluation import EvaluationResult, Span
+from monitor.alerts.evaluation import EvaluationResult
 from monitor.alerts.evaluation_history import EvaluationHistory
 from monitor.alerts.kinds import EvaluationInput, batches
 from monitor.alerts.kinds.batch import RuleBatch
+from monitor.alerts.span import Span
 from monitor.config.rules import Rule
 from monitor.runtime.pieces import Work
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from monitor.alerts.evaluation import Span
+from monitor.alerts.span import Span
 from monitor.alerts.unread_messages import missing_before, readable
 from monitor.config.rules import Rule
 from monitor.model.routee_query import LOOK_BACK

@@ -15,8 +15,6 @@ from monitor.window import WindowReader
 Group = tuple[tuple[str, str], ...]
 Key = tuple[str, Group]
 """A rule's name and a group."""
-Span = tuple[Instant, Instant]
-"""As of when a rule is evaluated, and since when no message is missing."""
 Evaluations = dict[tuple[str, Instant], RuleResult]
 """Results by the rule's name and the time as of which it was evaluated. They refer to the reader, so it must never keep them."""
 

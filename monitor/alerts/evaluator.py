@@ -14,14 +14,16 @@ from typing import TypeVar
 
 from monitor.alerts.batch_evaluation import RuleBatches
 from monitor.alerts.coverage import SearchCoverage
-from monitor.alerts.evaluation import EvaluationResult, Group, Key, Span, ViewContext
+from monitor.alerts.evaluation import EvaluationResult, Group, Key, ViewContext
 from monitor.alerts.evaluation_history import EvaluationHistory, EvaluationObserver
+from monitor.alerts.furthest_rules import furthest_looking
 from monitor.alerts.kinds import EvaluationInput, evaluate, evaluate_ahead
 from monitor.alerts.kinds.rule_state import RuleState, StoredRuleState
 from monitor.alerts.lifecycle import RuleAlerts, policy_of
 from monitor.alerts.missed_evaluations import ReplayBudget
 from monitor.alerts.own_alerts import blind_searches, end_old_gaps, troubled_rules, update_builtin
 from monitor.alerts.schedule import EvaluationSchedule
+from monitor.alerts.span import Span
 from monitor.config.rules import Rule
 from monitor.model import builtin_alerts as builtin
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
@@ -336,15 +338,6 @@ class _Stopwatch:
             left = perf_counter()
             yield
             self._paused += perf_counter() - left
-
-
-def furthest_looking(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Returns the rule of each search, and of all together, that looks furthest back: what it looks at suffices for the others."""
-    found: dict[str | None, Rule] = {}
-    for rule in rules:
-        if rule.search not in found or rule.reach > found[rule.search].reach:
-            found[rule.search] = rule
-    return tuple(found.values())
 
 
 def _internal(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from monitor.alerts.coverage import SearchCoverage
-from monitor.alerts.evaluation import Span
+from monitor.alerts.span import Span
 from monitor.config.rules import Rule
 from monitor.runtime.clock import Instant
 from monitor.store.protocol import Cursor

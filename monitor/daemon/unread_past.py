@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from monitor.alerts.coverage import SearchCoverage
-from monitor.alerts.evaluator import furthest_looking
+from monitor.alerts.furthest_rules import furthest_looking
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
 from monitor.daemon.search_plan import deepest_sweeps_of

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Literal
 
-from monitor.alerts.evaluation import Group, Span
+from monitor.alerts.evaluation import Group
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, RuleResult, unit_of
 from monitor.alerts.lifecycle import policy_of
+from monitor.alerts.span import Span
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
 from monitor.daemon.read.fields import Time, read_model

@@ -12,7 +12,7 @@ import trio
 from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent, at_once, slowest
 from monitor.notify.outbox.backoff import ChannelBackoff
 from monitor.notify.outbox.handle import DeliveryObserver, Outbox
-from monitor.runtime.backoff import backoff, full_jitter
+from monitor.runtime.backoff import FIRST_WAIT, backoff, full_jitter
 from monitor.runtime.clock import SECOND, Clock, Duration, format_duration
 from monitor.runtime.dataclass import dataclass
 from monitor.runtime.errors import StoreError, place_of
@@ -345,7 +345,7 @@ class Sender:
         self._mark_failing(retry.why)
         wait, pause = self.pace.failed(outbox_row, retry.after, together=batch.has_failed)
         batch.has_failed = True
-        batch.was_asked |= retry.after is not None
+        batch.was_asked |= retry.after is not None and retry.after >= FIRST_WAIT
         next_at = self.clock.now() + wait
         await self._write_down(outbox_row, partial(self.store.postponed, outbox_row.id, retry.why, next_at))
         after = format_duration(wait)
