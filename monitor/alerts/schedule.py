@@ -45,8 +45,8 @@ class EvaluationSchedule:
 
     def evaluated_as_of(self, rule: str) -> Instant | None:
         """Returns as of when a rule was last evaluated, at a poll or because reports were pushed; None if it was not."""
-        times = (kept[rule][0] for kept in (self._last, self._last_pushed) if rule in kept)
-        return max(times, default=None)
+        last = self._last_pushed.get(rule)
+        return None if last is None else last[0]
 
     def polled_as_of(self, rule: str) -> Instant | None:
         """Returns as of when a rule was last evaluated at a poll; None if it was not."""

@@ -18,7 +18,7 @@ def missing_before(as_of: Instant, reach: Duration, lost_to: Instant, covered_si
     is not asked for it, so that nothing can be waited for.
     """
     before = min(lost_to, covered_since)
-    return before if as_of - min(reach, LOOK_BACK) < before else None
+    return before if as_of - readable(reach) < before else None
 
 
 def readable(reach: Duration) -> Duration:

@@ -97,12 +97,13 @@ def _sign(connection: sqlite3.Connection) -> None:
 
 
 def lacking(connection: sqlite3.Connection) -> str:
-    """Returns the name of a table, an index or a trigger that the file lacks or has otherwise than this version makes it; empty if there is none.
+    """Returns which table, index or trigger the file lacks or has otherwise than this version makes it, in words; empty if there is none.
 
     SQLite checks none of these texts, and a column by another name lets each commit fail.
     """
     expected, found = _expected(), _schema(connection)
-    return next((name for name, made in expected.items() if found.get(name) != made), "")
+    other = next((name for name, made in expected.items() if found.get(name) != made), None)
+    return "" if other is None else f"{other} is not as this program makes it"
 
 
 def _expected() -> dict[str, object]:

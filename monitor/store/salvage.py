@@ -107,14 +107,10 @@ def _inserted(connection: sqlite3.Connection, table: str, rows: list[Record]) ->
         return rows
     names, marks = ", ".join(rows[0]), ", ".join("?" * len(rows[0]))
     statement = f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - the names are those of our own tables
-    connection.execute("SAVEPOINT rows")
     try:
         connection.executemany(statement, (tuple(row.values()) for row in rows))
-    except sqlite3.IntegrityError:
-        connection.execute("ROLLBACK TO rows")
+    except sqlite3.IntegrityError:  # those before it were inserted, and are replaced by themselves
         return [row for row in rows if _is_taken(connection, statement, row)]
-    finally:
-        connection.execute("RELEASE rows")
     return rows
 
 

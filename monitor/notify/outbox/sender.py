@@ -24,6 +24,7 @@ SEND_LIMIT: Final = 60.0
 """Seconds after which a send counts as failed, if the notifier's own limit does not work, or `MARGIN` after that limit if that is later."""
 
 MARGIN: Final = 30.0
+"""Seconds that a send may last longer than its notifier says."""
 
 _BATCH: Final = 16
 """The most groups that are read at once. The number is small, so that new notifications do not wait for a long list."""
@@ -255,9 +256,7 @@ class Sender:
             if earlier.notification.group_key in batch.under_way:
                 with trio.move_on_after(self._limit) as limit:
                     await batch.ended.wait()
-                if (
-                    limit.cancelled_caught
-                ):  # two groups that wait for each other, of which one got an older row meanwhile
+                if limit.cancelled_caught:  # two groups wait for each other, since one got an older row meanwhile
                     break
             elif earlier.id in batch.begun:
                 break
